@@ -1,0 +1,61 @@
+// Every error code once: its HTTP status, its title and the SDK class that a caller catches. `type` is `urn:mpcsfaas:error:<code>`.
+
+interface ErrorRow {
+  readonly status: number;
+  readonly title: string;
+  /** Class name in the SDKs. */
+  readonly sdk: string;
+}
+
+export const ERRORS = {
+  invalid_json: { status: 400, title: 'The body is not JSON', sdk: 'BadRequestError' },
+  invalid_frames: { status: 400, title: 'The body is not in the frames format', sdk: 'BadRequestError' },
+  invalid_base64: { status: 400, title: 'A payload is not base64', sdk: 'BadRequestError' },
+  invalid_pickle: { status: 400, title: 'A payload is not a pickle', sdk: 'BadRequestError' },
+  not_callable: { status: 400, title: 'The payload is no callable', sdk: 'BadRequestError' },
+  invalid_id: { status: 400, title: 'The id is not well-formed', sdk: 'BadRequestError' },
+  invalid_cursor: { status: 400, title: 'The cursor is none of ours', sdk: 'BadRequestError' },
+  pickle_for_javascript: { status: 400, title: 'JavaScript functions take JSON', sdk: 'BadRequestError' },
+  bad_request: { status: 400, title: 'The request cannot be read', sdk: 'BadRequestError' },
+  unauthorized: { status: 401, title: 'An API key is needed', sdk: 'AuthenticationError' },
+  forbidden_host: { status: 403, title: 'This host name is not served', sdk: 'PermissionDeniedError' },
+  forbidden_origin: { status: 403, title: 'Web pages may not call this service', sdk: 'PermissionDeniedError' },
+  route_not_found: { status: 404, title: 'There is no such route', sdk: 'NotFoundError' },
+  function_not_found: { status: 404, title: 'There is no such function', sdk: 'NotFoundError' },
+  key_not_found: { status: 404, title: 'There is no such key', sdk: 'NotFoundError' },
+  task_not_found: { status: 404, title: 'There is no such task', sdk: 'NotFoundError' },
+  method_not_allowed: { status: 405, title: 'The route has no such method', sdk: 'BadRequestError' },
+  result_form_not_stored: { status: 406, title: 'The result is stored in another form', sdk: 'ResultFormError' },
+  task_ended: { status: 409, title: 'The task has ended', sdk: 'ConflictError' },
+  task_not_ended: { status: 409, title: 'The task has not ended', sdk: 'ConflictError' },
+  task_expired: { status: 410, title: 'The task is no longer kept', sdk: 'ExpiredError' },
+  body_too_large: { status: 413, title: 'The body is too large', sdk: 'TooLargeError' },
+  args_too_large: { status: 413, title: 'The arguments are too large', sdk: 'TooLargeError' },
+  code_too_large: { status: 413, title: 'The function is too large', sdk: 'TooLargeError' },
+  url_too_long: { status: 414, title: 'The address is too long', sdk: 'BadRequestError' },
+  unsupported_media_type: { status: 415, title: 'This content type is not taken', sdk: 'BadRequestError' },
+  validation_failed: { status: 422, title: 'The request does not fit the schema', sdk: 'ValidationError' },
+  idempotency_key_reused: { status: 422, title: 'The key came with other content', sdk: 'IdempotencyError' },
+  task_failed: { status: 424, title: 'The call failed', sdk: 'TaskFailedError' },
+  task_canceled: { status: 424, title: 'The call was canceled', sdk: 'TaskCanceledError' },
+  queue_full: { status: 429, title: 'The queue is full', sdk: 'QueueFullError' },
+  rate_limited: { status: 429, title: 'Too many requests', sdk: 'RateLimitedError' },
+  headers_too_large: { status: 431, title: 'The headers are too large', sdk: 'BadRequestError' },
+  internal: { status: 500, title: 'The service has a fault', sdk: 'InternalError' },
+  store_unavailable: { status: 503, title: 'The store is away', sdk: 'ServiceUnavailableError' },
+  not_ready: { status: 503, title: 'Something here does not come round', sdk: 'ServiceUnavailableError' },
+  shutting_down: { status: 503, title: 'The service is stopping', sdk: 'ServiceUnavailableError' },
+  task_lost: { status: 503, title: 'The call was lost', sdk: 'TaskLostError' },
+  no_worker: { status: 503, title: 'No worker can run the call', sdk: 'NoWorkerError' },
+  task_timed_out: { status: 504, title: 'The call passed its time limit', sdk: 'TaskTimeoutError' },
+} as const satisfies Record<string, ErrorRow>;
+
+export type ErrorCode = keyof typeof ERRORS;
+export const ERROR_CODES = Object.keys(ERRORS) as readonly ErrorCode[];
+
+export const PROBLEM_JSON = 'application/problem+json';
+
+/** The `type` member of a problem. */
+export function problemType(code: ErrorCode): string {
+  return `urn:mpcsfaas:error:${code}`;
+}

@@ -1,0 +1,82 @@
+// What can be asked of a task's life: at submit, or as a function's default for all of its tasks.
+import Type from 'typebox';
+import type { Static } from 'typebox';
+import { ISOLATIONS, RESULT_FORMS } from './vocabulary.ts';
+import { MAX_PRIORITY, MIN_RESULT_TTL_MS } from './limits.ts';
+import { Time } from './fields.ts';
+
+const YEAR_MS = 366 * 24 * 3_600_000;
+
+export const RetryPolicyBody = Type.Object(
+  {
+    max_retries: Type.Integer({ minimum: 0, maximum: 1000, description: 'Retries after the first attempt' }),
+    backoff_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: YEAR_MS, description: 'First wait (1000)' })),
+    factor: Type.Optional(Type.Number({ minimum: 1, maximum: 100, description: 'Growth of the wait (2)' })),
+    max_backoff_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: YEAR_MS, description: 'Longest wait (60000)' })),
+    on: Type.Optional(
+      Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
+        maxItems: 64,
+        description: 'Exception type names to retry, bases count; empty = all',
+      }),
+    ),
+  },
+  { title: 'RetryPolicy', additionalProperties: false, description: 'For exceptions that the function raises' },
+);
+
+const lasting = {
+  priority: Type.Optional(
+    Type.Integer({ minimum: -MAX_PRIORITY, maximum: MAX_PRIORITY, description: 'Higher goes first' }),
+  ),
+  timeout_ms: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: YEAR_MS, description: 'Time limit of an attempt; 0 = none' }),
+  ),
+  memory_bytes: Type.Optional(
+    Type.Integer({ minimum: 0, maximum: 2 ** 50, description: 'Memory limit of the runner; 0 = none' }),
+  ),
+  max_attempts: Type.Optional(
+    Type.Integer({ minimum: 1, maximum: 1000, description: 'How often its runner or worker may be lost' }),
+  ),
+  retry: Type.Optional(RetryPolicyBody),
+  at_most_once: Type.Optional(Type.Boolean({ description: 'Never started twice: a loss ends it' })),
+  result_ttl_ms: Type.Optional(
+    Type.Integer({ minimum: MIN_RESULT_TTL_MS, maximum: YEAR_MS, description: 'How long the end is kept' }),
+  ),
+  tags: Type.Optional(Type.Array(Type.String({ minLength: 1, maxLength: 128 }), { maxItems: 32 })),
+  isolation: Type.Optional(
+    Type.Enum([...ISOLATIONS], { description: '`warm`: processes are kept; `task`: one for each call' }),
+  ),
+  labels: Type.Optional(
+    Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
+      maxItems: 16,
+      description: 'Labels the worker must have, `key` or `key=value`',
+    }),
+  ),
+  result_as: Type.Optional(
+    Type.Enum([...RESULT_FORMS], { description: 'Form of the result; default: that of the arguments' }),
+  ),
+};
+
+export const FunctionOptions = Type.Object(lasting, {
+  title: 'FunctionOptions',
+  additionalProperties: false,
+  description: "Defaults for the function's tasks",
+});
+export type FunctionOptions = Static<typeof FunctionOptions>;
+
+export const TaskOptions = Type.Object(
+  {
+    ...lasting,
+    not_before: Type.Optional(Time),
+    expires_at: Type.Optional(Time),
+    group: Type.Optional(Type.String({ maxLength: 128, description: 'For lists and events' })),
+    traceparent: Type.Optional(
+      Type.String({ pattern: '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$', description: 'W3C trace context' }),
+    ),
+  },
+  {
+    title: 'TaskOptions',
+    additionalProperties: false,
+    description: 'What is left out is taken from the function, then from the service',
+  },
+);
+export type TaskOptions = Static<typeof TaskOptions>;
