@@ -1,0 +1,58 @@
+// Starts a program on Node 24 or newer: this one, else the bundled platform package's, else says what to install.
+// Plain JavaScript for old versions of Node: it must be able to run where the rest cannot.
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const NEEDED = 24;
+const PASSED_ON = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'];
+const here = dirname(fileURLToPath(import.meta.url));
+
+/** Runs the named program (`mpcsfaas`, `task_dispatcher` …) with this process's arguments. */
+export async function launch(program) {
+  if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
+    // A checkout runs from source; what is published is compiled.
+    const source = join(here, '../src/cli/main.ts');
+    const entry = existsSync(source) ? source : join(here, '../dist/cli/main.js');
+    const { main } = await import(pathToFileURL(entry).href);
+    await main(program, process.argv.slice(2));
+    return;
+  }
+  const node = bundledNode();
+  if (node !== undefined) return standInFor(node);
+  process.stderr.write(
+    `mpcsfaas: Node ${NEEDED} or newer is needed and this is ${process.versions.node}: install it, or reinstall with optional dependencies on Linux x64 or arm64, where it comes along.\n`,
+  );
+  process.exit(1);
+}
+
+/** The bundled Node binary for this platform, or undefined. */
+function bundledNode() {
+  try {
+    const require = createRequire(import.meta.url);
+    const manifest = require.resolve(`node-${process.platform}-${process.arch}/package.json`);
+    return join(dirname(manifest), 'bin', 'node');
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Runs the same command on another Node and is, to the outside, that process: signals go in, its end comes out. The
+ * channel between the two carries nothing: its end tells the program that this process was killed (see process.ts).
+ */
+function standInFor(node) {
+  const child = spawn(node, process.argv.slice(1), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
+  for (const signal of PASSED_ON) process.on(signal, () => child.kill(signal));
+  child.once('error', (error) => {
+    process.stderr.write(`mpcsfaas: the bundled Node at ${node} does not start (${error.message}).\n`);
+    process.exit(1);
+  });
+  child.once('exit', (code, signal) => {
+    if (signal === null) process.exit(code);
+    process.removeAllListeners(signal);
+    process.kill(process.pid, signal);
+  });
+}

@@ -1,0 +1,68 @@
+// Thrown values, of any kind, as data.
+
+const MAX_TEXT = 64 * 1024;
+const OURS = new URL('.', import.meta.url).href;
+
+/** A call that ends as a failure of `kind`; `cause` is what was thrown. */
+export class Failure extends Error {
+  constructor(kind, cause) {
+    super(kind, { cause });
+    this.kind = kind;
+  }
+}
+
+/** {type, message, traceback, bases} of a thrown value. */
+export function errorInfo(thrown) {
+  try {
+    if (thrown instanceof Error || (typeof thrown === 'object' && thrown !== null && 'message' in thrown)) {
+      return {
+        type: typeName(thrown),
+        message: bounded(String(thrown.message)),
+        traceback: bounded(traceOf(thrown)),
+        bases: basesOf(thrown),
+      };
+    }
+    const type = thrown === null ? 'null' : typeof thrown === 'object' ? typeName(thrown) : typeof thrown;
+    return { type, message: bounded(textOf(thrown)), traceback: '', bases: [] };
+  } catch {
+    return { type: 'Error', message: '(what was thrown cannot be shown)', traceback: '', bases: [] };
+  }
+}
+
+function typeName(value) {
+  const name = value.constructor?.name;
+  // A subclass may go by the name that it gives itself.
+  return String(value instanceof Error && name === 'Error' ? value.name : name || value.name || 'Error');
+}
+
+function basesOf(value) {
+  const names = [];
+  let proto = Object.getPrototypeOf(Object.getPrototypeOf(value) ?? {});
+  for (; proto && proto !== Object.prototype && names.length < 32; proto = Object.getPrototypeOf(proto)) {
+    names.push(String(proto.constructor?.name ?? ''));
+  }
+  return names;
+}
+
+/** The stack without the lines of this runner and of Node itself. */
+function traceOf(error) {
+  const lines = String(error.stack ?? '').split('\n');
+  return lines
+    .filter((line) => !(/^\s+at /.test(line) && (line.includes(OURS) || line.includes('node:internal'))))
+    .join('\n');
+}
+
+function textOf(value) {
+  if (typeof value !== 'object' || value === null) return String(value);
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return String(value);
+  }
+}
+
+function bounded(text) {
+  if (text.length <= MAX_TEXT) return text;
+  const half = MAX_TEXT / 2;
+  return `${text.slice(0, half)}\n… ${text.length - MAX_TEXT} characters left out …\n${text.slice(-half)}`;
+}

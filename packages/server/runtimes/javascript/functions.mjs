@@ -1,0 +1,70 @@
+// Users' code as callables: an ES module's text, or a bare function expression; TypeScript loses its types.
+import { stripTypeScriptTypes } from 'node:module';
+import { Script } from 'node:vm';
+import { Failure } from './failures.mjs';
+
+/** The callable of {source, entry, name}. Throws Failure `load_failed`. */
+export async function loadFunction({ source, entry, name }) {
+  const file = `function:${(name || entry || 'source').replaceAll(/[^\w.-]/g, '_')}`;
+  let exported;
+  try {
+    exported = await evaluate(source, file);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw failed(`cannot load the function: ${error?.message ?? error}`, error);
+    exported = await evaluateTypeScript(source, file, error);
+  }
+  return entryOf(exported, entry);
+}
+
+async function evaluateTypeScript(source, file, first) {
+  let stripped;
+  try {
+    stripped = stripTypeScriptTypes(source, { mode: 'strip' });
+  } catch {
+    // Not TypeScript either: what is wrong with it as JavaScript says more.
+    throw failed(`cannot load the function: ${first.message}`, first);
+  }
+  try {
+    return await evaluate(stripped, file);
+  } catch (error) {
+    throw failed(`cannot load the function: ${error?.message ?? error}`, error);
+  }
+}
+
+/** The module's exports; of a bare expression, its value as the default export. */
+async function evaluate(source, file) {
+  const expression = source.trim().replace(/;+$/, '');
+  const text = isExpression(expression) ? `export default (${expression}\n);` : source;
+  const url = `data:text/javascript;base64,${Buffer.from(`${text}\n//# sourceURL=${file}`).toString('base64')}`;
+  return import(url);
+}
+
+function isExpression(text) {
+  try {
+    new Script(`(${text}\n)`);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function entryOf(exported, entry) {
+  const names = Object.keys(exported).filter((name) => typeof exported[name] === 'function');
+  if (entry !== '') {
+    if (typeof exported[entry] === 'function') return exported[entry];
+    throw failed(`the source exports no function '${entry}'; it exports ${names.join(', ') || 'none'}`);
+  }
+  if (typeof exported.default === 'function') return exported.default;
+  if (names.length === 1) return exported[names[0]];
+  throw failed(
+    names.length === 0
+      ? 'the source exports no function: write "export default" before it'
+      : `the source exports several functions (${names.join(', ')}): say which one to call with "entry"`,
+  );
+}
+
+function failed(message, cause) {
+  const error = cause instanceof SyntaxError ? new SyntaxError(message) : new TypeError(message);
+  if (cause?.stack) error.stack = cause.stack;
+  return new Failure('load_failed', error);
+}

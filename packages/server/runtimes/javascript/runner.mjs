@@ -1,0 +1,138 @@
+// The JavaScript child: takes calls from its channel, one answer each, in order.
+//
+// frames.mjs     the bytes between it and the pool
+// functions.mjs  users' code as callables
+// json-value.mjs values as JSON, by the table of docs/json.md
+// failures.mjs   thrown values as data
+// output.mjs     what a call prints
+// lifeline.mjs   ends the process when its owner is gone
+import { Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
+import * as frames from './frames.mjs';
+import { errorInfo, Failure } from './failures.mjs';
+import { loadFunction } from './functions.mjs';
+import { toJson } from './json-value.mjs';
+import { captureOutput } from './output.mjs';
+
+const { cwd, chdir, getActiveResourcesInfo, exit } = process;
+const { parse } = JSON;
+
+const home = cwd();
+const functions = new Map();
+const queue = [];
+let token;
+let running;
+let working = false;
+
+const output = captureOutput((stream, bytes) => frames.sendOutput(running?.number ?? 0, stream, bytes));
+
+// What users' code throws where no call of it can catch it belongs to the running call.
+const rejectRunning = (error) => running?.reject(error);
+process.on('uncaughtException', rejectRunning);
+process.on('unhandledRejection', rejectRunning);
+
+new Worker(new URL('./lifeline.mjs', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: 16 } }).unref();
+
+const channel = new Socket({ fd: 3, readable: true, writable: true });
+const push = frames.frameReader((kind, body) => queue.push({ kind, body }));
+channel.on('data', (chunk) => {
+  push(chunk);
+  void work();
+});
+channel.on('close', () => exit(0));
+frames.sendReady();
+
+async function work() {
+  if (working) return;
+  working = true;
+  for (let frame = queue.shift(); frame; frame = queue.shift()) {
+    if (frame.kind === frames.CODE) {
+      const code = frames.readCode(frame.body);
+      functions.set(code.number, { code, loaded: undefined });
+    } else if (frame.kind === frames.FORGET) {
+      functions.delete(frame.body.readUInt32LE(0));
+    } else {
+      const call = frames.readCall(frame.body);
+      if (mayBegin(call)) await answer(call);
+    }
+  }
+  working = false;
+}
+
+/** Rule R3 of the frames: a gated call whose number is not in the gate has been taken back. */
+function mayBegin(call) {
+  if (!call.gated) return true;
+  token ??= frames.readToken();
+  if (token === undefined) exit(0);
+  if (token !== call.number) return false;
+  token = undefined;
+  return true;
+}
+
+async function answer(call) {
+  const before = leftovers();
+  let json;
+  let failure;
+  try {
+    const value = await run(call);
+    json = toJson(value);
+    if (json.length > call.maxResult) {
+      throw new Failure(
+        'result_too_large',
+        new RangeError(
+          `the result has ${json.length} bytes and the limit is ${call.maxResult} (max_result_bytes, option ` +
+            '--max-result-bytes): return less, or store it elsewhere and return where',
+        ),
+      );
+    }
+  } catch (error) {
+    failure = error instanceof Failure ? error : new Failure('raised', error);
+  }
+  running = undefined;
+  const flags = tidy(before);
+  if (failure) frames.sendFailure(call.number, flags, { kind: failure.kind, ...errorInfo(failure.cause) });
+  else frames.sendValue(call.number, flags, json);
+}
+
+function run(call) {
+  return new Promise((resolve, reject) => {
+    running = { number: call.number, reject };
+    execute(call).then(resolve, reject);
+  });
+}
+
+async function execute(call) {
+  const held = functions.get(call.fn);
+  held.loaded ??= await loadFunction(held.code);
+  const { args, kwargs } = decode(call);
+  const { loaded } = held;
+  return await loaded(...args, ...(Object.keys(kwargs).length > 0 ? [kwargs] : []));
+}
+
+function decode(call) {
+  if (!call.argsJson) {
+    throw new Failure('load_failed', new TypeError('JavaScript functions take JSON arguments, not a pickle'));
+  }
+  try {
+    const { args = [], kwargs = {} } = parse(call.args.toString());
+    return { args, kwargs };
+  } catch (error) {
+    throw new Failure('load_failed', new TypeError(`cannot load the arguments: ${error.message}`));
+  }
+}
+
+/** Child processes and timers that keep the process alive. */
+function leftovers() {
+  return getActiveResourcesInfo().filter((kind) => kind === 'ProcessWrap' || kind === 'Timeout').length;
+}
+
+/** Puts the process in order after a call; tells where it cannot. */
+function tidy(before) {
+  output.restore();
+  try {
+    if (cwd() !== home) chdir(home);
+  } catch {
+    return frames.UNTIDY;
+  }
+  return leftovers() > before ? frames.UNTIDY : 0;
+}

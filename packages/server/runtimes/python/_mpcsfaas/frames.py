@@ -1,0 +1,142 @@
+"""Frames between a runner and the pool that owns it. The other end is packages/server/src/runner/frames.ts.
+
+A frame is u32 length of what follows, u8 kind, body. All integers are little-endian; text is UTF-8.
+
+To the child
+  1 CODE     u32 function, u8 form (0 pickle, 1 source), u16 length + entry, u16 length + name,
+             u16 length + Python version ('3.11' or ''), the code's bytes
+  2 CALL     u32 number, u32 function, u8 flags, f64 largest result, f64 memory limit (0 = none), the arguments' bytes
+             flags: 1 gated, 2 arguments are JSON, 4 make JSON, 8 make a pickle
+  3 FORGET   u32 function
+From the child
+  1 READY    nothing
+  2 VALUE    u32 number, u8 flags, u32 JSON length, JSON, pickle
+             flags: 1 untidy (threads or processes were left behind: replace this child), 4 with JSON, 8 with pickle
+  3 FAILURE  u32 number, u8 flags (as above), u32 length + JSON {kind, type, message, traceback, bases}, pickle
+  4 OUTPUT   u32 number, u8 stream (0 stdout, 1 stderr), bytes
+  5 STALE    u32 number: an imported file has changed; neither this call nor any later one will be started
+
+Rules
+  R1  The host assigns every number; a child that names another than the running call is killed.
+  R2  Calls are answered in the order sent; an answer is one write, done before the next call begins.
+  R3  A *gated* call may be begun only after its number (u32) was read from the gate, a FIFO that the pool fills
+      before it sends the call. The pool takes calls back by emptying the gate: what it reads there was not begun and
+      never will be. A queued call whose number is not the one read from the gate has been taken back: it is skipped.
+"""
+import os
+import struct
+from os import read, readv, write, writev
+
+CODE, CALL, FORGET = 1, 2, 3
+READY, VALUE, FAILURE, OUTPUT, STALE = 1, 2, 3, 4, 5
+GATED, ARGS_JSON, WITH_JSON, WITH_PICKLE = 1, 2, 4, 8
+UNTIDY = 1
+
+CALL_HEAD = struct.Struct('<IIBdd')
+_SIZE = struct.Struct('<I')
+_ANSWER_HEAD = struct.Struct('<IBIBI')
+_OUTPUT_HEAD = struct.Struct('<IBIB')
+_U16 = struct.Struct('<H')
+_CHUNK = 1 << 16
+_exit = os._exit
+
+
+class Inbox:
+    """Reads frames from a blocking descriptor; ends the process when the other end is gone."""
+
+    def __init__(self, fd):
+        self._fd = fd
+        self._data = b''
+        self._at = 0
+
+    def next(self, _unpack=_SIZE.unpack_from):
+        """The next frame: kind and body."""
+        while len(self._data) - self._at < 5:
+            self._more()
+        start = self._at + 4
+        size = _unpack(self._data, self._at)[0]
+        end = start + size
+        if end > len(self._data):
+            if size > _CHUNK:
+                return self._large(start, size)
+            while len(self._data) - start < size:
+                self._more()
+                start = self._at + 4
+            end = start + size
+        data = self._data
+        self._at = end
+        return data[start], data[start + 1:end]
+
+    def _more(self):
+        chunk = read(self._fd, _CHUNK)
+        if not chunk:
+            _exit(0)
+        self._data = self._data[self._at:] + chunk
+        self._at = 0
+
+    def _large(self, start, size):
+        body = bytearray(size)
+        have = self._data[start:]
+        body[:len(have)] = have
+        self._data, self._at = b'', 0
+        view = memoryview(body)
+        filled = len(have)
+        while filled < size:
+            count = readv(self._fd, [view[filled:]])
+            if count == 0:
+                _exit(0)
+            filled += count
+        return body[0], view[1:]
+
+
+class Outbox:
+    """Writes frames to a blocking descriptor, each with one write."""
+
+    def __init__(self, fd):
+        self._fd = fd
+
+    def ready(self):
+        self._send([_SIZE.pack(1) + bytes((READY,))])
+
+    def answer(self, kind, number, flags, text, pickled, _pack=_ANSWER_HEAD.pack):
+        """`text` is JSON bytes (b'' = none), `pickled` bytes or None."""
+        if pickled is None:
+            pickled = b''
+        size = 10 + len(text) + len(pickled)
+        head = _pack(size, kind, number, flags, len(text))
+        if size < _CHUNK:
+            frame = head + text + pickled
+            if write(self._fd, frame) == len(frame):
+                return
+            _exit(74)  # a blocking socket takes a small frame whole, or its other end is gone
+        self._send([head, text, pickled])
+
+    def output(self, number, stream, data):
+        self._send([_OUTPUT_HEAD.pack(6 + len(data), OUTPUT, number, stream), data])
+
+    def stale(self, number):
+        self._send([_SIZE.pack(5) + bytes((STALE,)) + _SIZE.pack(number)])
+
+    def _send(self, parts):
+        parts = [memoryview(part) for part in parts if len(part)]
+        while parts:
+            sent = writev(self._fd, parts)
+            while parts and sent >= len(parts[0]):
+                sent -= len(parts[0])
+                parts.pop(0)
+            if parts:
+                parts[0] = parts[0][sent:]
+
+
+def read_code(body):
+    """The fields of a CODE frame."""
+    number = _SIZE.unpack_from(body)[0]
+    form = body[4]
+    at = 5
+    texts = []
+    for _ in range(3):
+        size = _U16.unpack_from(body, at)[0]
+        texts.append(bytes(body[at + 2:at + 2 + size]).decode())
+        at += 2 + size
+    entry, name, python = texts
+    return number, form, entry, name, python, bytes(body[at:])

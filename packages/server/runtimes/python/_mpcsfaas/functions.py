@@ -1,0 +1,110 @@
+"""A function: its code's bytes until the first call, then the callable."""
+import builtins
+import inspect
+import linecache
+import pickle
+import sys
+import types
+
+from . import failures
+
+_PICKLE = 0
+
+
+class Function:
+    def __init__(self, number, form, entry, name, python, code):
+        self.number = number
+        self.by_value = form == _PICKLE
+        self._entry = entry
+        self._name = name
+        self._python = python
+        self._code = code
+        self._callable = None
+
+    def load(self):
+        """The callable, or Failed."""
+        if self._callable is None:
+            self._callable = self._unpickle() if self.by_value else self._execute()
+            self._code = None
+        return self._callable
+
+    def _unpickle(self):
+        if self._python and self._python != '%d.%d' % sys.version_info[:2]:
+            raise failures.Failed('version_mismatch', failures.other_version(None, self._python))
+        try:
+            loaded = _loads(self._code)
+        except BaseException as error:
+            raise failures.Failed.loading('the function', error) from None
+        if not callable(loaded):
+            raise failures.Failed('load_failed', TypeError(
+                'the registered object is %s, which cannot be called: register a function'
+                % _a(type(loaded).__name__)))
+        return loaded
+
+    def _execute(self):
+        file = '<function %s>' % (self._name or self._entry or 'source')
+        module = fresh_main()
+        module.__file__ = file
+        try:
+            source = self._code.decode('utf-8')
+            # So that tracebacks show its lines.
+            linecache.cache[file] = (len(source), None, source.splitlines(True), file)
+            sys.modules['__main__'] = module
+            exec(compile(source, file, 'exec', dont_inherit=True), module.__dict__)
+        except BaseException as error:
+            raise failures.Failed.loading('the function', error) from None
+        finally:
+            # Its classes are then pickled by value: no caller has this module.
+            sys.modules['__main__'] = fresh_main()
+        return _entry_of(module, self._entry)
+
+
+def fresh_main():
+    """A __main__ as clean as a new interpreter's."""
+    module = types.ModuleType('__main__')
+    module.__builtins__ = builtins
+    return module
+
+
+def _loads(code):
+    """Reads a pickled function: dill reads cloudpickle's too. Its globals are its own, not another function's."""
+    try:
+        import dill
+    except ImportError:
+        return pickle.loads(code)
+    # dill keeps the __main__ of its own import, by whose names it resolves functions that were defined there.
+    inner = getattr(dill, '_dill', None)
+    if hasattr(inner, '_main_module'):
+        inner._main_module = fresh_main()
+    return dill.loads(code)
+
+
+def _entry_of(module, entry):
+    if entry:
+        found = module.__dict__.get(entry)
+        if callable(found):
+            return found
+        raise failures.Failed('load_failed', TypeError(
+            "the source defines no function '%s'; it defines %s" % (entry, _names(_functions(module)))))
+    candidates = _functions(module)
+    if len(candidates) == 1:
+        return module.__dict__[candidates[0]]
+    if not candidates:
+        raise failures.Failed('load_failed', TypeError('the source defines no function whose name is public'))
+    raise failures.Failed('load_failed', TypeError(
+        'the source defines several functions (%s): say which one to call with "entry"' % _names(candidates)))
+
+
+def _functions(module):
+    """Public names of the functions that the source itself defines."""
+    return [name for name, value in module.__dict__.items()
+            if not name.startswith('_') and inspect.isfunction(inspect.unwrap(value) if callable(value) else value)
+            and getattr(value, '__module__', None) == module.__name__]
+
+
+def _names(names):
+    return ', '.join(names) if names else 'none'
+
+
+def _a(noun):
+    return ('an ' if noun[:1] in 'aeiou' else 'a ') + noun

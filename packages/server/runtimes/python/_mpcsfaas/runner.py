@@ -1,0 +1,127 @@
+"""The runner: takes calls from its channel, one answer each, in order."""
+import os
+import signal
+import sys
+
+from . import arguments, failures, frames, functions, memory, results, tidy
+from .changed import Watch
+from .output import Output
+
+_exit = os._exit
+_read = os.read
+_unpack_token = frames._SIZE.unpack
+_unpack_call = frames.CALL_HEAD.unpack_from
+_CALL_SIZE = frames.CALL_HEAD.size
+
+
+def warm_up():
+    """In the template: import what nearly every runner needs, so that all share its memory."""
+    import asyncio  # noqa: F401
+    import inspect  # noqa: F401
+    import linecache  # noqa: F401
+    import traceback  # noqa: F401
+
+
+def serve(channel, gate, import_path, cwd):
+    """Never returns."""
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.close(null)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.set_blocking(channel, True)
+    os.chdir(cwd)
+    sys.path[:0] = import_path
+    sys.argv = ['']
+    sys.modules['__main__'] = functions.fresh_main()
+    inbox, outbox = frames.Inbox(channel), frames.Outbox(channel)
+    output = Output(outbox)
+    order = tidy.Order(output, cwd)
+    watch = Watch(import_path)
+    os.register_at_fork(after_in_child=lambda: _forked(channel, gate, output))
+    outbox.ready()
+    _loop(inbox, outbox, gate, output, order, watch)
+
+
+def _forked(channel, gate, output):
+    """In a process that users' code forked: it may print, but not answer."""
+    output.detach()
+    for fd in (channel, gate):
+        try:
+            os.close(fd)
+        except OSError:
+            pass
+
+
+def _loop(inbox, outbox, gate, output, order, watch):
+    pid = os.getpid()
+    getpid = os.getpid
+    table = {}
+    token = None  # read from the gate, its call not reached yet
+    while True:
+        kind, body = inbox.next()
+        if kind == frames.CALL:
+            number, function, flags, max_result, limit = _unpack_call(body, 0)
+            if flags & frames.GATED:
+                if token is None:
+                    token = _token(gate)
+                if token != number:
+                    continue
+                token = None
+            if watch.files and watch.changed():
+                outbox.stale(number)
+                _exit(0)
+            output.number = number
+            answer = _call(table[function], body[_CALL_SIZE:], flags, max_result, limit)
+            if getpid() != pid:
+                _exit(0)  # the function forked, and this is the fork coming back from it
+            untidy = order.restore()
+            watch.look()
+            kind, text, pickled = answer
+            flags = untidy | (frames.WITH_JSON if text else 0) | (0 if pickled is None else frames.WITH_PICKLE)
+            outbox.answer(kind, number, flags, text, pickled)
+            answer = text = pickled = None
+        elif kind == frames.CODE:
+            code = functions.Function(*frames.read_code(body))
+            table[code.number] = code
+        elif kind == frames.FORGET:
+            table.pop(frames._SIZE.unpack(body)[0], None)
+        else:
+            _exit(76)
+
+
+def _token(gate):
+    token = _read(gate, 4)
+    if len(token) != 4:
+        _exit(0)
+    return _unpack_token(token)[0]
+
+
+def _call(function, data, flags, max_result, limit):
+    """Kind of the answering frame, JSON, pickle."""
+    with_pickle = flags & frames.WITH_PICKLE
+    memory.limit(limit)
+    try:
+        try:
+            call = function.load()
+            args, kwargs = arguments.decode(data, flags & frames.ARGS_JSON)
+        except failures.Failed as failed:
+            return failures.answer(failed.kind, failed.error, with_pickle)
+        except MemoryError as error:
+            return failures.answer('memory_exceeded' if limit else 'load_failed', error, with_pickle)
+        try:
+            value = call(*args, **kwargs)
+            if hasattr(type(value), '__await__'):
+                value = results.awaited(value)
+        except BaseException as error:
+            return failures.answer(failures.kind_of(error, function, limit), error, with_pickle)
+        del args, kwargs
+        try:
+            return results.answer(value, flags, max_result)
+        except failures.Failed as failed:
+            return failures.answer(failed.kind, failed.error, with_pickle)
+        except MemoryError as error:
+            return failures.answer('memory_exceeded' if limit else 'result_not_serializable', error, with_pickle)
+    finally:
+        memory.lift(limit)

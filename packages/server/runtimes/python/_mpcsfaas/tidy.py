@@ -1,0 +1,59 @@
+"""Puts the process in order after a call, as far as a process can be: what cannot be undone is told."""
+import _thread
+import os
+import signal
+import sys
+
+from . import frames
+
+_WATCHED = [getattr(signal, name) for name in
+            ('SIGALRM', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCHLD', 'SIGPIPE', 'SIGPROF',
+             'SIGVTALRM', 'SIGSEGV')]
+
+
+class Order:
+    """The state that every call finds."""
+
+    def __init__(self, output, cwd):
+        self._output = output
+        self._cwd = cwd
+        self._threads = _thread._count()
+        self._handlers = [(number, signal.getsignal(number)) for number in _WATCHED]
+        self._recursion = sys.getrecursionlimit()
+        self._path = list(sys.path)
+        # Kept from here: users' code may replace what it finds in the modules.
+        self._getsignal, self._signal, self._setitimer = signal.getsignal, signal.signal, signal.setitimer
+        self._chdir, self._waitid, self._count = os.chdir, getattr(os, 'waitid', None), _thread._count
+        self._wait = (getattr(os, 'P_ALL', 0), 0,
+                      getattr(os, 'WEXITED', 0) | getattr(os, 'WNOHANG', 0) | getattr(os, 'WNOWAIT', 0))
+
+    def restore(self):
+        """0, or UNTIDY where threads or processes are left."""
+        untidy = 0
+        self._setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in self._handlers:
+            if self._getsignal(number) is not handler:
+                self._signal(number, handler)
+                untidy = frames.UNTIDY
+        output = self._output
+        if sys.stdout is not output.streams[0] or sys.stderr is not output.streams[1]:
+            output.install()
+        try:
+            output.flush()
+        except (OSError, ValueError):
+            untidy = frames.UNTIDY
+        try:
+            self._chdir(self._cwd)
+        except OSError:
+            untidy = frames.UNTIDY
+        if sys.getrecursionlimit() != self._recursion:
+            untidy = frames.UNTIDY
+        if self._count() > self._threads:
+            untidy = frames.UNTIDY
+        if self._waitid is not None:
+            try:
+                self._waitid(*self._wait)
+                untidy = frames.UNTIDY  # there is a child process, running or ended
+            except ChildProcessError:
+                pass
+        return untidy

@@ -1,0 +1,166 @@
+// API keys: 32 random bytes, kept as HMAC-SHA-256, compared in constant time. A password hash would be a denial of
+// service against oneself, and a key has nothing to guess.
+import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+
+/** A key as it is kept. */
+export interface KeptKey {
+  id: string;
+  /** HMAC-SHA-256 of the key, hex. */
+  hash: string;
+  name: string;
+  tenant: string;
+  /** Unix ms. */
+  createdAt: number;
+}
+
+/** Where keys are kept: the fleet's part of the store. */
+export interface KeyShelf {
+  putKey(key: KeptKey): Promise<void>;
+  listKeys(): Promise<KeptKey[]>;
+  deleteKey(id: string): Promise<boolean>;
+  fact(name: string, value: string): Promise<string>;
+}
+
+export interface Caller {
+  tenant: string;
+  /** The key's id, '' where keys are off. */
+  keyId: string;
+}
+
+const PREFIX = 'mpk_';
+const SECRET_FACT = 'api_key_secret';
+/** How long a revoked key may still be taken, and how often an unknown one makes us look, ms. */
+const REFRESH_MS = 5000;
+const LOOK_AGAIN_MS = 1000;
+/** Hex digits by which hashes are found; the rest is compared in constant time. */
+const BUCKET_DIGITS = 8;
+
+export class ApiKeys {
+  readonly #shelf: KeyShelf;
+  readonly #clock: Clock;
+  /** The installation's; read when it is first needed: the store may be away when a service starts. */
+  #secret: Promise<Buffer> | undefined;
+  #buckets = new Map<string, KeptKey[]>();
+  #readAt = Number.NEGATIVE_INFINITY;
+  #reading: Promise<void> | undefined;
+  /** The last reading succeeded. */
+  #current = false;
+
+  constructor(shelf: KeyShelf, clock: Clock) {
+    this.#shelf = shelf;
+    this.#clock = clock;
+  }
+
+  /** A new key. `key` is shown once and kept nowhere. */
+  async create(name: string, tenant: string): Promise<{ id: string; createdAt: number; key: string }> {
+    const key = PREFIX + randomBytes(32).toString('base64url');
+    const { id, createdAt } = await this.#keep(key, name, tenant);
+    return { id, createdAt, key };
+  }
+
+  /** Makes sure that this very key is taken: the first one, given from outside. At least 32 characters. */
+  async seed(key: string, name: string, tenant: string): Promise<void> {
+    if (key.length < 32)
+      throw new Error('An API key needs at least 32 characters: make one with `mpcsfaas keys create`.');
+    await this.#refresh();
+    if ((await this.#find(key)) === undefined) await this.#keep(key, name, tenant);
+  }
+
+  /** The tenant's keys, oldest first. */
+  async list(tenant: string): Promise<Omit<KeptKey, 'hash'>[]> {
+    const own = (await this.#shelf.listKeys()).filter((key) => key.tenant === tenant);
+    return own.sort((a, b) => a.createdAt - b.createdAt).map(({ hash: _hash, ...rest }) => rest);
+  }
+
+  /** False where the tenant has none of this id. Other services follow within 5 s. */
+  async revoke(id: string, tenant: string): Promise<boolean> {
+    const own = (await this.#shelf.listKeys()).some((key) => key.id === id && key.tenant === tenant);
+    const revoked = own && (await this.#shelf.deleteKey(id));
+    await this.#refreshAfterChange();
+    return revoked;
+  }
+
+  /** Whose key it is; undefined where nobody's. Rejects only where the store is away and was never read. */
+  async check(key: string): Promise<Caller | undefined> {
+    const age = this.#clock.mono() - this.#readAt;
+    if (age === Number.POSITIVE_INFINITY) await this.#refresh();
+    // Awaited, so that a revoked key is not taken once more after a quiet hour; known keys go on while the store is away.
+    else if (age > REFRESH_MS) await this.#refresh().catch(() => undefined);
+    const found = (await this.#find(key)) ?? (await this.#findAfresh(key));
+    return found && { tenant: found.tenant, keyId: found.id };
+  }
+
+  /** '' or why the newest keys cannot be known. Reads them where the last reading failed, or there was none. */
+  async trouble(): Promise<string> {
+    try {
+      if (!this.#current) await this.#refresh();
+      return '';
+    } catch (fault) {
+      return `API keys cannot be read (${fault instanceof Error ? fault.message : String(fault)})`;
+    }
+  }
+
+  async #findAfresh(key: string): Promise<KeptKey | undefined> {
+    if (this.#clock.mono() - this.#readAt < LOOK_AGAIN_MS) return undefined;
+    await this.#refresh();
+    return this.#find(key);
+  }
+
+  async #keep(key: string, name: string, tenant: string): Promise<KeptKey> {
+    const kept = {
+      id: randomUUID(),
+      hash: await this.#hash(key),
+      name,
+      tenant,
+      createdAt: Math.trunc(this.#clock.wall()),
+    };
+    await this.#shelf.putKey(kept);
+    await this.#refreshAfterChange();
+    return kept;
+  }
+
+  async #hash(key: string): Promise<string> {
+    this.#secret ??= this.#readSecret();
+    return createHmac('sha256', await this.#secret)
+      .update(key)
+      .digest('hex');
+  }
+
+  /** Makes the secret where there is none. A failure is not kept. */
+  async #readSecret(): Promise<Buffer> {
+    try {
+      return Buffer.from(await this.#shelf.fact(SECRET_FACT, randomBytes(32).toString('hex')), 'hex');
+    } catch (fault) {
+      this.#secret = undefined;
+      throw fault;
+    }
+  }
+
+  async #find(key: string): Promise<KeptKey | undefined> {
+    const hash = await this.#hash(key);
+    const wanted = Buffer.from(hash, 'hex');
+    return this.#buckets
+      .get(hash.slice(0, BUCKET_DIGITS))
+      ?.find((kept) => timingSafeEqual(Buffer.from(kept.hash, 'hex'), wanted));
+  }
+
+  /** A read that was under way may have passed the change: one that begins now has not. */
+  async #refreshAfterChange(): Promise<void> {
+    await this.#reading?.catch(() => undefined);
+    await this.#refresh();
+  }
+
+  async #refresh(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => (this.#reading = undefined));
+    await this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    this.#current = false;
+    const keys = await this.#shelf.listKeys();
+    this.#current = true;
+    this.#buckets = Map.groupBy(keys, ({ hash }) => hash.slice(0, BUCKET_DIGITS));
+    this.#readAt = this.#clock.mono();
+  }
+}

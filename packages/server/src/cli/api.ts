@@ -1,0 +1,103 @@
+// The command line's own client of the REST API. Every failure becomes one sentence.
+import { UserError } from './user-error.ts';
+
+export interface ApiOptions {
+  url: string;
+  apiKey?: string;
+}
+
+export interface Answer {
+  status: number;
+  body: unknown;
+  headers: Headers;
+}
+
+/** The service refused; its answer is kept beside the sentence. */
+export class Refused extends UserError {
+  override name = 'Refused';
+  readonly answer: Answer;
+
+  constructor(sentence: string, answer: Answer) {
+    super(sentence);
+    this.answer = answer;
+  }
+}
+
+type Query = Record<string, string | number | undefined>;
+
+export class Api {
+  readonly #url: string;
+  readonly #headers: Record<string, string>;
+
+  constructor({ url, apiKey }: ApiOptions) {
+    this.#url = address(url);
+    this.#headers = { accept: 'application/json', ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) };
+  }
+
+  get(path: string, query: Query = {}): Promise<Answer> {
+    return this.#call('GET', path, query);
+  }
+
+  post(path: string, body: unknown, query: Query = {}): Promise<Answer> {
+    return this.#call('POST', path, query, body);
+  }
+
+  delete(path: string): Promise<Answer> {
+    return this.#call('DELETE', path, {});
+  }
+
+  async #call(method: string, path: string, query: Query, body?: unknown): Promise<Answer> {
+    const target = new URL(this.#url + path);
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) target.searchParams.set(name, String(value));
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(target, {
+        method,
+        headers: { ...this.#headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      text = await response.text();
+    } catch (error) {
+      throw new UserError(
+        `No service answers at ${this.#url} (${reason(error)}): start one with \`mpcsfaas up\`, or name another with --url.`,
+      );
+    }
+    const answer = { status: response.status, body: parse(text), headers: response.headers };
+    if (response.ok) return answer;
+    throw new Refused(problemText(answer, text, this.#url), answer);
+  }
+}
+
+/** Without a slash at its end. @throws UserError */
+function address(text: string): string {
+  const parsed = URL.parse(text);
+  if (parsed !== null && /^https?:$/.test(parsed.protocol)) return text.replace(/\/+$/, '');
+  throw new UserError(`--url takes an address such as http://127.0.0.1:8000, not ${JSON.stringify(text)}.`, 2);
+}
+
+/** `ECONNREFUSED`; fetch hides it in the cause. */
+function reason(error: unknown): string {
+  const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
+  return cause?.code ?? cause?.message ?? String(error);
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+/** A problem's `detail`, with the faulty fields. */
+function problemText({ status, body }: Answer, text: string, url: string): string {
+  const problem = body as { detail?: string; errors?: { pointer: string; message: string }[] } | null;
+  if (typeof problem?.detail !== 'string')
+    return `What answers at ${url} is no MPCSFaaS: it said ${status} ${JSON.stringify(text.slice(0, 80))}.`;
+  const { detail, errors = [] } = problem;
+  // The detail of a problem with one fault tells it already.
+  const more = errors.map(({ pointer, message }) => `${pointer} ${message}`).filter((fault) => !detail.includes(fault));
+  return more.length > 0 ? `${detail} (${more.join('; ')})` : detail;
+}

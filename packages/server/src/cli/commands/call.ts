@@ -1,0 +1,104 @@
+// `mpcsfaas call NAME ARGS…`: runs a function and prints its value.
+import type { Command } from 'commander';
+import { MAX_WAIT_MS } from '@mpcsfaas/contract';
+import type { Task, TaskError } from '@mpcsfaas/contract';
+import { Api, Refused, type ApiOptions } from '../api.ts';
+import { withOptions } from '../options.ts';
+import { printJson, printLine } from '../print.ts';
+import { UserError } from '../user-error.ts';
+import { duration } from '../units.ts';
+
+interface CallOptions extends ApiOptions {
+  json: boolean;
+  kw?: string[];
+  wait: number;
+}
+
+/** How a call went. */
+type End = { is: 'value'; value: unknown } | { is: 'failed'; error: TaskError } | { is: 'open' };
+
+export function callCommand(parent: Command): void {
+  const command = parent
+    .command('call')
+    .description('call a function and print its value')
+    .argument('<name>', 'name, name@version or id')
+    .argument('[args...]', 'arguments: JSON where it is JSON, else text')
+    .option('--kw <name=value>', 'keyword argument; repeatable', (value: string, before: string[] | undefined) => [
+      ...(before ?? []),
+      value,
+    ])
+    .option('--wait <time>', 'how long to wait for the value', duration, 60_000);
+  command.options.find(({ long }) => long === '--wait')!.defaultValueDescription = '60s';
+  withOptions(command, 'client').action(call);
+}
+
+async function call(name: string, args: string[], options: CallOptions): Promise<void> {
+  const kwargs = Object.fromEntries((options.kw ?? []).map(keyword));
+  const api = new Api(options);
+  const until = performance.now() + options.wait;
+  const { id, end: first } = await begin(api, name, { args: args.map(value), kwargs }, waitMs(until));
+  let end = first;
+  while (end.is === 'open' && performance.now() < until) end = await waitOn(api, id, waitMs(until));
+  switch (end.is) {
+    case 'value':
+      if (options.json) printJson({ task_id: id, value: end.value });
+      else printLine(typeof end.value === 'string' ? end.value : JSON.stringify(end.value));
+      return;
+    case 'failed':
+      if (options.json) printJson({ task_id: id, error: end.error });
+      throw new UserError(failure(id, end.error));
+    case 'open':
+      throw new UserError(
+        `The call has not ended yet; it goes on as task ${id}: \`mpcsfaas task show ${id}\` tells.`,
+        3,
+      );
+  }
+}
+
+async function begin(api: Api, name: string, body: object, wait: number): Promise<{ id: string; end: End }> {
+  try {
+    const path = `/v1/call/${encodeURIComponent(name)}`;
+    const answer = await api.post(path, { ...body, options: { result_as: 'json' } }, { wait_ms: wait });
+    const id = answer.headers.get('x-task-id') ?? '';
+    return { id, end: answer.status === 202 ? { is: 'open' } : { is: 'value', value: answer.body } };
+  } catch (refused) {
+    const problem = refused instanceof Refused ? refused.answer.body : undefined;
+    const { task_id: id = '', task_error: error } = (problem ?? {}) as { task_id?: string; task_error?: TaskError };
+    if (error === undefined) throw refused;
+    return { id, end: { is: 'failed', error } };
+  }
+}
+
+/** One more long wait: the service itself waits for a minute at most. */
+async function waitOn(api: Api, id: string, wait: number): Promise<End> {
+  const { status, body } = await api.get(`/v1/tasks/${id}/result`, { wait_ms: wait });
+  if (status === 202) return { is: 'open' };
+  const { error, value: result } = body as Pick<Task, 'error'> & { value?: unknown };
+  return error === null ? { is: 'value', value: result } : { is: 'failed', error };
+}
+
+function waitMs(until: number): number {
+  return Math.max(0, Math.min(MAX_WAIT_MS, Math.round(until - performance.now())));
+}
+
+/** What happened, then the remote traceback. */
+function failure(id: string, { kind, type, message, traceback }: TaskError): string {
+  const sentence = `The call failed, ${kind}: ${[type, message].filter((part) => part !== '').join(': ')} (task ${id})`;
+  return traceback.trim() === '' ? sentence : `${sentence}\n\n${traceback.trimEnd()}`;
+}
+
+/** `name=value`. */
+function keyword(pair: string): [string, unknown] {
+  const at = pair.indexOf('=');
+  if (at < 1) throw new UserError(`--kw takes name=value, not ${JSON.stringify(pair)}.`, 2);
+  return [pair.slice(0, at), value(pair.slice(at + 1))];
+}
+
+/** `1` is a number, `'{"a": 2}'` an object, `hello` a text. */
+function value(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

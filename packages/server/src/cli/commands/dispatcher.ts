@@ -1,0 +1,64 @@
+// `mpcsfaas dispatcher`: claims tasks from a Redis and runs them here (local) or on workers (pull, push).
+import type { Command } from 'commander';
+import { withOptions } from '../options.ts';
+import { printJson } from '../print.ts';
+import { runProgram, type Stop } from '../process.ts';
+import { UserError } from '../user-error.ts';
+import { startDispatcherRoot, type DispatcherRootOptions } from '../roots/dispatcher.ts';
+import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
+import { openStore, type StoreOptions } from '../roots/store.ts';
+import { linkKey, type WorkerKeyOptions } from '../roots/worker-key.ts';
+
+export type DispatcherOptions = Omit<DispatcherRootOptions, 'workerPort' | 'ownsStore' | 'workerKey'> &
+  WorkerKeyOptions &
+  StoreOptions & { port: number; logLevel: LogLevel; json: boolean };
+
+export function dispatcherCommand(parent: Command): void {
+  const command = parent
+    .command('dispatcher')
+    .description('hand queued tasks to runners here (local) or to workers (pull, push)');
+  withDispatcherOptions(command).action(async (options: DispatcherOptions) => runDispatcher(options));
+}
+
+/** What a dispatcher can be told, by its modern and its classic name. */
+export function withDispatcherOptions(command: Command): Command {
+  return withOptions(
+    command,
+    'mode',
+    'host',
+    'dispatcherPort',
+    'store',
+    'runners',
+    'maxArgs',
+    'maxResult',
+    'workerKey',
+    'workerKeyFile',
+    'logLevel',
+    'json',
+  );
+}
+
+export async function runDispatcher(options: DispatcherOptions): Promise<void> {
+  if (options.redis === undefined) {
+    throw new UserError(
+      'A dispatcher of its own meets the service in Redis: give both the same --redis redis://HOST:6379. For one machine without Redis use `mpcsfaas up`, which runs both.',
+      2,
+    );
+  }
+  const workerKey = linkKey(options);
+  const log = logTo(openLogger('dispatcher', options.logLevel));
+  const start = async (stops: Stop[]): Promise<void> => {
+    const store = await openStore(options, (message) => log('warn', message));
+    stops.push(() => store.close());
+    const dispatcher = await startDispatcherRoot(
+      store,
+      { ...options, workerPort: options.port, ownsStore: false, workerKey },
+      log,
+    );
+    stops.push(() => dispatcher.stop(options.grace));
+    const { id, address } = dispatcher;
+    log('info', `Dispatcher ${id} is ready (${options.mode})${address === '' ? '' : ` for workers at ${address}`}.`);
+    if (options.json) printJson({ dispatcher: id, mode: options.mode, workers: address, pid: process.pid });
+  };
+  await runProgram(start, (line) => log('info', line));
+}

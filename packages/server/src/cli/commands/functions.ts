@@ -1,0 +1,140 @@
+// `mpcsfaas fn register FILE:NAME | ls | show | rm`.
+import { readFileSync } from 'node:fs';
+import { extname, resolve } from 'node:path';
+import type { Command } from 'commander';
+import { MAX_PAGE } from '@mpcsfaas/contract';
+import { Api, type ApiOptions } from '../api.ts';
+import { startDirectory, withOptions } from '../options.ts';
+import { printJson, printLine, printTable } from '../print.ts';
+import { whole } from '../units.ts';
+import { UserError } from '../user-error.ts';
+
+interface ClientOptions extends ApiOptions {
+  json: boolean;
+}
+
+interface FunctionBody {
+  function_id: string;
+  name: string;
+  version: number;
+  runtime: string;
+  form: string;
+  code_bytes: number;
+  description: string;
+  created_at: string;
+}
+
+const RUNTIME_OF: Record<string, 'python' | 'javascript'> = {
+  '.py': 'python',
+  '.js': 'javascript',
+  '.mjs': 'javascript',
+  '.ts': 'javascript',
+  '.mts': 'javascript',
+};
+
+export function functionCommands(parent: Command): void {
+  const fn = parent.command('fn').description('register, list and remove functions');
+  withOptions(
+    fn
+      .command('register')
+      .description('register a function from a Python, JavaScript or TypeScript file')
+      .argument('<file:name>', 'the file and the function in it; without :name the only one or the default export')
+      .option('--as <name>', 'the name to register it under (default: its own)')
+      .option('--description <text>', 'what it does', ''),
+    'client',
+  ).action(register);
+  withOptions(
+    fn
+      .command('ls')
+      .description('list functions, newest first')
+      .option('--limit <n>', 'at most so many', whole(1, MAX_PAGE), 100),
+    'client',
+  ).action(list);
+  withOptions(
+    fn.command('show').description('show one function').argument('<ref>', 'id, name or name@version'),
+    'client',
+  ).action(show);
+  withOptions(
+    fn
+      .command('rm')
+      .description('remove a version, or all versions of a name')
+      .argument('<ref>', 'id, name or name@version'),
+    'client',
+  ).action(remove);
+}
+
+async function register(target: string, options: ClientOptions & { as?: string; description: string }): Promise<void> {
+  const { file, entry } = splitTarget(target);
+  const runtime = RUNTIME_OF[extname(file)];
+  if (runtime === undefined) {
+    throw new UserError(
+      `The file's ending says what it is: .py, .js, .mjs, .ts or .mts, not ${JSON.stringify(extname(file))}.`,
+      2,
+    );
+  }
+  const source = read(file);
+  const name = options.as ?? (entry || baseName(file));
+  const { status, body } = await new Api(options).post('/v1/functions', {
+    name,
+    runtime,
+    source,
+    entry,
+    ...(options.description !== '' && { description: options.description }),
+  });
+  if (options.json) return printJson(body);
+  const fn = body as FunctionBody;
+  printLine(`${fn.name}@${fn.version} ${status === 201 ? 'registered' : 'is unchanged'} (${fn.function_id})`);
+}
+
+/** `dir/file.py:name`; a colon further left belongs to the path. */
+function splitTarget(target: string): { file: string; entry: string } {
+  const at = target.lastIndexOf(':');
+  const entry = at < 0 ? '' : target.slice(at + 1);
+  if (at > 0 && /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(entry)) return { file: target.slice(0, at), entry };
+  return { file: target, entry: '' };
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(resolve(startDirectory(), file), 'utf8');
+  } catch (error) {
+    throw new UserError(
+      `The file ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`,
+    );
+  }
+}
+
+function baseName(file: string): string {
+  return file
+    .slice(Math.max(file.lastIndexOf('/') + 1, 0), file.length - extname(file).length)
+    .replace(/[^A-Za-z0-9._-]/g, '-');
+}
+
+async function list(options: ClientOptions & { limit: number }): Promise<void> {
+  const { body } = await new Api(options).get('/v1/functions', { limit: options.limit });
+  if (options.json) return printJson(body);
+  const { items } = body as { items: FunctionBody[] };
+  printTable(
+    ['NAME', 'RUNTIME', 'FORM', 'BYTES', 'CREATED', 'ID'],
+    items.map((fn) => [
+      fn.version === 0 ? `${fn.name} (classic)` : `${fn.name}@${fn.version}`,
+      fn.runtime,
+      fn.form,
+      String(fn.code_bytes),
+      fn.created_at,
+      fn.function_id,
+    ]),
+  );
+}
+
+async function show(ref: string, options: ClientOptions): Promise<void> {
+  const { body } = await new Api(options).get(`/v1/functions/${encodeURIComponent(ref)}`);
+  printJson(body);
+}
+
+async function remove(ref: string, options: ClientOptions): Promise<void> {
+  const { body } = await new Api(options).delete(`/v1/functions/${encodeURIComponent(ref)}`);
+  if (options.json) return printJson(body);
+  const { deleted } = body as { deleted: number };
+  printLine(`${deleted} ${deleted === 1 ? 'version' : 'versions'} of ${ref} removed.`);
+}

@@ -1,0 +1,40 @@
+// `mpcsfaas service`: the REST API alone, on a Redis that dispatchers share.
+import type { Command } from 'commander';
+import { withOptions } from '../options.ts';
+import { printJson, printLine } from '../print.ts';
+import { runProgram, type Stop } from '../process.ts';
+import { UserError } from '../user-error.ts';
+import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
+import { startService, type ServiceRootOptions } from '../roots/service.ts';
+import { openStore, type StoreOptions } from '../roots/store.ts';
+
+type ServiceOptions = StoreOptions & ServiceRootOptions & { json: boolean; logLevel: LogLevel };
+
+export function serviceCommand(parent: Command): void {
+  const command = parent
+    .command('service')
+    .description('serve the REST API; dispatchers run elsewhere, on the same Redis');
+  withOptions(command, 'service', 'store', 'logHead', 'logTail', 'logLevel', 'json').action(
+    async (options: ServiceOptions) => service(options),
+  );
+}
+
+async function service(options: ServiceOptions): Promise<void> {
+  if (options.redis === undefined) {
+    throw new UserError(
+      'A service of its own meets its dispatchers in Redis: give both the same --redis redis://HOST:6379. For one machine without Redis use `mpcsfaas up`, which runs both.',
+      2,
+    );
+  }
+  const logger = openLogger('service', options.logLevel);
+  const log = logTo(logger);
+  const start = async (stops: Stop[]): Promise<void> => {
+    const store = await openStore(options, (message) => log('warn', message));
+    stops.push(() => store.close());
+    const running = await startService(store, options, logger, () => []);
+    stops.push(() => running.stop());
+    if (options.json) printJson({ url: running.url, docs: `${running.url}/docs`, pid: process.pid });
+    else printLine(`MPCSFaaS serves ${running.url} (docs: ${running.url}/docs).`);
+  };
+  await runProgram(start, (line) => log('info', line));
+}

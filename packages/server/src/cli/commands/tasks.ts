@@ -1,0 +1,109 @@
+// `mpcsfaas task ls | show | cancel`.
+import { InvalidArgumentError, type Command } from 'commander';
+import { MAX_PAGE, TASK_STATES, type TaskState } from '@mpcsfaas/contract';
+import { Api, type ApiOptions } from '../api.ts';
+import { withOptions } from '../options.ts';
+import { printJson, printLine, printTable } from '../print.ts';
+import { whole } from '../units.ts';
+import { UserError } from '../user-error.ts';
+
+interface ClientOptions extends ApiOptions {
+  json: boolean;
+}
+
+interface TaskBody {
+  task_id: string;
+  status: string;
+  function: { name: string; version: number };
+  submitted_at: string;
+  worker: string | null;
+  attempt: number;
+  error: { kind: string; message: string } | null;
+  waits: { reason: string; detail: string } | null;
+}
+
+export function taskCommands(parent: Command): void {
+  const task = parent.command('task').description('list, look at and cancel tasks');
+  withOptions(
+    task
+      .command('ls')
+      .description('list tasks, newest first')
+      .option('--status <status>', `one of ${TASK_STATES.join(', ')}`, taskState)
+      .option('--function <ref>', 'of this function only')
+      .option('--group <group>', 'of this group only')
+      .option('--tag <tag>', 'with this tag only')
+      .option('--limit <n>', 'at most so many', whole(1, MAX_PAGE), 50),
+    'client',
+  ).action(list);
+  withOptions(task.command('show').description('show one task').argument('<id>', "the task's id"), 'client').action(
+    show,
+  );
+  withOptions(
+    task.command('cancel').description('cancel tasks that have not ended').argument('<ids...>', "the tasks' ids"),
+    'client',
+  ).action(cancel);
+}
+
+interface ListOptions extends ClientOptions {
+  status?: TaskState;
+  function?: string;
+  group?: string;
+  tag?: string;
+  limit: number;
+}
+
+/** Small letters will do. @throws InvalidArgumentError */
+function taskState(text: string): TaskState {
+  const state = TASK_STATES.find((one) => one === text.toUpperCase());
+  if (state === undefined) throw new InvalidArgumentError(`Give one of ${TASK_STATES.join(', ')}.`);
+  return state;
+}
+
+async function list(options: ListOptions): Promise<void> {
+  const { status, group, tag, limit } = options;
+  const { body } = await new Api(options).get('/v1/tasks', {
+    status,
+    function: options.function,
+    group,
+    tag,
+    limit,
+  });
+  if (options.json) return printJson(body);
+  printTable(
+    ['TASK', 'STATUS', 'FUNCTION', 'SUBMITTED', 'ATTEMPT', 'NOTE'],
+    (body as { items: TaskBody[] }).items.map((task) => [
+      task.task_id,
+      task.status,
+      task.function.version === 0 ? task.function.name : `${task.function.name}@${task.function.version}`,
+      task.submitted_at,
+      String(task.attempt),
+      note(task),
+    ]),
+  );
+}
+
+function note(task: TaskBody): string {
+  if (task.error !== null) return `${task.error.kind}: ${task.error.message.split('\n')[0] ?? ''}`.slice(0, 80);
+  return task.waits?.detail ?? '';
+}
+
+async function show(id: string, options: ClientOptions): Promise<void> {
+  printJson((await new Api(options).get(`/v1/tasks/${encodeURIComponent(id)}`)).body);
+}
+
+async function cancel(ids: string[], options: ClientOptions): Promise<void> {
+  const api = new Api(options);
+  const faults: string[] = [];
+  const done: unknown[] = [];
+  for (const id of ids) {
+    try {
+      done.push((await api.post(`/v1/tasks/${encodeURIComponent(id)}/cancel`, {})).body);
+      if (!options.json) printLine(`${id} canceled`);
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error;
+      faults.push(`${id}: ${error.message}`);
+    }
+  }
+  if (options.json) printJson(done);
+  if (faults.length > 0) throw new UserError(faults.join('\n'));
+}

@@ -1,0 +1,79 @@
+// `mpcsfaas up`: service and dispatcher in one process, on the embedded store unless a Redis is named.
+import type { Command } from 'commander';
+import { withOptions } from '../options.ts';
+import { version } from '../package.ts';
+import { printJson, printLine } from '../print.ts';
+import { runProgram, type Stop } from '../process.ts';
+import { startDispatcherRoot, type DispatcherRootOptions } from '../roots/dispatcher.ts';
+import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
+import { startService, type ServiceRootOptions } from '../roots/service.ts';
+import { openStore, withoutPassword, type StoreOptions } from '../roots/store.ts';
+import { linkKey, type WorkerKeyOptions } from '../roots/worker-key.ts';
+
+type UpOptions = StoreOptions &
+  ServiceRootOptions &
+  WorkerKeyOptions &
+  Omit<DispatcherRootOptions, 'ownsStore' | 'workerKey'> & { json: boolean; logLevel: LogLevel };
+
+export function upCommand(parent: Command): void {
+  const command = parent
+    .command('up')
+    .description('run everything on this machine: service, queue and runners in one process');
+  withOptions(
+    command,
+    'service',
+    'mode',
+    'workerPort',
+    'store',
+    'runners',
+    'workerKey',
+    'workerKeyFile',
+    'logLevel',
+    'json',
+  ).action(async (options: UpOptions) => up(options));
+}
+
+async function up(options: UpOptions): Promise<void> {
+  const workerKey = linkKey(options);
+  const logger = openLogger('mpcsfaas', options.logLevel);
+  const log = logTo(logger);
+  const start = async (stops: Stop[]): Promise<void> => {
+    const store = await openStore(options, (message) => log('warn', message));
+    stops.push(() => store.close());
+    const dispatcher = await startDispatcherRoot(
+      store,
+      { ...options, ownsStore: options.redis === undefined, workerKey },
+      log,
+    );
+    stops.push(() => dispatcher.stop(options.grace));
+    const service = await startService(store, options, logger, () => dispatcher.troubles());
+    stops.push(() => service.stop());
+    const { url } = service;
+    const { mode } = options;
+    if (options.json) printJson({ url, docs: `${url}/docs`, mode, workers: dispatcher.address, pid: process.pid });
+    else for (const line of greeting(url, options, dispatcher.address)) printLine(line);
+  };
+  await runProgram(start, (line) => log('info', line));
+}
+
+function greeting(url: string, options: UpOptions, workers: string): string[] {
+  const place = options.redis === undefined ? options.dataDir : withoutPassword(options.redis);
+  const where =
+    options.mode === 'local'
+      ? `${options.slots} slots in this process`
+      : `workers: mpcsfaas worker ${options.mode} ${workers}`;
+  return [
+    '',
+    `  MPCSFaaS ${version} is ready at ${url}`,
+    `  docs   ${url}/docs`,
+    `  runs   ${where}`,
+    `  keeps  ${place}`,
+    '',
+    '  A first function and its first call, to paste into another terminal:',
+    '',
+    `  curl -s ${url}/v1/functions -H 'content-type: application/json' \\`,
+    `    -d '{"name": "add", "runtime": "python", "source": "def add(a, b):\\n    return a + b"}'`,
+    `  curl -s ${url}/v1/call/add -H 'content-type: application/json' -d '{"args": [1, 2]}'`,
+    '',
+  ];
+}

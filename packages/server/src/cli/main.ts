@@ -1,0 +1,94 @@
+// The command line's entry: which program was called, its commands, and how a wrong call is answered.
+import { Command, CommanderError } from 'commander';
+import { callCommand } from './commands/call.ts';
+import { classicWorkerCommand, taskDispatcherCommand } from './commands/classic.ts';
+import { dispatcherCommand } from './commands/dispatcher.ts';
+import { doctorCommand } from './commands/doctor.ts';
+import { functionCommands } from './commands/functions.ts';
+import { keyCommands } from './commands/keys.ts';
+import { serviceCommand } from './commands/service.ts';
+import { taskCommands } from './commands/tasks.ts';
+import { upCommand } from './commands/up.ts';
+import { workerCommand } from './commands/worker.ts';
+import { describeOptions } from './help.ts';
+import { tidyEnvironment } from './options.ts';
+import { version } from './package.ts';
+import { runCommand } from './process.ts';
+import { UserError } from './user-error.ts';
+
+const EPILOGUE = `
+Options can be set in the environment, too: --data-dir is MPCSFAAS_DATA_DIR, and so on.
+
+First steps:
+  mpcsfaas up                          in one terminal
+  mpcsfaas fn register FILE.py:NAME    in another
+  mpcsfaas call NAME 1 2`;
+
+/** Runs a program by its name with its arguments. Ends the process with an exit code when something is wrong. */
+export async function main(name: string, args: readonly string[]): Promise<void> {
+  await runCommand(async () => {
+    tidyEnvironment();
+    const program = strict(programOf(name));
+    describeOptions(program);
+    try {
+      await program.parseAsync([...args], { from: 'user' });
+    } catch (error) {
+      if (!(error instanceof CommanderError)) throw error;
+      // Help and version are no errors; the rest gets our one sentence.
+      if (error.exitCode === 0) return;
+      throw new UserError(sentence(error, called(program, args)), 2);
+    }
+  });
+}
+
+function programOf(name: string): Command {
+  const program = new Command(name).version(version).showHelpAfterError(false);
+  switch (name) {
+    case 'task_dispatcher':
+      return taskDispatcherCommand(program);
+    case 'pull_worker':
+      return classicWorkerCommand(program, 'pull');
+    case 'push_worker':
+      return classicWorkerCommand(program, 'push');
+    default:
+      return modern(program);
+  }
+}
+
+function modern(program: Command): Command {
+  program.description(
+    'Ship a function, call it from anywhere: every call is queued durably and its result pushed back.',
+  );
+  program.commandsGroup('Programs:');
+  for (const add of [upCommand, serviceCommand, dispatcherCommand, workerCommand]) add(program);
+  program.commandsGroup('At work:');
+  for (const add of [functionCommands, callCommand, taskCommands, keyCommands, doctorCommand]) add(program);
+  return program.addHelpText('after', EPILOGUE);
+}
+
+/** commander must neither exit nor print an error by itself, in any command. */
+function strict(command: Command): Command {
+  command.exitOverride().configureOutput({ writeErr: () => undefined });
+  command.commands.forEach(strict);
+  return command;
+}
+
+/** The command that the arguments name: `fn register` of `mpcsfaas fn register …`. */
+function called(command: Command, [first, ...rest]: readonly string[]): Command {
+  const next = command.commands.find((one) => one.name() === first);
+  return next === undefined ? command : called(next, rest);
+}
+
+function sentence(error: CommanderError, command: Command): string {
+  const help = `\`${fullName(command)} --help\``;
+  if (error.code === 'commander.help') {
+    const choices = command.commands.map((one) => one.name()).join(', ');
+    return `Say what to do, one of ${choices}.\n\n${command.helpInformation()}`;
+  }
+  const text = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
+  return `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}${/[.!?)]$/.test(text) ? '' : '.'} See ${help}.`;
+}
+
+function fullName(command: Command): string {
+  return command.parent === null ? command.name() : `${fullName(command.parent)} ${command.name()}`;
+}

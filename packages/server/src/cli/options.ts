@@ -1,0 +1,196 @@
+// Every option of the programs, once: flag, environment variable, default, what it means. Commands pick from here.
+import { availableParallelism, homedir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { Option, type Command } from 'commander';
+import { LIMITS, type LimitName } from '@mpcsfaas/contract';
+import { collect, duration, durationText, port, size, sizeText, whole } from './units.ts';
+
+/** The shell's variables, read here and nowhere else. */
+export const environment: Readonly<Record<string, string | undefined>> = process.env;
+
+/**
+ * Drops the settings that say nothing: an empty variable is one that is not set, and a switch is off where it says so.
+ * commander itself takes every variable that exists for given.
+ */
+export function tidyEnvironment(): void {
+  const switches = new Set(
+    Object.values(OPTIONS)
+      .map((make) => make())
+      .filter((option) => option.isBoolean())
+      .map(({ envVar }) => envVar),
+  );
+  for (const [name, value] of Object.entries(process.env)) {
+    if (!name.startsWith('MPCSFAAS_')) continue;
+    const off = switches.has(name) && /^(0|false|no|off)$/i.test(value ?? '');
+    if (value === '' || off) Reflect.deleteProperty(process.env, name);
+  }
+}
+
+/** Where `npm start` was typed; npm itself runs scripts in the package's folder. */
+export function startDirectory(): string {
+  return environment['INIT_CWD'] ?? process.cwd();
+}
+
+function dataHome(): string {
+  return join(environment['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'mpcsfaas');
+}
+
+/** `--data-dir DIR` is MPCSFAAS_DATA_DIR in the environment, and so on. */
+function envName(flags: string): string {
+  const long = /--([a-z-]+)/.exec(flags)?.[1] ?? flags;
+  return `MPCSFAAS_${long.toUpperCase().replaceAll('-', '_')}`;
+}
+
+function option(flags: string, description: string): Option {
+  return new Option(flags, description).env(envName(flags));
+}
+
+function limit(name: LimitName, what: string): Option {
+  const { option: flag, default: value } = LIMITS[name];
+  if (name.endsWith('_tasks') || name.startsWith('rate_'))
+    return option(`${flag} <n>`, what)
+      .argParser(whole(name.startsWith('rate_') ? 0 : 1, 1e9))
+      .default(value);
+  if (name.endsWith('_ms'))
+    return option(`${flag} <time>`, what).argParser(duration).default(value, durationText(value));
+  return option(`${flag} <size>`, what).argParser(size).default(value, sizeText(value));
+}
+
+const cores = availableParallelism();
+
+const OPTIONS = {
+  host: () => option('--host <address>', 'address to listen on; another than loopback needs keys').default('127.0.0.1'),
+  port: () => option('--port <port>', 'port of the REST API').argParser(port).default(8000),
+  dispatcherPort: () =>
+    new Option('-p, --port <port>', 'port that workers connect to')
+      .env('MPCSFAAS_WORKER_PORT')
+      .argParser(port)
+      .default(5555),
+  workerPort: () =>
+    option('--worker-port <port>', 'with --mode pull or push: port that workers connect to')
+      .argParser(port)
+      .default(5555),
+  dataDir: () =>
+    option('--data-dir <dir>', 'where tasks, results and unpacked Python packages are kept').default(dataHome()),
+  sync: () =>
+    option('--sync <level>', 'embedded store: survive the end of the process (normal) or of the machine (full)')
+      .choices(['normal', 'full'])
+      .default('normal'),
+  redis: () =>
+    option('--redis <url>', 'keep everything in this Redis (7 or newer) or Valkey; rediss:// for TLS').default(
+      undefined,
+      'the embedded store',
+    ),
+  shards: () =>
+    option('--shards <n>', 'number of shards, fixed at the first start; more than 1 only for Cluster')
+      .argParser(whole(1, 4096))
+      .default(1),
+  waitReplicas: () =>
+    option('--wait-replicas <n>', 'Redis: acknowledge only what this many replicas have')
+      .argParser(whole(0, 16))
+      .default(0),
+  mode: () =>
+    new Option('-m, --mode <mode>', 'where functions run')
+      .env('MPCSFAAS_MODE')
+      .choices(['local', 'pull', 'push'])
+      .default('local'),
+  slots: () =>
+    new Option('-w, --slots <n>', 'slots: calls that run at a time')
+      .env('MPCSFAAS_SLOTS')
+      .argParser(whole(1, 1024))
+      .default(cores, `${cores}, the number of cores`),
+  python: () =>
+    option('--python <path>', 'the Python that runs functions').default(undefined, 'the first python3 on PATH'),
+  pythonPath: () =>
+    option('--python-path <dir>', 'where functions find your own modules; repeatable')
+      .argParser(collect(`[,${delimiter}]`))
+      .default(undefined, 'the directory of the command'),
+  label: () => option('--label <label>', 'a label that tasks can require; repeatable').argParser(collect(',')),
+  workerKey: () =>
+    option('--worker-key <key>', 'shared key of dispatchers and workers; needed off loopback').hideHelp(),
+  workerKeyFile: () =>
+    option(
+      '--worker-key-file <file>',
+      'file with the shared key of dispatchers and workers; needed off loopback (or MPCSFAAS_WORKER_KEY)',
+    ),
+  grace: () =>
+    option('--grace <time>', 'time for running calls when the program is told to end')
+      .argParser(duration)
+      .default(30_000, '30s'),
+  apiKey: () => option('--api-key <key>', 'key to call with; others cannot read it where it is set as'),
+  requireKeys: () => option('--require-keys', 'refuse calls without a key, on loopback too').default(false),
+  corsOrigin: () =>
+    option('--cors-origin <origin>', 'web pages of this origin may call the API; repeatable').argParser(collect(',')),
+  classicCreated: () => option('--classic-created', 'classic POST calls answer 201').default(false),
+  classicComplete: () =>
+    option('--classic-complete', 'the classic API says COMPLETE in place of COMPLETED').default(false),
+  logLevel: () =>
+    option('--log-level <level>', 'how much is logged to stderr')
+      .choices(['debug', 'info', 'warn', 'error', 'silent'])
+      .default('info'),
+  url: () => option('--url <url>', 'address of the service').default('http://127.0.0.1:8000'),
+  json: () => new Option('--json', 'print JSON, for programs').default(false),
+  maxArgs: () => limit('max_args_bytes', 'largest arguments of a task'),
+  maxResult: () => limit('max_result_bytes', 'largest result of a task'),
+  maxBody: () => limit('max_body_bytes', 'largest request'),
+  maxCode: () => limit('max_code_bytes', "largest function's code"),
+  logHead: () => limit('log_head_bytes', "what is kept of a call's output: its beginning"),
+  logTail: () => limit('log_tail_bytes', "what is kept of a call's output: its end"),
+  defaultTimeout: () => limit('default_timeout_ms', 'time limit of tasks that name none; 0 = none'),
+  resultTtl: () => limit('result_ttl_ms', 'how long ended tasks and their results are kept'),
+  maxQueuedTasks: () => limit('max_queued_tasks', 'most tasks in the queue'),
+  maxQueuedBytes: () => limit('max_queued_bytes', 'most argument bytes in the queue'),
+  rateLimit: () => limit('rate_limit', 'tasks that each caller may submit a second; 0 = no limit'),
+  rateLimitBurst: () => limit('rate_limit_burst', 'tasks that a caller may submit at once; 0 = those of one second'),
+  expectAof: () =>
+    option('--expect-aof <level>', 'warn in /readyz when the Redis keeps less than this')
+      .choices(['none', 'everysec', 'always'])
+      .default('none'),
+} as const;
+
+export type OptionName = keyof typeof OPTIONS;
+
+const GROUPS = {
+  store: ['dataDir', 'redis', 'shards', 'waitReplicas', 'expectAof', 'sync'],
+  service: [
+    'host',
+    'port',
+    'requireKeys',
+    'corsOrigin',
+    'classicCreated',
+    'classicComplete',
+    'maxArgs',
+    'maxResult',
+    'maxBody',
+    'maxCode',
+    'defaultTimeout',
+    'resultTtl',
+    'maxQueuedTasks',
+    'maxQueuedBytes',
+    'rateLimit',
+    'rateLimitBurst',
+  ],
+  runners: ['slots', 'python', 'pythonPath', 'label', 'grace', 'logHead', 'logTail'],
+  client: ['url', 'apiKey', 'json'],
+} as const satisfies Record<string, readonly OptionName[]>;
+
+/** What stands above a group in a command's help. */
+const HEADINGS: Record<keyof typeof GROUPS, string> = {
+  store: 'Where tasks are kept:',
+  service: 'The REST API:',
+  runners: 'What runs functions:',
+  client: 'Which service:',
+};
+
+/** Adds options to a command, in the order given; a group's name stands for all of its options. */
+export function withOptions(command: Command, ...names: (OptionName | keyof typeof GROUPS)[]): Command {
+  for (const name of names) {
+    if (!isGroup(name)) command.addOption(OPTIONS[name]());
+    else for (const member of GROUPS[name]) command.addOption(OPTIONS[member]().helpGroup(HEADINGS[name]));
+  }
+  return command;
+}
+
+function isGroup(name: OptionName | keyof typeof GROUPS): name is keyof typeof GROUPS {
+  return name in GROUPS;
+}

@@ -1,0 +1,49 @@
+// Composition root of the store: Redis where an address was given, else the embedded one.
+import { systemClock } from '../../clock.ts';
+import { makeDirectory } from '../../directory.ts';
+import { openEmbeddedStore, openRedisStore, type Store } from '../../store/index.ts';
+import { UserError } from '../user-error.ts';
+
+export interface StoreOptions {
+  dataDir: string;
+  redis?: string;
+  shards: number;
+  waitReplicas: number;
+  /** What of AOF the operator counts on: less is a warning in /readyz. */
+  expectAof: 'none' | 'everysec' | 'always';
+  sync: 'normal' | 'full';
+}
+
+/**
+ * Opens the store. A Redis that is away is no fault: everything starts, waits for it and goes on by itself.
+ * @throws UserError where the address or the directory cannot be used; Error where another process has the directory
+ */
+export async function openStore(options: StoreOptions, warn: (message: string) => void): Promise<Store> {
+  if (options.redis !== undefined) {
+    const { shards, waitReplicas, expectAof } = options;
+    const url = redisAddress(options.redis);
+    const store = await openRedisStore({ url, shards, waitReplicas, expectAof, clock: systemClock, onError: warn });
+    const { ok, detail } = await store.health();
+    if (!ok) warn(`${detail} Waiting for ${withoutPassword(url)}: calls are answered 503 until it is there.`);
+    return store;
+  }
+  try {
+    makeDirectory(options.dataDir, 0o700);
+  } catch (error) {
+    throw new UserError(
+      `The data directory ${options.dataDir} cannot be made (${(error as Error).message}): name another with --data-dir.`,
+    );
+  }
+  return openEmbeddedStore({ dataDir: options.dataDir, sync: options.sync, clock: systemClock });
+}
+
+/** @throws UserError */
+export function redisAddress(text: string): string {
+  if (/^rediss?:$/.test(URL.parse(text)?.protocol ?? '')) return text;
+  throw new UserError(`--redis takes an address such as redis://127.0.0.1:6379, not ${JSON.stringify(text)}.`, 2);
+}
+
+/** For people's eyes and for logs. */
+export function withoutPassword(url: string): string {
+  return url.replace(/\/\/[^/]*@/, '//');
+}

@@ -1,0 +1,72 @@
+// Durations and sizes as people write them on a command line.
+import { InvalidArgumentError } from 'commander';
+
+const MS: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const BYTES: Record<string, number> = {
+  '': 1,
+  b: 1,
+  k: 1024,
+  kib: 1024,
+  m: 1024 ** 2,
+  mib: 1024 ** 2,
+  g: 1024 ** 3,
+  gib: 1024 ** 3,
+};
+
+/** `90s`, `15m`, `500ms`, `24h`; a plain number is seconds. In ms. @throws InvalidArgumentError */
+export function duration(text: string): number {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?$/.exec(text.trim()) ?? [];
+  if (number === '')
+    throw new InvalidArgumentError('Give a duration such as 90s, 15m, 500ms or 24h; a plain number is seconds.');
+  return Math.round(Number(number) * MS[unit || 's']!);
+}
+
+/** `64MiB`, `16k`, `1g`; a plain number is bytes. @throws InvalidArgumentError */
+export function size(text: string): number {
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(text.trim().toLowerCase()) ?? [];
+  const factor = BYTES[unit];
+  if (number === '' || factor === undefined)
+    throw new InvalidArgumentError('Give a size such as 64MiB, 16k or 1048576.');
+  return Math.round(Number(number) * factor);
+}
+
+/** A whole number within bounds. @throws InvalidArgumentError */
+export function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!Number.isInteger(value) || value < min || value > max || text.trim() === '') {
+      throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`);
+    }
+    return value;
+  };
+}
+
+export const port = whole(0, 65_535);
+
+/** Adds a repeatable option's values to those before them; `between` is what may stand between values. */
+export function collect(between: string): (value: string, before: string[] | undefined) => string[] {
+  const separator = new RegExp(between);
+  return (value, before) => [...(before ?? []), ...value.split(separator).filter((part) => part !== '')];
+}
+
+export function durationText(ms: number): string {
+  for (const [unit, factor] of [
+    ['h', 3_600_000],
+    ['m', 60_000],
+    ['s', 1_000],
+  ] as const) {
+    if (ms >= factor && ms % factor === 0) return `${ms / factor}${unit}`;
+  }
+  return ms === 0 ? '0' : `${ms}ms`;
+}
+
+export function sizeText(bytes: number): string {
+  for (const [unit, factor] of [
+    ['GiB', 1024 ** 3],
+    ['MiB', 1024 ** 2],
+    ['KiB', 1024],
+  ] as const) {
+    if (bytes >= factor && bytes % factor === 0) return `${bytes / factor}${unit}`;
+  }
+  return String(bytes);
+}

@@ -1,0 +1,216 @@
+// The dispatcher: claims tasks, hands them to its executor, keeps their leases, brings their ends into the store.
+// One loop each, each in its own file; this one ties them together and starts and stops them.
+import { hostname } from 'node:os';
+import type { Clock } from '../clock.ts';
+import { newToken } from '../lifecycle/ids.ts';
+import { StoreUnavailable, type Hint, type LogLimits, type Store } from '../store/index.ts';
+import type { Ending } from '../tasks/ending.ts';
+import { endingOf } from './fleet/endings.ts';
+import { ClaimLoop } from './claim-loop.ts';
+import { CodeCache } from './code-cache.ts';
+import type { Executor, ExecutorEvents, FoundAttempt } from './executor.ts';
+import { Histogram } from './histogram.ts';
+import { LeaseKeeper, RENEW_MS } from './lease-keeper.ts';
+import { Output } from './output.ts';
+import { Reporter } from './reporter.ts';
+import { Settler } from './settler.ts';
+
+export interface DispatcherOptions {
+  store: Store;
+  tenant: string;
+  version: string;
+  clock: Clock;
+  /** In [0, 1). */
+  random: () => number;
+  logLimits: LogLimits;
+  /** Makes the executor: local, pull or push. */
+  openExecutor: (dispatcherId: string, events: ExecutorEvents) => Promise<Executor>;
+  /** The claimer's name where a restart can know that its predecessor is dead (embedded store, local mode); else ''. */
+  claimer: string;
+  log: (level: 'info' | 'warn', message: string, fields?: Record<string, unknown>) => void;
+}
+
+export interface Dispatcher {
+  readonly id: string;
+  /** Where workers connect; '' for local. */
+  readonly address: string;
+  /** Sentences for /readyz; empty when all loops come round. */
+  troubles(): string[];
+  /** Takes nothing new, lets what runs finish within graceMs, hands back the rest, leaves. Idempotent. */
+  stop(graceMs: number): Promise<void>;
+}
+
+const SWEEP_MS = 500;
+/** How long endings may take into a store that hangs when we want to leave. */
+const LAST_SETTLE_MS = 5_000;
+
+/** Starts a dispatcher. @throws Error with one sentence where its executor cannot be opened. */
+export async function startDispatcher(options: DispatcherOptions): Promise<Dispatcher> {
+  const dispatcher = new RunningDispatcher(options);
+  await dispatcher.start();
+  return dispatcher;
+}
+
+class RunningDispatcher implements Dispatcher {
+  readonly id: string;
+  readonly #options: DispatcherOptions;
+  readonly #histograms = { queue_wait_ms: new Histogram(), run_time_ms: new Histogram() };
+  readonly #codes: CodeCache;
+  readonly #output: Output;
+  readonly #settler: Settler;
+  readonly #loop: ClaimLoop;
+  #executor!: Executor;
+  #leases!: LeaseKeeper;
+  #reporter: Reporter | undefined;
+  #unsubscribe: () => Promise<void> = () => Promise.resolve();
+  #timers: NodeJS.Timeout[] = [];
+  #sweeping = false;
+  #stopping: Promise<void> | undefined;
+
+  constructor(options: DispatcherOptions) {
+    this.#options = options;
+    this.id = `${hostname()}:${process.pid}:${newToken().slice(0, 8)}`;
+    const { store, tenant, clock, random, log } = options;
+    this.#codes = new CodeCache(store, tenant);
+    this.#output = new Output(store, tenant, options.logLimits);
+    const onTrouble = (sentence: string): void => log('warn', sentence);
+    this.#settler = new Settler({
+      store,
+      tenant,
+      clock,
+      random,
+      inProgress: () => this.#executor.attempts,
+      onSettled: (tokens, accepted) => this.#settled(tokens, accepted),
+      onTrouble,
+    });
+    this.#loop = new ClaimLoop({
+      store,
+      tenant,
+      claimer: options.claimer || this.id,
+      random,
+      offers: () => this.#executor.offers(),
+      mayClaim: () => this.#leases.trusted,
+      onClaimed: (tasks) => this.#executor.hand(tasks),
+      onLate: (tasks) =>
+        this.#settler.push(tasks.map((task) => endingOf(task, { is: 'released', reason: 'unclaimed_answer' }))),
+      onTrouble,
+    });
+  }
+
+  get address(): string {
+    return this.#executor.address;
+  }
+
+  async start(): Promise<void> {
+    const { store, tenant, clock, version, claimer, openExecutor, log } = this.#options;
+    if (claimer !== '') {
+      const orphans = await store.abandon(tenant, claimer);
+      if (orphans > 0)
+        log('info', `${orphans} tasks that ran when this program last ended were put back in the queue.`);
+    }
+    this.#executor = await openExecutor(this.id, {
+      ended: (endings) => this.#settler.push(endings),
+      capacity: () => this.#loop.wake(),
+      fleet: () => this.#reporter?.report(),
+      printed: (id, attempt, chunk) => this.#output.add(id, attempt, chunk),
+      code: (digest) => this.#codes.get(digest),
+      adopt: (found) => this.#adopt(found),
+      note: log,
+    });
+    const executor = this.#executor;
+    this.#leases = new LeaseKeeper({ store, tenant, executor, clock });
+    this.#reporter = new Reporter({
+      store,
+      executor,
+      clock,
+      dispatcherId: this.id,
+      version,
+      histograms: this.#histograms,
+    });
+    // Subscribe, then read, then sleep: the loop's first round looks for itself.
+    this.#unsubscribe = await store.subscribe((hint) => this.#hint(hint));
+    await this.#reporter.start();
+    this.#timers = [
+      setInterval(() => void this.#leases.renew(), RENEW_MS),
+      setInterval(() => void this.#sweep(), SWEEP_MS * (0.9 + 0.2 * this.#options.random())),
+    ];
+    this.#loop.start();
+  }
+
+  troubles(): string[] {
+    return [this.#loop.trouble, this.#leases.trusted ? '' : 'leases could not be renewed for more than 3 s'].filter(
+      (sentence) => sentence !== '',
+    );
+  }
+
+  stop(graceMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(graceMs);
+    return this.#stopping;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    await this.#loop.stop();
+    await this.#executor.drain(graceMs);
+    await this.#settler.flush(LAST_SETTLE_MS);
+    this.#settler.close();
+    for (const timer of this.#timers) clearInterval(timer);
+    await this.#reporter?.stop();
+    await this.#unsubscribe();
+    await this.#executor.close();
+    this.#output.stop();
+  }
+
+  #hint(hint: Hint): void {
+    switch (hint.is) {
+      case 'work':
+        return this.#loop.hint(hint.lanes);
+      case 'canceled':
+        return this.#executor.dropTasks(hint.ids);
+      case 'reconnected':
+        void this.#leases.renew();
+        return this.#loop.wake(true);
+      case 'ends':
+        return;
+    }
+  }
+
+  #settled(tokens: string[], accepted: readonly Ending[]): void {
+    const now = this.#options.clock.wall();
+    for (const { startedAt, spec } of accepted) {
+      if (startedAt === 0) continue;
+      this.#histograms.queue_wait_ms.observe(startedAt - Math.max(spec.submitted_at, spec.not_before));
+      this.#histograms.run_time_ms.observe(now - startedAt);
+    }
+    this.#executor.settled(tokens);
+  }
+
+  /** Renewing is the question whether a token is still current; the record tells what is needed to settle it. */
+  async #adopt(found: FoundAttempt[]): ReturnType<ExecutorEvents['adopt']> {
+    const { store, tenant, log } = this.#options;
+    const current = await store.renew(tenant, found);
+    const ours = found.filter((_, at) => current[at]);
+    if (ours.length === 0) return found.map(() => undefined);
+    const records = await store.tasks(
+      tenant,
+      ours.map(({ fence }) => fence.id),
+    );
+    const byId = new Map(records.filter((record) => record !== undefined).map((record) => [record.spec.id, record]));
+    log('info', `${ours.length} attempts of a worker's were adopted.`);
+    return found.map(({ fence }, at) => {
+      const record = current[at] ? byId.get(fence.id) : undefined;
+      return record && { spec: record.spec, retries: record.retries };
+    });
+  }
+
+  async #sweep(): Promise<void> {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    try {
+      while ((await this.#options.store.sweep(this.#options.tenant)).more);
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+    } finally {
+      this.#sweeping = false;
+    }
+  }
+}

@@ -1,0 +1,373 @@
+// Pull and push: workers over ZeroMQ. The two differ only in when a worker may be told something (link.ts).
+import type { Clock } from '../../clock.ts';
+import { newToken } from '../../lifecycle/ids.ts';
+import { PayloadReader, WorkerPort, type Envelope, type Peer, type WorkerItem } from '../../protocol/index.ts';
+import type { ClaimedTask, Renewal, WorkerSnapshot } from '../../store/index.ts';
+import type { Ending } from '../../tasks/ending.ts';
+import { Choice } from '../choice.ts';
+import type { Executor, ExecutorEvents, Offer } from '../executor.ts';
+import { CodeDesk } from './code-desk.ts';
+import { Deliveries, type Delivery } from './deliveries.ts';
+import { endingOf, orphaned } from './endings.ts';
+import { Link } from './link.ts';
+import { Liveness } from './liveness.ts';
+import { Member } from './member.ts';
+import type { Message } from './outgoing.ts';
+import { WordsOnAttempts } from './words-on-attempts.ts';
+
+export interface FleetExecutorOptions {
+  mode: 'pull' | 'push';
+  dispatcherId: string;
+  host: string;
+  port: number;
+  workerKey: string;
+  /** Largest result or arguments in bytes: what a part may announce. */
+  maxPayloadBytes: number;
+  clock: Clock;
+  /** In [0, 1). */
+  random: () => number;
+  events: ExecutorEvents;
+}
+
+const TICK_MS = 200;
+
+/** Opens the port and serves workers. @throws Error with one sentence where the port cannot be opened. */
+export async function openFleetExecutor(options: FleetExecutorOptions): Promise<Executor> {
+  const executor = new FleetExecutor(options);
+  await executor.open();
+  return executor;
+}
+
+class FleetExecutor implements Executor {
+  readonly #options: FleetExecutorOptions;
+  readonly #incarnation = newToken();
+  readonly #links = new Map<string, Link>();
+  readonly #deliveries = new Deliveries();
+  readonly #liveness: Liveness;
+  readonly #codes: CodeDesk;
+  readonly #words: WordsOnAttempts;
+  #choice = new Choice<Link>([]);
+  #port: WorkerPort | undefined;
+  #seq = 0;
+  #draining: { is: 'no' } | { is: 'yes'; done: () => void } = { is: 'no' };
+  #ticker: NodeJS.Timeout | undefined;
+
+  constructor(options: FleetExecutorOptions) {
+    this.#options = options;
+    this.#liveness = new Liveness(options.clock.mono());
+    this.#codes = new CodeDesk(
+      (digest) => options.events.code(digest),
+      (link) => link.flush(options.clock.mono()),
+    );
+    this.#words = new WordsOnAttempts({
+      deliveries: this.#deliveries,
+      clock: options.clock,
+      events: options.events,
+      isCurrent: (link) => this.#links.get(link.id) === link,
+    });
+  }
+
+  async open(): Promise<void> {
+    const { host, port, workerKey, events } = this.#options;
+    this.#port = await WorkerPort.open({
+      host,
+      port,
+      workerKey,
+      onMessage: (peer, envelope, payloads) => this.#receive(peer, envelope, payloads),
+      onBad: (peer, sentence) => {
+        events.note('warn', `A message to the workers' port was refused: ${sentence}.`);
+        this.#tell(peer, '', '', { items: [{ k: 'refused', message: sentence }], payloads: [] });
+      },
+    });
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  get mode(): 'pull' | 'push' {
+    return this.#options.mode;
+  }
+
+  get address(): string {
+    return this.#port?.address ?? '';
+  }
+
+  // ── the dispatcher's side ──────────────────────────────────────────────────────────────────────────────────────
+
+  get attempts(): number {
+    return this.#deliveries.size;
+  }
+
+  offers(): Offer[] {
+    return this.#draining.is === 'no' ? [...this.#links.values()] : [];
+  }
+
+  hand(tasks: readonly ClaimedTask[]): void {
+    const mono = this.#options.clock.mono();
+    const touched = new Set<Link>();
+    const homeless: Ending[] = [];
+    for (const task of tasks) {
+      const { spec, lane } = task;
+      const link = this.#choice.pick(lane, spec.digest, spec.at_most_once, this.#options.random);
+      if (link === undefined || this.#draining.is === 'yes') {
+        homeless.push(endingOf(task, { is: 'released', reason: 'unclaimed_answer' }));
+        continue;
+      }
+      this.#deliveries.give(task, link.id, mono);
+      link.member.reserved += 1;
+      link.outgoing.task(task);
+      touched.add(link);
+    }
+    for (const link of touched) link.flush(mono);
+    this.#ended(homeless);
+  }
+
+  named(): Renewal[] {
+    return this.#deliveries
+      .named(this.#options.clock.mono())
+      .map(({ fence, worker, startedAt }) => ({ fence, worker, startedAt }));
+  }
+
+  drop(tokens: readonly string[]): void {
+    for (const token of tokens) {
+      const delivery = this.#deliveries.get(token);
+      if (delivery === undefined) continue;
+      this.#deliveries.forget(token);
+      this.#tellDrop(delivery);
+    }
+    this.#flushAll();
+    this.#checkDrained();
+  }
+
+  dropTasks(ids: readonly string[]): void {
+    this.drop(ids.map((id) => this.#deliveries.tokenOfTask(id)).filter((token) => token !== undefined));
+  }
+
+  settled(tokens: readonly string[]): void {
+    for (const token of tokens) {
+      const delivery = this.#deliveries.get(token);
+      if (delivery === undefined) continue;
+      this.#deliveries.settle(token);
+      this.#links.get(delivery.worker)?.outgoing.name('settled', token);
+    }
+    this.#flushAll();
+    this.#checkDrained();
+  }
+
+  workers(): WorkerSnapshot[] {
+    const mono = this.#options.clock.mono();
+    return [...this.#links.values()].map(({ member }) => member.snapshot(this.#options.dispatcherId, mono));
+  }
+
+  async drain(graceMs: number): Promise<void> {
+    if (this.#draining.is === 'yes') return;
+    const drained = new Promise<void>((resolve) => {
+      this.#draining = { is: 'yes', done: resolve };
+      setTimeout(resolve, graceMs);
+    });
+    for (const link of this.#links.values()) {
+      for (const delivery of this.#deliveries.of(link.id)) {
+        if (delivery.phase === 'given' && delivery.startedAt === 0) link.outgoing.name('recall', delivery.fence.token);
+      }
+    }
+    this.#flushAll();
+    this.#checkDrained();
+    await drained;
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#ticker);
+    for (const link of this.#links.values()) link.outgoing.say({ k: 'goodbye' });
+    this.#flushAll();
+    await this.#port?.close();
+  }
+
+  // ── the workers' side ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #receive(peer: Peer, envelope: Envelope<WorkerItem>, payloads: Buffer[]): void {
+    const { clock } = this.#options;
+    const mono = clock.mono();
+    const registration = envelope.items.find((item) => item.k === 'register');
+    const link = registration ? this.#register(peer, envelope, registration, mono) : this.#links.get(envelope.worker);
+    if (link === undefined || (!registration && link.member.session !== envelope.session)) {
+      if (!registration) this.#tell(peer, envelope.worker, '', { items: [{ k: 'register_again' }], payloads: [] });
+      return;
+    }
+    link.member.heard(mono, clock.wall());
+    const reader = new PayloadReader(payloads);
+    let asks = false;
+    for (const item of envelope.items) {
+      if (item.k === 'credits' && item.ask) asks = true;
+      this.#handle(link, item, reader, mono);
+    }
+    if (!this.#links.has(link.id)) return link.answer(peer);
+    link.heardOn(peer, asks, mono);
+    link.flush(mono);
+    // A push worker hears at least one message for each heartbeat: so it knows that we are there.
+    if (link.member.mode === 'push' && envelope.items.some((item) => item.k === 'heartbeat')) link.answer(peer);
+  }
+
+  #handle(link: Link, item: WorkerItem, reader: PayloadReader, mono: number): void {
+    const { member, outgoing } = link;
+    switch (item.k) {
+      case 'register':
+        return;
+      case 'heartbeat': {
+        const changed =
+          member.draining !== item.draining ||
+          item.runtimes.some((runtime, at) => runtime.broken !== member.runtimes[at]?.broken);
+        member.running = item.running;
+        member.waiting = item.waiting;
+        member.draining = item.draining;
+        member.runtimes = item.runtimes;
+        if (changed) this.#fleetChanged();
+        this.#words.heartbeat(link, item.held, item.got, mono);
+        return;
+      }
+      case 'credits': {
+        const before = member.credits;
+        member.grant(item);
+        outgoing.received(item.part_bytes);
+        if (item.ask || member.credits > before) setImmediate(() => this.#options.events.capacity());
+        return;
+      }
+      case 'ended':
+        return this.#words.ended(link, item.ends, reader);
+      case 'printed': {
+        const delivery = this.#deliveries.get(item.t);
+        if (delivery?.worker !== link.id) return;
+        const { id, attempt } = delivery.fence;
+        this.#options.events.printed(id, attempt, {
+          stream: item.stream,
+          offset: item.offset,
+          bytes: reader.read(item.bytes),
+        });
+        return;
+      }
+      case 'need_code':
+        for (const digest of item.digests) void this.#codes.serve(link, digest);
+        return;
+      case 'part':
+        // Only of what it was given: nobody else's parts, and no more of them than it has attempts.
+        if (this.#deliveries.get(item.t)?.worker !== link.id) return;
+        link.parts.add(`${item.t} ${item.of}`, item.offset, item.total, reader.read(item.bytes));
+        return;
+      case 'goodbye':
+        this.#options.events.note('info', `Worker ${member.id} has left.`, { worker: member.id });
+        this.#remove(link, 'has left');
+        return;
+    }
+  }
+
+  #register(
+    peer: Peer,
+    envelope: Envelope<WorkerItem>,
+    said: Extract<WorkerItem, { k: 'register' }>,
+    mono: number,
+  ): Link | undefined {
+    const { clock, mode, events, dispatcherId } = this.#options;
+    const refusal = said.mode !== mode ? `this dispatcher serves ${mode} workers: start a ${mode} worker` : '';
+    if (refusal !== '') {
+      this.#tell(peer, envelope.worker, '', { items: [{ k: 'refused', message: refusal }], payloads: [] });
+      return undefined;
+    }
+    const earlier = this.#links.get(envelope.worker);
+    if (earlier && earlier.member.incarnation !== envelope.incarnation) this.#remove(earlier, 'was started anew');
+    const member = new Member(envelope.worker, envelope.incarnation, newToken(), said, mono, clock.wall());
+    const link = new Link(
+      member,
+      peer,
+      this.#options.maxPayloadBytes,
+      (to, of, message) => this.#tell(to, of.id, of.member.session, message),
+      (of, tokens, number) => {
+        of.member.reserved -= tokens.length;
+        for (const token of tokens) this.#deliveries.sent(token, number, this.#options.clock.mono());
+      },
+      (worker) => this.#deliveries.heldBy(worker),
+    );
+    // What had not left for the worker's earlier session leaves in this one.
+    if (earlier?.member.incarnation === envelope.incarnation) this.#giveBackUnsent(earlier);
+    this.#links.set(link.id, link);
+    this.#fleetChanged();
+    link.outgoing.say({ k: 'welcome', session: member.session, dispatcher: dispatcherId });
+    for (const delivery of this.#deliveries.of(link.id)) this.#deliveries.sent(delivery.fence.token, 0, mono);
+    this.#words.heartbeat(link, said.held, 0, mono);
+    if (!earlier)
+      events.note('info', `Worker ${member.id} has registered.`, { worker: member.id, slots: member.slots });
+    return link;
+  }
+
+  // ── time ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #tick(): void {
+    const mono = this.#options.clock.mono();
+    this.#liveness.tick(mono);
+    this.#deliveries.tick(mono);
+    for (const link of this.#links.values()) {
+      if (this.#liveness.isLost(link.member.heardAt, false, mono)) {
+        this.#options.events.note('warn', `Worker ${link.id} is lost: nothing heard for 3 s.`, { worker: link.id });
+        this.#remove(link, 'was lost');
+      } else {
+        link.unpark(mono);
+        link.flush(mono);
+      }
+    }
+  }
+
+  /** A worker is no more: what it may have begun is charged, the rest goes back unharmed. */
+  #remove(link: Link, how: 'has left' | 'was lost' | 'was started anew'): void {
+    this.#links.delete(link.id);
+    this.#fleetChanged();
+    const { charged, released } = this.#deliveries.lost(link.id, link.member.slots);
+    for (const { fence } of [...charged, ...released]) this.#deliveries.forget(fence.token);
+    this.#ended(orphaned(how, charged, released));
+  }
+
+  #giveBackUnsent(earlier: Link): void {
+    const endings = earlier.outgoing.unsent.map((task) => {
+      this.#deliveries.forget(task.fence.token);
+      return endingOf(task, { is: 'released', reason: 'undelivered' });
+    });
+    this.#ended(endings);
+  }
+
+  #fleetChanged(): void {
+    this.#choice = new Choice([...this.#links.values()]);
+    setImmediate(() => {
+      this.#options.events.fleet();
+      this.#options.events.capacity();
+    });
+  }
+
+  #tellDrop({ worker, fence }: Delivery): void {
+    const link = this.#links.get(worker);
+    if (link === undefined) return;
+    if (link.outgoing.recallUnsent(fence.token)) {
+      link.member.reserved -= 1;
+      return;
+    }
+    link.outgoing.forget(fence.token);
+    link.outgoing.name('drop', fence.token);
+  }
+
+  #ended(endings: Ending[]): void {
+    if (endings.length > 0) this.#options.events.ended(endings);
+  }
+
+  #flushAll(): void {
+    const mono = this.#options.clock.mono();
+    for (const link of this.#links.values()) link.flush(mono);
+  }
+
+  #checkDrained(): void {
+    if (this.#draining.is === 'yes' && this.#deliveries.size === 0) this.#draining.done();
+  }
+
+  #tell(peer: Peer, worker: string, session: string, message: Message): void {
+    this.#seq += 1;
+    const { items, payloads } = message;
+    this.#port?.send(
+      peer,
+      { worker: worker || '?', incarnation: this.#incarnation, seq: this.#seq, session, items },
+      payloads,
+    );
+  }
+}

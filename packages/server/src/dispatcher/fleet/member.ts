@@ -1,0 +1,117 @@
+// One registered worker as the dispatcher knows it: what it said, what it was sent, and since when it is silent. Pure.
+import type { RuntimeSnapshot } from '../../lifecycle/runtime.ts';
+import { HEARTBEAT_MS, type WorkerItem } from '../../protocol/index.ts';
+import type { WorkerSnapshot } from '../../store/index.ts';
+
+const OVERDUE_MS = 1.5 * HEARTBEAT_MS;
+
+type Registration = Extract<WorkerItem, { k: 'register' }>;
+type Credits = Extract<WorkerItem, { k: 'credits' }>;
+
+/**
+ * A worker grants totals as of the last delivery it had received; what was sent since is counted off here, so that
+ * a grant that crosses a delivery on the wire is never spent twice.
+ */
+export class Member {
+  readonly id: string;
+  readonly incarnation: string;
+  /** Drawn at registration; every later message carries it. */
+  readonly session: string;
+  readonly mode: 'pull' | 'push';
+  readonly host: string;
+  readonly pid: number;
+  readonly version: string;
+  readonly slots: number;
+  readonly labels: readonly string[];
+  /** Unix ms. */
+  readonly registeredAt: number;
+  runtimes: readonly RuntimeSnapshot[];
+  draining = false;
+  running = 0;
+  waiting = 0;
+  /** Monotonic ms of the last message of any kind. */
+  heardAt: number;
+  /** Unix ms of the same. */
+  seenAt: number;
+  /** Our count of deliveries to it. */
+  deliveries = 0;
+  #granted = { credits: 0, free: 0 };
+  /** Deliveries that the last grant had not seen: [number, tasks]. */
+  #since: [number: number, tasks: number][] = [];
+  #sinceCount = 0;
+
+  constructor(id: string, incarnation: string, session: string, said: Registration, mono: number, wall: number) {
+    this.id = id;
+    this.incarnation = incarnation;
+    this.session = session;
+    this.mode = said.mode;
+    this.host = said.host;
+    this.pid = said.pid;
+    this.version = said.version;
+    this.slots = said.slots;
+    this.labels = said.labels;
+    this.runtimes = said.runtimes;
+    this.registeredAt = wall;
+    this.heardAt = mono;
+    this.seenAt = wall;
+  }
+
+  heard(mono: number, wall: number): void {
+    this.heardAt = mono;
+    this.seenAt = wall;
+  }
+
+  grant(said: Credits): void {
+    this.#granted = { credits: said.credits, free: said.free };
+    while (this.#since.length > 0 && this.#since[0]![0] <= said.got) this.#sinceCount -= this.#since.shift()![1];
+  }
+
+  /** Numbers the next delivery and counts its tasks off the grant. */
+  deliver(tasks: number): number {
+    this.deliveries += 1;
+    this.#since.push([this.deliveries, tasks]);
+    this.#sinceCount += tasks;
+    return this.deliveries;
+  }
+
+  /** A task of delivery `number` has not arrived: what it took of the grant is there again. */
+  undelivered(number: number): void {
+    const entry = this.#since.find(([one]) => one === number);
+    if (entry === undefined || entry[1] === 0) return;
+    entry[1] -= 1;
+    this.#sinceCount -= 1;
+  }
+
+  /** Tasks that were chosen for it and are not numbered yet. */
+  reserved = 0;
+
+  /** What /v1/workers shows of it: `lost` as soon as a heartbeat is overdue, before anything is taken from it. */
+  snapshot(dispatcher: string, mono: number): WorkerSnapshot {
+    const { id, mode, host, pid, version, slots, running, waiting, credits, registeredAt, seenAt } = this;
+    return {
+      id,
+      mode,
+      host,
+      pid,
+      version,
+      dispatcher,
+      slots,
+      busy: running,
+      waiting,
+      credits,
+      runtimes: [...this.runtimes],
+      labels: [...this.labels],
+      state: mono - this.heardAt > OVERDUE_MS ? 'lost' : this.draining ? 'draining' : 'ready',
+      registeredAt,
+      seenAt,
+    };
+  }
+
+  get credits(): number {
+    return this.draining ? 0 : Math.max(0, this.#granted.credits - this.#sinceCount - this.reserved);
+  }
+
+  get free(): number {
+    return this.draining ? 0 : Math.max(0, this.#granted.free - this.#sinceCount - this.reserved);
+  }
+}

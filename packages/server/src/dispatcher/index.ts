@@ -1,0 +1,6 @@
+// The dispatcher program: claim-loop, lease-keeper, settler, reporter, output; executors: local-executor, fleet/.
+export { startDispatcher } from './dispatcher.ts';
+export type { Dispatcher, DispatcherOptions } from './dispatcher.ts';
+export { openFleetExecutor } from './fleet/fleet-executor.ts';
+export { openLocalExecutor } from './local-executor.ts';
+export type { Executor, ExecutorEvents } from './executor.ts';

@@ -1,0 +1,39 @@
+// How many tasks of which lanes to claim: what the offers can take, never more. Pure.
+import { parseLane, type LaneDemand } from '../lifecycle/lane.ts';
+import type { LaneQuota } from '../store/index.ts';
+import type { Offer } from './executor.ts';
+
+/** Can a worker with these runtimes and labels run what the lane demands? */
+export function serves(offer: Pick<Offer, 'runtimes' | 'labels'>, demand: LaneDemand): boolean {
+  const runtime = offer.runtimes.find((one) => one.runtime === demand.runtime);
+  if (runtime === undefined || runtime.broken !== '') return false;
+  if (demand.python !== '' && !runtime.version.startsWith(`${demand.python}.`) && runtime.version !== demand.python)
+    return false;
+  return demand.labels.every((label) => offer.labels.includes(label));
+}
+
+/**
+ * Is it worth a claim? A free slot always is. Prefetch alone is filled up when a third of it has run dry, not call by
+ * call: the slots have work meanwhile, and one claim of many costs little more than one of one.
+ */
+function wantsWork({ free, credits, held }: Offer): boolean {
+  return credits > 0 && (free > 0 || credits * 2 >= held);
+}
+
+/** Quotas for the lanes that somebody can serve at the moment, and the total to ask for. */
+export function quotasOf(offers: readonly Offer[], lanes: Iterable<string>): { quotas: LaneQuota[]; max: number } {
+  const open = offers.filter(wantsWork);
+  const quotas: LaneQuota[] = [];
+  if (open.length > 0) {
+    for (const lane of lanes) {
+      const demand = parseLane(lane);
+      let max = 0;
+      for (const offer of open) {
+        // An at-most-once task needs a slot that starts it at once: it is never prefetched.
+        if (serves(offer, demand)) max += demand.atMostOnce ? Math.min(offer.free, offer.credits) : offer.credits;
+      }
+      if (max > 0) quotas.push({ lane, max });
+    }
+  }
+  return { quotas, max: open.reduce((sum, offer) => sum + offer.credits, 0) };
+}

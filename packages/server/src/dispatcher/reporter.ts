@@ -1,0 +1,89 @@
+// Says once a second what this dispatcher and its workers are: what /v1/workers and /metrics read.
+import { hostname } from 'node:os';
+import type { Clock } from '../clock.ts';
+import { isAlive } from '../process-alive.ts';
+import { StoreUnavailable, type Store } from '../store/index.ts';
+import type { Executor } from './executor.ts';
+import type { Histogram } from './histogram.ts';
+
+const REPORT_MS = 1_000;
+/** A report not renewed for this long is forgotten: a dead dispatcher's workers are not shown for longer. */
+const TTL_MS = 3_500;
+
+export interface ReporterOptions {
+  store: Store;
+  executor: Executor;
+  clock: Clock;
+  dispatcherId: string;
+  version: string;
+  histograms: Record<string, Histogram>;
+}
+
+export class Reporter {
+  readonly #options: ReporterOptions;
+  readonly #startedAt: number;
+  #timer: NodeJS.Timeout | undefined;
+  #sending: Promise<void> = Promise.resolve();
+  #waiting = false;
+
+  constructor(options: ReporterOptions) {
+    this.#options = options;
+    this.#startedAt = options.clock.wall();
+  }
+
+  /** Takes back what predecessors on this machine said before they died, and reports. Never rejects. */
+  async start(): Promise<void> {
+    this.#timer = setInterval(() => this.report(), REPORT_MS);
+    await this.#retractDead().catch(ignoreStoreAway);
+    this.report();
+  }
+
+  /** Whoever was at our address is dead, for we have it now; so is a dispatcher of this machine whose process is gone. */
+  async #retractDead(): Promise<void> {
+    const { store, executor } = this.#options;
+    for (const { id, host, pid, address } of await store.fleet()) {
+      if (host !== hostname()) continue;
+      if ((address !== '' && address === executor.address) || !isAlive(pid)) await store.retract(id);
+    }
+  }
+
+  /** Reports now; a fleet that changed is shown at once. */
+  report(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    // One under way and one waiting are enough: each tells how things are when it is sent.
+    this.#sending = this.#sending.then(() => {
+      this.#waiting = false;
+      return this.#send();
+    });
+  }
+
+  /** Takes the report back: a dispatcher that leaves is not shown. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer);
+    await this.#sending;
+    await this.#options.store.retract(this.#options.dispatcherId).catch(ignoreStoreAway);
+  }
+
+  async #send(): Promise<void> {
+    const { store, executor, clock, dispatcherId, version, histograms } = this.#options;
+    const snapshot = {
+      id: dispatcherId,
+      mode: executor.mode,
+      host: hostname(),
+      pid: process.pid,
+      version,
+      address: executor.address,
+      startedAt: this.#startedAt,
+      seenAt: clock.wall(),
+      workers: executor.workers(),
+      histograms: Object.fromEntries(Object.entries(histograms).map(([name, one]) => [name, one.snapshot()])),
+    };
+    await store.report(snapshot, TTL_MS).catch(ignoreStoreAway);
+  }
+}
+
+/** A report that is lost is followed by another in a second. */
+function ignoreStoreAway(error: unknown): void {
+  if (!(error instanceof StoreUnavailable)) throw error;
+}

@@ -1,0 +1,112 @@
+// Brings endings into the store, in batches: what came while a call was under way goes in the next one.
+// An ending that the store could not take stays here, and its worker keeps it too, until it is in.
+import type { Clock } from '../clock.ts';
+import { backoffMs } from '../backoff.ts';
+import { StoreUnavailable, type Release, type Settlement, type Store } from '../store/index.ts';
+import type { Ending } from '../tasks/ending.ts';
+import { verdictOf } from '../tasks/settle.ts';
+
+export interface SettlerOptions {
+  store: Store;
+  tenant: string;
+  clock: Clock;
+  random: () => number;
+  /** Attempts that are out, those whose endings are here among them. */
+  inProgress: () => number;
+  /** These are settled: accepted, settled before, or refused as stale for good. */
+  onSettled: (tokens: string[], accepted: Ending[]) => void;
+  onTrouble: (sentence: string) => void;
+}
+
+const RETRY = { baseMs: 50, maxMs: 1_000, factor: 2 };
+/** Store calls hold at most this many endings, so that one slow batch does not hold up the rest. */
+const BATCH = 256;
+/** So many endings are a batch; fewer wait this long for more, ms. */
+const WORTHWHILE = 32;
+const GATHER_MS = 1;
+
+export class Settler {
+  readonly #options: SettlerOptions;
+  #queue: Ending[] = [];
+  #running: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(options: SettlerOptions) {
+    this.#options = options;
+  }
+
+  push(endings: readonly Ending[]): void {
+    this.#queue.push(...endings);
+    this.#running ??= this.#run();
+  }
+
+  /** Resolves when everything pushed so far is in the store, or after timeoutMs. */
+  async flush(timeoutMs: number): Promise<void> {
+    if (this.#running === undefined) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)));
+    await Promise.race([this.#running, late]);
+    clearTimeout(timer);
+  }
+
+  /** Gives up what is not in: its leases end, or its worker brings it to another dispatcher. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0;
+    while (this.#queue.length > 0 && !this.#closed) {
+      await this.#gather();
+      const batch = this.#queue.splice(0, BATCH);
+      try {
+        await this.#settle(batch);
+        failures = 0;
+      } catch (error) {
+        if (!(error instanceof StoreUnavailable)) throw error;
+        failures += 1;
+        if (failures === 1)
+          this.#options.onTrouble(`Ends of ${batch.length} tasks wait for the store: ${error.message}`);
+        this.#queue.unshift(...batch);
+        const wait = backoffMs(RETRY, failures, this.#options.random());
+        await new Promise<void>((resolve) => setTimeout(resolve, wait));
+      }
+    }
+    this.#running = undefined;
+  }
+
+  /**
+   * What comes in the same turn of the event loop goes together. While more is in progress, a few endings wait a
+   * moment for others: one call of many costs little more than one of one. The last one out waits for nobody, so a
+   * caller who has one task at a time never pays for this.
+   */
+  async #gather(): Promise<void> {
+    await new Promise<void>((resolve) => setImmediate(resolve));
+    if (this.#queue.length >= WORTHWHILE || this.#options.inProgress() <= this.#queue.length) return;
+    await new Promise<void>((resolve) => setTimeout(resolve, GATHER_MS));
+  }
+
+  async #settle(batch: readonly Ending[]): Promise<void> {
+    const { store, tenant, random, onSettled } = this.#options;
+    const settlements: Settlement[] = [];
+    const settling: Ending[] = [];
+    const releases: Release[] = [];
+    for (const ending of batch) {
+      const verdict = verdictOf(ending, random());
+      if (verdict.is === 'release') releases.push(verdict.release);
+      else {
+        settlements.push(verdict.settlement);
+        settling.push(ending);
+      }
+    }
+    const [answers] = await Promise.all([
+      settlements.length > 0 ? store.settle(tenant, settlements) : [],
+      releases.length > 0 ? store.release(tenant, releases) : [],
+    ]);
+    const accepted = settling.filter((_, at) => answers[at]?.is === 'accepted');
+    onSettled(
+      batch.map((ending) => ending.fence.token),
+      accepted,
+    );
+  }
+}

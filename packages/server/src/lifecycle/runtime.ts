@@ -1,0 +1,10 @@
+// What a worker says of a runtime it can run.
+import type { Runtime } from '@mpcsfaas/contract';
+
+export interface RuntimeSnapshot {
+  runtime: Runtime;
+  /** '3.11.2', '24.21.0'. */
+  version: string;
+  /** Why this runtime is not available at the moment; '' = it is. */
+  broken: string;
+}

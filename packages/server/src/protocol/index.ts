@@ -1,0 +1,33 @@
+// Data in flight: the worker protocol. messages.ts is its vocabulary, envelope.ts and payloads.ts its encoding,
+// worker-port.ts and dispatcher-socket.ts the two sides' sockets.
+export { BadMessage } from './bad-message.ts';
+export {
+  ANSWER_TIMEOUT_MS,
+  ASK_TIMEOUT_MS,
+  HEARTBEAT_MS,
+  LOST_AFTER_MS,
+  PARK_MS,
+  PART_BYTES,
+  PART_WINDOW_BYTES,
+  PROTOCOL_VERSION,
+  SHARED_FRAME_BYTES,
+  UNDELIVERED_AFTER_MS,
+} from './messages.ts';
+export type {
+  DispatcherItem,
+  EndedItem,
+  Envelope,
+  HeldToken,
+  PartItem,
+  PartOf,
+  PayloadRef,
+  StreamRef,
+  TaskItem,
+  WorkerItem,
+} from './messages.ts';
+export { Assembly } from './assembly.ts';
+export { PayloadReader, PayloadWriter, cutParts } from './payloads.ts';
+export { WorkerPort } from './worker-port.ts';
+export type { Peer } from './worker-port.ts';
+export { FreeSocket, LockstepSocket } from './dispatcher-socket.ts';
+export type { DispatcherSocketOptions, Received } from './dispatcher-socket.ts';

@@ -1,0 +1,177 @@
+// The worker protocol's vocabulary: a closed, versioned set of message kinds, each way. docs/protocol.md says it in words.
+//
+// A ZeroMQ message is an envelope: one msgpack map (the header with its list of items), then raw payload frames.
+// Payloads stand in frames of their own and are named by reference, so that no byte of them is packed or escaped.
+import type { ErrorInfo, ReleaseReason } from '../lifecycle/outcome.ts';
+import type { FailureKind, LogStream } from '@mpcsfaas/contract';
+import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
+
+export const PROTOCOL_VERSION = 1;
+
+/** Heartbeats leave every second; three seconds of silence are a loss. */
+export const HEARTBEAT_MS = 1_000;
+export const LOST_AFTER_MS = 3_000;
+/** What was sent and not named by the worker within this time has not arrived. */
+export const UNDELIVERED_AFTER_MS = 2_000;
+/** The dispatcher answers a parked request within this time, empty if need be. */
+export const PARK_MS = 10_000;
+/** How long a worker waits for the answer to a parked request, and to any other. */
+export const ASK_TIMEOUT_MS = 15_000;
+export const ANSWER_TIMEOUT_MS = 2_000;
+
+/** Payloads up to here share one frame; up to PART_BYTES they have a frame of their own; beyond, they come in parts. */
+export const SHARED_FRAME_BYTES = 16 * 1024;
+export const PART_BYTES = 1024 * 1024;
+/** No frame is larger, either way; ZeroMQ refuses a larger one before it allocates it. */
+export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
+/** The whole of a message from a peer that is not registered. */
+export const MAX_UNREGISTERED_BYTES = 256 * 1024;
+/** Part bytes that may be under way to a push worker without its word that it got them. */
+export const PART_WINDOW_BYTES = 8 * 1024 * 1024;
+
+/** A payload in this envelope: [frame, offset, length]; or `{parts: total}`: it follows in `part` items. */
+export type PayloadRef = [frame: number, offset: number, length: number] | { parts: number };
+
+/** One token that a worker holds. `at`: Unix ms at which the user's code began; 0 = waiting; `done`: its result is kept here. */
+export interface HeldToken {
+  t: string;
+  id: string;
+  a: number;
+  at: number;
+  done?: boolean;
+}
+
+export interface StreamRef {
+  head: PayloadRef;
+  tail: PayloadRef;
+  total: number;
+}
+
+/** How one attempt ended. Payloads by reference. */
+export interface EndedItem {
+  t: string;
+  id: string;
+  a: number;
+  /** Unix ms, 0 = not started. */
+  at: number;
+  is: 'completed' | 'failed' | 'lost' | 'released';
+  json?: PayloadRef;
+  pickle?: PayloadRef;
+  kind?: FailureKind;
+  error?: ErrorInfo;
+  reason?: ReleaseReason;
+  logs?: Record<LogStream, StreamRef>;
+}
+
+export interface TaskItem {
+  t: string;
+  id: string;
+  a: number;
+  /** The packed header (lifecycle/spec.ts), as the store keeps it. */
+  spec: Uint8Array;
+  args: PayloadRef;
+}
+
+/** Which payload a part belongs to. */
+export type PartOf = 'args' | 'json' | 'pickle' | 'code';
+
+export interface PartItem {
+  k: 'part';
+  /** Token, or the digest where `of` is code. */
+  t: string;
+  of: PartOf;
+  offset: number;
+  total: number;
+  bytes: PayloadRef;
+}
+
+export type WorkerItem =
+  | {
+      k: 'register';
+      mode: 'pull' | 'push';
+      host: string;
+      pid: number;
+      version: string;
+      slots: number;
+      runtimes: RuntimeSnapshot[];
+      labels: string[];
+      held: HeldToken[];
+    }
+  | {
+      k: 'heartbeat';
+      held: HeldToken[];
+      /** Number of the last `tasks` item received. */
+      got: number;
+      free: number;
+      running: number;
+      waiting: number;
+      runtimes: RuntimeSnapshot[];
+      draining: boolean;
+    }
+  /**
+   * What I may be sent: totals as of delivery `got`, not increments. `part_bytes`: part bytes received in this session.
+   * `ask` (pull only): answer this request with work, and keep it parked until there is some.
+   */
+  | { k: 'credits'; credits: number; free: number; got: number; part_bytes: number; ask: boolean }
+  | { k: 'ended'; ends: EndedItem[] }
+  | { k: 'printed'; t: string; stream: LogStream; offset: number; bytes: PayloadRef }
+  | { k: 'need_code'; digests: string[] }
+  | PartItem
+  | { k: 'goodbye' };
+
+export type DispatcherItem =
+  | { k: 'welcome'; session: string; dispatcher: string }
+  /** `number`: this session's count of deliveries. */
+  | { k: 'tasks'; number: number; tasks: TaskItem[] }
+  | { k: 'code'; digest: string; bytes: PayloadRef }
+  | { k: 'no_code'; digest: string; message: string }
+  | PartItem
+  /** These results are in the store (or nobody wants them any more): forget them. */
+  | { k: 'settled'; tokens: string[] }
+  /** Send these results again. */
+  | { k: 'resend'; tokens: string[] }
+  /** Not yours (any more): drop them, kill them if they run, say nothing more of them. */
+  | { k: 'drop'; tokens: string[] }
+  /** Give these back if they have not started. */
+  | { k: 'recall'; tokens: string[] }
+  | { k: 'register_again' }
+  /** The peer did something that cannot be served; one sentence. */
+  | { k: 'refused'; message: string }
+  /** The dispatcher goes away: send nothing new here. */
+  | { k: 'goodbye' };
+
+export type Item = WorkerItem | DispatcherItem;
+
+export interface Envelope<I extends Item> {
+  /** Worker id: chosen by the worker, stable over reconnections; identity is never the routing id. */
+  worker: string;
+  /** The sender's incarnation: 16 hex digits drawn when its process started. */
+  incarnation: string;
+  /** The sender's count of messages to this peer. */
+  seq: number;
+  /** Session token from `welcome`; '' before. */
+  session: string;
+  items: I[];
+}
+
+const WORKER_KINDS = ['register', 'heartbeat', 'credits', 'ended', 'printed', 'need_code', 'part', 'goodbye'] as const;
+const DISPATCHER_KINDS = [
+  'welcome',
+  'tasks',
+  'code',
+  'no_code',
+  'part',
+  'settled',
+  'resend',
+  'drop',
+  'recall',
+  'register_again',
+  'refused',
+  'goodbye',
+] as const;
+
+/** Which kinds each direction knows: anything else is refused with one log line. */
+export const KINDS = {
+  worker: new Set<string>(WORKER_KINDS satisfies readonly WorkerItem['k'][]),
+  dispatcher: new Set<string>(DISPATCHER_KINDS satisfies readonly DispatcherItem['k'][]),
+};

@@ -1,0 +1,142 @@
+// The dispatcher's side of ZeroMQ: one ROUTER that both REQ (pull) and DEALER (push) workers speak to.
+// Every message is [routing id, empty, header, payload frames…]; a REQ socket adds the empty frame by itself.
+import * as zmq from 'zeromq';
+import { BadMessage } from './bad-message.ts';
+import { curveKeys, type CurveKeys } from './curve.ts';
+import { packHeader, unpackHeader } from './envelope.ts';
+import {
+  MAX_FRAME_BYTES,
+  MAX_UNREGISTERED_BYTES,
+  type DispatcherItem,
+  type Envelope,
+  type WorkerItem,
+} from './messages.ts';
+import { Outbox } from './outbox.ts';
+
+/** A connection as the socket names it. Never an identity: it is new after every reconnection. */
+export type Peer = Buffer;
+
+export interface WorkerPortOptions {
+  host: string;
+  /** 0 = any free one. */
+  port: number;
+  /** Shared worker key; '' = plain text, which the caller allows on loopback only. */
+  workerKey: string;
+  onMessage: (peer: Peer, envelope: Envelope<WorkerItem>, payloads: Buffer[]) => void;
+  /** A message that was refused: one sentence. */
+  onBad: (peer: Peer, sentence: string) => void;
+}
+
+const ZAP_DOMAIN = 'mpcsfaas';
+
+export class WorkerPort {
+  readonly #router: zmq.Router;
+  readonly #zap: zmq.Reply | undefined;
+  readonly #outbox: Outbox<Buffer[]>;
+  readonly #options: WorkerPortOptions;
+  #listening: Promise<void> = Promise.resolve();
+
+  private constructor(options: WorkerPortOptions) {
+    this.#options = options;
+    const context = new zmq.Context();
+    const keys = options.workerKey === '' ? undefined : curveKeys(options.workerKey);
+    this.#zap = keys && authenticator(context, keys);
+    this.#router = new zmq.Router({
+      context,
+      // What cannot be routed is dropped: its worker's next heartbeat tells. Not mandatory: with its only worker dead such
+      // a socket is writable for nobody, and the send, and with it our close, would wait for ever.
+      linger: 200,
+      maxMessageSize: MAX_FRAME_BYTES,
+      // Never block the many for one slow peer: what may be under way to a worker is bounded by credits and part windows.
+      sendHighWaterMark: 0,
+      receiveHighWaterMark: 10_000,
+      ...(keys && {
+        curveServer: true,
+        curveSecretKey: keys.server.secretKey,
+        zapDomain: ZAP_DOMAIN,
+        // Without this a missing authenticator would let everybody in.
+        zapEnforceDomain: true,
+      }),
+    });
+    this.#outbox = new Outbox(
+      (frames) => this.#router.send(frames),
+      () => undefined,
+    );
+  }
+
+  /** @throws Error with one sentence where the address cannot be bound. */
+  static async open(options: WorkerPortOptions): Promise<WorkerPort> {
+    const port = new WorkerPort(options);
+    const address = `tcp://${options.host}:${options.port === 0 ? '*' : options.port}`;
+    try {
+      await port.#router.bind(address);
+    } catch (error) {
+      port.#router.close();
+      port.#zap?.close();
+      throw new Error(
+        `The workers' port ${options.host}:${options.port} cannot be opened (${(error as Error).message}): another program may use it; choose one with -p PORT.`,
+        { cause: error },
+      );
+    }
+    port.#listening = port.#listen();
+    return port;
+  }
+
+  /** `tcp://host:port` as bound. */
+  get address(): string {
+    return this.#router.lastEndpoint ?? '';
+  }
+
+  send(peer: Peer, envelope: Envelope<DispatcherItem>, payloads: Buffer[]): void {
+    this.#outbox.push([peer, Buffer.alloc(0), packHeader(envelope), ...payloads]);
+  }
+
+  /** Sends what waits, then closes. */
+  async close(): Promise<void> {
+    await this.#outbox.drained();
+    this.#router.close();
+    this.#zap?.close();
+    await this.#listening;
+  }
+
+  async #listen(): Promise<void> {
+    for await (const frames of this.#router) {
+      const [peer, delimiter, header, ...payloads] = frames;
+      if (peer === undefined) continue;
+      try {
+        if (delimiter?.length !== 0 || header === undefined)
+          throw new BadMessage('a message is [empty, header, payloads…]');
+        const envelope = unpackHeader<WorkerItem>(header, 'worker');
+        if (envelope.session === '' && totalBytes(frames) > MAX_UNREGISTERED_BYTES) {
+          throw new BadMessage('a message before registration is too large');
+        }
+        this.#options.onMessage(peer, envelope, payloads);
+      } catch (error) {
+        if (!(error instanceof BadMessage)) throw error;
+        this.#options.onBad(peer, error.message);
+      }
+    }
+  }
+}
+
+function totalBytes(frames: readonly Buffer[]): number {
+  return frames.reduce((sum, frame) => sum + frame.length, 0);
+}
+
+/** Answers ZeroMQ's authentication requests (RFC 27/ZAP): CURVE with our client key, nothing else. */
+function authenticator(context: zmq.Context, keys: CurveKeys): zmq.Reply {
+  const reply = new zmq.Reply({ context, linger: 0 });
+  void serveZap(reply, keys);
+  return reply;
+}
+
+async function serveZap(reply: zmq.Reply, keys: CurveKeys): Promise<void> {
+  await reply.bind('inproc://zeromq.zap.01');
+  for await (const [version, request, domain, , , mechanism, credential] of reply) {
+    const ok =
+      domain?.toString() === ZAP_DOMAIN &&
+      mechanism?.toString() === 'CURVE' &&
+      credential?.equals(keys.clientPublicRaw) === true;
+    await reply.send([version ?? '1.0', request ?? '', ok ? '200' : '400', ok ? 'OK' : 'unknown key', '', '']);
+  }
+}

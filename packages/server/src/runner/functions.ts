@@ -1,0 +1,85 @@
+// The functions that a pool has met, and the code it keeps.
+import type { TaskSpec } from '../lifecycle/spec.ts';
+import { SLOW_MS, type Pace } from './depth.ts';
+
+/** One way to call one code: the same source with two entries is two functions. The children know it by its number. */
+export interface Fn extends Pace {
+  readonly number: number;
+  readonly key: string;
+  readonly digest: string;
+  readonly form: TaskSpec['form'];
+  readonly entry: string;
+  readonly name: string;
+  readonly python: string;
+}
+
+/** Functions remembered; the least recently met goes first. */
+const MOST_FUNCTIONS = 10_000;
+
+export class FunctionTable {
+  readonly #known = new Map<string, Fn>();
+  #next = 1;
+
+  of(spec: TaskSpec): Fn {
+    const key = `${spec.digest}|${spec.form}|${spec.entry}|${spec.python}`;
+    let fn = this.#known.get(key);
+    if (!fn) {
+      fn = {
+        number: this.#next++,
+        key,
+        digest: spec.digest,
+        form: spec.form,
+        entry: spec.entry,
+        name: spec.function_name,
+        python: spec.python,
+        results: 0,
+        slowAt: -Infinity,
+        raw: false,
+      };
+      this.#known.set(key, fn);
+      if (this.#known.size > MOST_FUNCTIONS) this.#known.delete(this.#known.keys().next().value!);
+    }
+    return fn;
+  }
+}
+
+/** Notes a call of `fn` that ran for `runMs`. */
+export function noteRun(fn: Fn, runMs: number, nowMono: number): void {
+  fn.results += 1;
+  if (runMs > SLOW_MS) fn.slowAt = nowMono;
+}
+
+/** Code by digest, within a bound of bytes; the least recently used goes first. */
+export class CodeShelf {
+  readonly #kept = new Map<string, Buffer>();
+  readonly #mostBytes: number;
+  #bytes = 0;
+
+  constructor(mostBytes: number) {
+    this.#mostBytes = mostBytes;
+  }
+
+  has(digest: string): boolean {
+    return this.#kept.has(digest);
+  }
+
+  get(digest: string): Buffer | undefined {
+    const code = this.#kept.get(digest);
+    if (code) {
+      this.#kept.delete(digest);
+      this.#kept.set(digest, code);
+    }
+    return code;
+  }
+
+  put(digest: string, code: Buffer): void {
+    if (this.#kept.has(digest)) return;
+    this.#kept.set(digest, code);
+    this.#bytes += code.length;
+    for (const [oldest, bytes] of this.#kept) {
+      if (this.#bytes <= this.#mostBytes || oldest === digest) break;
+      this.#kept.delete(oldest);
+      this.#bytes -= bytes.length;
+    }
+  }
+}

@@ -1,0 +1,94 @@
+// A call inside the pool, and where it is.
+import type { Runtime } from '@mpcsfaas/contract';
+import type { Call } from './call.ts';
+import type { Fn } from './functions.ts';
+
+/** What a sent call can be asked of where it is: its runner. */
+export interface Holder {
+  withdraw(): HeldCall[];
+  cancel(held: HeldCall): void;
+  startedAt(held: HeldCall): number;
+}
+
+/** Calls that wait, by runtime. */
+export type Waiting = Readonly<Record<Runtime, number>>;
+
+/** Waiting for its code; in the line; in a runner's pipe; over (told, withdrawn or canceled). */
+export type Place = { is: 'code' } | { is: 'line' } | { is: 'sent'; runner: Holder } | { is: 'over' };
+
+export interface HeldCall {
+  readonly call: Call;
+  readonly fn: Fn;
+  /** Nothing may run before or behind it in its runner's pipe. */
+  readonly exclusive: boolean;
+  place: Place;
+}
+
+/** The pool's waiting line: first in, first out; what comes back from a runner goes to its front. */
+export class WaitingLine {
+  #front: HeldCall[] = [];
+  #back: HeldCall[] = [];
+  #at = 0;
+
+  /** Calls in it whose place is still the line. */
+  readonly sizes: Record<Runtime, number> = { python: 0, javascript: 0 };
+
+  get size(): number {
+    return this.sizes.python + this.sizes.javascript;
+  }
+
+  push(held: HeldCall): void {
+    held.place = { is: 'line' };
+    this.#back.push(held);
+    this.sizes[held.call.spec.runtime] += 1;
+  }
+
+  /** Puts `calls` before all others, in their order. */
+  unshift(calls: readonly HeldCall[]): void {
+    for (let index = calls.length - 1; index >= 0; index -= 1) {
+      const held = calls[index]!;
+      held.place = { is: 'line' };
+      this.#front.push(held);
+      this.sizes[held.call.spec.runtime] += 1;
+    }
+  }
+
+  peek(): HeldCall | undefined {
+    for (;;) {
+      const held = this.#front.at(-1) ?? this.#back[this.#at];
+      if (held === undefined || held.place.is === 'line') return held;
+      this.#skip();
+    }
+  }
+
+  /** The first call; the caller gives it a new place. */
+  shift(): HeldCall | undefined {
+    const held = this.peek();
+    if (held) {
+      this.#skip();
+      this.left(held);
+      held.place = { is: 'over' };
+    }
+    return held;
+  }
+
+  /** A call in it has gone another way: its place is no longer the line. */
+  left(held: HeldCall): void {
+    this.sizes[held.call.spec.runtime] -= 1;
+  }
+
+  #skip(): void {
+    if (this.#front.length > 0) {
+      this.#front.pop();
+      return;
+    }
+    this.#at += 1;
+    if (this.#at === this.#back.length) {
+      this.#back = [];
+      this.#at = 0;
+    } else if (this.#at > 4096 && this.#at * 2 > this.#back.length) {
+      this.#back = this.#back.slice(this.#at);
+      this.#at = 0;
+    }
+  }
+}

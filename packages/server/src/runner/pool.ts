@@ -1,0 +1,357 @@
+// The pool: a waiting line, slots, and the runners that fill them. Events change its state and ask for a pump();
+// the pump alone gives calls to runners.
+import type { Clock } from '../clock.ts';
+import type { Outcome, TaskLogs } from '../lifecycle/outcome.ts';
+import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
+import type { Call, PoolListener, PoolRoom, RunnerPool } from './call.ts';
+import { CodeShelf, FunctionTable } from './functions.ts';
+import { WaitingLine, type HeldCall } from './held.ts';
+import type { LogLimits } from './logs.ts';
+import type { Log } from './log.ts';
+import { residentBytes } from './memory.ts';
+import { NO_RUN_TIMES, observe, type prefetchFor } from './prefetch.ts';
+import type { Roster } from './roster.ts';
+import type { Runner, RunnerEvents } from './runner.ts';
+
+/** Why pickled functions do not run: '' = they do; undefined = not known yet, they wait. */
+export type PickleProblem = () => string | undefined;
+
+export interface PoolParts {
+  slots: number;
+  roster: (events: RunnerEvents, changed: () => void) => Roster;
+  pickleProblem: PickleProblem;
+  listener: PoolListener;
+  clock: Clock;
+  log: Log;
+  logLimits: LogLimits;
+  prefetch: typeof prefetchFor;
+  /** Called once, when everything of the pool has ended. */
+  release: () => Promise<void>;
+}
+
+/** Code kept for runners to come. */
+const MOST_CODE_BYTES = 256 * 2 ** 20;
+/** How often limits are looked after while calls run, in ms. */
+const TICK_MS = 10;
+
+export class Pool implements RunnerPool {
+  readonly slots: number;
+  readonly #parts: PoolParts;
+  readonly #roster: Roster;
+  readonly #calls = new Map<string, HeldCall>();
+  readonly #line = new WaitingLine();
+  readonly #functions = new FunctionTable();
+  readonly #code = new CodeShelf(MOST_CODE_BYTES);
+  /** Calls that wait for their code, by digest. */
+  readonly #codeless = new Map<string, HeldCall[]>();
+  /** Pickled functions that wait until it is known whether dill can be had. */
+  #forDill: HeldCall[] = [];
+  #times = NO_RUN_TIMES;
+  #slow = 0;
+  #pumping = false;
+  #telling = false;
+  #ticker: NodeJS.Timeout | undefined;
+  #phase: { is: 'open' } | { is: 'stopping'; stopped: Promise<void> } = { is: 'open' };
+  #onEmpty: (() => void) | undefined;
+
+  constructor(parts: PoolParts) {
+    this.slots = parts.slots;
+    this.#parts = parts;
+    this.#roster = parts.roster(this.#events(), () => {
+      this.#wake();
+      this.#tellChanged();
+    });
+  }
+
+  get runtimes(): readonly RuntimeSnapshot[] {
+    return this.#roster.snapshots();
+  }
+
+  room(): PoolRoom {
+    if (this.#phase.is === 'stopping') return { free: 0, credits: 0, running: 0, waiting: this.#calls.size };
+    const occupied = this.#roster.occupied();
+    const running = Math.min(this.#roster.running(), this.#calls.size);
+    const waiting = this.#calls.size - running;
+    const free = Math.max(0, this.slots - occupied);
+    const slow = this.#roster.slow(this.#parts.clock.mono());
+    const ahead = this.#parts.prefetch(Math.max(0, this.slots - slow), this.#times);
+    return { free, credits: Math.max(0, free + ahead - waiting), running, waiting };
+  }
+
+  submit(calls: readonly Call[]): void {
+    for (const call of calls) {
+      const { spec } = call;
+      const exclusive = spec.isolation === 'task' || spec.at_most_once || spec.memory_bytes > 0;
+      const held: HeldCall = { call, fn: this.#functions.of(spec), exclusive, place: { is: 'code' } };
+      this.#calls.set(call.key, held);
+      this.#enqueue(held);
+    }
+    this.#wake();
+  }
+
+  hasCode(digest: string): boolean {
+    return this.#code.has(digest);
+  }
+
+  provideCode(digest: string, bytes: Buffer): void {
+    this.#code.put(digest, bytes);
+    const waiting = this.#codeless.get(digest) ?? [];
+    this.#codeless.delete(digest);
+    for (const held of waiting) if (held.place.is === 'code') this.#enqueue(held);
+    this.#wake();
+  }
+
+  refuseCode(digest: string): void {
+    const waiting = this.#codeless.get(digest) ?? [];
+    this.#codeless.delete(digest);
+    for (const held of waiting) {
+      if (held.place.is === 'code') this.#endUnbegun(held, { is: 'released', reason: 'no_code' });
+    }
+  }
+
+  cancel(key: string): void {
+    const held = this.#calls.get(key);
+    if (!held) return;
+    if (!this.#takeBack(held) && held.place.is === 'sent') held.place.runner.cancel(held);
+    this.#forget(held);
+    this.#wake();
+    this.#tellChanged();
+  }
+
+  withdraw(key: string): boolean {
+    const held = this.#calls.get(key);
+    if (!held || !this.#takeBack(held)) return false;
+    this.#forget(held);
+    this.#wake();
+    this.#tellChanged();
+    return true;
+  }
+
+  held(): { key: string; startedAtMs: number }[] {
+    return Array.from(this.#calls.values(), (held) => ({
+      key: held.call.key,
+      startedAtMs: held.place.is === 'sent' ? held.place.runner.startedAt(held) : 0,
+    }));
+  }
+
+  /** Starts the first runners. */
+  warm(): void {
+    this.#wake();
+  }
+
+  stop(graceMs: number): Promise<void> {
+    if (this.#phase.is === 'open') {
+      // The phase comes first: what #stop does at once must see it.
+      const start = Promise.withResolvers<number>();
+      this.#phase = { is: 'stopping', stopped: start.promise.then((ms) => this.#stop(ms)) };
+      start.resolve(graceMs);
+    }
+    return this.#phase.stopped;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    for (const runner of this.#roster.all()) this.#giveBack(runner.withdraw());
+    for (const held of [...this.#calls.values()]) {
+      if (held.place.is !== 'sent') this.#endUnbegun(held, { is: 'released', reason: 'drain' });
+    }
+    if (this.#calls.size > 0) {
+      const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
+      const timer = setTimeout(() => {
+        for (const runner of this.#roster.all()) runner.kill({ is: 'drain' });
+      }, graceMs);
+      await empty;
+      clearTimeout(timer);
+    }
+    await this.#roster.close();
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
+    await this.#parts.release();
+  }
+
+  // ── the line ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #enqueue(held: HeldCall): void {
+    const { fn } = held;
+    if (this.#phase.is === 'stopping') {
+      this.#endUnbegun(held, { is: 'released', reason: 'drain' });
+    } else if (!this.#code.has(fn.digest)) {
+      this.#awaitCode(held);
+    } else if (held.call.spec.runtime === 'python' && fn.form === 'pickle') {
+      this.#enqueuePickled(held);
+    } else {
+      this.#line.push(held);
+    }
+  }
+
+  #awaitCode(held: HeldCall): void {
+    const { digest } = held.fn;
+    held.place = { is: 'code' };
+    const waiting = this.#codeless.get(digest);
+    if (waiting) {
+      waiting.push(held);
+      return;
+    }
+    this.#codeless.set(digest, [held]);
+    setImmediate(() => this.#parts.listener.needCode(digest));
+  }
+
+  #enqueuePickled(held: HeldCall): void {
+    const problem = this.#parts.pickleProblem();
+    if (problem === '') {
+      this.#line.push(held);
+    } else if (problem === undefined) {
+      held.place = { is: 'code' };
+      this.#forDill.push(held);
+    } else {
+      const error = { type: 'ModuleNotFoundError', message: problem, traceback: '' };
+      this.#endUnbegun(held, { is: 'failed', kind: 'load_failed', error });
+    }
+  }
+
+  /** Python runners are made anew by `renew`: what runs may finish, idle ones are replaced. */
+  async renewPython(renew: () => Promise<void>): Promise<void> {
+    await renew();
+    if (this.#phase.is === 'open') this.#roster.renew('python');
+  }
+
+  /** Whether pickled functions run is known now. */
+  picklesDecided(): void {
+    const waiting = this.#forDill;
+    this.#forDill = [];
+    for (const held of waiting) if (held.place.is === 'code') this.#enqueue(held);
+    this.#wake();
+    this.#tellChanged();
+  }
+
+  #giveBack(calls: readonly HeldCall[]): void {
+    const mine = calls.filter((held) => this.#calls.get(held.call.key) === held);
+    if (this.#phase.is === 'stopping')
+      for (const held of mine) this.#endUnbegun(held, { is: 'released', reason: 'drain' });
+    else this.#line.unshift(mine);
+    this.#wake();
+  }
+
+  /** Takes a call that has not been begun out of wherever it is. */
+  #takeBack(held: HeldCall): boolean {
+    if (held.place.is === 'line') {
+      this.#line.left(held);
+    } else if (held.place.is === 'sent') {
+      const taken = held.place.runner.withdraw();
+      this.#giveBack(taken.filter((other) => other !== held));
+      return taken.includes(held);
+    }
+    return held.place.is !== 'over';
+  }
+
+  #forget(held: HeldCall): void {
+    held.place = { is: 'over' };
+    this.#calls.delete(held.call.key);
+    if (this.#calls.size === 0) this.#onEmpty?.();
+  }
+
+  #endUnbegun(held: HeldCall, outcome: Outcome): void {
+    if (held.place.is === 'line') this.#line.left(held);
+    this.#line.left(held);
+    held.place = { is: 'over' };
+    setImmediate(() => this.#end(held, outcome, 0, null));
+  }
+
+  #end(held: HeldCall, outcome: Outcome, startedAtMs: number, logs: TaskLogs | null): void {
+    // Canceled or withdrawn meanwhile: nobody is told.
+    if (this.#calls.get(held.call.key) !== held) return;
+    this.#forget(held);
+    this.#parts.listener.ended(held.call.key, outcome, startedAtMs, logs);
+  }
+
+  // ── the runners ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  #events(): RunnerEvents {
+    const { listener } = this.#parts;
+    return {
+      ready: () => this.#wake(),
+      started: (held, atMs) => listener.started(held.call.key, atMs),
+      printed: (held, chunk) => {
+        if (this.#calls.has(held.call.key)) listener.printed(held.call.key, chunk);
+      },
+      ran: (_held, runMs) => {
+        this.#times = observe(this.#times, runMs);
+      },
+      ended: (held, outcome, startedAtMs, logs) => this.#end(held, outcome, startedAtMs, logs),
+      returned: (calls) => this.#giveBack(calls),
+      freed: () => {
+        this.#wake();
+        this.#tellChanged();
+      },
+      gone: () => {
+        this.#wake();
+        this.#tellChanged();
+      },
+    };
+  }
+
+  #wake(): void {
+    if (this.#pumping) return;
+    this.#pumping = true;
+    queueMicrotask(() => {
+      this.#pumping = false;
+      this.#pump();
+    });
+  }
+
+  #pump(): void {
+    const touched = new Set<Runner>();
+    const nowMono = this.#parts.clock.mono();
+    for (let held = this.#line.peek(); held; held = this.#line.peek()) {
+      const runtime = held.call.spec.runtime;
+      if (this.#roster.isOut(runtime)) {
+        this.#line.shift();
+        this.#endUnbegun(held, { is: 'released', reason: 'runner_unavailable' });
+        continue;
+      }
+      const code = this.#code.get(held.fn.digest);
+      if (!code) {
+        // It was pushed off the shelf while the call waited.
+        this.#line.shift();
+        this.#awaitCode(held);
+        continue;
+      }
+      const runner = this.#roster.choose(held, nowMono);
+      if (!runner) break;
+      this.#line.shift();
+      held.place = { is: 'sent', runner };
+      runner.send(held, code);
+      touched.add(runner);
+    }
+    for (const runner of touched) runner.flush();
+    if (this.#phase.is === 'open') this.#roster.keepWarm(this.#line.sizes);
+    if (touched.size > 0) this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
+  }
+
+  #tick(): void {
+    const nowMono = this.#parts.clock.mono();
+    const slow = this.#roster.slow(nowMono);
+    // Slots that stopped moving, or move again, change what may be held.
+    if (slow !== this.#slow) this.#tellChanged();
+    this.#slow = slow;
+    let busy = false;
+    for (const runner of this.#roster.all()) {
+      busy ||= runner.occupies;
+      runner.tick(nowMono);
+      const limit = runner.memoryLimit;
+      const seen = limit > 0 ? residentBytes(runner.child.pid) : 0;
+      if (limit > 0 && seen > limit) runner.kill({ is: 'memory_exceeded', limit, seen });
+    }
+    if (busy) return;
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
+  }
+
+  #tellChanged(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    setImmediate(() => {
+      this.#telling = false;
+      this.#parts.listener.changed();
+    });
+  }
+}

@@ -1,0 +1,47 @@
+// The room's one door to other processes.
+import { execFile, spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Runs a command to its end and answers its stdout; rejects with `stderr`, `code` and `message` where it fails. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  options: { cwd?: string; env?: Environment; timeoutMs?: number } = {},
+): Promise<string> {
+  const { cwd, env, timeoutMs } = options;
+  const { stdout } = await execute(command, args, {
+    ...(cwd !== undefined && { cwd }),
+    ...(env !== undefined && { env: { ...env } }),
+    ...(timeoutMs !== undefined && { timeout: timeoutMs }),
+  });
+  return stdout;
+}
+
+/** Starts a command in a session of its own. Throws where it cannot be started. */
+export function startDetached(
+  command: string,
+  args: readonly string[],
+  options: { cwd: string; env: Record<string, string>; stdio: StdioOptions },
+): ChildProcess & { pid: number } {
+  const child = spawn(command, args, { ...options, detached: true });
+  // Where the command does not exist Node tells by an event too; the missing pid tells it at once.
+  child.on('error', () => undefined);
+  if (child.pid === undefined) throw new Error(`cannot start ${command}`);
+  return child as ChildProcess & { pid: number };
+}
+
+/** SIGKILL to the process group of `pid`, or to the process where it has no group yet. */
+export function killGroup(pid: number): void {
+  for (const target of [-pid, pid]) {
+    try {
+      process.kill(target, 'SIGKILL');
+      return;
+    } catch {
+      // Gone, or no group of its own yet.
+    }
+  }
+}

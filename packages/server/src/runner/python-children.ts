@@ -1,0 +1,119 @@
+// Python children: forked from the newest template; a template whose forks run low is replaced in the background.
+import type { Child } from './child.ts';
+import type { ChildSource } from './children.ts';
+import type { Interpreter } from './interpreter.ts';
+import { planLaunch, type LaunchRequest } from './launch.ts';
+import { killMarked } from './marks.ts';
+import { Template } from './template.ts';
+
+export interface PythonOptions {
+  slots: number;
+  importPath: readonly string[];
+  /** Folder at the end of the import path, for dill where Python has none; it may not exist yet. */
+  packages: string;
+  cwd: string;
+  environment: LaunchRequest['environment'];
+  mark: string;
+}
+
+/** Four descriptors each, in both processes. */
+const MOST_GROUPS = 112;
+
+export class PythonChildren implements ChildSource {
+  readonly runtime = 'python';
+  readonly version: string;
+  readonly problem: string;
+  readonly #executable: string;
+  readonly #options: PythonOptions;
+  readonly #templates = new Set<Template>();
+  #groups: number;
+  readonly #outdated = new WeakSet<Template>();
+  #opening: Promise<Template> | undefined;
+  #made = 0;
+  #closed = false;
+
+  /** `found` is the interpreter, or the sentence that says why there is none. */
+  constructor(found: Interpreter | string, options: PythonOptions) {
+    this.version = typeof found === 'string' ? '' : found.version;
+    this.problem = typeof found === 'string' ? found : '';
+    this.#executable = typeof found === 'string' ? '' : found.executable;
+    this.#options = options;
+    this.#groups = options.slots * 2 + 24;
+  }
+
+  /** Runners to come are forked from a new template: it imports what has been brought since. */
+  async renew(): Promise<void> {
+    await this.#opening?.catch(() => undefined);
+    const fresh = await this.#open();
+    for (const old of this.#templates) {
+      if (old === fresh) continue;
+      this.#outdated.add(old);
+      old.closeWhenEmpty();
+    }
+  }
+
+  async make(): Promise<Child> {
+    if (this.problem !== '') throw new Error(this.problem);
+    const template = this.#withSpare() ?? (await this.#open());
+    if (template.spare === 0) return this.make();
+    const making = template.fork();
+    this.#openAhead();
+    const child = await making;
+    if (!this.#outdated.has(template)) return child;
+    child.kill(false);
+    return this.make();
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.#opening?.catch(() => undefined);
+    await Promise.all([...this.#templates].map((template) => template.close()));
+  }
+
+  /** The oldest template that can still fork; those that never will again end with their last runner. */
+  #withSpare(): Template | undefined {
+    for (const template of this.#templates) {
+      if (template.spare > 0) return template;
+      template.closeWhenEmpty();
+    }
+    return undefined;
+  }
+
+  /** A template takes a while to start: the next one is started before the last fork of this one. */
+  #openAhead(): void {
+    if (this.#opening || this.#closed) return;
+    let spare = 0;
+    for (const template of this.#templates) spare += template.spare;
+    if (spare > this.#groups / 2) return;
+    // Whoever forks much, a runner for each call, pays for a new template less often.
+    this.#groups = Math.max(this.#groups, Math.min(2 * this.#groups, MOST_GROUPS));
+    this.#open().catch(() => undefined); // the next make() tries again and tells
+  }
+
+  #open(): Promise<Template> {
+    if (this.#closed) return Promise.reject(new Error('the pool is closed'));
+    this.#opening ??= this.#start().finally(() => (this.#opening = undefined));
+    return this.#opening;
+  }
+
+  async #start(): Promise<Template> {
+    const mark = `${this.#options.mark}.p${this.#made++}`;
+    const launch = planLaunch({
+      runtime: 'python',
+      tenant: 'default',
+      profile: 'bare',
+      limits: { memoryBytes: 0 },
+      executable: this.#executable,
+      importPath: this.#options.importPath,
+      packages: this.#options.packages,
+      cwd: this.#options.cwd,
+      environment: this.#options.environment,
+      mark,
+      groups: this.#groups,
+    });
+    const template = await Template.open(launch, () => killMarked(mark));
+    this.#templates.add(template);
+    void template.ended.then(() => this.#templates.delete(template));
+    return template;
+  }
+}

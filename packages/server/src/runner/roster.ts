@@ -1,0 +1,204 @@
+// The runners of a pool: which one takes a call, how many are kept warm, and what is done when none can be made.
+import { RUNTIMES, type Runtime } from '@mpcsfaas/contract';
+import { backoffMs, type Backoff } from '../backoff.ts';
+import type { Clock } from '../clock.ts';
+import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
+import type { ChildSource } from './children.ts';
+import { deathInWords } from './ends.ts';
+import type { HeldCall, Waiting } from './held.ts';
+import type { Log } from './log.ts';
+import type { LogLimits } from './logs.ts';
+import { Runner, type RunnerEvents } from './runner.ts';
+
+/** A source's health. After three failures in a row its runtime is out, until one start succeeds. */
+interface Health {
+  making: number;
+  failures: number;
+  why: string;
+  retry: NodeJS.Timeout | undefined;
+}
+
+const OUT_AFTER = 3;
+const RETRY: Backoff = { baseMs: 200, maxMs: 30_000, factor: 2 };
+
+export interface RosterParts {
+  slots: number;
+  sources: Record<Runtime, ChildSource>;
+  clock: Clock;
+  log: Log;
+  logLimits: LogLimits;
+  events: RunnerEvents;
+  changed: () => void;
+}
+
+export class Roster {
+  readonly #parts: RosterParts;
+  readonly #runners = new Set<Runner>();
+  readonly #health: Record<Runtime, Health>;
+  #waiting: Waiting = { python: 0, javascript: 0 };
+  #closed = false;
+  #onGone: (() => void) | undefined;
+
+  constructor(parts: RosterParts) {
+    this.#parts = parts;
+    const fresh = (): Health => ({ making: 0, failures: 0, why: '', retry: undefined });
+    this.#health = { python: fresh(), javascript: fresh() };
+  }
+
+  all(): Iterable<Runner> {
+    return this.#runners;
+  }
+
+  /** Slots that are taken. */
+  occupied(): number {
+    let count = 0;
+    for (const runner of this.#runners) if (runner.occupies) count += 1;
+    return count;
+  }
+
+  /** Calls that run. */
+  running(): number {
+    let count = 0;
+    for (const runner of this.#runners) if (runner.calls > 0) count += 1;
+    return count;
+  }
+
+  /** Runners whose call has run for longer than a short one does. */
+  slow(nowMono: number): number {
+    let count = 0;
+    for (const runner of this.#runners) if (runner.isSlow(nowMono)) count += 1;
+    return count;
+  }
+
+  snapshots(): RuntimeSnapshot[] {
+    return RUNTIMES.map((runtime) => {
+      const source = this.#parts.sources[runtime];
+      return { runtime, version: source.version, broken: this.#whyOut(runtime) };
+    });
+  }
+
+  /** Can this runtime start no runner at present? */
+  isOut(runtime: Runtime): boolean {
+    return this.#whyOut(runtime) !== '';
+  }
+
+  /**
+   * The runner that takes the call now: with a free slot one that has the function loaded, else one that has run
+   * before, else a new one; without a free slot the one with the fewest short calls before it. Undefined = wait.
+   */
+  choose(held: HeldCall, nowMono: number): Runner | undefined {
+    const { runtime, isolation } = held.call.spec;
+    if (this.occupied() < this.#parts.slots) {
+      let best: Runner | undefined;
+      for (const runner of this.#runners) {
+        if (runner.child.runtime !== runtime || !runner.idle || (isolation === 'task' && runner.used)) continue;
+        if (runner.has(held.fn)) return runner;
+        if (!best || (runner.used && !best.used)) best = runner;
+      }
+      return best;
+    }
+    if (held.exclusive) return undefined;
+    let best: Runner | undefined;
+    for (const runner of this.#runners) {
+      if (runner.child.runtime !== runtime || !runner.takesBehind(held.fn, nowMono)) continue;
+      if (!best || runner.calls < best.calls) best = runner;
+    }
+    return best;
+  }
+
+  /** Starts runners for what waits and one more of each runtime, so that the next call finds one. */
+  keepWarm(waiting: Waiting): void {
+    this.#waiting = waiting;
+    if (this.#closed) return;
+    const free = this.#parts.slots - this.occupied();
+    for (const runtime of RUNTIMES) {
+      const health = this.#health[runtime];
+      if (health.retry || this.#parts.sources[runtime].problem !== '') continue;
+      let alive = health.making;
+      let fresh = health.making;
+      for (const runner of this.#runners) {
+        if (runner.child.runtime !== runtime || runner.phase === 'dying') continue;
+        alive += 1;
+        if (!runner.used) fresh += 1;
+      }
+      const wanted = 1 + Math.max(0, Math.min(free, waiting[runtime]));
+      for (; fresh < wanted && alive <= this.#parts.slots; fresh += 1, alive += 1) this.#make(runtime);
+    }
+  }
+
+  /** Ends every runner and every source. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const runtime of RUNTIMES) clearTimeout(this.#health[runtime].retry);
+    for (const runner of this.#runners) runner.kill({ is: 'retired' });
+    await Promise.all(RUNTIMES.map((runtime) => this.#parts.sources[runtime].close()));
+    if (this.#runners.size > 0) await new Promise<void>((resolve) => (this.#onGone = resolve));
+  }
+
+  /** New runners of this runtime from now on: idle ones are replaced, others once their call is over. */
+  renew(runtime: Runtime): void {
+    for (const runner of this.#runners) if (runner.child.runtime === runtime) runner.retire();
+    this.keepWarm(this.#waiting);
+  }
+
+  #whyOut(runtime: Runtime): string {
+    const { problem } = this.#parts.sources[runtime];
+    const health = this.#health[runtime];
+    return problem !== '' ? problem : health.failures >= OUT_AFTER ? health.why : '';
+  }
+
+  #make(runtime: Runtime): void {
+    const { sources, clock, logLimits } = this.#parts;
+    const source = sources[runtime];
+    this.#health[runtime].making += 1;
+    source.make().then(
+      (child) => {
+        this.#health[runtime].making -= 1;
+        const runner = new Runner(child, source, clock, logLimits, this.#events());
+        this.#runners.add(runner);
+        if (this.#closed) runner.kill({ is: 'retired' });
+      },
+      (error: unknown) => {
+        this.#health[runtime].making -= 1;
+        if (!this.#closed) this.#failed(runtime, error instanceof Error ? error.message : String(error));
+      },
+    );
+  }
+
+  #events(): RunnerEvents {
+    const { events } = this.#parts;
+    return {
+      ...events,
+      ready: (runner) => {
+        const health = this.#health[runner.child.runtime];
+        const wasOut = health.failures >= OUT_AFTER;
+        health.failures = 0;
+        if (wasOut) this.#parts.changed();
+        events.ready(runner);
+      },
+      gone: (runner, death, expected) => {
+        this.#runners.delete(runner);
+        const words = deathInWords(death);
+        if (!expected) this.#parts.log('warn', 'a runner died', { runtime: runner.child.runtime, cause: words });
+        if (!expected && !runner.wasReady) this.#failed(runner.child.runtime, `its runners die at start: ${words}`);
+        events.gone(runner, death, expected);
+        if (this.#runners.size === 0) this.#onGone?.();
+      },
+    };
+  }
+
+  #failed(runtime: Runtime, why: string): void {
+    const health = this.#health[runtime];
+    health.failures += 1;
+    health.why = why;
+    this.#parts.log('error', 'a runner cannot start', { runtime, cause: why, failures: health.failures });
+    health.retry ??= setTimeout(
+      () => {
+        health.retry = undefined;
+        this.keepWarm(this.#waiting);
+      },
+      backoffMs(RETRY, health.failures, 1),
+    );
+    if (health.failures === OUT_AFTER) this.#parts.changed();
+  }
+}

@@ -1,0 +1,391 @@
+// One runner: a live child, the calls in its pipe, and what becomes of them.
+//
+// N1  The first call in the pipe is the running one; its clock starts when it was sent to an idle child, or at the
+//     answer before it.
+// N2  A call behind the first is gated: it can be taken back until the child begins it.
+// N3  The reason of a kill is kept before the signal is sent, and later symptoms never overwrite it.
+// N4  An answered call is told of after the turns in which its raw output can still arrive.
+// N5  When the child dies, the first call in the pipe is charged, unless it is known that it was not begun: its token
+//     still lies in the gate, or the kernel says that the child's end was closed with bytes unread.
+import type { LogStream } from '@mpcsfaas/contract';
+import type { Clock } from '../clock.ts';
+import type { LogChunk, Outcome, TaskLogs } from '../lifecycle/outcome.ts';
+import type { Child, Death } from './child.ts';
+import { DEEP, mayQueue, mustSettle, REFILL_AT, SLOW_MS } from './depth.ts';
+import { endOfDead, endOfKilled, outcomeOf, type KillReason, type RuntimeName } from './ends.ts';
+import { FrameReader, type ChildFrame, type Fault } from './frames.ts';
+import { noteRun, type Fn } from './functions.ts';
+import type { HeldCall } from './held.ts';
+import { CallLogs, type LogLimits } from './logs.ts';
+import { Outgoing } from './outgoing.ts';
+
+/** What a runner tells its pool. */
+export interface RunnerEvents {
+  ready(runner: Runner): void;
+  started(held: HeldCall, atMs: number): void;
+  printed(held: HeldCall, chunk: LogChunk): void;
+  ran(held: HeldCall, runMs: number): void;
+  ended(held: HeldCall, outcome: Outcome, startedAtMs: number, logs: TaskLogs | null): void;
+  /** These have not been begun; they run elsewhere. */
+  returned(calls: HeldCall[]): void;
+  /** Its room may have changed. */
+  freed(runner: Runner): void;
+  gone(runner: Runner, death: Death, expected: boolean): void;
+}
+
+type Phase = { is: 'starting' } | { is: 'live' } | { is: 'dying'; reason: KillReason } | { is: 'gone' };
+
+interface Sent {
+  held: HeldCall;
+  number: number;
+  sentMono: number;
+  startedMono: number;
+  startedAtMs: number;
+  printedMono: number;
+  logs: CallLogs | null;
+}
+
+/** How long a child that closed its channel has to be found dead, in ms. */
+const END_GRACE_MS = 200;
+/** How often a running call's output is told of, in ms. */
+const PRINT_MS = 250;
+
+export class Runner {
+  readonly child: Child;
+  /** It has been given a call before: it may hold a function, or a user's traces. */
+  used = false;
+  /** It said that it is ready. */
+  wasReady = false;
+  #phase: Phase = { is: 'starting' };
+  readonly #runtime: RuntimeName;
+  readonly #events: RunnerEvents;
+  readonly #clock: Clock;
+  readonly #limits: LogLimits;
+  readonly #reader = new FrameReader();
+  readonly #outgoing: Outgoing;
+  #pipe: Sent[] = [];
+  /** Answered, its raw output still awaited. */
+  #settling: { sent: Sent; outcome: Outcome } | undefined;
+  #next = 1;
+  /** Put into the pipe since the last flush, and the numbers among them that wait for the gate. */
+  #unflushed = 0;
+  #allowed: number[] = [];
+  /** Highest number taken back: while it is not answered past, every call must be gated. */
+  #withdrawn = 0;
+  /** Canceled, but begun by the child before the answer of the call before them came here. */
+  readonly #doomed = new Set<HeldCall>();
+  #retiring = false;
+  #clean = true;
+  /** Its end was seen: nothing more is sent to it. */
+  #ended = false;
+  /** Its end of the channel was closed before it had read all. */
+  #unread = false;
+
+  constructor(child: Child, runtime: RuntimeName, clock: Clock, limits: LogLimits, events: RunnerEvents) {
+    this.child = child;
+    this.#runtime = runtime;
+    this.#clock = clock;
+    this.#limits = limits;
+    this.#events = events;
+    this.#outgoing = new Outgoing(child.channel);
+    child.channel.on('data', (chunk: Buffer) => this.#onData(chunk));
+    child.channel.on('close', () => this.#onChannelEnd());
+    child.channel.on('error', (error: NodeJS.ErrnoException) => {
+      this.#unread ||= error.code === 'ECONNRESET' || error.code === 'EPIPE';
+    });
+    child.stdout.on('data', (chunk: Buffer) => this.#onRaw('stdout', chunk));
+    child.stderr.on('data', (chunk: Buffer) => this.#onRaw('stderr', chunk));
+    void child.gone.then((death) => this.#onGone(death));
+  }
+
+  get phase(): Phase['is'] {
+    return this.#phase.is;
+  }
+
+  /** Ready and without a call. */
+  get idle(): boolean {
+    return this.#open && this.#pipe.length === 0 && !this.#settling;
+  }
+
+  get #open(): boolean {
+    return this.#phase.is === 'live' && !this.#retiring && !this.#ended;
+  }
+
+  get calls(): number {
+    return this.#pipe.length + (this.#settling ? 1 : 0);
+  }
+
+  /** Its call has run for longer than a short one does. */
+  isSlow(nowMono: number): boolean {
+    const first = this.#pipe[0];
+    return first !== undefined && first.startedMono > 0 && nowMono - first.startedMono > SLOW_MS;
+  }
+
+  has(fn: Fn): boolean {
+    return this.#outgoing.has(fn);
+  }
+
+  /** Could a call of `fn` be sent behind what is in the pipe? */
+  takesBehind(fn: Fn, nowMono: number): boolean {
+    const first = this.#pipe[0];
+    if (!this.#open || this.#settling || !first) return false;
+    if (this.#unflushed === 0 && this.#pipe.length > REFILL_AT) return false;
+    if (this.#pipe.length >= DEEP || nowMono - first.startedMono > SLOW_MS || !mayQueue(fn, nowMono)) return false;
+    return this.#pipe.every(({ held }) => !held.exclusive && mayQueue(held.fn, nowMono));
+  }
+
+  /** When and whether calls began: for heartbeats. */
+  startedAt(held: HeldCall): number {
+    const first = this.#settling?.sent ?? this.#pipe[0];
+    return first?.held === held ? first.startedAtMs : 0;
+  }
+
+  /** Puts a call into the pipe; it leaves with flush(). `code` is needed where the function is not loaded. */
+  send(held: HeldCall, code: Buffer): void {
+    if (!this.has(held.fn)) {
+      this.#outgoing.load(held.fn, code, new Set(this.#pipe.map((sent) => sent.held.fn.number)));
+    }
+    const behind = this.#pipe.length > 0;
+    const gated = behind || this.#withdrawn > 0;
+    const number = this.#next++;
+    if (gated) this.#allowed.push(number);
+    this.#unflushed += 1;
+    this.#outgoing.call(held, number, gated);
+    this.used = true;
+    const sentMono = this.#clock.mono();
+    const sent = { held, number, sentMono, startedMono: 0, startedAtMs: 0, printedMono: 0, logs: null };
+    this.#pipe.push(sent);
+    if (!behind) this.#begin(sent);
+  }
+
+  /** Writes what was put into the pipe. */
+  flush(): void {
+    // A call is allowed before it arrives: the child never waits at the gate for a number that is still to come.
+    if (this.#allowed.length > 0) this.child.gate.allow(this.#allowed);
+    this.#allowed = [];
+    this.#unflushed = 0;
+    this.#outgoing.flush();
+  }
+
+  /** Takes back every call that has not been begun. */
+  withdraw(): HeldCall[] {
+    if (this.#pipe.length === 0) return [];
+    const numbers = new Set(this.child.gate.drain());
+    if (numbers.size === 0) return [];
+    const taken = this.#pipe.filter((sent) => numbers.has(sent.number));
+    this.#pipe = this.#pipe.filter((sent) => !numbers.has(sent.number));
+    this.#withdrawn = Math.max(this.#withdrawn, ...numbers);
+    return taken.map((sent) => sent.held);
+  }
+
+  /** The call must not go on. Nothing is told of it; calls around it run elsewhere. */
+  cancel(held: HeldCall): void {
+    if (this.#pipe[0]?.held === held) this.kill({ is: 'canceled' });
+    else if (this.#pipe.some((sent) => sent.held === held)) this.#doomed.add(held);
+  }
+
+  /** It takes up a slot: it has a call, or had one and is not yet reaped. */
+  get occupies(): boolean {
+    return this.calls > 0 || (this.#phase.is === 'dying' && this.used);
+  }
+
+  /** Ends the child for `reason`; where it is dying already, nothing changes (N3). */
+  kill(reason: KillReason): void {
+    if (this.#phase.is === 'dying' || this.#phase.is === 'gone') return;
+    this.#phase = { is: 'dying', reason };
+    this.child.kill(reason.is === 'retired' && this.#clean);
+  }
+
+  /** Ends the child once no call is in it. */
+  retire(): void {
+    this.#retiring = true;
+    this.#retireIfEmpty();
+  }
+
+  /** Time limits, calls stuck behind a long one, output to tell. Called by the pool's clock. */
+  tick(nowMono: number): void {
+    const first = this.#pipe[0];
+    if (this.#phase.is !== 'live' || !first) return;
+    const ranMs = nowMono - first.startedMono;
+    const { spec } = first.held.call;
+    if (spec.timeout_ms > 0 && ranMs >= spec.timeout_ms) {
+      this.kill({ is: 'timed_out', limitMs: spec.timeout_ms });
+      return;
+    }
+    if (this.#pipe.length > 1 && nowMono - this.#pipe[1]!.sentMono >= SLOW_MS) {
+      if (ranMs >= SLOW_MS) first.held.fn.slowAt = nowMono;
+      const taken = this.withdraw();
+      if (taken.length > 0) this.#events.returned(taken);
+    }
+    if (first.logs && ranMs > PRINT_MS && nowMono - first.printedMono >= PRINT_MS) {
+      first.printedMono = nowMono;
+      for (const chunk of first.logs.news()) this.#events.printed(first.held, chunk);
+    }
+  }
+
+  /** The running call's memory limit in bytes, 0 = none. */
+  get memoryLimit(): number {
+    return this.#phase.is === 'live' ? (this.#pipe[0]?.held.call.spec.memory_bytes ?? 0) : 0;
+  }
+
+  #begin(sent: Sent): void {
+    sent.startedMono = this.#clock.mono();
+    sent.startedAtMs = this.#clock.wall();
+    sent.printedMono = sent.startedMono;
+    if (this.#doomed.delete(sent.held)) this.kill({ is: 'canceled' });
+    else this.#events.started(sent.held, sent.startedAtMs);
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#phase.is === 'dying' || this.#phase.is === 'gone') return;
+    const mostResult = this.#pipe.reduce((most, { held }) => Math.max(most, held.call.spec.max_result_bytes), 0);
+    for (const frame of this.#reader.push(chunk, mostResult)) {
+      this.#onFrame(frame);
+      // A kill within the loop: what follows does not count (N3).
+      if (this.#isEnding()) return;
+    }
+  }
+
+  #isEnding(): boolean {
+    return this.#phase.is === 'dying' || this.#phase.is === 'gone';
+  }
+
+  #onFrame(frame: ChildFrame | Fault): void {
+    switch (frame.is) {
+      case 'ready':
+        if (this.#phase.is === 'starting') {
+          this.#phase = { is: 'live' };
+          this.wasReady = true;
+          this.#events.ready(this);
+        }
+        return;
+      case 'output': {
+        const sent = this.#pipe[0];
+        if (sent?.number === frame.number) (sent.logs ??= new CallLogs(this.#limits)).add(frame.stream, frame.bytes);
+        return;
+      }
+      case 'stale': {
+        const calls = this.#pipe.map((sent) => sent.held);
+        this.#pipe = [];
+        this.kill({ is: 'retired' });
+        this.#events.returned(calls);
+        return;
+      }
+      case 'value':
+      case 'failure':
+        this.#onAnswer(frame);
+        return;
+      case 'too_large':
+        this.kill({ is: 'too_large', size: frame.size, limit: this.#pipe[0]?.held.call.spec.max_result_bytes ?? 0 });
+        return;
+      case 'fault':
+        this.kill({ is: 'fault', why: frame.why });
+    }
+  }
+
+  #onAnswer(frame: Extract<ChildFrame, { is: 'value' | 'failure' }>): void {
+    const sent = this.#pipe[0];
+    if (sent?.number !== frame.number) {
+      this.kill({ is: 'fault', why: 'an answer to a call that does not run' });
+      return;
+    }
+    const { held } = sent;
+    const outcome = outcomeOf(frame, held.call.spec);
+    if (typeof outcome === 'string') {
+      this.kill({ is: 'fault', why: outcome });
+      return;
+    }
+    this.#pipe.shift();
+    if (frame.number > this.#withdrawn) this.#withdrawn = 0;
+    const nowMono = this.#clock.mono();
+    const runMs = nowMono - sent.startedMono;
+    const settle = mustSettle(held.fn);
+    noteRun(held.fn, runMs, nowMono);
+    this.#events.ran(held, runMs);
+    if (frame.untidy) this.#clean = false;
+    if (frame.untidy || held.call.spec.isolation === 'task') this.#withdrawAndRetire();
+    if (settle) {
+      this.#settle(sent, outcome);
+    } else {
+      setImmediate(() => this.#tell(sent, outcome));
+      const next = this.#pipe[0];
+      if (next) this.#begin(next);
+      else this.#retireIfEmpty();
+      this.#events.freed(this);
+    }
+  }
+
+  /** Raw bytes written before the answer are readable by the second turn from now at the latest (N4). */
+  #settle(sent: Sent, outcome: Outcome): void {
+    this.#settling = { sent, outcome };
+    setImmediate(() =>
+      setImmediate(() => {
+        if (this.#settling?.sent !== sent) return;
+        this.#settling = undefined;
+        this.#tell(sent, outcome);
+        const next = this.#pipe[0];
+        if (next) this.#begin(next);
+        else this.#retireIfEmpty();
+        this.#events.freed(this);
+      }),
+    );
+  }
+
+  #tell(sent: Sent, outcome: Outcome): void {
+    this.#events.ended(sent.held, outcome, sent.startedAtMs, sent.logs?.kept() ?? null);
+  }
+
+  #withdrawAndRetire(): void {
+    this.#retiring = true;
+    const taken = this.withdraw();
+    if (taken.length > 0) this.#events.returned(taken);
+  }
+
+  #retireIfEmpty(): void {
+    if (this.#retiring && this.#pipe.length === 0 && !this.#settling) this.kill({ is: 'retired' });
+  }
+
+  #onRaw(stream: LogStream, chunk: Buffer): void {
+    const sent = this.#settling?.sent ?? this.#pipe[0];
+    if (!sent) return;
+    sent.held.fn.raw = true;
+    (sent.logs ??= new CallLogs(this.#limits)).add(stream, chunk);
+  }
+
+  #onChannelEnd(): void {
+    this.#ended = true;
+    // Usually the child is dead and its parent says so in a moment; one that lives on has closed its channel.
+    const timer = setTimeout(() => this.kill({ is: 'fault', why: 'it closed it' }), END_GRACE_MS);
+    void this.child.gone.then(() => clearTimeout(timer));
+  }
+
+  #onGone(death: Death): void {
+    this.#ended = true;
+    // What it wrote before its end may still be on the way.
+    setImmediate(() => setImmediate(() => this.#conclude(death)));
+  }
+
+  #conclude(death: Death): void {
+    const unbegun = new Set(this.child.gate.drain());
+    const reason = this.#phase.is === 'dying' ? this.#phase.reason : undefined;
+    this.#phase = { is: 'gone' };
+    const settling = this.#settling;
+    this.#settling = undefined;
+    if (settling) this.#tell(settling.sent, settling.outcome);
+    const rest = this.#pipe;
+    this.#pipe = [];
+    const first = rest[0];
+    const begun = first && !unbegun.has(first.number) && !(this.#unread && rest.length === 1);
+    if (begun) {
+      rest.shift();
+      const { held } = first;
+      const byValue = held.fn.form === 'pickle' ? { python: held.fn.python } : undefined;
+      const outcome = reason ? endOfKilled(reason, death, this.#runtime) : endOfDead(death, this.#runtime, byValue);
+      if (outcome) this.#events.ended(held, outcome, first.startedAtMs, first.logs?.kept() ?? null);
+    }
+    if (rest.length > 0) this.#events.returned(rest.map((sent) => sent.held));
+    for (const socket of [this.child.channel, this.child.stdout, this.child.stderr]) socket.destroy();
+    this.child.gate.close();
+    this.#events.gone(this, death, reason !== undefined);
+  }
+}

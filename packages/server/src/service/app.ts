@@ -1,0 +1,117 @@
+// The Fastify instance: its settings, the guard, faults and unknown routes, the docs.
+import { ERRORS, PROBLEM_JSON, openApiDocument } from '@mpcsfaas/contract';
+import fastifySwagger from '@fastify/swagger';
+import fastifySwaggerUi from '@fastify/swagger-ui';
+import Fastify, { LogController } from 'fastify';
+import type { FastifyBaseLogger, FastifyError, FastifyInstance } from 'fastify';
+import type { IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
+import { newId } from '../lifecycle/ids.ts';
+import { Refusal } from '../tasks/refusal.ts';
+import type { Logger } from '../telemetry/index.ts';
+import { allowedMethods } from './allowed-methods.ts';
+import { addBodyReaders } from './bodies.ts';
+import { concerning } from './concerning.ts';
+import { answerPreflight, guardOrigin, isPreflight } from './guard.ts';
+import type { ServiceParts } from './parts.ts';
+import { answerFault, problemOf } from './problem.ts';
+import { registerRoutes } from './register-routes.ts';
+
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+/** Longer than a long wait of a proxy's idle connection. */
+const KEEP_ALIVE_MS = 75_000;
+const MAX_PARAM_CHARS = 1024;
+
+/** Builds the application; it listens nowhere yet. */
+export async function buildApp(parts: ServiceParts, logger: Logger): Promise<FastifyInstance> {
+  const { config } = parts;
+  const baseLogger: FastifyBaseLogger = logger;
+  const fastify: FastifyInstance = Fastify({
+    loggerInstance: baseLogger,
+    // One line a request, at debug level, is written by our own hook.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+    genReqId: requestId,
+    bodyLimit: config.limits.maxBodyBytes,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    forceCloseConnections: 'idle',
+    return503OnClosing: false,
+    routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_CHARS },
+    clientErrorHandler: answerUnreadable,
+    frameworkErrors: (fault, request, reply) => void answerFault(fault, request, reply, config.limits.maxBodyBytes),
+  });
+  fastify.setSerializerCompiler(() => JSON.stringify);
+  fastify.setErrorHandler<FastifyError>((fault, request, reply) =>
+    answerFault(fault, request, reply, config.limits.maxBodyBytes),
+  );
+  addBodyReaders(fastify);
+  addHooks(fastify, parts);
+  registerRoutes(fastify, parts);
+  await addDocs(fastify, parts.version);
+  fastify.setNotFoundHandler((request, reply) => {
+    const methods = allowedMethods(request.url);
+    if (methods.length === 0) {
+      throw new Refusal(
+        'route_not_found',
+        `There is no route ${request.method} ${request.url.slice(0, 200)}. See /docs.`,
+      );
+    }
+    reply.header('allow', methods.join(', '));
+    throw new Refusal('method_not_allowed', `This route takes ${methods.join(' and ')}, not ${request.method}.`);
+  });
+  await fastify.ready();
+  return fastify;
+}
+
+function addHooks(fastify: FastifyInstance, { config, metrics, stopping }: ServiceParts): void {
+  const guard = guardOrigin(config);
+  fastify.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id);
+    try {
+      if (stopping.aborted) throw new Refusal('shutting_down', 'The service is stopping. Try again in a moment.');
+      guard(request, reply);
+    } catch (fault) {
+      done(fault as Error);
+      return;
+    }
+    if (isPreflight(request, config)) answerPreflight(reply);
+    else done();
+  });
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const operation = request.routeOptions.config.operation ?? 'none';
+    metrics.observeHttp(operation, reply.statusCode, reply.elapsedTime / 1000);
+    const { statusCode: status, elapsedTime } = reply;
+    request.log.debug({ operation, status, ms: Math.round(elapsedTime), ...concerning(request) }, 'answered');
+    done();
+  });
+}
+
+async function addDocs(fastify: FastifyInstance, version: string): Promise<void> {
+  const document = openApiDocument(version);
+  const text = JSON.stringify(document);
+  await fastify.register(fastifySwagger, { mode: 'static', specification: { document: document as never } });
+  await fastify.register(fastifySwaggerUi, { routePrefix: '/docs' });
+  fastify.get('/openapi.json', (_request, reply) =>
+    reply.header('content-type', 'application/json; charset=utf-8').send(text),
+  );
+}
+
+/** The caller's X-Request-Id where it is a plain word, else a new one. */
+function requestId(request: { headers: IncomingMessage['headers'] }): string {
+  const given = request.headers['x-request-id'];
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId(Date.now(), 0);
+}
+
+/** What is not HTTP has no request to answer to: a problem is written on the socket. */
+function answerUnreadable(fault: Error & { code?: string }, socket: Socket): void {
+  if (!socket.writable || fault.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const code = fault.code === 'HPE_HEADER_OVERFLOW' ? 'headers_too_large' : 'bad_request';
+  const { status, title } = ERRORS[code];
+  const body = JSON.stringify(problemOf(code, `${title}.`, newId(Date.now(), 0)));
+  const length = Buffer.byteLength(body);
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\ncontent-type: ${PROBLEM_JSON}\r\ncontent-length: ${length}\r\nconnection: close\r\n\r\n${body}`,
+  );
+}

@@ -1,0 +1,101 @@
+// The classic API, exactly as existing clients know it.
+import { CLASSIC_STATUS } from '@mpcsfaas/contract';
+import type { TaskState } from '@mpcsfaas/contract';
+import { isWellFormedId } from '../../lifecycle/ids.ts';
+import { argumentsOf } from '../../tasks/arguments.ts';
+import { classicPickle } from '../../tasks/classic.ts';
+import { Refusal } from '../../tasks/refusal.ts';
+import { AnswerParts } from '../answer-parts.ts';
+import { frontPageHtml } from '../front-page.ts';
+import type { Call, Handlers, ServiceParts } from '../parts.ts';
+import { payloadBytes } from '../payloads.ts';
+import { requestKey } from '../request-key.ts';
+
+type Operations =
+  'frontPage' | 'registerClassic' | 'executeClassic' | 'classicStatus' | 'classicResult' | 'classicResultV1';
+
+export const classicHandlers: Handlers<Operations> = {
+  async registerClassic({ body, tenant, reply }, { functions, config }) {
+    const bytes = payloadBytes(body.payload, [], '/payload');
+    const { fn } = await functions.register(tenant, {
+      name: body.name,
+      classic: true,
+      runtime: 'python',
+      code: { form: 'pickle', bytes },
+      entry: '',
+      python: '',
+      description: '',
+      options: {},
+    });
+    reply.code(config.classicCreated ? 201 : 200);
+    return { function_id: fn.id };
+  },
+
+  async executeClassic({ body, tenant, callerId, request, reply }, { functions, submitter, rateLimit, config }) {
+    rateLimit.take(callerId, 1);
+    const ref = body.function_id;
+    if (!isWellFormedId(ref)) {
+      throw new Refusal('invalid_id', `"${ref.slice(0, 64)}" is no function id: a UUID is wanted.`);
+    }
+    const fn = await functions.find(tenant, ref);
+    const { args } = argumentsOf({}, payloadBytes(body.payload, [], '/payload'), '', 'payload');
+    const { ids, replayed } = await submitter.submit(
+      tenant,
+      [{ ref, fn, argsAs: 'pickle', args, options: {}, classic: true, pointer: '' }],
+      requestKey(request, false),
+    );
+    if (replayed) reply.header('idempotent-replayed', 'true');
+    reply.code(config.classicCreated && !replayed ? 201 : 200);
+    request.taskId = ids[0]!;
+    return { task_id: request.taskId };
+  },
+
+  async classicStatus({ params, tenant }, { reader, config }) {
+    const id = reader.id(params.task_id);
+    return { task_id: id, status: classicStatus(await reader.state(tenant, id), config.classicComplete) };
+  },
+
+  classicResult: readResult,
+  classicResultV1: readResult,
+
+  async frontPage({ request, reply }, { store, version }) {
+    const { ok, detail, version: storeVersion } = await store.health();
+    const body = {
+      message: 'MPCSFaaS is running',
+      version,
+      store: { ok, version: storeVersion, detail },
+      docs: '/docs',
+      openapi: '/openapi.json',
+    };
+    if (!wantsHtml(request.headers.accept)) return body;
+    return reply.type('text/html; charset=utf-8').send(frontPageHtml(body));
+  },
+};
+
+async function readResult(
+  { params, tenant, reply }: Pick<Call<'classicResult'>, 'params' | 'tenant' | 'reply'>,
+  { reader, config }: ServiceParts,
+): Promise<unknown> {
+  const id = reader.id(params.task_id);
+  const progress = await reader.progress(tenant, id);
+  if (progress.is === 'missing') return reader.refuse(id);
+  if (progress.is === 'open') {
+    return { task_id: id, status: classicStatus(progress.state, config.classicComplete), result: '' };
+  }
+  const status = classicStatus(progress.end.state, config.classicComplete);
+  return new AnswerParts()
+    .text(`{"task_id":"${id}","status":"${status}","result":"`)
+    .mime(classicPickle(progress.end))
+    .text('"}')
+    .send(reply.header('content-type', 'application/json; charset=utf-8'));
+}
+
+function classicStatus(state: TaskState, complete: boolean): string {
+  const status = CLASSIC_STATUS[state];
+  return complete && status === 'COMPLETED' ? 'COMPLETE' : status;
+}
+
+/** Browsers name text/html first; programs name JSON or anything. */
+function wantsHtml(accept: string | undefined): boolean {
+  return accept?.split(',')[0]?.trim().startsWith('text/html') ?? false;
+}

@@ -1,0 +1,135 @@
+// What runs here: workers, counts, versions, probes, metrics.
+import type { DispatcherSnapshot, HistogramSnapshot, WorkerSnapshot } from '../../store/index.ts';
+import { Refusal } from '../../tasks/refusal.ts';
+import { timeText } from '../../tasks/describe.ts';
+import type { Handlers } from '../parts.ts';
+
+type Operations = 'listWorkers' | 'getStats' | 'getVersion' | 'healthz' | 'readyz' | 'metrics';
+
+export const fleetHandlers: Handlers<Operations> = {
+  async listWorkers(_call, { store }) {
+    const fleet = await store.fleet();
+    return {
+      items: fleet.flatMap(({ workers }) => workers.map(describeWorker)),
+      dispatchers: fleet.map(describeDispatcher),
+    };
+  },
+
+  async getStats({ tenant }, { store }) {
+    const [stats, fleet] = await Promise.all([store.stats(tenant), store.fleet()]);
+    const workers = readyWorkers(fleet);
+    return {
+      submitted: stats.submitted,
+      ended: stats.ended,
+      requeued: stats.requeued,
+      states: stats.states,
+      queued_bytes: stats.queuedBytes,
+      lanes: stats.lanes.map(({ lane, waiting, oldestAt }) => ({
+        lane,
+        waiting,
+        oldest_at: oldestAt === 0 ? null : timeText(oldestAt),
+      })),
+      slots: sum(workers, ({ slots }) => slots),
+      busy: sum(workers, ({ busy }) => busy),
+      workers: workers.length,
+    };
+  },
+
+  async getVersion(_call, { store, version }) {
+    const { version: storeVersion } = await store.health();
+    return { name: 'mpcsfaas', version, api: 'v1', node: process.versions.node, store: storeVersion };
+  },
+
+  healthz: () => ({ status: 'ok' }),
+
+  async readyz(_call, { store, watchers, waits, keys, config }) {
+    const { ok, detail, version, warnings } = await store.health();
+    if (!ok) throw new Refusal('store_unavailable', `The store cannot be reached: ${detail}`);
+    const own = [waits.trouble, config.requireKeys ? await keys.trouble() : ''];
+    const troubles = [...own.filter((sentence) => sentence !== ''), ...watchers()];
+    if (troubles.length > 0) {
+      throw new Refusal('not_ready', `This process is not ready: ${troubles.join('; ')}.`, { troubles });
+    }
+    return { status: 'ready', store: version, warnings, troubles };
+  },
+
+  async metrics({ tenant, reply }, { store, metrics }) {
+    const [stats, fleet] = await Promise.all([store.stats(tenant), store.fleet()]);
+    const workers = readyWorkers(fleet);
+    const byState = { ready: 0, draining: 0, lost: 0 };
+    for (const { state } of fleet.flatMap((dispatcher) => dispatcher.workers)) byState[state]++;
+    const text = await metrics.render({
+      submitted: stats.submitted,
+      ended: stats.ended,
+      requeued: stats.requeued,
+      states: stats.states,
+      queuedBytes: stats.queuedBytes,
+      workers: byState,
+      slots: sum(workers, ({ slots }) => slots),
+      busy: sum(workers, ({ busy }) => busy),
+      credits: sum(workers, ({ credits }) => credits),
+      histograms: sumHistograms(fleet),
+    });
+    return reply.header('content-type', metrics.contentType).send(text);
+  },
+};
+
+function readyWorkers(fleet: readonly DispatcherSnapshot[]): WorkerSnapshot[] {
+  return fleet.flatMap(({ workers }) => workers).filter(({ state }) => state === 'ready');
+}
+
+function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {
+  return items.reduce((total, item) => total + of(item), 0);
+}
+
+/** `queue_wait_ms` of all dispatchers → `queue_wait`. Those with other bounds (another version) are left out. */
+function sumHistograms(fleet: readonly DispatcherSnapshot[]): Record<string, HistogramSnapshot> {
+  const sums: Record<string, HistogramSnapshot> = {};
+  for (const [name, one] of fleet.flatMap(({ histograms }) => Object.entries(histograms))) {
+    const what = name.replace(/_ms$/, '');
+    const before = sums[what];
+    if (before === undefined) sums[what] = { bounds: one.bounds, counts: [...one.counts], sum: one.sum };
+    else if (before.bounds.join() === one.bounds.join()) {
+      before.counts = before.counts.map((count, i) => count + (one.counts[i] ?? 0));
+      before.sum += one.sum;
+    }
+  }
+  return sums;
+}
+
+function describeWorker(worker: WorkerSnapshot) {
+  return {
+    worker_id: worker.id,
+    dispatcher_id: worker.dispatcher,
+    mode: worker.mode,
+    host: worker.host,
+    pid: worker.pid,
+    version: worker.version,
+    state: worker.state,
+    slots: worker.slots,
+    busy: worker.busy,
+    waiting: worker.waiting,
+    credits: worker.credits,
+    runtimes: worker.runtimes.map(({ runtime, version, broken }) => ({
+      runtime,
+      version,
+      broken: broken === '' ? null : broken,
+    })),
+    labels: worker.labels,
+    registered_at: timeText(worker.registeredAt),
+    seen_at: timeText(worker.seenAt),
+  };
+}
+
+function describeDispatcher(dispatcher: DispatcherSnapshot) {
+  return {
+    dispatcher_id: dispatcher.id,
+    mode: dispatcher.mode,
+    host: dispatcher.host,
+    pid: dispatcher.pid,
+    version: dispatcher.version,
+    address: dispatcher.address,
+    started_at: timeText(dispatcher.startedAt),
+    seen_at: timeText(dispatcher.seenAt),
+  };
+}

@@ -1,0 +1,173 @@
+// /v1/tasks: submit, list, look at, result, cancel, retry, pin.
+import type { BodyOf, Frame, TaskOptions } from '@mpcsfaas/contract';
+import type { FastifyReply } from 'fastify';
+import type { TaskFilter, TaskRecord } from '../../store/index.ts';
+import { argumentsOf } from '../../tasks/arguments.ts';
+import { cursorOf } from '../../tasks/cursor.ts';
+import { describeTask } from '../../tasks/describe.ts';
+import { Refusal } from '../../tasks/refusal.ts';
+import type { Wish } from '../../tasks/submit.ts';
+import { wantsFrames, waitOf } from '../negotiate.ts';
+import type { Call, Handlers, ServiceParts } from '../parts.ts';
+import { payloadBytes } from '../payloads.ts';
+import { requestKey } from '../request-key.ts';
+import { ResultWriter } from '../result-writer.ts';
+
+type Operations =
+  'submitTask' | 'submitBatch' | 'listTasks' | 'getTask' | 'getResult' | 'cancelTask' | 'retryTask' | 'pinTask';
+
+const PAGE = 100;
+
+export const taskHandlers: Handlers<Operations> = {
+  async submitTask({ body, frames, tenant, callerId, request, reply }, parts) {
+    parts.rateLimit.take(callerId, 1);
+    const wish = await wishOf(body.function, body, frames, '', tenant, parts);
+    const { ids, replayed } = await parts.submitter.submit(tenant, [wish], requestKey(request, false));
+    created(reply, replayed);
+    request.taskId = ids[0]!;
+    return { task_id: request.taskId };
+  },
+
+  async submitBatch({ body, frames, tenant, callerId, request, reply }, parts) {
+    parts.rateLimit.take(callerId, body.tasks.length);
+    const wishes = await batchWishes(body.tasks, frames, tenant, parts);
+    const { ids, replayed } = await parts.submitter.submit(tenant, wishes, requestKey(request, true));
+    created(reply, replayed);
+    return { task_ids: ids };
+  },
+
+  async listTasks({ query, tenant }, parts) {
+    const filter: TaskFilter = {};
+    if (query.status !== undefined) filter.states = query.status;
+    if (query.function !== undefined) filter.functionId = (await parts.functions.find(tenant, query.function)).id;
+    if (query.group !== undefined) filter.group = query.group;
+    if (query.tag !== undefined) filter.tag = query.tag;
+    if (query.since !== undefined) filter.since = Date.parse(query.since);
+    if (query.until !== undefined) filter.until = Date.parse(query.until);
+    const cursor = cursorOf('tasks', query.cursor);
+    const { ids, nextCursor } = await parts.store.list(tenant, filter, query.limit ?? PAGE, cursor);
+    const records = (await parts.store.tasks(tenant, ids)).filter((record) => record !== undefined);
+    return { items: await describeAll(records, tenant, parts), next_cursor: nextCursor };
+  },
+
+  getTask: ({ params, tenant }, parts) => tell(params.task_id, tenant, parts),
+
+  async getResult({ params, query, tenant, request, reply, signal }, parts) {
+    const id = parts.reader.id(params.task_id);
+    const progress = await parts.results.one(tenant, id, waitOf(query.wait_ms, 0), signal);
+    if (progress.is === 'open') {
+      reply.code(202);
+      return tell(id, tenant, parts);
+    }
+    return new ResultWriter(wantsFrames(request)).result(progress.end, query.as, false).send(reply);
+  },
+
+  async cancelTask({ params, tenant }, parts) {
+    const id = parts.reader.id(params.task_id);
+    const [answer] = await parts.store.cancel(tenant, [id]);
+    if (answer === undefined || answer.is === 'unknown') return parts.reader.refuse(id);
+    if (answer.is === 'ended') {
+      throw new Refusal('task_ended', `Task ${id} has ended before: it is ${answer.state}.`, {
+        task_id: id,
+        task_status: answer.state,
+      });
+    }
+    return tell(id, tenant, parts);
+  },
+
+  async retryTask({ params, tenant, callerId, reply }, parts) {
+    parts.rateLimit.take(callerId, 1);
+    const id = parts.reader.id(params.task_id);
+    const record = await parts.reader.record(tenant, id);
+    if (record.endedAt === 0) {
+      throw new Refusal(
+        'task_not_ended',
+        `Task ${id} has not ended: it is ${record.state}. Cancel it first, or wait.`,
+        {
+          task_id: id,
+          task_status: record.state,
+        },
+      );
+    }
+    const args = (await parts.store.args(tenant, id)) ?? parts.reader.refuse(id);
+    const fresh = await parts.submitter.again(record.spec, args);
+    reply.code(201);
+    return { task_id: fresh };
+  },
+
+  async pinTask({ params, body, tenant }, parts) {
+    const id = parts.reader.id(params.task_id);
+    // An empty body pins.
+    const { pinned = true } = (body as BodyOf<'pinTask'> | undefined) ?? {};
+    if (!(await parts.store.pin(tenant, id, pinned))) return parts.reader.refuse(id);
+    return tell(id, tenant, parts);
+  },
+};
+
+/** The task's body, with why it waits. */
+export async function tell(taskId: string, tenant: string, parts: ServiceParts): Promise<unknown> {
+  const record = await parts.reader.record(tenant, parts.reader.id(taskId));
+  return (await describeAll([record], tenant, parts))[0];
+}
+
+async function describeAll(
+  records: readonly TaskRecord[],
+  tenant: string,
+  { store }: ServiceParts,
+): Promise<unknown[]> {
+  const someWait = records.some(({ state }) => state === 'QUEUED');
+  const around = someWait ? { fleet: await store.fleet(), lanes: await store.lanes(tenant) } : { fleet: [], lanes: [] };
+  return records.map((record) => describeTask(record, around));
+}
+
+function created(reply: FastifyReply, replayed: boolean): void {
+  reply.code(replayed ? 200 : 201);
+  if (replayed) reply.header('idempotent-replayed', 'true');
+}
+
+interface AskedCall {
+  args?: unknown[];
+  kwargs?: Record<string, unknown>;
+  args_pickle?: string | Frame;
+  options?: TaskOptions;
+}
+
+/** One call as it was asked for; its function is looked up. */
+export async function wishOf(
+  ref: string,
+  asked: AskedCall,
+  frames: Call<'submitTask'>['frames'],
+  pointer: string,
+  tenant: string,
+  { functions }: ServiceParts,
+): Promise<Wish> {
+  return makeWish(ref, await functions.find(tenant, ref), asked, frames, pointer);
+}
+
+function makeWish(ref: string, fn: Wish['fn'], asked: AskedCall, frames: readonly Buffer[], pointer: string): Wish {
+  const pickle =
+    asked.args_pickle === undefined ? undefined : payloadBytes(asked.args_pickle, frames, `${pointer}/args_pickle`);
+  const { argsAs, args } = argumentsOf(asked, pickle, pointer);
+  return { ref, fn, argsAs, args, options: asked.options ?? {}, classic: false, pointer };
+}
+
+/** Each function of a batch is looked up once. */
+async function batchWishes(
+  tasks: BodyOf<'submitBatch'>['tasks'],
+  frames: readonly Buffer[],
+  tenant: string,
+  { functions }: ServiceParts,
+): Promise<Wish[]> {
+  const found = new Map<string, Wish['fn']>();
+  for (const [i, { function: ref }] of tasks.entries()) {
+    if (found.has(ref)) continue;
+    const fn = await functions.look(tenant, ref);
+    if (fn === undefined) {
+      throw new Refusal('function_not_found', `There is no function "${ref}", which task ${i} of the batch names.`, {
+        errors: [{ pointer: `/tasks/${i}/function`, message: 'there is no such function' }],
+      });
+    }
+    found.set(ref, fn);
+  }
+  return tasks.map((task, i) => makeWish(task.function, found.get(task.function)!, task, frames, `/tasks/${i}`));
+}

@@ -1,0 +1,94 @@
+// Checks a request against its route's schemas. Nothing is coerced, except in the address, where everything is text.
+import type { RouteContract } from '@mpcsfaas/contract';
+import { framed } from '@mpcsfaas/contract';
+import type { TObject, TSchema } from 'typebox';
+import { Compile } from 'typebox/compile';
+import { Refusal } from '../tasks/refusal.ts';
+
+/** What a schema of a query parameter may be. */
+interface ParameterSchema {
+  type?: string;
+  items?: unknown;
+}
+
+type Check = (value: unknown) => void;
+
+export interface RequestChecks {
+  params: Check;
+  headers: Check;
+  query: (query: Record<string, unknown>) => Record<string, unknown>;
+  body: Check;
+  framedBody: Check;
+}
+
+const accept: Check = () => undefined;
+
+/** All checks of one route, compiled once. */
+export function compileChecks(contract: RouteContract): RequestChecks {
+  return {
+    params: contract.params === undefined ? accept : paramsCheck(contract.params),
+    headers: contract.headers === undefined ? accept : check(contract.headers, 'headers', ''),
+    query: contract.query === undefined ? (query) => query : queryCheck(contract.query),
+    body: contract.body === undefined ? accept : check(contract.body, 'body', ''),
+    framedBody:
+      contract.body !== undefined && (contract.frames === 'in' || contract.frames === 'both')
+        ? check(framed(contract.body), 'header', '')
+        : accept,
+  };
+}
+
+function check(schema: TSchema, what: string, prefix: string): Check {
+  const compiled = Compile(schema);
+  return (value) => {
+    if (compiled.Check(value)) return;
+    // Bounded by the compiler: a few errors, whatever the size of what was sent.
+    const errors = compiled.Errors(value).flatMap((error) => {
+      const at = prefix + error.instancePath;
+      if (error.keyword === 'required') {
+        const { requiredProperties } = error.params;
+        return requiredProperties.map((name) => ({ pointer: `${at}/${name}`, message: 'is missing' }));
+      }
+      if (error.keyword === 'additionalProperties') {
+        const { additionalProperties } = error.params;
+        return additionalProperties.map((name) => ({ pointer: `${at}/${name}`, message: 'is not a known field' }));
+      }
+      return error.keyword === 'boolean' ? [] : [{ pointer: at, message: error.message }];
+    });
+    const [first] = errors;
+    const where = first === undefined || first.pointer === '' ? `The ${what}` : first.pointer;
+    throw new Refusal('validation_failed', `${where} ${first?.message ?? 'does not fit its schema'}.`, { errors });
+  };
+}
+
+/** Only ids have a form in a path; a reference that names nothing is simply not found. */
+function paramsCheck(schema: TObject): Check {
+  const compiled = Compile(schema);
+  return (value) => {
+    if (compiled.Check(value)) return;
+    const [name, text] = Object.entries(value as Record<string, string>)[0] ?? ['id', ''];
+    throw new Refusal('invalid_id', `"${text.slice(0, 64)}" is not a well-formed ${name}.`);
+  };
+}
+
+/** Texts of the address as the declared types: there is nothing but text in an address. */
+function queryCheck(schema: TObject): RequestChecks['query'] {
+  const checkTyped = check(schema, 'query', '');
+  const properties = Object.entries(schema.properties as Record<string, ParameterSchema>);
+  return (query) => {
+    const typed: Record<string, unknown> = {};
+    for (const [name, property] of properties) {
+      const given = query[name];
+      if (given !== undefined) typed[name] = typedValue(given, property.type);
+    }
+    checkTyped(typed);
+    return typed;
+  };
+}
+
+function typedValue(given: unknown, type: string | undefined): unknown {
+  if (type === 'array') return (Array.isArray(given) ? given : [given]).flatMap((text: string) => text.split(','));
+  if (type === 'integer' && typeof given === 'string' && /^-?\d{1,15}$/.test(given)) return Number(given);
+  if (type === 'boolean' && (given === 'true' || given === '1' || given === '')) return true;
+  if (type === 'boolean' && (given === 'false' || given === '0')) return false;
+  return given;
+}

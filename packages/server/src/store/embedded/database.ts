@@ -1,0 +1,116 @@
+// The SQLite file: opened once, its directory locked for this process, statements prepared once, faults told apart.
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { SQLInputValue, StatementSync } from 'node:sqlite';
+import { StoreUnavailable } from '../store.ts';
+import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
+
+type Row = Record<string, unknown>;
+
+/** The one door to node:sqlite. Synchronous; the caller decides what runs in which transaction. */
+export class Database {
+  readonly #db: DatabaseSync;
+  readonly #lock: DatabaseSync;
+  readonly #statements = new Map<string, StatementSync>();
+
+  constructor(dataDir: string, sync: 'normal' | 'full') {
+    mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+    this.#lock = lockDirectory(dataDir);
+    try {
+      this.#db = new DatabaseSync(join(dataDir, 'store.db'));
+      this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${sync === 'full' ? 'FULL' : 'NORMAL'};
+        PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;`);
+      this.#migrate(dataDir);
+    } catch (fault) {
+      this.#lock.close();
+      throw fault;
+    }
+  }
+
+  #migrate(dataDir: string): void {
+    const version = Number(this.#db.prepare('PRAGMA user_version').get()?.['user_version']);
+    if (version > SCHEMA_VERSION) {
+      throw new Error(
+        `The data directory ${dataDir} was written by a newer mpcsfaas; run that version or a new directory.`,
+      );
+    }
+    if (version === 0) this.#db.exec(`BEGIN; ${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+  }
+
+  #prepared(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** Runs a statement for its effect; answers how many rows it changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepared(sql).run(...values).changes);
+  }
+
+  // The caller names the columns it selected: SQL cannot be checked here.
+  /* eslint-disable @typescript-eslint/no-unnecessary-type-parameters */
+  get<T = Row>(sql: string, ...values: SQLInputValue[]): T | undefined {
+    return this.#prepared(sql).get(...values) as T | undefined;
+  }
+
+  all<T = Row>(sql: string, ...values: SQLInputValue[]): T[] {
+    return this.#prepared(sql).all(...values) as T[];
+  }
+
+  /* eslint-enable @typescript-eslint/no-unnecessary-type-parameters */
+
+  get inTransaction(): boolean {
+    return this.#db.isTransaction;
+  }
+
+  /** Idempotent. The kernel drops the lock with the process, however that ends. */
+  close(): void {
+    if (!this.#db.isOpen) return;
+    this.#db.close();
+    this.#lock.close();
+  }
+}
+
+/** An EXCLUSIVE transaction held for life on a file of its own: a kernel lock, the one kind Node can hold. */
+function lockDirectory(dataDir: string): DatabaseSync {
+  const lock = new DatabaseSync(join(dataDir, 'lock.db'), { timeout: 0 });
+  try {
+    lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    return lock;
+  } catch (fault) {
+    lock.close();
+    if (sqliteCode(fault) !== SQLITE_BUSY) throw fault;
+    throw new Error(
+      `The data directory ${dataDir} is in use by another mpcsfaas process: stop that one, or give this one a directory of its own with --data-dir.`,
+      { cause: fault },
+    );
+  }
+}
+
+const SQLITE_BUSY = 5;
+
+/** What a person is told of faults that lie outside this program. Any other fault is a bug and stays what it is. */
+const OUTSIDE_FAULTS: Record<number, string> = {
+  [SQLITE_BUSY]: 'The store file is locked by another program; close it.',
+  7: 'The store ran out of memory.',
+  8: 'The store file is read-only; check the permissions of the data directory.',
+  10: 'The disk of the data directory answers with an input/output error.',
+  13: 'The disk of the data directory is full; free some space.',
+  14: 'The store file cannot be opened; check the data directory and the limit of open files.',
+};
+
+function sqliteCode(fault: unknown): number | undefined {
+  if (!(fault instanceof Error) || !('errcode' in fault) || typeof fault.errcode !== 'number') return undefined;
+  return fault.errcode & 0xff;
+}
+
+/** The fault as StoreUnavailable where it lies outside this program, else undefined. */
+export function outsideFault(fault: unknown): StoreUnavailable | undefined {
+  const sentence = OUTSIDE_FAULTS[sqliteCode(fault) ?? -1];
+  return sentence === undefined ? undefined : new StoreUnavailable(sentence, { cause: fault });
+}

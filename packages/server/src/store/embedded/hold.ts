@@ -1,0 +1,38 @@
+// renew and release: what the current holder of an attempt may do besides ending it (S3, S5, S6).
+import { STATE_CODE } from '../state-code.ts';
+import type { Fence } from '../../lifecycle/fence.ts';
+import type { Release, Renewal } from '../store.ts';
+import { addNote, leaseKey, putBack, taskRow, unchanged } from './task-row.ts';
+import type { TaskRow } from './task-row.ts';
+import type { Act } from './turn.ts';
+
+/** The row, where the task is RUNNING under this very fence. */
+export function currentRow(act: Act, tenant: string, fence: Fence): TaskRow | undefined {
+  const row = taskRow(act, tenant, fence.id);
+  return row?.state === STATE_CODE.RUNNING && row.attempt === fence.attempt && row.token === fence.token
+    ? row
+    : undefined;
+}
+
+export function renew(act: Act, tenant: string, renewals: readonly Renewal[], monoMs: number): boolean[] {
+  return renewals.map(({ fence, worker, startedAt }) => {
+    const row = currentRow(act, tenant, fence);
+    if (row === undefined) return false;
+    if (row.worker !== worker || row.started_at !== startedAt) {
+      act.db.run('UPDATE task SET worker = ?, started_at = ? WHERE n = ?', worker, startedAt, row.n);
+    }
+    act.committed(() => act.leases.hold(leaseKey(tenant, fence.id), monoMs));
+    return true;
+  });
+}
+
+export function release(act: Act, tenant: string, releases: readonly Release[]): boolean[] {
+  return releases.map(({ fence, reason, worker, message }) => {
+    const row = currentRow(act, tenant, fence);
+    if (row === undefined) return false;
+    addNote(act, row, { worker, reason, message });
+    putBack(act, row, { ...unchanged(row), move: 'release', to: 'QUEUED' });
+    act.count(tenant, 'requeued:released', 1);
+    return true;
+  });
+}

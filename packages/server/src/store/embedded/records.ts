@@ -1,0 +1,125 @@
+// Reading tasks: records, states, ends, arguments; and the pin that keeps an ended one.
+import type { FailureKind, TaskState } from '@mpcsfaas/contract';
+import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';
+import { unpackSpec } from '../../lifecycle/spec.ts';
+import type { TaskSpec } from '../../lifecycle/spec.ts';
+import { endOf, hasEnded, stateOf } from '../state-code.ts';
+import type { EndedTask, TaskRecord } from '../store.ts';
+import { asBuffer } from './claim.ts';
+import type { Database } from './database.ts';
+import type { Act } from './turn.ts';
+
+interface RecordRow {
+  n: number;
+  state: number;
+  attempt: number;
+  losses: number;
+  abandonments: number;
+  retries: number;
+  submitted_at: number;
+  claimed_at: number;
+  started_at: number;
+  ended_at: number;
+  due_at: number;
+  worker: string;
+  kind: FailureKind | '';
+  pinned: number;
+  args_bytes: number;
+  result_bytes: number;
+  spec: Uint8Array;
+  error: string | null;
+  notes: string | null;
+}
+
+const RECORD = `SELECT task.n, state, attempt, losses, abandonments, retries, submitted_at, claimed_at, started_at, ended_at, due_at,
+  worker, kind, pinned, args_bytes, result_bytes, payload.spec, ending.error, history.notes
+  FROM task JOIN payload ON payload.n = task.n LEFT JOIN ending ON ending.n = task.n LEFT JOIN history ON history.n = task.n
+  WHERE tenant = ? AND id = ?`;
+
+export function taskRecords(db: Database, tenant: string, ids: readonly string[]): (TaskRecord | undefined)[] {
+  return ids.map((id) => {
+    const row = db.get<RecordRow>(RECORD, tenant, id);
+    if (row === undefined) return undefined;
+    return {
+      spec: unpackSpec(row.spec),
+      state: stateOf(row.state),
+      attempt: row.attempt,
+      losses: row.losses,
+      abandonments: row.abandonments,
+      retries: row.retries,
+      submittedAt: row.submitted_at,
+      claimedAt: row.claimed_at,
+      startedAt: row.started_at,
+      endedAt: row.ended_at,
+      dueAt: stateOf(row.state) === 'DELAYED' ? row.due_at : 0,
+      worker: row.worker,
+      kind: row.kind,
+      error: errorFrom(row.error),
+      history: row.notes === null ? [] : (JSON.parse(row.notes) as AttemptNote[]),
+      pinned: row.pinned === 1,
+      argsBytes: row.args_bytes,
+      resultBytes: row.result_bytes,
+    };
+  });
+}
+
+function errorFrom(text: string | null): ErrorInfo | null {
+  return text === null || text === '' ? null : (JSON.parse(text) as ErrorInfo);
+}
+
+export function taskStates(db: Database, tenant: string, ids: readonly string[]): (TaskState | undefined)[] {
+  return ids.map((id) => {
+    const row = db.get<{ state: number }>('SELECT state FROM task WHERE tenant = ? AND id = ?', tenant, id);
+    return row === undefined ? undefined : stateOf(row.state);
+  });
+}
+
+interface EndRow {
+  state: number;
+  kind: FailureKind | '';
+  ended_at: number;
+  runtime: TaskSpec['runtime'];
+  result_as: TaskSpec['result_as'];
+  error: string;
+  json: Uint8Array | null;
+  pickle: Uint8Array | null;
+}
+
+export function taskEnds(db: Database, tenant: string, ids: readonly string[]): (EndedTask | undefined)[] {
+  return ids.map((id) => {
+    const row = db.get<EndRow>(
+      `SELECT state, kind, ended_at, runtime, result_as, error, json, pickle FROM task JOIN ending ON ending.n = task.n
+        WHERE tenant = ? AND id = ?`,
+      tenant,
+      id,
+    );
+    if (row === undefined || !hasEnded(row.state)) return undefined;
+    const result: ResultForms = {};
+    if (row.json !== null) result.json = asBuffer(row.json);
+    if (row.pickle !== null) result.pickle = asBuffer(row.pickle);
+    const { kind, runtime, result_as: resultAs, ended_at: endedAt } = row;
+    return { id, state: endOf(row.state), kind, error: errorFrom(row.error), result, resultAs, runtime, endedAt };
+  });
+}
+
+export function taskArgs(db: Database, tenant: string, id: string): Buffer | undefined {
+  const row = db.get<{ args: Uint8Array }>(
+    'SELECT args FROM task JOIN payload ON payload.n = task.n WHERE tenant = ? AND id = ?',
+    tenant,
+    id,
+  );
+  return row === undefined ? undefined : asBuffer(row.args);
+}
+
+/** Unpinned, an ended task has the rest of its retention left, if any. */
+export function pinTask(act: Act, tenant: string, id: string, pinned: boolean): boolean {
+  const changed = act.db.run(
+    `UPDATE task SET pinned = ?, delete_at = CASE WHEN ? = 1 OR ended_at = 0 THEN 0 ELSE ended_at + ttl END
+      WHERE tenant = ? AND id = ?`,
+    pinned ? 1 : 0,
+    pinned ? 1 : 0,
+    tenant,
+    id,
+  );
+  return changed > 0;
+}

@@ -1,0 +1,109 @@
+// The embedded store: SQLite in a data directory that belongs to this process alone. Each verb is one file beside this one.
+//   database  turn (the transaction of a turn)  counters  leases  schema  task-row (the moves)
+//   submit  claim  hold (renew, release)  settle  cancel  sweep  depths
+//   records  listing  logs  events  |  functions  code  |  fleet
+import { EventEmitter } from 'node:events';
+import type { Clock } from '../../clock.ts';
+import type { Hint, Store } from '../store.ts';
+import { LEASE_MS } from '../timing.ts';
+import { cancel } from './cancel.ts';
+import { claim } from './claim.ts';
+import { codeBytes } from './code.ts';
+import { Counters } from './counters.ts';
+import { Database } from './database.ts';
+import { laneDepths, queueStats } from './depths.ts';
+import { eventsAfter } from './events.ts';
+import { deleteKey, fact, fleet, listKeys, putKey, report, retract } from './fleet.ts';
+import { deleteFunction, findFunction, listFunctions, registerFunction } from './functions.ts';
+import { release, renew } from './hold.ts';
+import { Leases } from './leases.ts';
+import { listTasks } from './listing.ts';
+import { appendLogs, taskLogs } from './logs.ts';
+import { pinTask, taskArgs, taskEnds, taskRecords, taskStates } from './records.ts';
+import { settle } from './settle.ts';
+import { submit } from './submit.ts';
+import { abandon, adoptRunning, sweep } from './sweep.ts';
+import { Turns } from './turn.ts';
+
+export interface EmbeddedOptions {
+  /** Made where it does not exist. One process at a time: a second opener is refused. */
+  dataDir: string;
+  /** 'normal' survives the death of the process, 'full' that of the machine. */
+  sync: 'normal' | 'full';
+  clock: Clock;
+  /** How long a claim or renewal holds; 4000. */
+  leaseMs?: number;
+}
+
+/** Opens the store. Rejects with one sentence where the directory is in use or was written by a newer version. */
+export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store> {
+  const { clock } = options;
+  const db = new Database(options.dataDir, options.sync);
+  const counters = new Counters(db);
+  const leases = new Leases(options.leaseMs ?? LEASE_MS);
+  const hints = new EventEmitter<{ hint: [Hint] }>().setMaxListeners(0);
+  const turns = new Turns(db, counters, leases, clock, (hint) => hints.emit('hint', hint));
+  const mono = (): number => clock.mono();
+  await turns.act((act) => adoptRunning(act, mono()));
+  const version = `sqlite ${String(db.get('SELECT sqlite_version() AS version')?.['version'])}`;
+
+  return {
+    kind: 'embedded',
+    shards: 1,
+    now: async () => Math.trunc(clock.wall()),
+    health: async () => {
+      try {
+        // After a fault only a write tells whether it is over.
+        if (turns.fault === undefined) await turns.read((open) => open.get('SELECT 1'));
+        else await turns.act((act) => fact(act, 'probe', ''));
+        return { ok: true, detail: '', version, warnings: [] };
+      } catch (fault) {
+        return { ok: false, detail: fault instanceof Error ? fault.message : String(fault), version, warnings: [] };
+      }
+    },
+    close: async () => {
+      await turns.close();
+      hints.removeAllListeners();
+      db.close();
+    },
+
+    submit: (tenant, _shard, tasks, limits) => turns.act((act) => submit(act, tenant, tasks, limits)),
+    claim: (tenant, claimer, lanes, max) => turns.act((act) => claim(act, tenant, claimer, lanes, max, mono())),
+    renew: (tenant, renewals) => turns.act((act) => renew(act, tenant, renewals, mono())),
+    release: (tenant, releases) => turns.act((act) => release(act, tenant, releases)),
+    settle: (tenant, settlements) => turns.act((act) => settle(act, tenant, settlements)),
+    cancel: (tenant, ids) => turns.act((act) => cancel(act, tenant, ids)),
+    abandon: (tenant, claimer) => turns.act((act) => abandon(act, tenant, claimer)),
+    sweep: (tenant) => turns.act((act) => sweep(act, tenant, mono())),
+    lanes: (tenant) => turns.read((open) => laneDepths(open, counters, tenant)),
+    stats: (tenant) => turns.read((open) => queueStats(open, counters, tenant)),
+    subscribe: async (onHint) => {
+      hints.on('hint', onHint);
+      return async () => void hints.off('hint', onHint);
+    },
+
+    tasks: (tenant, ids) => turns.read((open) => taskRecords(open, tenant, ids)),
+    states: (tenant, ids) => turns.read((open) => taskStates(open, tenant, ids)),
+    ends: (tenant, ids) => turns.read((open) => taskEnds(open, tenant, ids)),
+    args: (tenant, id) => turns.read((open) => taskArgs(open, tenant, id)),
+    list: (tenant, filter, limit, cursor) => turns.read((open) => listTasks(open, tenant, filter, limit, cursor)),
+    pin: (tenant, id, pinned) => turns.act((act) => pinTask(act, tenant, id, pinned)),
+    appendLogs: (tenant, entries, limits) => turns.act((act) => appendLogs(act, tenant, entries, limits)),
+    logs: (tenant, id) => turns.read((open) => taskLogs(open, tenant, id)),
+    events: (tenant, after, limit) => turns.read((open) => eventsAfter(open, tenant, after, limit)),
+
+    register: (tenant, fn) => turns.act((act) => registerFunction(act, tenant, fn)),
+    findFunction: (tenant, ref) => turns.read((open) => findFunction(open, tenant, ref)),
+    listFunctions: (tenant, limit, cursor) => turns.read((open) => listFunctions(open, tenant, limit, cursor)),
+    deleteFunction: (tenant, ref) => turns.act((act) => deleteFunction(act, tenant, ref)),
+    code: (tenant, digests) => turns.read((open) => codeBytes(open, tenant, digests)),
+
+    report: (snapshot, ttlMs) => turns.act((act) => report(act, snapshot, ttlMs)),
+    retract: (id) => turns.act((act) => retract(act, id)),
+    fleet: () => turns.read((open) => fleet(open, clock.wall())),
+    putKey: (key) => turns.act((act) => putKey(act, key)),
+    listKeys: () => turns.read(listKeys),
+    deleteKey: (id) => turns.act((act) => deleteKey(act, id)),
+    fact: (name, value) => turns.act((act) => fact(act, name, value)),
+  };
+}

@@ -1,0 +1,100 @@
+// submit: validated whole, then written whole; one transaction whatever the size.
+import { scoreOf } from '../../lifecycle/order.ts';
+import { STATE_CODE } from '../state-code.ts';
+import type { QueueLimits, Submission, SubmitAnswer } from '../store.ts';
+import { countState } from './task-row.ts';
+import type { Act } from './turn.ts';
+
+export function submit(act: Act, tenant: string, tasks: readonly Submission[], limits: QueueLimits): SubmitAnswer[] {
+  const known = tasks.map((task) => cameBefore(act, tenant, task));
+  const fresh = tasks.filter((_, i) => known[i] === undefined);
+  const full = fullBy(act, tenant, fresh, limits);
+  if (full !== undefined) return tasks.map(() => full);
+  const references = new Map<string, number>();
+  const answers = tasks.map((task, i) => {
+    // A key that appears twice in one batch is known the second time.
+    const before = known[i] ?? (task.key === undefined ? undefined : cameBefore(act, tenant, task));
+    if (before !== undefined) return before;
+    references.set(task.spec.digest, (references.get(task.spec.digest) ?? 0) + 1);
+    return insert(act, tenant, task);
+  });
+  for (const [digest, count] of references) {
+    act.db.run('UPDATE code SET refs = refs + ? WHERE tenant = ? AND digest = ?', count, tenant, digest);
+  }
+  return answers;
+}
+
+/** The answer for a task that came before: by its key, or by its id (a repeat after a lost answer). */
+function cameBefore(act: Act, tenant: string, task: Submission): SubmitAnswer | undefined {
+  if (task.key !== undefined) {
+    const key = act.db.get<{ id: string; content: string }>(
+      'SELECT id, content FROM request_key WHERE tenant = ? AND name = ?',
+      tenant,
+      task.key.name,
+    );
+    if (key !== undefined && key.id !== task.spec.id) {
+      return { is: key.content === task.key.content ? 'replayed' : 'conflict', id: key.id };
+    }
+  }
+  const row = act.db.get<{ submitted_at: number }>(
+    'SELECT submitted_at FROM task WHERE tenant = ? AND id = ?',
+    tenant,
+    task.spec.id,
+  );
+  return row === undefined ? undefined : { is: 'accepted', id: task.spec.id, submittedAt: row.submitted_at };
+}
+
+function fullBy(act: Act, tenant: string, fresh: readonly Submission[], limits: QueueLimits): SubmitAnswer | undefined {
+  if (fresh.length === 0) return undefined;
+  const waiting = (['QUEUED', 'DELAYED', 'BLOCKED'] as const).map((state) => act.counter(tenant, `state:${state}`));
+  const tasks = waiting.reduce((sum, n) => sum + n, fresh.length);
+  if (tasks > limits.maxTasks) return { is: 'queue_full', limit: 'max_queued_tasks' };
+  const bytes = fresh.reduce((sum, task) => sum + task.args.length, act.counter(tenant, 'bytes'));
+  return bytes > limits.maxBytes ? { is: 'queue_full', limit: 'max_queued_bytes' } : undefined;
+}
+
+function insert(act: Act, tenant: string, { spec, packed, lane, args, key }: Submission): SubmitAnswer {
+  const delayed = spec.not_before > act.now;
+  const state = delayed ? 'DELAYED' : 'QUEUED';
+  const n = act.sequence();
+  act.db.run(
+    `INSERT INTO task (n, tenant, id, state, lane, score, priority, submitted_at, due_at, expires_at, ttl, max_attempts, once,
+      args_bytes, function_id, digest, runtime, result_as, grp, tags)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    n,
+    tenant,
+    spec.id,
+    STATE_CODE[state],
+    lane,
+    scoreOf(spec.priority, n),
+    spec.priority,
+    act.now,
+    delayed ? spec.not_before : 0,
+    spec.expires_at,
+    spec.result_ttl_ms,
+    spec.max_attempts,
+    spec.at_most_once ? 1 : 0,
+    args.length,
+    spec.function_id,
+    spec.digest,
+    spec.runtime,
+    spec.result_as,
+    spec.group,
+    spec.tags.length === 0 ? '' : JSON.stringify(spec.tags),
+  );
+  act.db.run('INSERT INTO payload (n, spec, args) VALUES (?, ?, ?)', n, packed, args);
+  if (key !== undefined) {
+    act.db.run(
+      'INSERT INTO request_key (tenant, name, n, id, content) VALUES (?, ?, ?, ?, ?)',
+      tenant,
+      key.name,
+      n,
+      spec.id,
+      key.content,
+    );
+  }
+  act.count(tenant, 'submitted', 1);
+  countState(act, { tenant, lane, args_bytes: args.length }, state, 1);
+  if (!delayed) act.announceWork(lane);
+  return { is: 'accepted', id: spec.id, submittedAt: act.now };
+}

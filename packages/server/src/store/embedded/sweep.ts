@@ -1,0 +1,114 @@
+// sweep and abandon: what time does to tasks, and what the death of a claimer does.
+import { EXPIRED } from '../platform-error.ts';
+import { STATE_CODE } from '../state-code.ts';
+import type { SweepReport } from '../store.ts';
+import { EVENTS_KEPT, EVENTS_KEPT_MS, SWEEP_ENTRIES } from '../timing.ts';
+import { dropReferences } from './code.ts';
+import {
+  TASK_COLUMNS,
+  abandonTask,
+  endTask,
+  leaseKey,
+  platformEnding,
+  putBack,
+  taskRow,
+  unchanged,
+} from './task-row.ts';
+import type { TaskRow } from './task-row.ts';
+import type { Act } from './turn.ts';
+
+export function sweep(act: Act, tenant: string, monoMs: number): SweepReport {
+  const expired = expire(act, tenant);
+  const promoted = promote(act, tenant);
+  const abandoned = ranOut(act, tenant, monoMs);
+  const deleted = forget(act, tenant);
+  trimEvents(act);
+  act.db.run('DELETE FROM dispatcher WHERE until <= ?', act.now);
+  const more = Math.max(expired, promoted, abandoned, deleted) >= SWEEP_ENTRIES;
+  return { skipped: '', promoted, expired, abandoned, deleted, more };
+}
+
+function expire(act: Act, tenant: string): number {
+  const rows = act.db.all<TaskRow>(
+    `SELECT ${TASK_COLUMNS} FROM task WHERE tenant = ? AND expires_at > 0 AND state < 3 AND expires_at <= ?
+      ORDER BY expires_at LIMIT ${SWEEP_ENTRIES}`,
+    tenant,
+    act.now,
+  );
+  for (const row of rows) endTask(act, row, platformEnding(row, 'expire', 'FAILED', 'expired', EXPIRED));
+  return rows.length;
+}
+
+function promote(act: Act, tenant: string): number {
+  const rows = act.db.all<TaskRow>(
+    `SELECT ${TASK_COLUMNS} FROM task WHERE tenant = ? AND state = ${STATE_CODE.DELAYED} AND due_at <= ?
+      ORDER BY due_at LIMIT ${SWEEP_ENTRIES}`,
+    tenant,
+    act.now,
+  );
+  for (const row of rows) {
+    putBack(act, row, { ...unchanged(row), move: 'promote', to: 'QUEUED' });
+  }
+  return rows.length;
+}
+
+function ranOut(act: Act, tenant: string, monoMs: number): number {
+  let abandoned = 0;
+  for (const key of act.leases.ranOut(tenant, monoMs, SWEEP_ENTRIES)) {
+    const row = taskRow(act, tenant, key.slice(tenant.length + 1));
+    if (row?.state !== STATE_CODE.RUNNING) continue;
+    abandonTask(act, row);
+    abandoned += 1;
+  }
+  return abandoned;
+}
+
+/** Every RUNNING task of a claimer that is known to be gone. */
+export function abandon(act: Act, tenant: string, claimer: string): number {
+  const rows = act.db.all<TaskRow>(
+    `SELECT ${TASK_COLUMNS} FROM task WHERE tenant = ? AND claimer = ? AND state = ${STATE_CODE.RUNNING}`,
+    tenant,
+    claimer,
+  );
+  for (const row of rows) abandonTask(act, row);
+  return rows.length;
+}
+
+function forget(act: Act, tenant: string): number {
+  const rows = act.db.all<{ n: number; digest: string }>(
+    `SELECT n, digest FROM task WHERE tenant = ? AND delete_at > 0 AND delete_at <= ? ORDER BY delete_at LIMIT ${SWEEP_ENTRIES}`,
+    tenant,
+    act.now,
+  );
+  const references = new Map<string, number>();
+  for (const { n, digest } of rows) {
+    for (const table of ['payload', 'ending', 'history', 'log', 'request_key', 'task']) {
+      act.db.run(`DELETE FROM ${table} WHERE n = ?`, n);
+    }
+    references.set(digest, (references.get(digest) ?? 0) + 1);
+  }
+  for (const [digest, count] of references) dropReferences(act, tenant, digest, count);
+  return rows.length;
+}
+
+/** Events are in order of time, so the log is cut at one place. */
+function trimEvents(act: Act): void {
+  const ends = act.db.get<{ oldest: number | null; newest: number }>(
+    'SELECT min(n) AS oldest, max(n) AS newest FROM event',
+  );
+  if (ends === undefined || ends.oldest === null) return;
+  const fresh = act.db.get<{ n: number }>(
+    'SELECT n FROM event WHERE at >= ? ORDER BY n LIMIT 1',
+    act.now - EVENTS_KEPT_MS,
+  );
+  const cut = Math.max(ends.newest - EVENTS_KEPT, (fresh?.n ?? ends.newest + 1) - 1);
+  if (cut >= ends.oldest) act.db.run('DELETE FROM event WHERE n <= ?', Math.min(cut, ends.oldest + 4 * SWEEP_ENTRIES));
+}
+
+/** A new incarnation gives every RUNNING task one lease time in which its owner may renew. */
+export function adoptRunning(act: Act, monoMs: number): void {
+  const sql = `SELECT tenant, id FROM task WHERE state = ${STATE_CODE.RUNNING}`;
+  for (const { tenant, id } of act.db.all<{ tenant: string; id: string }>(sql)) {
+    act.committed(() => act.leases.hold(leaseKey(tenant, id), monoMs));
+  }
+}

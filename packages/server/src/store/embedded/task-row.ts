@@ -1,0 +1,227 @@
+// A task's row as the acts see it, and the only statements that change a task's state (the table of moves is checked here).
+import type { FailureKind, TaskState } from '@mpcsfaas/contract';
+import { isLegal } from '../../lifecycle/moves.ts';
+import type { Act as MoveName } from '../../lifecycle/moves.ts';
+import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';
+import type { TaskSpec } from '../../lifecycle/spec.ts';
+import { ABANDONED, ABANDONED_ONCE, LEASE_RAN_OUT } from '../platform-error.ts';
+import { STATE_CODE, endOf, stateOf } from '../state-code.ts';
+import type { TaskEnd } from '../store.ts';
+import { HISTORY_KEPT, MAX_ABANDONMENTS, RIDE_ALONG_BYTES } from '../timing.ts';
+import type { Act } from './turn.ts';
+
+/** What every move needs to know. */
+export interface TaskRow {
+  n: number;
+  tenant: string;
+  id: string;
+  state: number;
+  lane: string;
+  score: number;
+  priority: number;
+  attempt: number;
+  token: string;
+  worker: string;
+  losses: number;
+  abandonments: number;
+  retries: number;
+  started_at: number;
+  expires_at: number;
+  pinned: number;
+  ttl: number;
+  max_attempts: number;
+  once: number;
+  args_bytes: number;
+  function_id: string;
+  digest: string;
+  runtime: TaskSpec['runtime'];
+  result_as: TaskSpec['result_as'];
+  grp: string;
+}
+
+export const TASK_COLUMNS = `n, tenant, id, state, lane, score, priority, attempt, token, worker, losses, abandonments, retries,
+  started_at, expires_at, pinned, ttl, max_attempts, once, args_bytes, function_id, digest, runtime, result_as, grp`;
+
+export function taskRow(act: Act, tenant: string, id: string): TaskRow | undefined {
+  return act.db.get<TaskRow>(`SELECT ${TASK_COLUMNS} FROM task WHERE tenant = ? AND id = ?`, tenant, id);
+}
+
+export function leaseKey(tenant: string, id: string): string {
+  return `${tenant}/${id}`;
+}
+
+/** Counts a task into (+1) or out of (−1) a state. */
+export function countState(
+  act: Act,
+  row: Pick<TaskRow, 'tenant' | 'lane' | 'args_bytes'>,
+  state: TaskState,
+  by: 1 | -1,
+): void {
+  if (state === 'COMPLETED' || state === 'FAILED' || state === 'CANCELED') return;
+  act.count(row.tenant, `state:${state}`, by);
+  if (state !== 'RUNNING') act.count(row.tenant, 'bytes', by * row.args_bytes);
+  if (state === 'QUEUED') act.count(row.tenant, `waiting:${row.lane}`, by);
+}
+
+function leave(act: Act, row: TaskRow, move: MoveName, to: TaskState): void {
+  const from = stateOf(row.state);
+  if (!isLegal(from, move, to)) throw new Error(`Illegal move: ${move} takes no task from ${from} to ${to}.`);
+  countState(act, row, from, -1);
+  countState(act, row, to, 1);
+  if (from === 'RUNNING') act.committed(() => act.leases.drop(leaseKey(row.tenant, row.id)));
+}
+
+/** QUEUED → RUNNING under a new fence (S2). */
+export function startAttempt(act: Act, row: TaskRow, claimer: string, token: string): void {
+  leave(act, row, 'claim', 'RUNNING');
+  act.db.run(
+    `UPDATE task SET state = ${STATE_CODE.RUNNING}, attempt = ?, token = ?, claimer = ?, worker = '', claimed_at = ?, started_at = 0
+      WHERE n = ?`,
+    row.attempt + 1,
+    token,
+    claimer,
+    act.now,
+    row.n,
+  );
+}
+
+/** How a task goes back to wait: its counters as they are now, and where it waits. */
+export interface Requeue {
+  move: MoveName;
+  to: 'QUEUED' | 'DELAYED';
+  score: number;
+  dueAt: number;
+  losses: number;
+  abandonments: number;
+  retries: number;
+}
+
+/** Where it waits and what it counts as the row says. */
+export function unchanged(row: TaskRow): Pick<Requeue, 'score' | 'dueAt' | 'losses' | 'abandonments' | 'retries'> {
+  const { score, losses, abandonments, retries } = row;
+  return { score, dueAt: 0, losses, abandonments, retries };
+}
+
+/** Back to the queue, its fence void. */
+export function putBack(act: Act, row: TaskRow, requeue: Requeue): void {
+  leave(act, row, requeue.move, requeue.to);
+  act.db.run(
+    `UPDATE task SET state = ?, token = '', claimer = '', worker = '', claimed_at = 0, started_at = 0,
+      score = ?, due_at = ?, losses = ?, abandonments = ?, retries = ? WHERE n = ?`,
+    STATE_CODE[requeue.to],
+    requeue.score,
+    requeue.dueAt,
+    requeue.losses,
+    requeue.abandonments,
+    requeue.retries,
+    row.n,
+  );
+  if (requeue.to === 'QUEUED') act.announceWork(row.lane);
+}
+
+/** How a task ends. `token` is kept where an attempt made the end, so that its repeat is known as a duplicate (S4). */
+export interface Ending {
+  move: MoveName;
+  state: 'COMPLETED' | 'FAILED' | 'CANCELED';
+  kind: FailureKind | '';
+  error: ErrorInfo | null;
+  result: ResultForms;
+  token: string;
+  worker: string;
+  startedAt: number;
+  losses: number;
+  abandonments: number;
+}
+
+/** An end that no attempt made: what the row says stays. */
+export function platformEnding(
+  row: TaskRow,
+  move: MoveName,
+  state: 'FAILED' | 'CANCELED',
+  kind: FailureKind,
+  error: ErrorInfo,
+): Ending {
+  const { worker, losses, abandonments } = row;
+  return { move, state, kind, error, result: {}, token: '', worker, startedAt: row.started_at, losses, abandonments };
+}
+
+export function endTask(act: Act, row: TaskRow, ending: Ending): void {
+  leave(act, row, ending.move, ending.state);
+  const { json, pickle } = ending.result;
+  const resultBytes = (json?.length ?? 0) + (pickle?.length ?? 0);
+  const error = ending.error === null ? '' : JSON.stringify(ending.error);
+  act.db.run(
+    `UPDATE task SET state = ?, kind = ?, token = ?, claimer = '', worker = ?, started_at = ?, ended_at = ?, delete_at = ?,
+      losses = ?, abandonments = ?, result_bytes = ? WHERE n = ?`,
+    STATE_CODE[ending.state],
+    ending.kind,
+    ending.token,
+    ending.worker,
+    ending.startedAt,
+    act.now,
+    row.pinned === 1 ? 0 : act.now + row.ttl,
+    ending.losses,
+    ending.abandonments,
+    resultBytes,
+    row.n,
+  );
+  act.db.run(
+    'INSERT OR REPLACE INTO ending (n, error, json, pickle) VALUES (?, ?, ?, ?)',
+    row.n,
+    error,
+    json ?? null,
+    pickle ?? null,
+  );
+  act.db.run(
+    'INSERT INTO event (tenant, at, id, state, kind, grp, function_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
+    row.tenant,
+    act.now,
+    row.id,
+    STATE_CODE[ending.state],
+    ending.kind,
+    row.grp,
+    row.function_id,
+  );
+  act.count(row.tenant, `ended:${ending.kind === '' ? 'COMPLETED' : ending.kind}`, 1);
+  act.announceEnd(announcement(act, row, ending, resultBytes + error.length));
+}
+
+function announcement(act: Act, row: TaskRow, ending: Ending, bytes: number): TaskEnd {
+  const state = endOf(STATE_CODE[ending.state]);
+  const { kind, error, result } = ending;
+  const told = { id: row.id, state, kind, group: row.grp, functionId: row.function_id, endedAt: act.now };
+  if (bytes > RIDE_ALONG_BYTES) return told;
+  const end = {
+    id: row.id,
+    state,
+    kind,
+    error,
+    result,
+    resultAs: row.result_as,
+    runtime: row.runtime,
+    endedAt: act.now,
+  };
+  return { ...told, end };
+}
+
+/** Adds to a task's history; the oldest notes go first. */
+export function addNote(act: Act, row: TaskRow, note: Omit<AttemptNote, 'attempt' | 'at'>): void {
+  const kept = act.db.get<{ notes: string }>('SELECT notes FROM history WHERE n = ?', row.n);
+  const notes = kept === undefined ? [] : (JSON.parse(kept.notes) as AttemptNote[]);
+  notes.push({ attempt: row.attempt, at: act.now, ...note });
+  const newest = JSON.stringify(notes.slice(-HISTORY_KEPT));
+  act.db.run('INSERT OR REPLACE INTO history (n, notes) VALUES (?, ?)', row.n, newest);
+}
+
+/** The holder of a RUNNING task is gone without a word: back to the queue, or the end after too often. */
+export function abandonTask(act: Act, row: TaskRow): void {
+  const abandonments = row.abandonments + 1;
+  addNote(act, row, { worker: row.worker, reason: 'abandoned', message: LEASE_RAN_OUT });
+  if (row.once === 1 || abandonments >= MAX_ABANDONMENTS) {
+    const error = row.once === 1 ? ABANDONED_ONCE : ABANDONED;
+    endTask(act, row, { ...platformEnding(row, 'expire', 'FAILED', 'lost', error), abandonments });
+    return;
+  }
+  putBack(act, row, { ...unchanged(row), move: 'expire', to: 'QUEUED', abandonments });
+  act.count(row.tenant, 'requeued:abandoned', 1);
+}

@@ -1,0 +1,194 @@
+// All acts that arrive in one turn of the event loop, in one transaction.
+//
+//  T1  An act's promise resolves after the COMMIT that holds it, and hints go out between the two (S1, S8).
+//  T2  An act that throws is undone alone (a savepoint); its neighbours commit.
+//  T3  A fault of the disk undoes the whole transaction: every act of it rejects with StoreUnavailable, and the next
+//      turn tries again, so that the store goes on by itself.
+import type { Clock } from '../../clock.ts';
+import type { Hint, TaskEnd } from '../store.ts';
+import { StoreUnavailable } from '../store.ts';
+import type { Counters } from './counters.ts';
+import { outsideFault } from './database.ts';
+import type { Database } from './database.ts';
+import type { Leases } from './leases.ts';
+
+/** What an act may touch. Everything but `db` takes effect only when the act has succeeded. */
+export interface Act {
+  readonly db: Database;
+  readonly leases: Leases;
+  /** The store's time, Unix ms. */
+  readonly now: number;
+  /** The committed value and that of earlier acts in this transaction; not this act's own `count`. */
+  counter(tenant: string, name: string): number;
+  count(tenant: string, name: string, delta: number): void;
+  /** The next number in the queue's order. */
+  sequence(): number;
+  /** Runs after COMMIT: changes of memory that must not survive a rollback. */
+  committed(effect: () => void): void;
+  announceWork(lane: string): void;
+  announceEnd(end: TaskEnd): void;
+  announceCanceled(id: string): void;
+}
+
+interface Waiting {
+  run(): void;
+  resolve(): void;
+  reject(reason: unknown): void;
+}
+
+type Phase = { is: 'idle' } | { is: 'gathering'; flushed: Promise<void> } | { is: 'closed'; flushed: Promise<void> };
+
+export class Turns {
+  readonly #db: Database;
+  readonly #counters: Counters;
+  readonly #leases: Leases;
+  readonly #clock: Clock;
+  readonly #publish: (hint: Hint) => void;
+  #phase: Phase = { is: 'idle' };
+  #gathered: Waiting[] = [];
+  #fault: StoreUnavailable | undefined;
+
+  constructor(db: Database, counters: Counters, leases: Leases, clock: Clock, publish: (hint: Hint) => void) {
+    this.#db = db;
+    this.#counters = counters;
+    this.#leases = leases;
+    this.#clock = clock;
+    this.#publish = publish;
+  }
+
+  /** The last disk fault, until a transaction succeeds again. */
+  get fault(): StoreUnavailable | undefined {
+    return this.#fault;
+  }
+
+  /** Runs a change with the others of this turn. Rejects with StoreUnavailable, or with what `change` threw. */
+  act<T>(change: (act: Act) => T): Promise<T> {
+    if (this.#phase.is === 'closed') return Promise.reject(closed());
+    return new Promise<T>((resolve, reject) => {
+      let answer: T;
+      this.#gathered.push({
+        run: () => {
+          answer = this.#guarded(change);
+        },
+        resolve: () => resolve(answer),
+        reject,
+      });
+      if (this.#phase.is === 'idle') this.#phase = { is: 'gathering', flushed: this.#nextTurn() };
+    });
+  }
+
+  /** Reads what is committed. */
+  async read<T>(look: (db: Database) => T): Promise<T> {
+    if (this.#phase.is === 'closed') throw closed();
+    try {
+      return look(this.#db);
+    } catch (fault) {
+      throw outsideFault(fault) ?? fault;
+    }
+  }
+
+  /** Lets the gathered acts finish, then refuses new ones. Idempotent. */
+  async close(): Promise<void> {
+    const phase = this.#phase;
+    const flushed = phase.is === 'idle' ? Promise.resolve() : phase.flushed;
+    this.#phase = { is: 'closed', flushed };
+    await flushed;
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => {
+      setImmediate(() => {
+        if (this.#phase.is === 'gathering') this.#phase = { is: 'idle' };
+        this.#flush(this.#gathered.splice(0));
+        resolve();
+      });
+    });
+  }
+
+  #flush(acts: readonly Waiting[]): void {
+    this.#effects = [];
+    this.#announcements = { lanes: new Set(), ends: [], canceled: [] };
+    const done: Waiting[] = [];
+    try {
+      this.#db.run('BEGIN IMMEDIATE');
+      for (const act of acts) {
+        this.#db.run('SAVEPOINT act');
+        try {
+          act.run();
+          done.push(act);
+        } catch (fault) {
+          const outside = outsideFault(fault);
+          if (outside !== undefined) throw outside;
+          this.#db.run('ROLLBACK TO act');
+          act.reject(fault);
+        }
+        this.#db.run('RELEASE act');
+      }
+      this.#counters.write();
+      this.#db.run('COMMIT');
+      this.#fault = undefined;
+    } catch (fault) {
+      this.#undo(acts, fault);
+      return;
+    }
+    for (const effect of this.#effects) effect();
+    this.#announce();
+    for (const act of done) act.resolve();
+  }
+
+  #undo(acts: readonly Waiting[], fault: unknown): void {
+    const outside = fault instanceof StoreUnavailable ? fault : outsideFault(fault);
+    if (outside !== undefined) this.#fault = outside;
+    try {
+      if (this.#db.inTransaction) this.#db.run('ROLLBACK');
+      this.#counters.reload();
+    } finally {
+      for (const act of acts) act.reject(outside ?? fault);
+    }
+  }
+
+  // ── one act ──
+
+  #effects: (() => void)[] = [];
+  #announcements = { lanes: new Set<string>(), ends: [] as TaskEnd[], canceled: [] as string[] };
+
+  /** Runs `change` on a scope of its own, and takes over what it counted and announced once it has succeeded (T2). */
+  #guarded<T>(change: (act: Act) => T): T {
+    const counts: [tenant: string, name: string, delta: number][] = [];
+    const effects: (() => void)[] = [];
+    const lanes = new Set<string>();
+    const ends: TaskEnd[] = [];
+    const canceled: string[] = [];
+    let drawn = 0;
+    const answer = change({
+      db: this.#db,
+      leases: this.#leases,
+      now: Math.trunc(this.#clock.wall()),
+      counter: (tenant, name) => this.#counters.get(tenant, name),
+      count: (tenant, name, delta) => counts.push([tenant, name, delta]),
+      sequence: () => this.#counters.get('', 'sequence') + ++drawn,
+      committed: (effect) => effects.push(effect),
+      announceWork: (lane) => lanes.add(lane),
+      announceEnd: (end) => ends.push(end),
+      announceCanceled: (id) => canceled.push(id),
+    });
+    if (drawn > 0) this.#counters.add('', 'sequence', drawn);
+    for (const [tenant, name, delta] of counts) this.#counters.add(tenant, name, delta);
+    this.#effects.push(...effects);
+    for (const lane of lanes) this.#announcements.lanes.add(lane);
+    this.#announcements.ends.push(...ends);
+    this.#announcements.canceled.push(...canceled);
+    return answer;
+  }
+
+  #announce(): void {
+    const { lanes, ends, canceled } = this.#announcements;
+    if (canceled.length > 0) this.#publish({ is: 'canceled', ids: canceled });
+    if (ends.length > 0) this.#publish({ is: 'ends', ends });
+    if (lanes.size > 0) this.#publish({ is: 'work', lanes: [...lanes] });
+  }
+}
+
+function closed(): StoreUnavailable {
+  return new StoreUnavailable('The store is closed.');
+}

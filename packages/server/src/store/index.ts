@@ -1,0 +1,44 @@
+// The store's public face: the interface, its two implementations, their bounds.
+export { openEmbeddedStore } from './embedded/store.ts';
+export type { EmbeddedOptions } from './embedded/store.ts';
+export { StoreUnavailable } from './store.ts';
+export { LEASE_MS, MAX_ABANDONMENTS, CLAIM_BYTES, RIDE_ALONG_BYTES } from './timing.ts';
+export type {
+  Store,
+  StoreHealth,
+  QueueStore,
+  Submission,
+  QueueLimits,
+  SubmitAnswer,
+  LaneQuota,
+  ClaimedTask,
+  Renewal,
+  Release,
+  Settlement,
+  SettleAnswer,
+  CancelAnswer,
+  SweepReport,
+  LaneDepth,
+  Hint,
+  TaskEnd,
+  QueueStats,
+  ResultStore,
+  TaskRecord,
+  EndedTask,
+  TaskFilter,
+  LogLimits,
+} from './store.ts';
+export type { TaskDefaults, FunctionRecord, NewFunction, FunctionStore } from './functions.ts';
+export type {
+  DispatchMode,
+  WorkerSnapshot,
+  DispatcherSnapshot,
+  HistogramSnapshot,
+  ApiKeyRecord,
+  FleetStore,
+} from './fleet.ts';
+export { openRedisStore } from './redis/store.ts';
+export type { RedisOptions } from './redis/store.ts';
+export { inspectRedis } from './redis/inspect.ts';
+export type { RedisReport } from './redis/inspect.ts';
+export type { ExpectedAof } from './redis/server-facts.ts';

@@ -1,0 +1,58 @@
+// What is done about each error of Redis and of the connection to it: the one table of all retries.
+// Every act is idempotent by token or id, so that an act may be repeated whenever its answer was lost.
+
+/** `again`: wait a moment; `reconnect`: on a new connection; `load`: with the script's text; `refuse`: no use repeating. */
+export type Remedy = 'again' | 'reconnect' | 'load' | 'refuse';
+
+interface Row {
+  /** What the error's message begins with. */
+  begins: string;
+  remedy: Remedy;
+  sentence: string;
+}
+
+const AWAY = 'Redis cannot be reached.';
+
+const TABLE: readonly Row[] = [
+  { begins: 'NOSCRIPT', remedy: 'load', sentence: 'Redis does not keep the scripts it is given.' },
+  { begins: 'LOADING', remedy: 'again', sentence: 'Redis is loading its data.' },
+  { begins: 'BUSY', remedy: 'again', sentence: 'Redis is busy with a script that runs too long.' },
+  { begins: 'TRYAGAIN', remedy: 'again', sentence: 'The Redis cluster is moving keys.' },
+  { begins: 'ASK', remedy: 'again', sentence: 'The Redis cluster is moving keys.' },
+  { begins: 'MOVED', remedy: 'again', sentence: 'The Redis cluster has moved keys.' },
+  { begins: 'CLUSTERDOWN', remedy: 'again', sentence: 'The Redis cluster is down.' },
+  { begins: 'MASTERDOWN', remedy: 'again', sentence: 'This Redis is a replica whose master is down.' },
+  { begins: 'READONLY', remedy: 'reconnect', sentence: 'This Redis is a read-only replica.' },
+  { begins: 'UNBLOCKED', remedy: 'reconnect', sentence: 'This Redis has become a replica.' },
+  { begins: 'Command timed out', remedy: 'reconnect', sentence: 'Redis does not answer.' },
+  { begins: 'Connection is closed', remedy: 'again', sentence: AWAY },
+  { begins: "Stream isn't writeable", remedy: 'again', sentence: AWAY },
+  { begins: 'Reached the max retries per request', remedy: 'again', sentence: AWAY },
+  { begins: 'connect ', remedy: 'again', sentence: AWAY },
+  { begins: 'read E', remedy: 'again', sentence: AWAY },
+  { begins: 'write E', remedy: 'again', sentence: AWAY },
+  {
+    begins: 'OOM',
+    remedy: 'refuse',
+    sentence: 'Redis has reached its maxmemory; raise it, or wait until results have expired.',
+  },
+  {
+    begins: 'MISCONF',
+    remedy: 'refuse',
+    sentence: 'Redis refuses to write because it cannot save to its disk; see its log.',
+  },
+  { begins: 'NOREPLICAS', remedy: 'refuse', sentence: 'Redis has fewer replicas than its min-replicas-to-write.' },
+  { begins: 'NOAUTH', remedy: 'refuse', sentence: 'Redis asks for a password; put it into the store’s URL.' },
+  { begins: 'WRONGPASS', remedy: 'refuse', sentence: 'Redis refuses the user name or password of the store’s URL.' },
+  {
+    begins: 'NOPERM',
+    remedy: 'refuse',
+    sentence: 'The Redis user may not run the commands that are needed; give it +@all on keys {s*.',
+  },
+];
+
+/** What to do about an error, or undefined where it is a bug of ours. */
+export function remedyFor(fault: unknown): Row | undefined {
+  if (!(fault instanceof Error)) return undefined;
+  return TABLE.find((row) => fault.message.startsWith(row.begins));
+}

@@ -1,0 +1,32 @@
+// The bytes of functions, in the first shard; tasks that name them are counted in every shard.
+import type { Shards } from '../shards.ts';
+import { squeeze } from '../record.ts';
+
+export async function codeBytes(
+  shards: Shards,
+  tenant: string,
+  digests: readonly string[],
+): Promise<(Buffer | undefined)[]> {
+  const prefix = shards.prefix(0, tenant);
+  const found = await shards.read((redis) =>
+    Promise.all(digests.map((digest) => redis.getBuffer(`${prefix}c:${digest}`))),
+  );
+  return found.map((bytes) => bytes ?? undefined);
+}
+
+/** Digests looked at in one sweep. */
+const AT_ONCE = 32;
+
+/** Code without a function goes once no task of any shard names it. */
+export async function reapCode(shards: Shards, tenant: string): Promise<void> {
+  const doomed = await shards.read((redis) =>
+    redis.zrange(`${shards.prefix(0, tenant)}doomed`, '0', String(AT_ONCE - 1)),
+  );
+  if (doomed.length === 0) return;
+  const fields = doomed.map(squeeze);
+  const counts = await shards.read((redis) =>
+    Promise.all(shards.all().map((shard) => redis.hmget(`${shards.prefix(shard, tenant)}ref`, ...fields))),
+  );
+  const unnamed = doomed.filter((_, i) => counts.every((count) => (count[i] ?? null) === null));
+  if (unnamed.length > 0) await shards.act('reap', 0, tenant, unnamed, false);
+}

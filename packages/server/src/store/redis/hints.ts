@@ -1,0 +1,64 @@
+// Hints on the wire of pub/sub: a letter and what it is about. record.lua writes them.
+import { endOf } from '../state-code.ts';
+import type { Hint, TaskEnd } from '../store.ts';
+import { readEnd } from './end-bytes.ts';
+import { kindOf, readShape, expand } from './record.ts';
+
+export const HINTS_CHANNEL = 'mpcsfaas:hints';
+
+const ID_BYTES = 36;
+
+/** A hint, or undefined where the message is none of ours. */
+export function readHint(message: Buffer): Hint | undefined {
+  const body = message.subarray(1);
+  switch (String.fromCharCode(message[0] ?? 0)) {
+    case 'w':
+      return { is: 'work', lanes: body.toString().split('\n') };
+    case 'c':
+      return { is: 'canceled', ids: idsIn(body) };
+    case 'e':
+      return { is: 'ends', ends: readTaskEnds(body) };
+    default:
+      return undefined;
+  }
+}
+
+function idsIn(body: Buffer): string[] {
+  const ids: string[] = [];
+  for (let at = 0; at + ID_BYTES <= body.length; at += ID_BYTES) ids.push(body.toString('latin1', at, at + ID_BYTES));
+  return ids;
+}
+
+// state u8, kind u8, ended u48, shape u8, and the lengths of group u16, function u8, end u32
+const PREFIX = 1 + 1 + 6 + 1 + 2 + 1 + 4;
+
+/** Task ends as record.lua writes them one after the other (told_end). */
+export function readTaskEnds(body: Buffer): TaskEnd[] {
+  const ends: TaskEnd[] = [];
+  let at = 0;
+  while (at + PREFIX + ID_BYTES <= body.length) {
+    const start = at;
+    at += PREFIX;
+    const take = (length: number): Buffer => body.subarray(at, (at += length));
+    const id = take(ID_BYTES).toString('latin1');
+    const group = take(body.readUInt16LE(start + 9)).toString();
+    const functionId = expand(take(body.readUInt8(start + 11)));
+    const bytes = take(body.readUInt32LE(start + 12));
+    const told: TaskEnd = {
+      id,
+      state: endOf(body.readUInt8(start)),
+      kind: kindOf(body.readUInt8(start + 1)),
+      group,
+      functionId,
+      endedAt: body.readUIntLE(start + 2, 6),
+    };
+    if (bytes.length > 0) {
+      const { state, kind, endedAt } = told;
+      const { runtime, resultAs } = readShape(body.readUInt8(start + 8));
+      const { error, result } = readEnd(bytes);
+      told.end = { id, state, kind, error, result, resultAs, runtime, endedAt };
+    }
+    ends.push(told);
+  }
+  return ends;
+}

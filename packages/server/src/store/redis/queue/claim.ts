@@ -1,0 +1,123 @@
+// claim: from the shard whose best waiting task is the best of all, then from the others.
+import { randomFillSync } from 'node:crypto';
+import { packSpec } from '../../../lifecycle/spec.ts';
+import { EXPIRED } from '../../platform-error.ts';
+import type { ClaimedTask, LaneQuota } from '../../store.ts';
+import { CLAIM_BYTES } from '../../timing.ts';
+import { packUnsigned } from '../end-bytes.ts';
+import { kindCode, readRecord } from '../record.ts';
+import { SCRIPT_BYTES, SCRIPT_TASKS } from '../shards.ts';
+import type { Shards } from '../shards.ts';
+
+const EXPIRED_END = packUnsigned(EXPIRED, {});
+const TOKEN_BYTES = 8;
+
+export async function claim(
+  shards: Shards,
+  leaseMs: number,
+  tenant: string,
+  claimer: string,
+  lanes: readonly LaneQuota[],
+  max: number,
+): Promise<ClaimedTask[]> {
+  const claimed: ClaimedTask[] = [];
+  const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
+  let bytes = 0;
+  for (const shard of await bestFirst(shards, tenant, lanes)) {
+    for (;;) {
+      const wanted = Math.min(SCRIPT_TASKS, max - claimed.length);
+      if (wanted <= 0 || (bytes >= CLAIM_BYTES && claimed.length > 0)) return claimed;
+      const got = await claimFrom(shards, shard, leaseMs, tenant, claimer, left, wanted, CLAIM_BYTES - bytes);
+      for (const task of got) {
+        left.set(task.lane, left.get(task.lane)! - 1);
+        bytes += task.args.length;
+      }
+      claimed.push(...got);
+      if (got.length < wanted) break;
+    }
+  }
+  return claimed;
+}
+
+async function claimFrom(
+  shards: Shards,
+  shard: number,
+  leaseMs: number,
+  tenant: string,
+  claimer: string,
+  quotas: ReadonlyMap<string, number>,
+  max: number,
+  room: number,
+): Promise<ClaimedTask[]> {
+  const open = [...quotas].filter(([, quota]) => quota > 0);
+  if (open.length === 0) return [];
+  const tokens = randomFillSync(Buffer.alloc(TOKEN_BYTES * max));
+  const fixed = [claimer, max, leaseMs, SCRIPT_BYTES, room, tokens, kindCode('expired'), EXPIRED_END];
+  const once = open.some(([lane]) => lane.endsWith('|once'));
+  const reply = (await shards.act('claim', shard, tenant, [...fixed, ...open.flat()], once)) as (Buffer | null)[];
+  const tasks: ClaimedTask[] = [];
+  const absent: number[] = [];
+  for (let i = 0; i < reply.length; i += 3) {
+    const id = String(reply[i]);
+    const n = i / 3;
+    const token = tokens.toString('hex', TOKEN_BYTES * n, TOKEN_BYTES * (n + 1));
+    const { spec, attempt, lane, losses, retries, args: inline } = readRecord(tenant, id, reply[i + 1]!);
+    const args = inline ?? reply[i + 2];
+    if (args === undefined || args === null) absent.push(n);
+    tasks.push({
+      fence: { id, attempt, token },
+      spec,
+      packed: packSpec(spec),
+      lane,
+      args: args ?? NOTHING,
+      losses,
+      retries,
+    });
+  }
+  await readLarge(shards, shard, tenant, tasks, absent);
+  return tasks;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** Arguments that did not ride along, read outside of any script. */
+async function readLarge(
+  shards: Shards,
+  shard: number,
+  tenant: string,
+  tasks: ClaimedTask[],
+  absent: number[],
+): Promise<void> {
+  const prefix = shards.prefix(shard, tenant);
+  const reads = absent.map(async (n) => {
+    const task = tasks[n]!;
+    task.args = (await shards.read((redis) => redis.getBuffer(`${prefix}a:${task.fence.id}`))) ?? NOTHING;
+  });
+  await Promise.all(reads);
+}
+
+/** With several shards, a look at the first waiting task of each decides where claiming begins. */
+async function bestFirst(shards: Shards, tenant: string, lanes: readonly LaneQuota[]): Promise<number[]> {
+  if (shards.count === 1) return [0];
+  const best = await shards.read((redis) =>
+    Promise.all(
+      shards.all().map(async (shard) => {
+        const prefix = shards.prefix(shard, tenant);
+        const firsts = await Promise.all(
+          lanes.map(({ lane }) => redis.zrange(`${prefix}q:${lane}`, '0', '0', 'WITHSCORES')),
+        );
+        const scores = firsts.map(([, score]) => (score === undefined ? Infinity : bandOf(Number(score))));
+        return { shard, band: Math.min(...scores), tie: Math.random() };
+      }),
+    ),
+  );
+  return best
+    .filter(({ band }) => band < Infinity)
+    .sort((a, b) => a.band - b.band || a.tie - b.tie)
+    .map(({ shard }) => shard);
+}
+
+/** Only priorities compare between shards: their sequences have nothing to do with each other. */
+function bandOf(score: number): number {
+  return Math.floor(score / 2 ** 43);
+}

@@ -1,0 +1,101 @@
+// submit: validated whole by the first script, accepted script by script.
+import type { QueueLimits, Submission, SubmitAnswer } from '../../store.ts';
+import { StoreUnavailable } from '../../store.ts';
+import { isInline, keyDigest, packRest } from '../record.ts';
+import { RIDES_IN_SCRIPT, pieces } from '../shards.ts';
+import type { Argument, Reply, Shards } from '../shards.ts';
+
+interface Prepared {
+  task: Submission;
+  rest: Buffer;
+  large: boolean;
+}
+
+/** @throws StoreUnavailable with `accepted` = the indexes whose acceptance is certain. */
+export async function submit(
+  shards: Shards,
+  tenant: string,
+  shard: number,
+  tasks: readonly Submission[],
+  limits: QueueLimits,
+): Promise<SubmitAnswer[]> {
+  const prepared = tasks.map((task) => ({ task, rest: packRest(task), large: task.args.length > RIDES_IN_SCRIPT }));
+  const scripts = pieces(
+    prepared,
+    ({ task, rest, large }) => rest.length + (large || isInline(task.args) ? 0 : task.args.length),
+  );
+  const known = scripts.length > 1 ? await knownKeys(shards, tenant, shard, tasks) : new Set<string>();
+  const answers: SubmitAnswer[] = [];
+  for (const [n, piece] of scripts.entries()) {
+    try {
+      // Only the first script looks at the limits, for the whole batch; the others follow whatever happens meanwhile.
+      const more = n === 0 ? scripts.slice(1).flat() : undefined;
+      const given = await submitPiece(shards, tenant, shard, piece, limits, more, known);
+      if (given.length === 1 && given[0]!.is === 'queue_full') return tasks.map(() => given[0]!);
+      answers.push(...given);
+    } catch (fault) {
+      if (fault instanceof StoreUnavailable)
+        fault.accepted = answers.flatMap(({ is }, i) => (is === 'accepted' ? [i] : []));
+      throw fault;
+    }
+  }
+  return answers;
+}
+
+async function submitPiece(
+  shards: Shards,
+  tenant: string,
+  shard: number,
+  piece: readonly Prepared[],
+  limits: QueueLimits,
+  more: readonly Prepared[] | undefined,
+  known: ReadonlySet<string>,
+): Promise<SubmitAnswer[]> {
+  for (const { task, large } of piece) {
+    if (large) await shards.leave(shard, tenant, task.spec.id, task.args, false);
+  }
+  const fresh = more?.filter(({ task }) => task.key === undefined || !known.has(task.key.name));
+  const moreBytes = fresh?.reduce((sum, { task }) => sum + task.args.length, 0) ?? 0;
+  const args: Argument[] = [limits.maxTasks, limits.maxBytes, fresh?.length ?? -1, moreBytes];
+  for (const { task, rest, large } of piece) {
+    const { spec, key } = task;
+    const content = key === undefined ? '' : keyDigest(key.content);
+    args.push(
+      spec.id,
+      spec.not_before,
+      content,
+      large ? '1' : '0',
+      rest,
+      large || isInline(task.args) ? '' : task.args,
+    );
+  }
+  const reply = await shards.act('submit', shard, tenant, args, true);
+  if (!Array.isArray(reply)) return [refusal(String(reply))];
+  return piece.map(({ task }, i) => verdict(task.spec.id, Number(reply[2 * i]), reply[2 * i + 1]!));
+}
+
+function refusal(word: string): SubmitAnswer {
+  if (word === 'max_queued_tasks' || word === 'max_queued_bytes') return { is: 'queue_full', limit: word };
+  throw new StoreUnavailable('The arguments took too long on their way into the store; submit again.');
+}
+
+function verdict(id: string, code: number, told: Reply): SubmitAnswer {
+  if (code === 0) return { is: 'accepted', id, submittedAt: Number(told) };
+  return { is: code === 1 ? 'replayed' : 'conflict', id: String(told) };
+}
+
+/** Which keys of a large batch came before: those tasks take no room. */
+async function knownKeys(
+  shards: Shards,
+  tenant: string,
+  shard: number,
+  tasks: readonly Submission[],
+): Promise<Set<string>> {
+  const names = tasks.flatMap(({ key }) => (key === undefined ? [] : [key.name]));
+  if (names.length === 0) return new Set();
+  const prefix = shards.prefix(shard, tenant);
+  const found = await shards.read((redis) =>
+    redis.mget(names.map((name) => Buffer.concat([Buffer.from(`${prefix}k:`), keyDigest(name)]))),
+  );
+  return new Set(names.filter((_, i) => found[i] !== null));
+}

@@ -1,0 +1,120 @@
+// Reading tasks: records, states, ends, arguments; and the pin.
+import type { TaskState } from '@mpcsfaas/contract';
+import type { AttemptNote, ErrorInfo } from '../../../lifecycle/outcome.ts';
+import { endOf, hasEnded, stateOf } from '../../state-code.ts';
+import type { EndedTask, TaskRecord } from '../../store.ts';
+import { END_PREFIX_BYTES, errorSpan, readEnd, readError } from '../end-bytes.ts';
+import { readRecord } from '../record.ts';
+import type { StoredRecord } from '../record.ts';
+import type { Shards } from '../shards.ts';
+
+interface Addressed {
+  id: string;
+  prefix: string;
+}
+
+function addressed(shards: Shards, tenant: string, ids: readonly string[]): Addressed[] {
+  return ids.map((id) => ({ id, prefix: shards.prefix(shards.shardOf(id), tenant) }));
+}
+
+export async function taskRecords(
+  shards: Shards,
+  tenant: string,
+  ids: readonly string[],
+): Promise<(TaskRecord | undefined)[]> {
+  return Promise.all(addressed(shards, tenant, ids).map((task) => taskRecord(shards, tenant, task)));
+}
+
+async function taskRecord(shards: Shards, tenant: string, { id, prefix }: Addressed): Promise<TaskRecord | undefined> {
+  // The record comes first: an end that is written between two of these reads is then not looked at.
+  const [bytes, run, notes, endPrefix] = await shards.read((redis) =>
+    Promise.all([
+      redis.getBuffer(`${prefix}t:${id}`),
+      redis.hget(`${prefix}run`, id),
+      redis.lrangeBuffer(`${prefix}h:${id}`, 0, -1),
+      redis.getrangeBuffer(`${prefix}e:${id}`, 0, END_PREFIX_BYTES - 1),
+    ]),
+  );
+  if (bytes === null) return undefined;
+  const { lane: _lane, args: _args, state: code, ...record } = readRecord(tenant, id, bytes);
+  const state = stateOf(code);
+  const end =
+    hasEnded(code) && endPrefix.length > 0 ? await readEnding(shards, `${prefix}e:${id}`, endPrefix) : undefined;
+  return {
+    ...record,
+    state,
+    dueAt: state === 'DELAYED' ? record.dueAt : 0,
+    worker: end?.worker ?? (state === 'RUNNING' ? (run?.slice(run.indexOf('\0') + 1) ?? '') : ''),
+    error: end?.error ?? null,
+    history: notes.map(readNote),
+  };
+}
+
+/** Worker and error of an end, without its result. */
+async function readEnding(
+  shards: Shards,
+  key: string,
+  prefix: Buffer,
+): Promise<{ worker: string; error: ErrorInfo | null }> {
+  const { worker, from, to } = errorSpan(prefix);
+  const bytes =
+    to <= prefix.length
+      ? prefix.subarray(from, to)
+      : await shards.read((redis) => redis.getrangeBuffer(key, from, to - 1));
+  return { worker, error: readError(bytes) };
+}
+
+// attempt u32, at u48, worker NUL reason NUL message
+const NOTE_PREFIX = 10;
+
+function readNote(bytes: Buffer): AttemptNote {
+  const [worker = '', reason = '', ...message] = bytes.toString('utf8', NOTE_PREFIX).split('\0');
+  return { attempt: bytes.readUInt32LE(0), at: bytes.readUIntLE(4, 6), worker, reason, message: message.join('\0') };
+}
+
+export async function taskStates(
+  shards: Shards,
+  tenant: string,
+  ids: readonly string[],
+): Promise<(TaskState | undefined)[]> {
+  const heads = await shards.read((redis) =>
+    Promise.all(addressed(shards, tenant, ids).map(({ id, prefix }) => redis.getrangeBuffer(`${prefix}t:${id}`, 0, 0))),
+  );
+  return heads.map((head) => (head.length === 0 ? undefined : stateOf(head[0]!)));
+}
+
+export async function taskEnds(
+  shards: Shards,
+  tenant: string,
+  ids: readonly string[],
+): Promise<(EndedTask | undefined)[]> {
+  const tasks = addressed(shards, tenant, ids);
+  const records = await shards.read((redis) =>
+    Promise.all(tasks.map(({ id, prefix }) => redis.getBuffer(`${prefix}t:${id}`))),
+  );
+  return Promise.all(
+    tasks.map(async ({ id, prefix }, i) => {
+      const bytes = records[i] ?? null;
+      if (bytes === null || !hasEnded(bytes[0]!)) return undefined;
+      const end = await shards.read((redis) => redis.getBuffer(`${prefix}e:${id}`));
+      return end === null ? undefined : endedTask(id, readRecord(tenant, id, bytes), end);
+    }),
+  );
+}
+
+function endedTask(id: string, { state, kind, endedAt, spec }: StoredRecord, end: Buffer): EndedTask {
+  const { error, result } = readEnd(end);
+  return { id, state: endOf(state), kind, error, result, resultAs: spec.result_as, runtime: spec.runtime, endedAt };
+}
+
+export async function taskArgs(shards: Shards, tenant: string, id: string): Promise<Buffer | undefined> {
+  const prefix = shards.prefix(shards.shardOf(id), tenant);
+  const record = await shards.read((redis) => redis.getBuffer(`${prefix}t:${id}`));
+  if (record === null) return undefined;
+  const { args } = readRecord(tenant, id, record);
+  return args ?? (await shards.read((redis) => redis.getBuffer(`${prefix}a:${id}`))) ?? undefined;
+}
+
+export async function pinTask(shards: Shards, tenant: string, id: string, pinned: boolean): Promise<boolean> {
+  return (await shards.act('pin', shards.shardOf(id), tenant, [id, pinned ? 1 : 0], true)) === 1;
+}

@@ -1,0 +1,155 @@
+// Acts and reads on the shards of one Redis: which keys, which script, how much at a time, and how sure (replicas).
+import type { Redis } from 'ioredis';
+import { shardOf } from '../../lifecycle/ids.ts';
+import { StoreUnavailable } from '../store.ts';
+import type { Connection } from './connection.ts';
+import type { Script, ScriptName } from './scripts.ts';
+
+export type Argument = string | number | Buffer;
+/** What a script answers, arrays and all. */
+export type Reply = Buffer | number | null | Reply[];
+
+/** At most this many tasks and bytes go to one script, so that the server is never held up for long. */
+export const SCRIPT_TASKS = 256;
+export const SCRIPT_BYTES = 256 * 1024;
+/** Up to here a payload rides in the script; a larger one is written before and read after. */
+export const RIDES_IN_SCRIPT = 16 * 1024;
+/** How long large bytes wait for the script that takes them over, ms. */
+const WAITING_MS = 600_000;
+const WAIT_FOR_REPLICAS_MS = 1000;
+
+export class Shards {
+  readonly #connection: Connection;
+  readonly #waitReplicas: number;
+  readonly #scripts: Record<ScriptName, Script>;
+
+  constructor(connection: Connection, scripts: Record<ScriptName, Script>, waitReplicas: number) {
+    this.#scripts = scripts;
+    this.#connection = connection;
+    this.#waitReplicas = waitReplicas;
+  }
+
+  get count(): number {
+    return this.#connection.shards;
+  }
+
+  get connection(): Connection {
+    return this.#connection;
+  }
+
+  /** The declared prefix of a shard's keys of a tenant. */
+  prefix(shard: number, tenant: string): string {
+    return `{s${shard}}:${encodeURIComponent(tenant)}:`;
+  }
+
+  /** The shard that an id names; ids of other makers are in none, and are looked for in the first. */
+  shardOf(id: string): number {
+    const shard = shardOf(id) ?? 0;
+    return shard < this.count ? shard : 0;
+  }
+
+  all(): number[] {
+    return Array.from({ length: this.count }, (_, shard) => shard);
+  }
+
+  /** `durable`: the answer waits for as many replicas as were asked for, and so do the announcements. */
+  async act(
+    name: ScriptName,
+    shard: number,
+    tenant: string,
+    args: readonly Argument[],
+    durable: boolean,
+  ): Promise<Reply> {
+    const script = this.#scripts[name];
+    const wait = durable && this.#waitReplicas > 0;
+    return this.#connection.run(async (redis, load) => {
+      const [command, body] = load ? (['EVAL', script.text] as const) : (['EVALSHA', script.sha] as const);
+      const quiet = wait ? '1' : '0';
+      const answer = await redis.callBuffer(command, body, 1, this.prefix(shard, tenant), quiet, ...args);
+      const [told, value] = answer as [Buffer[], Reply];
+      if (wait) await this.#confirmed(redis);
+      for (let i = 0; i < told.length; i += 2) await redis.publish(told[i]!, told[i + 1]!);
+      return value;
+    });
+  }
+
+  async #confirmed(redis: Redis): Promise<void> {
+    const replicas = await redis.wait(this.#waitReplicas, WAIT_FOR_REPLICAS_MS);
+    if (replicas >= this.#waitReplicas) return;
+    throw new StoreUnavailable(
+      `Only ${replicas} of ${this.#waitReplicas} replicas confirmed the write: it may have been accepted, repeat it with the same key.`,
+    );
+  }
+
+  read<T>(look: (redis: Redis) => Promise<T>): Promise<T> {
+    return this.#connection.run((redis) => look(redis));
+  }
+
+  /** Leaves large bytes under `b:<name>` for the script that takes them over. */
+  async leave(shard: number, tenant: string, name: string, bytes: Buffer, evenWhenFull: boolean): Promise<void> {
+    const key = `${this.prefix(shard, tenant)}b:${name}`;
+    try {
+      await this.read((redis) => redis.set(key, bytes, 'PX', WAITING_MS));
+    } catch (fault) {
+      if (!evenWhenFull || !isOutOfMemory(fault)) throw fault;
+      for (let at = 0; at < bytes.length; at += SCRIPT_BYTES) {
+        const piece = bytes.subarray(at, at + SCRIPT_BYTES);
+        await this.act('put', shard, tenant, [`b:${name}`, at === 0 ? '1' : '0', piece, WAITING_MS], false);
+      }
+    }
+  }
+}
+
+function isOutOfMemory(fault: unknown): boolean {
+  return fault instanceof StoreUnavailable && fault.cause instanceof Error && fault.cause.message.startsWith('OOM');
+}
+
+/** Cuts a list into pieces that one script may take. */
+export function pieces<T>(items: readonly T[], bytesOf: (item: T) => number): T[][] {
+  const cut: T[][] = [];
+  let bytes = Infinity;
+  for (const item of items) {
+    const size = bytesOf(item);
+    const last = cut.at(-1);
+    if (last === undefined || last.length >= SCRIPT_TASKS || bytes + size > SCRIPT_BYTES) {
+      cut.push([item]);
+      bytes = size;
+    } else {
+      last.push(item);
+      bytes += size;
+    }
+  }
+  return cut;
+}
+
+/**
+ * Gives each item's answer at its place: items go to their shards in pieces, all at once, each piece to one script.
+ * `act` answers one for each item of its piece.
+ */
+export async function scattered<T, R>(
+  shards: Shards,
+  items: readonly T[],
+  idOf: (item: T) => string,
+  bytesOf: (item: T) => number,
+  act: (shard: number, piece: T[]) => Promise<R[]>,
+): Promise<R[]> {
+  const byShard = new Map<number, number[]>();
+  for (const [i, item] of items.entries()) {
+    const shard = shards.shardOf(idOf(item));
+    const list = byShard.get(shard);
+    if (list === undefined) byShard.set(shard, [i]);
+    else list.push(i);
+  }
+  const answers: R[] = [];
+  const runs = [...byShard].flatMap(([shard, indexes]) =>
+    pieces(indexes, (i) => bytesOf(items[i]!)).map(async (piece) => {
+      const replies = await act(
+        shard,
+        piece.map((i) => items[i]!),
+      );
+      for (const [n, i] of piece.entries()) answers[i] = replies[n]!;
+    }),
+  );
+  await Promise.all(runs);
+  return answers;
+}

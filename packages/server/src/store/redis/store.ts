@@ -1,0 +1,100 @@
+// The Redis store: one Lua script an act, beside the file that calls it.
+//   connection (greeting, retries)  faults (the table of retries)  server-facts, readings, inspect (what a server is)  shards (keys, batches)  scripts  record
+//   queue/ submit claim hold settle cancel sweep depths  |  results/ records listing logs events
+//   functions/ functions code  |  fleet  |  hints, end-bytes, spec-bytes (bytes at rest and in flight)
+import type { Clock } from '../../clock.ts';
+import type { Store } from '../store.ts';
+import { LEASE_MS } from '../timing.ts';
+import { Connection } from './connection.ts';
+import { deleteKey, fact, fleet, listKeys, putKey, report, retract } from './fleet.ts';
+import { codeBytes } from './functions/code.ts';
+import { deleteFunction, findFunction, listFunctions, registerFunction } from './functions/functions.ts';
+import { abandon, cancel } from './queue/cancel.ts';
+import { claim } from './queue/claim.ts';
+import { laneDepths, queueStats } from './queue/depths.ts';
+import { release, renew } from './queue/hold.ts';
+import { settle } from './queue/settle.ts';
+import { submit } from './queue/submit.ts';
+import { serverTime, sweep } from './queue/sweep.ts';
+import { eventsAfter } from './results/events.ts';
+import { listTasks } from './results/listing.ts';
+import { appendLogs, taskLogs } from './results/logs.ts';
+import { pinTask, taskArgs, taskEnds, taskRecords, taskStates } from './results/records.ts';
+import { readScripts } from './scripts.ts';
+import type { ExpectedAof } from './server-facts.ts';
+import { Shards } from './shards.ts';
+
+export interface RedisOptions {
+  /** redis://, rediss:// or the path of a socket. */
+  url: string;
+  /** Written at the first start; afterwards what is written counts. 1. */
+  shards?: number;
+  /** Replicas that confirm a write before it is acknowledged or announced. 0. */
+  waitReplicas?: number;
+  /** What /readyz warns about when the server's append-only file does less. 'none'. */
+  expectAof?: ExpectedAof;
+  /** How long a claim or renewal holds; 4000. */
+  leaseMs?: number;
+  clock: Clock;
+  /** Told once for each loss of the connection and each setting that cannot be. */
+  onError: (message: string) => void;
+}
+
+/**
+ * Opens the store. Resolves also where Redis is away: verbs throw StoreUnavailable until it is there. Rejects with one
+ * sentence where the server is too old.
+ */
+export async function openRedisStore(options: RedisOptions): Promise<Store> {
+  const { url, clock, onError, shards: wished, waitReplicas = 0, expectAof = 'none', leaseMs = LEASE_MS } = options;
+  const scripts = readScripts();
+  const loaded = Object.values(scripts);
+  const connection = new Connection({ url, shards: wished, expectAof, leaseMs, clock, onError, scripts: loaded });
+  await connection.open();
+  const shards = new Shards(connection, scripts, waitReplicas);
+
+  return {
+    kind: 'redis',
+    get shards() {
+      return connection.shards;
+    },
+    now: () => serverTime(shards),
+    health: () => connection.health(),
+    close: async () => connection.close(),
+
+    submit: (tenant, shard, tasks, limits) => submit(shards, tenant, shard, tasks, limits),
+    claim: (tenant, claimer, lanes, max) => claim(shards, leaseMs, tenant, claimer, lanes, max),
+    renew: (tenant, renewals) => renew(shards, leaseMs, tenant, renewals),
+    release: (tenant, releases) => release(shards, tenant, releases),
+    settle: (tenant, settlements) => settle(shards, tenant, settlements),
+    cancel: (tenant, ids) => cancel(shards, tenant, ids),
+    abandon: (tenant, claimer) => abandon(shards, tenant, claimer),
+    sweep: (tenant) => sweep(shards, tenant),
+    lanes: (tenant) => laneDepths(shards, tenant),
+    stats: (tenant) => queueStats(shards, tenant),
+    subscribe: (onHint) => connection.subscribe(onHint),
+
+    tasks: (tenant, ids) => taskRecords(shards, tenant, ids),
+    states: (tenant, ids) => taskStates(shards, tenant, ids),
+    ends: (tenant, ids) => taskEnds(shards, tenant, ids),
+    args: (tenant, id) => taskArgs(shards, tenant, id),
+    list: (tenant, filter, limit, cursor) => listTasks(shards, tenant, filter, limit, cursor),
+    pin: (tenant, id, pinned) => pinTask(shards, tenant, id, pinned),
+    appendLogs: (tenant, entries, limits) => appendLogs(shards, tenant, entries, limits),
+    logs: (tenant, id) => taskLogs(shards, tenant, id),
+    events: (tenant, after, limit) => eventsAfter(shards, tenant, after, limit),
+
+    register: (tenant, fn) => registerFunction(shards, tenant, fn),
+    findFunction: (tenant, ref) => findFunction(shards, tenant, ref),
+    listFunctions: (tenant, limit, cursor) => listFunctions(shards, tenant, limit, cursor),
+    deleteFunction: (tenant, ref) => deleteFunction(shards, tenant, ref),
+    code: (tenant, digests) => codeBytes(shards, tenant, digests),
+
+    report: (snapshot, ttlMs) => report(shards, snapshot, ttlMs),
+    retract: (id) => retract(shards, id),
+    fleet: () => fleet(shards),
+    putKey: (key) => putKey(shards, key),
+    listKeys: () => listKeys(shards),
+    deleteKey: (id) => deleteKey(shards, id),
+    fact: (name, value) => fact(shards, name, value),
+  };
+}

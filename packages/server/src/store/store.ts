@@ -1,0 +1,288 @@
+// The store: one asynchronous interface, two implementations (redis/, embedded/), one conformance suite.
+// Every verb takes many where many make sense; every verb takes the tenant; nothing of Redis or SQLite leaks through.
+//
+// Invariants that every implementation keeps (the conformance suite names them by number):
+//  S1  A submitted task is durable before submit resolves, and it is in the queue: no third state.
+//  S2  claim gives every task a new attempt and token, overwriting the last; no task is handed out twice at a time.
+//  S3  renew, release and settle act only where (attempt, token) are the current ones and the task is RUNNING.
+//  S4  settle answers accepted, duplicate (ended by this very token) or stale; an accepted end never changes.
+//  S5  Only losses and abandonments are counted, each in its own counter; a release changes no counter.
+//  S6  A requeue after release, loss or lease end keeps the task's first score; a retry gets a new one.
+//  S7  Order in one shard: lower score first, across all lanes of one claim.
+//  S8  Hints are published inside the act, after its last write; nothing depends on one.
+//  S9  All times are the store's own; the caller's clock is never compared with them.
+import type { FailureKind, TaskState, TerminalState } from '@mpcsfaas/contract';
+import type { AttemptNote, ErrorInfo, LogChunk, ReleaseReason, ResultForms, TaskLogs } from '../lifecycle/outcome.ts';
+import type { Fence } from '../lifecycle/fence.ts';
+import type { TaskSpec } from '../lifecycle/spec.ts';
+import type { FunctionStore } from './functions.ts';
+import type { FleetStore } from './fleet.ts';
+
+export interface Store extends QueueStore, ResultStore, FunctionStore, FleetStore {
+  /** 'redis' or 'embedded': for people, never for branching. */
+  readonly kind: string;
+  /** Number of shards, written at the first start; fixed while tasks exist. */
+  readonly shards: number;
+  /** One cheap round trip. Never rejects; `warnings` are for /readyz (eviction policy, AOF not as asked for). */
+  health(): Promise<StoreHealth>;
+  /** The store's time, Unix ms. */
+  now(): Promise<number>;
+  /** Stops and releases everything; idempotent. */
+  close(): Promise<void>;
+}
+
+export interface StoreHealth {
+  ok: boolean;
+  /** One sentence where not ok. */
+  detail: string;
+  /** e.g. 'redis 7.0.15', 'sqlite 3.50'. */
+  version: string;
+  warnings: string[];
+}
+
+/** Thrown by any verb when the store cannot be reached or refuses to write. The service answers 503. */
+export class StoreUnavailable extends Error {
+  override name = 'StoreUnavailable';
+  /** Of a batch submit: the indexes that were accepted before the fault. */
+  accepted: number[] = [];
+}
+
+// ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+export interface QueueStore {
+  /** Accepts tasks: all go to `shard`. Each is QUEUED, or DELAYED where spec.not_before lies ahead. */
+  submit(tenant: string, shard: number, tasks: readonly Submission[], limits: QueueLimits): Promise<SubmitAnswer[]>;
+  /** Hands out up to `max` waiting tasks of these lanes, best score first, with payloads. Expired ones are ended, not handed out. */
+  claim(tenant: string, claimer: string, lanes: readonly LaneQuota[], max: number): Promise<ClaimedTask[]>;
+  /** Extends leases; answers per fence whether it is still the current one. `note` tells what the record shows. */
+  renew(tenant: string, fences: readonly Renewal[]): Promise<boolean[]>;
+  /** Gives tasks back, uncharged, under their first score; answers per fence whether it was current. */
+  release(tenant: string, releases: readonly Release[]): Promise<boolean[]>;
+  /** Ends attempts: an end, a loss, or a retry by the user's policy. */
+  settle(tenant: string, settlements: readonly Settlement[]): Promise<SettleAnswer[]>;
+  /** Ends tasks that have not ended as CANCELED; else says which end won. */
+  cancel(tenant: string, ids: readonly string[]): Promise<CancelAnswer[]>;
+  /**
+   * The named claimer is known to be gone with all it ran (a runner pool dies with its process): each of its RUNNING
+   * tasks counts an abandonment and is requeued at once (at-most-once ones end FAILED `lost`). Answers how many.
+   */
+  abandon(tenant: string, claimer: string): Promise<number>;
+  /** Promotes what is due, ends what expired in the queue, requeues what lost its lease, deletes what is past retention. ≤ 256 entries of each kind a call; `more` says call again. Leases are let be in the first lease time after a (re)connect: the owners renew first. */
+  sweep(tenant: string): Promise<SweepReport>;
+  /** Lanes with waiting tasks, how many wait in each and since when; and what claims need. */
+  lanes(tenant: string): Promise<LaneDepth[]>;
+  /** Hints. The callback never throws. Resolves once subscribed; the answer unsubscribes. */
+  subscribe(onHint: (hint: Hint) => void): Promise<() => Promise<void>>;
+  /** Counters and depths. */
+  stats(tenant: string): Promise<QueueStats>;
+}
+
+export interface Submission {
+  spec: TaskSpec;
+  /** packSpec(spec), made once by the submitter. */
+  packed: Buffer;
+  lane: string;
+  args: Buffer;
+  /** Idempotency key with a digest of the content, where the caller gave one. */
+  key?: { name: string; content: string };
+}
+
+/** Refused as a whole, before the first write, when passed. */
+export interface QueueLimits {
+  maxTasks: number;
+  maxBytes: number;
+}
+
+export type SubmitAnswer =
+  | { is: 'accepted'; id: string; submittedAt: number }
+  /** The same key and content came before: that task. */
+  | { is: 'replayed'; id: string }
+  /** The same key, other content. */
+  | { is: 'conflict'; id: string }
+  | { is: 'queue_full'; limit: 'max_queued_tasks' | 'max_queued_bytes' };
+
+export interface LaneQuota {
+  lane: string;
+  /** At most this many of this lane. */
+  max: number;
+}
+
+export interface ClaimedTask {
+  fence: Fence;
+  spec: TaskSpec;
+  /** The spec's packed bytes as stored: forwarded to workers without packing again. */
+  packed: Buffer;
+  lane: string;
+  args: Buffer;
+  losses: number;
+  /** How often the user's own retry policy has sent it round again (settled as 'retry'). */
+  retries: number;
+}
+
+export interface Renewal {
+  fence: Fence;
+  /** The worker that holds it, '' where unknown. */
+  worker: string;
+  /** Unix ms by the worker at which the user's code began; 0 while it waits. */
+  startedAt: number;
+}
+
+export interface Release {
+  fence: Fence;
+  reason: ReleaseReason;
+  worker: string;
+  message: string;
+}
+
+export type Settlement = { fence: Fence; worker: string; startedAt: number; logs: TaskLogs | null } & (
+  | { is: 'end'; state: 'COMPLETED'; result: ResultForms }
+  | { is: 'end'; state: 'FAILED'; kind: FailureKind; error: ErrorInfo; pickle?: Buffer }
+  /** Charged; requeued, or FAILED `lost` once losses reach spec.max_attempts (at once for at_most_once). */
+  | { is: 'loss'; error: ErrorInfo }
+  /** The user's retry policy: DELAYED for delayMs under a new score. `error` is noted in the history. */
+  | { is: 'retry'; delayMs: number; error: ErrorInfo }
+);
+
+export type SettleAnswer =
+  { is: 'accepted'; state: TaskState } | { is: 'duplicate'; state: TaskState } | { is: 'stale' };
+
+export type CancelAnswer =
+  { is: 'canceled'; wasRunning: boolean } | { is: 'ended'; state: TerminalState } | { is: 'unknown' };
+
+export interface SweepReport {
+  /** Why leases were let be: '' or a sentence ('first lease time after a reconnect'). */
+  skipped: string;
+  promoted: number;
+  expired: number;
+  /** Lost their lease: requeued or ended `lost`. */
+  abandoned: number;
+  deleted: number;
+  more: boolean;
+}
+
+export interface LaneDepth {
+  lane: string;
+  waiting: number;
+  /** Unix ms at which the oldest waiting task was submitted. */
+  oldestAt: number;
+}
+
+export type Hint =
+  /** Work is waiting. */
+  | { is: 'work'; lanes: string[] }
+  /** Tasks ended; `result` rides along where it is small (≤ 1 KiB). */
+  | { is: 'ends'; ends: TaskEnd[] }
+  /** These RUNNING tasks were canceled: whoever holds them drops or kills them. */
+  | { is: 'canceled'; ids: string[] }
+  /** The connection was lost and is back: read again all you wait for. */
+  | { is: 'reconnected' };
+
+export interface TaskEnd {
+  id: string;
+  state: TerminalState;
+  kind: FailureKind | '';
+  group: string;
+  functionId: string;
+  endedAt: number;
+  /** Small enough to ride along; absent = read it. */
+  end?: EndedTask;
+}
+
+export interface QueueStats {
+  submitted: number;
+  /** By end: 'COMPLETED', or the failure kind. */
+  ended: Record<string, number>;
+  /** By cause: 'lost', 'abandoned', 'released', 'retry'. */
+  requeued: Record<string, number>;
+  /** How many tasks are in each state that is not terminal. */
+  states: Record<'QUEUED' | 'DELAYED' | 'BLOCKED' | 'RUNNING', number>;
+  queuedBytes: number;
+  lanes: LaneDepth[];
+}
+
+// ── records, results, logs, events ───────────────────────────────────────────────────────────────────────────────
+
+export interface ResultStore {
+  /** Records in the order asked; undefined where there is none. */
+  tasks(tenant: string, ids: readonly string[]): Promise<(TaskRecord | undefined)[]>;
+  /** States alone, at the price of one read. */
+  states(tenant: string, ids: readonly string[]): Promise<(TaskState | undefined)[]>;
+  /** Ends with their payloads; undefined where the task has not ended or is unknown. */
+  ends(tenant: string, ids: readonly string[]): Promise<(EndedTask | undefined)[]>;
+  /** The arguments, for a retry as a new task. */
+  args(tenant: string, id: string): Promise<Buffer | undefined>;
+  /** Newest first; the cursor is stable under inserts. A page may be short, even empty, while nextCursor is set. */
+  list(
+    tenant: string,
+    filter: TaskFilter,
+    limit: number,
+    cursor: string,
+  ): Promise<{ ids: string[]; nextCursor: string }>;
+  /** Keeps an ended task and its result until unpinned. False where unknown. */
+  pin(tenant: string, id: string, pinned: boolean): Promise<boolean>;
+  /** Adds what a running call printed (offsets make it idempotent); keeps head and tail within `limits`. */
+  appendLogs(
+    tenant: string,
+    entries: readonly { id: string; attempt: number; chunks: readonly LogChunk[] }[],
+    limits: LogLimits,
+  ): Promise<void>;
+  /** What is kept of the newest attempt's output. */
+  logs(tenant: string, id: string): Promise<{ attempt: number; logs: TaskLogs } | undefined>;
+  /** Ends after a cursor ('' = from now: answers no items and the current cursor), oldest first; 'reset' when the cursor is too old. */
+  events(
+    tenant: string,
+    after: string,
+    limit: number,
+  ): Promise<{ items: (TaskEnd & { cursor: string })[]; cursor: string; reset: boolean }>;
+}
+
+export interface TaskRecord {
+  spec: TaskSpec;
+  state: TaskState;
+  attempt: number;
+  losses: number;
+  abandonments: number;
+  /** Settled as 'retry' so many times. */
+  retries: number;
+  /** Unix ms; 0 where it has not happened. */
+  submittedAt: number;
+  claimedAt: number;
+  startedAt: number;
+  endedAt: number;
+  /** Of a DELAYED task: when it is due, Unix ms. */
+  dueAt: number;
+  worker: string;
+  kind: FailureKind | '';
+  error: ErrorInfo | null;
+  history: AttemptNote[];
+  pinned: boolean;
+  argsBytes: number;
+  resultBytes: number;
+}
+
+export interface EndedTask {
+  id: string;
+  state: TerminalState;
+  kind: FailureKind | '';
+  error: ErrorInfo | null;
+  result: ResultForms;
+  /** Which forms were asked for, so that the reader knows what is missing on purpose. */
+  resultAs: TaskSpec['result_as'];
+  runtime: TaskSpec['runtime'];
+  endedAt: number;
+}
+
+export interface TaskFilter {
+  states?: TaskState[];
+  functionId?: string;
+  group?: string;
+  tag?: string;
+  /** Submitted at or after / before, Unix ms. */
+  since?: number;
+  until?: number;
+}
+
+export interface LogLimits {
+  headBytes: number;
+  tailBytes: number;
+}

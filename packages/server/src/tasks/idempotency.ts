@@ -1,0 +1,22 @@
+// What makes two requests under one key the same: the function as it was named, the options, the arguments' bytes.
+import { createHash } from 'node:crypto';
+import type { ArgsEncoding, TaskOptions } from '@mpcsfaas/contract';
+
+/** A digest of the content; the order in which options are written does not matter. */
+export function contentDigest(ref: string, options: TaskOptions, argsAs: ArgsEncoding, args: Buffer): string {
+  const head = JSON.stringify([ref, argsAs, inOrder(options)]);
+  return createHash('sha256').update(head).update('\0').update(args).digest('base64url');
+}
+
+function inOrder(value: unknown): unknown {
+  if (Array.isArray(value) || typeof value !== 'object' || value === null) return value;
+  return Object.entries(value)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, item]) => [name, inOrder(item)]);
+}
+
+/** The shard of a key: the same for every service. */
+export function shardOfKey(tenant: string, key: string, shards: number): number {
+  if (shards === 1) return 0;
+  return createHash('sha256').update(`${tenant}\0${key}`).digest().readUInt32BE(0) % shards;
+}

@@ -1,0 +1,54 @@
+// Which value of an option holds: the task's own, else the function's default, else the service's.
+import type { FunctionOptions, TaskOptions } from '@mpcsfaas/contract';
+import type { RetryPolicy } from '../lifecycle/spec.ts';
+import type { TaskDefaults } from '../store/index.ts';
+
+/** Times and ends that the service fixes for tasks that name none. */
+export interface ServiceDefaults {
+  timeoutMs: number;
+  resultTtlMs: number;
+}
+
+const MAX_ATTEMPTS = 3;
+
+/** A retry policy with every field. */
+export function retryOf(body: NonNullable<FunctionOptions['retry']>): RetryPolicy {
+  return {
+    max_retries: body.max_retries,
+    backoff_ms: body.backoff_ms ?? 1000,
+    factor: body.factor ?? 2,
+    max_backoff_ms: body.max_backoff_ms ?? 60_000,
+    on: body.on ?? [],
+  };
+}
+
+/** What is kept of a function's options. */
+export function defaultsOf(options: FunctionOptions): TaskDefaults {
+  const { retry, ...rest } = options;
+  return retry === undefined ? rest : { ...rest, retry: retryOf(retry) };
+}
+
+/** The fields of a spec that options decide; `result_as` is left to the caller, who knows the arguments. */
+export function resolveOptions(own: TaskOptions, fn: TaskDefaults, service: ServiceDefaults) {
+  return {
+    priority: own.priority ?? fn.priority ?? 0,
+    timeout_ms: own.timeout_ms ?? fn.timeout_ms ?? service.timeoutMs,
+    memory_bytes: own.memory_bytes ?? fn.memory_bytes ?? 0,
+    max_attempts: own.max_attempts ?? fn.max_attempts ?? MAX_ATTEMPTS,
+    retry: own.retry === undefined ? (fn.retry ?? null) : retryOf(own.retry),
+    at_most_once: own.at_most_once ?? fn.at_most_once ?? false,
+    not_before: timeOf(own.not_before),
+    expires_at: timeOf(own.expires_at),
+    result_ttl_ms: own.result_ttl_ms ?? fn.result_ttl_ms ?? service.resultTtlMs,
+    group: own.group ?? '',
+    tags: own.tags ?? fn.tags ?? [],
+    isolation: own.isolation ?? fn.isolation ?? ('warm' as const),
+    labels: own.labels ?? fn.labels ?? [],
+    traceparent: own.traceparent ?? '',
+  };
+}
+
+/** Unix ms; 0 where the option is not given. */
+function timeOf(text: string | undefined): number {
+  return text === undefined ? 0 : Date.parse(text);
+}

@@ -1,0 +1,62 @@
+// How fast one caller may submit: a token bucket each, in this process. A request may take the bucket below zero: a batch
+// larger than the burst passes when the bucket is full, and what follows waits until it is paid off.
+import { LIMITS } from '@mpcsfaas/contract';
+import type { Clock } from '../clock.ts';
+import { Refusal } from './refusal.ts';
+
+interface Bucket {
+  tokens: number;
+  /** Monotonic ms at which `tokens` was true. */
+  at: number;
+}
+
+/** Buckets are looked through for full ones, which say nothing, when there are so many more than last time. */
+const TIDY_AT = 1000;
+
+export class RateLimit {
+  readonly #clock: Clock;
+  readonly #perMs: number;
+  readonly #burst: number;
+  readonly #buckets = new Map<string, Bucket>();
+  #tidyAt = TIDY_AT;
+
+  /** `perSecond` tasks a second; 0 = no limit. `burst` = how many at once after a pause; 0 = those of one second. */
+  constructor(clock: Clock, perSecond: number, burst: number) {
+    this.#clock = clock;
+    this.#perMs = perSecond / 1000;
+    this.#burst = Math.max(1, burst === 0 ? perSecond : burst);
+  }
+
+  /** Takes `tasks` from the caller's bucket, or refuses with `rate_limited` and when to come again. */
+  take(caller: string, tasks: number): void {
+    if (this.#perMs === 0) return;
+    const now = this.#clock.mono();
+    const tokens = this.#tokens(caller, now);
+    const wanted = Math.min(tasks, this.#burst);
+    if (tokens < wanted) throw this.#refusal(Math.ceil((wanted - tokens) / this.#perMs));
+    if (this.#buckets.size >= this.#tidyAt) this.#tidy(now);
+    this.#buckets.set(caller, { tokens: tokens - tasks, at: now });
+  }
+
+  #tokens(caller: string, now: number): number {
+    const bucket = this.#buckets.get(caller);
+    return bucket === undefined ? this.#burst : Math.min(this.#burst, bucket.tokens + (now - bucket.at) * this.#perMs);
+  }
+
+  #tidy(now: number): void {
+    for (const caller of this.#buckets.keys()) {
+      if (this.#tokens(caller, now) === this.#burst) this.#buckets.delete(caller);
+    }
+    this.#tidyAt = this.#buckets.size + TIDY_AT;
+  }
+
+  #refusal(waitMs: number): Refusal {
+    const { option } = LIMITS.rate_limit;
+    const limit = Math.round(this.#perMs * 1000);
+    return new Refusal(
+      'rate_limited',
+      `This caller may submit ${limit} tasks a second. Try again in ${waitMs} ms, or start the service with a larger ${option}.`,
+      { limit, option, retry_after_ms: waitMs },
+    );
+  }
+}

@@ -1,0 +1,272 @@
+// Submit: from a wish to a queued task. What arrives in one turn of the event loop goes to each shard in one store call.
+import { LIMITS } from '@mpcsfaas/contract';
+import type { ArgsEncoding, ResultForm, TaskOptions } from '@mpcsfaas/contract';
+import type { Clock } from '../clock.ts';
+import { newId } from '../lifecycle/ids.ts';
+import { laneOf } from '../lifecycle/lane.ts';
+import { packSpec } from '../lifecycle/spec.ts';
+import type { TaskSpec } from '../lifecycle/spec.ts';
+import { StoreUnavailable } from '../store/index.ts';
+import type { FunctionRecord, QueueLimits, Store, Submission, SubmitAnswer } from '../store/index.ts';
+import { contentDigest, shardOfKey } from './idempotency.ts';
+import { resolveOptions } from './options.ts';
+import type { ServiceDefaults } from './options.ts';
+import { Refusal } from './refusal.ts';
+import { TurnBatches } from './turn.ts';
+
+/** One task as it was asked for. */
+export interface Wish {
+  /** The function as the caller named it. */
+  ref: string;
+  fn: FunctionRecord;
+  argsAs: ArgsEncoding;
+  args: Buffer;
+  options: TaskOptions;
+  classic: boolean;
+  /** Where it stands in the body, for faults: '' or '/tasks/17'. */
+  pointer: string;
+}
+
+export interface SubmitSettings extends ServiceDefaults {
+  maxArgsBytes: number;
+  maxResultBytes: number;
+  queue: QueueLimits;
+}
+
+export interface Submitted {
+  ids: string[];
+  /** All of them came before under the same key. */
+  replayed: boolean;
+}
+
+/** One request's tasks between their checks and their acceptance. */
+export interface Draft {
+  /** Shard and tenant. */
+  place: string;
+  wishes: readonly Wish[];
+  submissions: readonly Submission[];
+}
+
+export class Submitter {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #settings: SubmitSettings;
+  readonly #turns: TurnBatches<readonly Submission[], Settled>;
+  #nextShard = 0;
+
+  constructor(store: Store, clock: Clock, settings: SubmitSettings) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#settings = settings;
+    this.#turns = new TurnBatches((key, requests) => this.#flush(key, requests));
+  }
+
+  /**
+   * Queues all tasks of one request, in one shard. `keyOf(i)` is task i's idempotency key; `key` the request's.
+   * Refuses the whole request before the first write where a task cannot be; rejects with StoreUnavailable, whose
+   * `accepted` names the tasks that made it.
+   */
+  async submit(tenant: string, wishes: readonly Wish[], key?: RequestKey): Promise<Submitted> {
+    return this.accept(this.draft(tenant, wishes, key));
+  }
+
+  /** The tasks of one request, checked and with the ids they will have if they are new; nothing is written yet. */
+  draft(tenant: string, wishes: readonly Wish[], key?: RequestKey): Draft {
+    const shard = key === undefined ? this.#anyShard() : shardOfKey(tenant, key.name, this.#store.shards);
+    const now = Math.trunc(this.#clock.wall());
+    const submissions = wishes.map((wish, i) => this.#submission(tenant, shard, now, wish, key && itemKey(key, i)));
+    return { place: `${shard} ${tenant}`, wishes, submissions };
+  }
+
+  /** The second half of `submit`. */
+  async accept({ place, wishes, submissions }: Draft): Promise<Submitted> {
+    const settled = await this.#turns.add(place, submissions);
+    if (settled.is === 'failed') throw settled.fault;
+    return this.#outcome(settled.answers, wishes);
+  }
+
+  /** A new task with the same spec and arguments. */
+  async again(spec: TaskSpec, args: Buffer): Promise<string> {
+    const now = Math.trunc(this.#clock.wall());
+    const shard = this.#anyShard();
+    const fresh: TaskSpec = {
+      ...spec,
+      id: newId(now, shard),
+      submitted_at: now,
+      // A moment that has passed would end the new task before it starts.
+      not_before: 0,
+      expires_at: 0,
+    };
+    const submission = { spec: fresh, packed: packSpec(fresh), lane: laneOf(fresh), args };
+    const settled = await this.#turns.add(`${shard} ${spec.tenant}`, [submission]);
+    if (settled.is === 'failed') throw settled.fault;
+    return this.#outcome(settled.answers, []).ids[0]!;
+  }
+
+  #anyShard(): number {
+    this.#nextShard = (this.#nextShard + 1) % this.#store.shards;
+    return this.#nextShard;
+  }
+
+  #submission(tenant: string, shard: number, now: number, wish: Wish, keyName: string | undefined): Submission {
+    const { fn, args, argsAs } = wish;
+    this.#check(wish);
+    const spec: TaskSpec = {
+      id: newId(now, shard),
+      tenant,
+      function_id: fn.id,
+      function_name: fn.name,
+      function_version: fn.version,
+      runtime: fn.runtime,
+      digest: fn.digest,
+      form: fn.form,
+      entry: fn.entry,
+      python: fn.form === 'pickle' ? minorOf(fn.python) : '',
+      args_as: argsAs,
+      result_as: resultForm(wish),
+      max_result_bytes: this.#settings.maxResultBytes,
+      submitted_at: now,
+      classic: wish.classic,
+      ...resolveOptions(wish.options, fn.defaults, this.#settings),
+    };
+    const submission: Submission = { spec, packed: packSpec(spec), lane: laneOf(spec), args };
+    if (keyName !== undefined) {
+      submission.key = { name: keyName, content: contentDigest(wish.ref, wish.options, argsAs, args) };
+    }
+    return submission;
+  }
+
+  #check({ fn, args, argsAs, classic, pointer }: Wish): void {
+    const { maxArgsBytes } = this.#settings;
+    if (args.length > maxArgsBytes) {
+      throw new Refusal(
+        'args_too_large',
+        `The arguments have ${args.length} bytes; the limit is ${maxArgsBytes}. Start the service with a larger ${LIMITS.max_args_bytes.option}.`,
+        { limit: maxArgsBytes, option: LIMITS.max_args_bytes.option, ...at(pointer, 'args', 'is too large') },
+      );
+    }
+    if (fn.runtime === 'javascript' && argsAs === 'pickle') {
+      throw new Refusal(
+        'pickle_for_javascript',
+        `"${fn.name}" is a JavaScript function: it takes JSON. Send \`args\` and \`kwargs\` to /v1/tasks.`,
+        at(pointer, classic ? 'payload' : 'args_pickle', 'is a pickle for a JavaScript function'),
+      );
+    }
+  }
+
+  async #flush(key: string, requests: readonly (readonly Submission[])[]): Promise<Settled[]> {
+    const space = key.indexOf(' ');
+    const shard = Number(key.slice(0, space));
+    const tenant = key.slice(space + 1);
+    const all = requests.length === 1 ? requests[0]! : requests.flat();
+    try {
+      const answers = await this.#store.submit(tenant, shard, all, this.#settings.queue);
+      // The queue refuses a call as a whole; here a call is the requests of a turn, so each is asked for by itself.
+      if (requests.length > 1 && answers.some(({ is }) => is === 'queue_full')) {
+        return await Promise.all(requests.map(async (request) => (await this.#flush(key, [request]))[0]!));
+      }
+      return share(requests, (from, to) => ({ is: 'answered', answers: answers.slice(from, to) }));
+    } catch (fault) {
+      const accepted = fault instanceof StoreUnavailable ? fault.accepted : [];
+      return share(requests, (from, to) => cutShort(fault, all.slice(from, to), accepted, from));
+    }
+  }
+
+  #outcome(answers: readonly SubmitAnswer[], wishes: readonly Wish[]): Submitted {
+    let replays = 0;
+    const ids = answers.map((answer, i) => {
+      switch (answer.is) {
+        case 'accepted':
+          return answer.id;
+        case 'replayed':
+          replays++;
+          return answer.id;
+        case 'conflict':
+          throw new Refusal(
+            'idempotency_key_reused',
+            `This Idempotency-Key came before with other content, as task ${answer.id}. Use a new key for a new request.`,
+            { task_id: answer.id, ...at(wishes[i]?.pointer ?? '', '', 'differs from what came under this key') },
+          );
+        case 'queue_full':
+          throw this.#full(answer.limit);
+      }
+    });
+    return { ids, replayed: replays === ids.length };
+  }
+
+  #full(limit: 'max_queued_tasks' | 'max_queued_bytes'): Refusal {
+    const { option } = LIMITS[limit];
+    const bound = limit === 'max_queued_tasks' ? this.#settings.queue.maxTasks : this.#settings.queue.maxBytes;
+    const what = limit === 'max_queued_tasks' ? `${bound} tasks` : `${bound} bytes of arguments`;
+    return new Refusal(
+      'queue_full',
+      `The queue holds ${what}, its limit. Try again when workers have caught up, or start the service with a larger ${option}.`,
+      { limit: bound, option },
+    );
+  }
+}
+
+/** The request's idempotency key; `each`: task i of a batch has `name/i`. */
+export interface RequestKey {
+  name: string;
+  each: boolean;
+}
+
+function itemKey(key: RequestKey, i: number): string {
+  return key.each ? `${key.name}/${i}` : key.name;
+}
+
+/** What came of one request of a turn. */
+type Settled = { is: 'answered'; answers: readonly SubmitAnswer[] } | { is: 'failed'; fault: unknown };
+
+function share(requests: readonly (readonly Submission[])[], part: (from: number, to: number) => Settled): Settled[] {
+  let from = 0;
+  return requests.map((request) => {
+    const to = from + request.length;
+    const settled = part(from, to);
+    from = to;
+    return settled;
+  });
+}
+
+/** A fault midway: a request that was accepted whole is answered; another is told which of its tasks were. */
+function cutShort(fault: unknown, own: readonly Submission[], accepted: readonly number[], from: number): Settled {
+  const mine = accepted.filter((index) => index >= from && index < from + own.length).map((index) => index - from);
+  if (mine.length === 0) return { is: 'failed', fault };
+  // Without a key every accepted task is new: its id is the one it was sent with.
+  if (mine.length === own.length && own.every(({ key }) => key === undefined)) {
+    return {
+      is: 'answered',
+      answers: own.map(({ spec }) => ({ is: 'accepted', id: spec.id, submittedAt: spec.submitted_at })),
+    };
+  }
+  const partly = new StoreUnavailable(fault instanceof Error ? fault.message : String(fault), { cause: fault });
+  partly.accepted = mine;
+  return { is: 'failed', fault: partly };
+}
+
+function resultForm({ fn, options, argsAs, classic, pointer }: Wish): ResultForm {
+  const asked = options.result_as ?? fn.defaults.result_as;
+  if (fn.runtime === 'javascript') {
+    if (options.result_as === 'pickle' || options.result_as === 'both') {
+      throw new Refusal(
+        'pickle_for_javascript',
+        `"${fn.name}" is a JavaScript function: it gives JSON. Leave \`result_as\` out, or say "json".`,
+        at(pointer, 'options/result_as', 'must be json for a JavaScript function'),
+      );
+    }
+    return 'json';
+  }
+  if (classic) return asked === 'json' ? 'both' : (asked ?? 'pickle');
+  return asked ?? argsAs;
+}
+
+/** '3.11.7' → '3.11'. */
+function minorOf(python: string): string {
+  return python.split('.').slice(0, 2).join('.');
+}
+
+function at(pointer: string, field: string, message: string): { errors?: { pointer: string; message: string }[] } {
+  const whole = field === '' ? pointer : `${pointer}/${field}`;
+  return pointer === '' && field === '' ? {} : { errors: [{ pointer: whole, message }] };
+}

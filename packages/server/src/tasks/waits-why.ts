@@ -1,0 +1,64 @@
+// Why a task has not started, from what the fleet and the queue say. Pure.
+import type { Task, WaitReason } from '@mpcsfaas/contract';
+import { parseLane, laneOf } from '../lifecycle/lane.ts';
+import type { LaneDemand } from '../lifecycle/lane.ts';
+import type { DispatcherSnapshot, LaneDepth, TaskRecord, WorkerSnapshot } from '../store/index.ts';
+
+/** What is known of the system at one moment. */
+export interface Surroundings {
+  fleet: readonly DispatcherSnapshot[];
+  lanes: readonly LaneDepth[];
+}
+
+/** Null where the task does not wait. */
+export function whyItWaits(record: TaskRecord, around: Surroundings): Task['waits'] {
+  if (record.state === 'DELAYED') return why('delayed', `It may start at ${new Date(record.dueAt).toISOString()}.`);
+  if (record.state === 'BLOCKED') return why('blocked', 'It waits for the end of other tasks.');
+  if (record.state !== 'QUEUED') return null;
+  const workers = around.fleet.flatMap(({ workers }) => workers).filter(({ state }) => state === 'ready');
+  if (workers.length === 0) return why('no_worker', 'No worker is connected. Start one, or run `mpcsfaas up`.');
+  const lane = laneOf(record.spec);
+  const demand = parseLane(lane);
+  const fitting = workers.filter((worker) => fits(worker, demand));
+  if (fitting.length === 0) return why('no_worker_with_runtime', nobodyFits(workers, demand));
+  const waiting = around.lanes.find((depth) => depth.lane === lane)?.waiting ?? 1;
+  const slots = fitting.reduce((sum, worker) => sum + worker.slots, 0);
+  const busy = fitting.reduce((sum, worker) => sum + worker.busy, 0);
+  return why('behind_others', `${waiting} such tasks wait; ${busy} of the ${slots} slots that can run them are busy.`);
+}
+
+/** Can anybody of the fleet run it? */
+export function hasWorkerFor(record: TaskRecord, fleet: readonly DispatcherSnapshot[]): boolean {
+  const demand = parseLane(laneOf(record.spec));
+  return fleet.some(({ workers }) => workers.some((worker) => worker.state === 'ready' && fits(worker, demand)));
+}
+
+function why(reason: WaitReason, detail: string): Task['waits'] {
+  return { reason, detail };
+}
+
+function fits(worker: WorkerSnapshot, demand: LaneDemand): boolean {
+  return (
+    demand.labels.every((label) => hasLabel(worker.labels, label)) &&
+    worker.runtimes.some((runtime) => runtime.broken === '' && runs(runtime, demand))
+  );
+}
+
+function runs({ runtime, version }: { runtime: string; version: string }, demand: LaneDemand): boolean {
+  if (runtime !== demand.runtime) return false;
+  return demand.python === '' || version === demand.python || version.startsWith(`${demand.python}.`);
+}
+
+function hasLabel(labels: readonly string[], wanted: string): boolean {
+  return labels.some((label) => label === wanted || label.startsWith(`${wanted}=`));
+}
+
+function nobodyFits(workers: readonly WorkerSnapshot[], demand: LaneDemand): string {
+  const broken = workers
+    .flatMap(({ runtimes }) => runtimes)
+    .find((runtime) => runtime.broken !== '' && runs(runtime, demand));
+  const python = demand.python === '' ? '' : ` ${demand.python}`;
+  const labels = demand.labels.length === 0 ? '' : ` and the labels ${demand.labels.join(', ')}`;
+  const sentence = `No connected worker has ${demand.runtime}${python}${labels}.`;
+  return broken === undefined ? sentence : `${sentence} One is out of order: ${broken.broken}`;
+}

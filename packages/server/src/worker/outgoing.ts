@@ -1,0 +1,139 @@
+// What waits to be told to one dispatcher, in order, and how much of it fits the next message.
+import {
+  PART_BYTES,
+  PayloadWriter,
+  cutParts,
+  type EndedItem,
+  type PartOf,
+  type PayloadRef,
+  type WorkerItem,
+} from '../protocol/index.ts';
+import type { LogChunk, StreamLog } from '../lifecycle/outcome.ts';
+import type { Attempt, Ended } from './attempts.ts';
+
+export interface Message {
+  items: WorkerItem[];
+  payloads: Buffer[];
+}
+
+type Entry =
+  | { is: 'part'; token: string; of: PartOf; offset: number; total: number; chunk: Buffer }
+  | { is: 'ended'; attempt: Attempt; at: number; ended: Ended }
+  | { is: 'printed'; token: string; chunk: LogChunk };
+
+const FULL_ITEMS = 1024;
+
+export class Outgoing {
+  #queue: Entry[] = [];
+  #digests: string[] = [];
+
+  /** The result of an attempt; payloads too large for one frame go before it, in parts. */
+  ended(attempt: Attempt, at: number, ended: Ended): void {
+    for (const [of, bytes] of largePayloads(ended)) {
+      for (const { offset, chunk } of cutParts(bytes)) {
+        this.#queue.push({ is: 'part', token: attempt.token, of, offset, total: bytes.length, chunk });
+      }
+    }
+    this.#queue.push({ is: 'ended', attempt, at, ended });
+  }
+
+  printed(token: string, chunk: LogChunk): void {
+    this.#queue.push({ is: 'printed', token, chunk });
+  }
+
+  needCode(digest: string): void {
+    if (!this.#digests.includes(digest)) this.#digests.push(digest);
+  }
+
+  /** Nothing more is said of this attempt. */
+  forget(token: string): void {
+    if (this.#queue.length === 0) return;
+    this.#queue = this.#queue.filter((entry) => (entry.is === 'ended' ? entry.attempt.token : entry.token) !== token);
+  }
+
+  /** A new session: everything is said anew, by the attempts' owner. */
+  clear(): void {
+    this.#queue = [];
+    this.#digests = [];
+  }
+
+  get isEmpty(): boolean {
+    return this.#queue.length === 0 && this.#digests.length === 0;
+  }
+
+  /** The next message's items and payloads; `first` items go before. */
+  take(first: WorkerItem[] = []): Message {
+    const items = first;
+    const writer = new PayloadWriter();
+    if (this.#digests.length > 0) {
+      items.push({ k: 'need_code', digests: this.#digests });
+      this.#digests = [];
+    }
+    const ends: EndedItem[] = [];
+    let taken = 0;
+    for (const entry of this.#queue) {
+      if (taken >= FULL_ITEMS || writer.bytes >= PART_BYTES) break;
+      taken += 1;
+      if (entry.is === 'ended') ends.push(endedItem(entry.attempt, entry.at, entry.ended, writer));
+      else if (entry.is === 'part') {
+        const { token, of, offset, total, chunk } = entry;
+        items.push({ k: 'part', t: token, of, offset, total, bytes: writer.add(chunk) });
+      } else {
+        const { stream, offset, bytes } = entry.chunk;
+        items.push({ k: 'printed', t: entry.token, stream, offset, bytes: writer.add(bytes) });
+      }
+    }
+    this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
+    // Behind the parts of this message: an end refers to parts that came before it.
+    if (ends.length > 0) items.push({ k: 'ended', ends });
+    return { items, payloads: writer.frames() };
+  }
+}
+
+function largePayloads({ outcome }: Ended): [PartOf, Buffer][] {
+  const large: [PartOf, Buffer][] = [];
+  const consider = (of: PartOf, bytes: Buffer | undefined): void => {
+    if (bytes !== undefined && bytes.length > PART_BYTES) large.push([of, bytes]);
+  };
+  if (outcome.is === 'completed') {
+    consider('json', outcome.result.json);
+    consider('pickle', outcome.result.pickle);
+  } else if (outcome.is === 'failed') consider('pickle', outcome.pickle);
+  return large;
+}
+
+function endedItem(
+  { token, id, attempt }: Attempt,
+  at: number,
+  { outcome, logs }: Ended,
+  writer: PayloadWriter,
+): EndedItem {
+  const item: EndedItem = { t: token, id, a: attempt, at, is: outcome.is };
+  const add = (bytes: Buffer): PayloadRef => writer.addOrParts(bytes);
+  switch (outcome.is) {
+    case 'completed':
+      if (outcome.result.json !== undefined) item.json = add(outcome.result.json);
+      if (outcome.result.pickle !== undefined) item.pickle = add(outcome.result.pickle);
+      break;
+    case 'failed':
+      item.kind = outcome.kind;
+      item.error = outcome.error;
+      if (outcome.pickle !== undefined) item.pickle = add(outcome.pickle);
+      break;
+    case 'lost':
+      item.error = outcome.error;
+      break;
+    case 'released':
+      item.reason = outcome.reason;
+      break;
+  }
+  if (logs !== null) {
+    const stream = ({ head, tail, total }: StreamLog): { head: PayloadRef; tail: PayloadRef; total: number } => ({
+      head: writer.add(head),
+      tail: writer.add(tail),
+      total,
+    });
+    item.logs = { stdout: stream(logs.stdout), stderr: stream(logs.stderr) };
+  }
+  return item;
+}

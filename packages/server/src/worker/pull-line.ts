@@ -1,0 +1,151 @@
+// Pull: two REQ lanes. One asks for work and stays parked at the dispatcher; the other reports results and heartbeats
+// and is answered at once. A request without an answer in time is repeated, as it was, on a new socket.
+import { backoffMs } from '../backoff.ts';
+import type { Clock } from '../clock.ts';
+import {
+  ANSWER_TIMEOUT_MS,
+  ASK_TIMEOUT_MS,
+  HEARTBEAT_MS,
+  LockstepSocket,
+  type DispatcherSocketOptions,
+  type Envelope,
+  type WorkerItem,
+} from '../protocol/index.ts';
+import { GATHER_MS, RECONNECT, type Line } from './line.ts';
+import type { Session } from './session.ts';
+
+/** Unanswered reports in a row after which the dispatcher counts as gone. */
+const MISSES = 2;
+
+export class PullLine implements Line {
+  readonly #session: Session;
+  readonly #options: DispatcherSocketOptions;
+  readonly #clock: Clock;
+  readonly #random: () => number;
+  readonly #report: LockstepSocket;
+  readonly #running: Promise<void>;
+  #closed = false;
+  #woken = false;
+  #soon = false;
+  #wake: (() => void) | undefined;
+
+  constructor(session: Session, options: DispatcherSocketOptions, clock: Clock, random: () => number) {
+    this.#session = session;
+    this.#options = options;
+    this.#clock = clock;
+    this.#random = random;
+    this.#report = new LockstepSocket(options, () => undefined);
+    this.#running = this.#run();
+  }
+
+  wake(soon: boolean): void {
+    this.#woken = true;
+    this.#soon ||= soon;
+    this.#wake?.();
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    // Nobody to say goodbye to: nothing to wait for either.
+    if (!this.#session.isUp) this.#report.close();
+    this.wake(true);
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0;
+    while (!this.#closed) {
+      const answered = await this.#exchange(this.#session.registration(), []);
+      if (!answered || !this.#session.isUp) {
+        this.#session.down('does not answer');
+        failures += 1;
+        await this.#sleep(backoffMs(RECONNECT, failures, this.#random()), false);
+        continue;
+      }
+      failures = 0;
+      await this.#serve();
+    }
+    this.#report.close();
+  }
+
+  /** While the session is up: the asking lane beside the reporting one. */
+  async #serve(): Promise<void> {
+    const lane = new LockstepSocket(this.#options, () => undefined);
+    const asking = this.#ask(lane);
+    let misses = 0;
+    let beatAt = this.#clock.mono();
+    while (this.#serving() && misses < MISSES) {
+      await this.#sleep(Math.max(0, beatAt + HEARTBEAT_MS - this.#clock.mono()), true);
+      if (!this.#up()) break;
+      const beats = this.#clock.mono() - beatAt >= HEARTBEAT_MS;
+      if (beats) beatAt = this.#clock.mono();
+      const first = [...(beats ? [this.#session.heartbeat()] : []), ...this.#session.credits(false, beats)];
+      if (first.length === 0 && this.#session.outgoing.isEmpty) continue;
+      const { items, payloads } = this.#session.outgoing.take(first);
+      const envelope = this.#session.envelope(items);
+      misses = 0;
+      while (this.#up() && misses < MISSES && !(await this.#send(envelope, payloads))) misses += 1;
+      // The answer to our last asking was lost, so nobody has parked us: ask anew, now.
+      if (this.#session.takeMissedDelivery()) lane.abandon();
+      if (!this.#session.outgoing.isEmpty) this.#woken = true;
+    }
+    if (this.#closed && this.#up()) await this.#goodbye();
+    else this.#session.down('does not answer');
+    lane.close();
+    await asking;
+  }
+
+  /** Asked anew after every await: methods, because both change meanwhile. */
+  #up(): boolean {
+    return this.#session.isUp;
+  }
+
+  #serving(): boolean {
+    return this.#up() && !this.#closed;
+  }
+
+  async #goodbye(): Promise<void> {
+    const { items, payloads } = this.#session.outgoing.take();
+    await this.#exchange([...items, { k: 'goodbye' }], payloads);
+    this.#session.down('was left');
+  }
+
+  async #ask(lane: LockstepSocket): Promise<void> {
+    while (this.#serving()) {
+      const request = this.#session.envelope(this.#session.credits(true, true));
+      const answer = await lane.exchange(request, [], ASK_TIMEOUT_MS);
+      if (answer !== undefined && this.#up()) this.#session.receive(answer);
+    }
+  }
+
+  #exchange(items: WorkerItem[], payloads: Buffer[]): Promise<boolean> {
+    return this.#send(this.#session.envelope(items), payloads);
+  }
+
+  async #send(envelope: Envelope<WorkerItem>, payloads: Buffer[]): Promise<boolean> {
+    const answer = await this.#report.exchange(envelope, payloads, ANSWER_TIMEOUT_MS);
+    if (answer !== undefined) this.#session.receive(answer);
+    return answer !== undefined;
+  }
+
+  /** True when woken, false when the time was up. What came in this turn of the event loop goes together. */
+  async #sleep(ms: number, wakeable: boolean): Promise<boolean> {
+    if (!this.#woken || !wakeable) {
+      const woken = await new Promise<boolean>((resolve) => {
+        const timer = setTimeout(() => resolve(false), ms);
+        this.#wake = () => {
+          if (!wakeable && !this.#closed) return;
+          clearTimeout(timer);
+          resolve(true);
+        };
+      });
+      this.#wake = undefined;
+      if (!woken) return false;
+    }
+    await new Promise<void>((resolve) => (this.#soon ? setImmediate(resolve) : setTimeout(resolve, GATHER_MS)));
+    this.#woken = false;
+    this.#soon = false;
+    return true;
+  }
+}

@@ -1,0 +1,179 @@
+// One dispatcher as this worker knows it: registered or not, what was received from it, what it may spend.
+// The lines (push-line, pull-line) move messages; this decides what they say and what an answer means.
+import type { Clock } from '../clock.ts';
+import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
+import {
+  PayloadReader,
+  type DispatcherItem,
+  type Envelope,
+  type HeldToken,
+  type Received,
+  type WorkerItem,
+} from '../protocol/index.ts';
+import type { Share } from './grants.ts';
+import { Outgoing } from './outgoing.ts';
+
+/** What never changes while this process lives. */
+export interface Identity {
+  worker: string;
+  incarnation: string;
+  mode: 'pull' | 'push';
+  host: string;
+  pid: number;
+  version: string;
+  slots: number;
+  labels: string[];
+}
+
+/** What a session asks of its worker, and tells it. */
+export interface SessionHost {
+  readonly identity: Identity;
+  readonly clock: Clock;
+  readonly draining: boolean;
+  runtimes(): RuntimeSnapshot[];
+  load(): { free: number; running: number; waiting: number };
+  held(url: string): HeldToken[];
+  share(url: string): Share;
+  /** A work item: tasks, parts, code, settled, resend, drop, recall. */
+  received(session: Session, item: DispatcherItem, reader: PayloadReader): void;
+  note(level: 'info' | 'warn', message: string): void;
+}
+
+type State = { is: 'down'; since: number } | { is: 'registering' } | { is: 'up'; session: string; dispatcher: string };
+
+export class Session {
+  readonly url: string;
+  readonly outgoing = new Outgoing();
+  /** Monotonic ms of the last message from there. */
+  heardAt: number;
+  /** Number of the last delivery received. */
+  got = 0;
+  partBytes = 0;
+  /** Tasks from there lately; halved every heartbeat. */
+  recent = 0;
+  readonly #host: SessionHost;
+  #state: State;
+  #seq = 0;
+  #missedDelivery = false;
+  /** What the dispatcher believes it may spend: the last grant, less what came since. */
+  #believed: Share = { credits: 0, free: 0 };
+
+  constructor(url: string, host: SessionHost) {
+    this.url = url;
+    this.#host = host;
+    this.heardAt = host.clock.mono();
+    this.#state = { is: 'down', since: this.heardAt };
+  }
+
+  get isUp(): boolean {
+    return this.#state.is === 'up';
+  }
+
+  get believed(): Share {
+    return this.#believed;
+  }
+
+  /** How long this dispatcher has been away, in ms; 0 while it is there. */
+  downForMs(): number {
+    return this.#state.is === 'down' ? this.#host.clock.mono() - this.#state.since : 0;
+  }
+
+  /** The dispatcher took tasks back that never came: a delivery was lost on the way. Told once. */
+  takeMissedDelivery(): boolean {
+    const missed = this.#missedDelivery;
+    this.#missedDelivery = false;
+    return missed;
+  }
+
+  missedDelivery(): void {
+    this.#missedDelivery = true;
+  }
+
+  /** The connection is given up: what was said on it counts for nothing. */
+  down(why: string): void {
+    if (this.#state.is === 'up')
+      this.#host.note('warn', `The dispatcher at ${this.url} ${why}; trying to reach it again.`);
+    if (this.#state.is !== 'down') this.#state = { is: 'down', since: this.#host.clock.mono() };
+    this.#reset();
+  }
+
+  /** The first message of a connection. */
+  registration(): WorkerItem[] {
+    if (this.#state.is !== 'down') this.#reset();
+    this.#state = { is: 'registering' };
+    const { mode, host, pid, version, slots, labels } = this.#host.identity;
+    const runtimes = this.#host.runtimes();
+    return [{ k: 'register', mode, host, pid, version, slots, labels, runtimes, held: this.#host.held(this.url) }];
+  }
+
+  heartbeat(): WorkerItem {
+    this.recent = Math.floor(this.recent / 2);
+    const { draining } = this.#host;
+    return {
+      k: 'heartbeat',
+      held: this.#host.held(this.url),
+      got: this.got,
+      ...this.#host.load(),
+      runtimes: this.#host.runtimes(),
+      draining,
+    };
+  }
+
+  /** A grant, where it differs from what the dispatcher believes or `always`. */
+  credits(ask: boolean, always: boolean): WorkerItem[] {
+    const share = this.#host.share(this.url);
+    const same = share.credits === this.#believed.credits && share.free === this.#believed.free;
+    if (same && !always) return [];
+    this.#believed = share;
+    return [{ k: 'credits', ...share, got: this.got, part_bytes: this.partBytes, ask }];
+  }
+
+  envelope(items: WorkerItem[]): Envelope<WorkerItem> {
+    this.#seq += 1;
+    const { worker, incarnation } = this.#host.identity;
+    const session = this.#state.is === 'up' ? this.#state.session : '';
+    return { worker, incarnation, seq: this.#seq, session, items };
+  }
+
+  /** A message came. */
+  receive({ envelope, payloads }: Received): void {
+    this.heardAt = this.#host.clock.mono();
+    const reader = new PayloadReader(payloads);
+    for (const item of envelope.items) {
+      switch (item.k) {
+        case 'welcome':
+          this.#host.note('info', `Registered with the dispatcher at ${this.url}.`);
+          this.#state = { is: 'up', session: item.session, dispatcher: item.dispatcher };
+          break;
+        case 'register_again':
+          this.down('does not know this worker any more');
+          return;
+        case 'goodbye':
+          this.down('has gone away');
+          return;
+        case 'refused':
+          this.#host.note('warn', `The dispatcher at ${this.url} refused a message: ${item.message}.`);
+          this.down('refused');
+          return;
+        case 'tasks':
+          this.got = item.number;
+          this.recent += item.tasks.length;
+          this.#believed = {
+            credits: Math.max(0, this.#believed.credits - item.tasks.length),
+            free: Math.max(0, this.#believed.free - item.tasks.length),
+          };
+          this.#host.received(this, item, reader);
+          break;
+        default:
+          this.#host.received(this, item, reader);
+      }
+    }
+  }
+
+  #reset(): void {
+    this.outgoing.clear();
+    this.got = 0;
+    this.partBytes = 0;
+    this.#believed = { credits: 0, free: 0 };
+  }
+}

@@ -1,0 +1,332 @@
+// The worker: owns slots, serves one or several dispatchers, never sees the store.
+//
+//  W1  Every attempt it holds is named in the heartbeats to its dispatcher, and, while that one is away, to all others.
+//  W2  A result is kept until a dispatcher says that it is settled.
+//  W3  What it grants to all dispatchers together never exceeds its room.
+//  W4  After a drop nothing more is said of an attempt, and none of its code runs.
+import type { Clock } from '../clock.ts';
+import { newToken } from '../lifecycle/ids.ts';
+import type { Outcome, TaskLogs } from '../lifecycle/outcome.ts';
+import { unpackSpec } from '../lifecycle/spec.ts';
+import { Assembly, LOST_AFTER_MS, type DispatcherItem, type HeldToken, type PayloadReader } from '../protocol/index.ts';
+import type { PoolListener, RunnerPool } from '../runner/index.ts';
+import { Attempts, startedAt, type Ended } from './attempts.ts';
+import { shareRoom, type Share } from './grants.ts';
+import { KeptResults } from './kept-results.ts';
+import type { Line } from './line.ts';
+import { PullLine } from './pull-line.ts';
+import { PushLine } from './push-line.ts';
+import { Session, type Identity, type SessionHost } from './session.ts';
+
+export interface WorkerOptions {
+  mode: 'pull' | 'push';
+  /** tcp://host:port of each dispatcher. */
+  urls: readonly string[];
+  /** Stable over reconnections, unique among workers. */
+  name: string;
+  host: string;
+  version: string;
+  labels: readonly string[];
+  workerKey: string;
+  /** For results that outgrow memory. */
+  directory: string;
+  maxPayloadBytes: number;
+  clock: Clock;
+  /** In [0, 1). */
+  random: () => number;
+  openPool: (listener: PoolListener) => Promise<RunnerPool>;
+  log: (level: 'info' | 'warn', message: string, fields?: Record<string, unknown>) => void;
+}
+
+export interface Worker {
+  readonly id: string;
+  /** Takes nothing new, finishes within graceMs or hands back, deregisters. Leaves no process. Idempotent. */
+  stop(graceMs: number): Promise<void>;
+}
+
+/** A result waits this long for its dispatcher's word when the worker leaves. */
+const LAST_SETTLE_MS = 3_000;
+
+/** Starts a worker. @throws Error with one sentence where its runners cannot be set up. */
+export async function startWorker(options: WorkerOptions): Promise<Worker> {
+  const worker = new RunningWorker(options);
+  await worker.start();
+  return worker;
+}
+
+class RunningWorker implements Worker, SessionHost {
+  readonly identity: Identity;
+  readonly clock: Clock;
+  draining = false;
+  readonly #options: WorkerOptions;
+  readonly #attempts = new Attempts();
+  readonly #results: KeptResults;
+  readonly #parts: Assembly;
+  readonly #sessions = new Map<string, Session>();
+  readonly #lines = new Map<string, Line>();
+  #pool!: RunnerPool;
+  #stopping: Promise<void> | undefined;
+  #settledAll: (() => void) | undefined;
+
+  constructor(options: WorkerOptions) {
+    this.#options = options;
+    this.clock = options.clock;
+    this.#results = new KeptResults(options.directory);
+    this.#parts = new Assembly(options.maxPayloadBytes);
+    this.identity = {
+      worker: options.name,
+      incarnation: newToken(),
+      mode: options.mode,
+      host: options.host,
+      pid: process.pid,
+      version: options.version,
+      slots: 0,
+      labels: [...options.labels],
+    };
+  }
+
+  get id(): string {
+    return this.identity.worker;
+  }
+
+  async start(): Promise<void> {
+    const { urls, mode, workerKey, random } = this.#options;
+    this.#pool = await this.#options.openPool({
+      started: (key, at) => {
+        const phase = this.#attempts.get(key)?.phase;
+        if (phase?.is === 'running') phase.startedAt = at;
+      },
+      printed: (key, chunk) => {
+        const attempt = this.#attempts.get(key);
+        const session = attempt && this.#sessions.get(attempt.owner);
+        if (!session?.isUp) return;
+        session.outgoing.printed(key, chunk);
+        this.#wake(session);
+      },
+      ended: (key, outcome, at, logs) => this.#ended(key, outcome, at, logs),
+      changed: () => this.#wakeAll(),
+      needCode: (digest) => this.#askForCode(digest),
+    });
+    this.identity.slots = this.#pool.slots;
+    for (const url of urls) {
+      const session = new Session(url, this);
+      this.#sessions.set(url, session);
+      const socket = { url, workerKey };
+      const line =
+        mode === 'push'
+          ? new PushLine(session, socket, this.clock, random)
+          : new PullLine(session, socket, this.clock, random);
+      this.#lines.set(url, line);
+    }
+  }
+
+  stop(graceMs: number): Promise<void> {
+    this.#stopping ??= this.#stop(graceMs);
+    return this.#stopping;
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.draining = true;
+    this.#wakeAll();
+    await this.#pool.stop(graceMs);
+    if (this.#attempts.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#settledAll = resolve;
+        setTimeout(resolve, LAST_SETTLE_MS);
+        this.#wakeAll();
+      });
+    }
+    await Promise.all([...this.#lines.values()].map((line) => line.close()));
+    this.#results.close();
+  }
+
+  // ── what sessions ask ──────────────────────────────────────────────────────────────────────────────────────────
+
+  runtimes(): RunnerPool['runtimes'][number][] {
+    return [...this.#pool.runtimes];
+  }
+
+  load(): { free: number; running: number; waiting: number } {
+    const { free, running, waiting } = this.#pool.room();
+    return { free, running, waiting };
+  }
+
+  held(url: string): HeldToken[] {
+    return this.#attempts.held(({ owner }) => owner === url || this.#isOrphaned(owner));
+  }
+
+  share(url: string): Share {
+    if (this.draining) return { credits: 0, free: 0 };
+    const { credits, free } = this.#pool.room();
+    const up = [...this.#sessions.values()].filter((session) => session.isUp);
+    const at = up.findIndex((session) => session.url === url);
+    if (at < 0) return { credits: 0, free: 0 };
+    // Arguments that are still coming are spoken for, though the pool does not know of them yet.
+    const arriving = this.#arriving;
+    const room = { credits: Math.max(0, credits - arriving), free: Math.max(0, free - arriving) };
+    const shares = shareRoom(
+      room,
+      up.map((session) => ({ recent: session.recent, granted: session.believed })),
+    );
+    return shares[at]!;
+  }
+
+  note(level: 'info' | 'warn', message: string): void {
+    this.#options.log(level, message, { worker: this.id });
+  }
+
+  received(session: Session, item: DispatcherItem, reader: PayloadReader): void {
+    switch (item.k) {
+      case 'tasks': {
+        const calls = [];
+        for (const { t, id, a, spec: packed, args } of item.tasks) {
+          // Named twice (a repeat that crossed an answer): it is here already.
+          if (this.#attempts.get(t) !== undefined) continue;
+          const spec = unpackSpec(packed);
+          const attempt = { token: t, id, attempt: a, spec, owner: session.url };
+          if ('parts' in args) {
+            this.#attempts.add({ ...attempt, phase: { is: 'arriving' } });
+            this.#arriving += 1;
+          } else {
+            this.#attempts.add({ ...attempt, phase: { is: 'running', startedAt: 0 } });
+            calls.push({ key: t, attempt: a, spec, args: reader.read(args) });
+          }
+        }
+        if (calls.length > 0) this.#pool.submit(calls);
+        return;
+      }
+      case 'part': {
+        const part = reader.read(item.bytes);
+        session.partBytes += part.length;
+        // Of what was dropped meanwhile.
+        if (item.of !== 'code' && this.#attempts.get(item.t)?.phase.is !== 'arriving') return;
+        const whole = this.#parts.add(`${item.t} ${item.of}`, item.offset, item.total, part);
+        if (whole) this.#arrived(item.t, item.of === 'code');
+        // The word that opens the sender's window.
+        this.#lines.get(session.url)?.wake(true);
+        return;
+      }
+      case 'code':
+        return this.#pool.provideCode(item.digest, reader.read(item.bytes));
+      case 'no_code':
+        return this.#pool.refuseCode(item.digest);
+      case 'settled':
+        return this.#forgetAll(item.tokens);
+      case 'drop':
+        if (item.tokens.some((token) => this.#attempts.get(token) === undefined)) session.missedDelivery();
+        for (const token of item.tokens) this.#drop(token);
+        return this.#forgetAll(item.tokens);
+      case 'resend':
+        return this.#resend(session, item.tokens);
+      case 'recall':
+        for (const token of item.tokens) this.#recall(token);
+        return;
+      case 'welcome':
+      case 'register_again':
+      case 'refused':
+      case 'goodbye':
+        return;
+    }
+  }
+
+  // ── the life of an attempt ─────────────────────────────────────────────────────────────────────────────────────
+
+  #arriving = 0;
+
+  #arrived(key: string, isCode: boolean): void {
+    if (isCode) {
+      const bytes = this.#parts.take(`${key} code`);
+      if (bytes !== undefined) this.#pool.provideCode(key, bytes);
+      return;
+    }
+    const args = this.#parts.take(`${key} args`);
+    const attempt = this.#attempts.get(key);
+    if (args === undefined || attempt?.phase.is !== 'arriving') return;
+    this.#arriving -= 1;
+    attempt.phase = { is: 'running', startedAt: 0 };
+    this.#pool.submit([{ key, attempt: attempt.attempt, spec: attempt.spec, args }]);
+  }
+
+  #ended(token: string, outcome: Outcome, at: number, logs: TaskLogs | null): void {
+    const attempt = this.#attempts.get(token);
+    if (attempt?.phase.is !== 'running') return;
+    const ended: Ended = { outcome, logs };
+    attempt.phase = { is: 'ended', startedAt: at };
+    this.#results.keep(token, ended);
+    const session = this.#sessions.get(attempt.owner);
+    // With its dispatcher away it is named to the others, who ask for it.
+    if (!session?.isUp) return this.#wakeAll();
+    session.outgoing.ended(attempt, at, ended);
+    this.#wake(session);
+  }
+
+  #resend(session: Session, tokens: readonly string[]): void {
+    for (const token of tokens) {
+      const attempt = this.#attempts.get(token);
+      const ended = attempt?.phase.is === 'ended' ? this.#results.get(token) : undefined;
+      if (attempt === undefined || ended === undefined) continue;
+      attempt.owner = session.url;
+      session.outgoing.ended(attempt, startedAt(attempt), ended);
+    }
+    this.#lines.get(session.url)?.wake(true);
+  }
+
+  #recall(token: string): void {
+    const attempt = this.#attempts.get(token);
+    if (attempt === undefined || attempt.phase.is === 'ended') return;
+    if (attempt.phase.is === 'arriving') {
+      this.#arriving -= 1;
+      this.#parts.forget(token);
+      attempt.phase = { is: 'running', startedAt: 0 };
+    } else if (!this.#pool.withdraw(token)) return;
+    this.#ended(token, { is: 'released', reason: 'handed_back' }, 0, null);
+  }
+
+  #drop(token: string): void {
+    const attempt = this.#attempts.get(token);
+    if (attempt === undefined) return;
+    if (attempt.phase.is === 'arriving') {
+      this.#arriving -= 1;
+      this.#parts.forget(token);
+    } else if (attempt.phase.is === 'running') this.#pool.cancel(token);
+  }
+
+  #forgetAll(tokens: readonly string[]): void {
+    for (const token of tokens) {
+      this.#attempts.forget(token);
+      this.#results.forget(token);
+      for (const session of this.#sessions.values()) session.outgoing.forget(token);
+    }
+    if (this.#attempts.size === 0) this.#settledAll?.();
+  }
+
+  #askForCode(digest: string): void {
+    // The dispatcher that sent a task of this function has its bytes; any that is there will do.
+    const owners = new Set<string>();
+    for (const { spec, owner } of this.#attempts.all()) if (spec.digest === digest) owners.add(owner);
+    const up = [...this.#sessions.values()].filter((session) => session.isUp);
+    const session = up.find(({ url }) => owners.has(url)) ?? up[0];
+    if (session === undefined) return this.#pool.refuseCode(digest);
+    session.outgoing.needCode(digest);
+    this.#lines.get(session.url)?.wake(true);
+  }
+
+  #isOrphaned(owner: string): boolean {
+    return (this.#sessions.get(owner)?.downForMs() ?? Number.POSITIVE_INFINITY) > LOST_AFTER_MS;
+  }
+
+  #wake(session: Session): void {
+    this.#lines.get(session.url)?.wake(this.#isLast());
+  }
+
+  #wakeAll(): void {
+    const soon = this.draining || this.#isLast();
+    for (const line of this.#lines.values()) line.wake(soon);
+  }
+
+  /** Nothing else is in progress: whoever waits, waits for what is said now. */
+  #isLast(): boolean {
+    const { running, waiting } = this.#pool.room();
+    return running + waiting === 0;
+  }
+}

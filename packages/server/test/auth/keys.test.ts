@@ -1,0 +1,80 @@
+// API keys on a real store: made, found, revoked; never kept as they are.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ApiKeys } from '../../src/auth/index.ts';
+import { systemClock } from '../../src/clock.ts';
+import { openEmbeddedStore } from '../../src/store/index.ts';
+import type { Store } from '../../src/store/index.ts';
+
+let dataDir: string;
+let store: Store;
+beforeAll(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'keys-'));
+  store = await openEmbeddedStore({ dataDir, sync: 'normal', clock: systemClock });
+});
+afterAll(async () => {
+  await store.close();
+  await rm(dataDir, { recursive: true });
+});
+
+describe('a key', () => {
+  it('is 32 random bytes, kept as a hash, and names its tenant', async () => {
+    const keys = new ApiKeys(store, systemClock);
+    const { id, key } = await keys.create('ci', 'team-a');
+    expect(key).toMatch(/^mpk_[A-Za-z0-9_-]{43}$/);
+    expect(await keys.check(key)).toEqual({ tenant: 'team-a', keyId: id });
+    expect(await keys.check(`${key}x`)).toBeUndefined();
+    const kept = JSON.stringify(await store.listKeys());
+    expect(kept).not.toContain(key);
+    expect(kept).not.toContain(key.slice(4, 20));
+    expect(await keys.list('team-a')).toMatchObject([{ id, name: 'ci', tenant: 'team-a' }]);
+  });
+
+  it('made by one service is taken by another, and refused when revoked', async () => {
+    let now = 0;
+    const clock = { wall: () => Date.now(), mono: () => now };
+    const here = new ApiKeys(store, systemClock);
+    const there = new ApiKeys(store, clock);
+    await there.check('warm');
+    const { id, key } = await here.create('later', 'default');
+    // An unknown key makes it look again, at most once a second.
+    expect(await there.check(key)).toBeUndefined();
+    now += 1001;
+    expect(await there.check(key)).toMatchObject({ keyId: id });
+    expect(await here.revoke(id, 'team-a')).toBe(false);
+    expect(await here.check(key)).toMatchObject({ keyId: id });
+    expect(await here.revoke(id, 'default')).toBe(true);
+    expect(await here.check(key)).toBeUndefined();
+    expect(await here.revoke(id, 'default')).toBe(false);
+  });
+
+  it('is seeded once', async () => {
+    const keys = new ApiKeys(store, systemClock);
+    const first = 'a-key-from-the-environment-of-32-chars';
+    const before = (await store.listKeys()).length;
+    await keys.seed(first, 'first', 'default');
+    await new ApiKeys(store, systemClock).seed(first, 'first', 'default');
+    expect((await store.listKeys()).length).toBe(before + 1);
+    expect(await keys.check(first)).toMatchObject({ tenant: 'default' });
+    await expect(keys.seed('short', 'first', 'default')).rejects.toThrow('32 characters');
+  });
+
+  it('goes on while the store is away', async () => {
+    let away = false;
+    let now = 0;
+    const shelf = {
+      ...store,
+      listKeys: async () => {
+        if (away) throw new Error('away');
+        return store.listKeys();
+      },
+    };
+    const keys = new ApiKeys(shelf, { wall: () => Date.now(), mono: () => now });
+    const { key } = await keys.create('steady', 'default');
+    away = true;
+    now += 60_000;
+    expect(await keys.check(key)).toMatchObject({ tenant: 'default' });
+  });
+});

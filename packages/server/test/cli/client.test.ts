@@ -1,0 +1,155 @@
+// fn, call and task against a service that runs.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { mpcsfaas, program, type RunningProgram, type Said } from './harness.ts';
+
+let folder: string;
+let up: RunningProgram;
+let env: Record<string, string>;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'test-cli-'));
+  up = program('mpcsfaas', ['up', '--port', '0', '--json', '--python', '/usr/bin/python3', '--data-dir', folder]);
+  const [, url = ''] = await up.says(/"url": "(http:[^"]+)"/);
+  env = { MPCSFAAS_URL: url };
+  writeFileSync(
+    join(folder, 'tools.py'),
+    `import time
+def add(a, b=10):
+    return a + b
+def greet(name, excited=False):
+    return "Hello, " + name + ("!" if excited else ".")
+def fail():
+    raise ValueError("no such luck")
+def nap(seconds):
+    time.sleep(seconds)
+    return "rested"
+`,
+  );
+  writeFileSync(join(folder, 'greet.ts'), 'export default (name: string, n: number): string => name.repeat(n);\n');
+  for (const name of ['add', 'greet', 'fail', 'nap']) await done('fn', 'register', `tools.py:${name}`);
+});
+afterAll(async () => {
+  up.signal('SIGTERM');
+  expect((await up.ended).code, up.stderr()).toBe(0);
+  rmSync(folder, { recursive: true, force: true });
+});
+
+const cli = (...args: string[]): Promise<Said> => mpcsfaas(args, env, folder);
+
+/** Runs a command that works; its stdout. */
+async function done(...args: string[]): Promise<string> {
+  const said = await cli(...args);
+  expect(said, said.stderr).toMatchObject({ code: 0, stderr: '' });
+  return said.stdout;
+}
+
+const json = async (...args: string[]): Promise<unknown> => JSON.parse(await done(...args, '--json'));
+
+describe('fn', () => {
+  it('register, again, show, ls, rm', async () => {
+    expect(await done('fn', 'register', 'greet.ts', '--as', 'repeat')).toMatch(
+      /^repeat@1 registered \([0-9a-f-]{36}\)\n$/,
+    );
+    expect(await done('fn', 'register', 'greet.ts', '--as', 'repeat')).toMatch(/^repeat@1 is unchanged/);
+    expect(await json('fn', 'show', 'repeat')).toMatchObject({ name: 'repeat', version: 1, runtime: 'javascript' });
+    const table = await done('fn', 'ls');
+    expect(table).toMatch(/^NAME +RUNTIME +FORM +BYTES +CREATED +ID\n/);
+    expect(table).toMatch(/^repeat@1 +javascript +source/m);
+    expect(table).toMatch(/^add@1 +python +source/m);
+    expect(await json('fn', 'ls', '--limit', '1')).toMatchObject({ items: [{ name: 'repeat' }] });
+    expect(await done('fn', 'rm', 'repeat')).toBe('1 version of repeat removed.\n');
+    const gone = await cli('fn', 'show', 'repeat');
+    expect(gone).toMatchObject({ code: 1, stdout: '' });
+    expect(gone.stderr).toMatch(/^mpcsfaas: [^\n]*repeat[^\n]*\n$/);
+  });
+
+  it('a function that is not in the file', async () => {
+    // Nothing of it runs before its first call: that one tells.
+    await done('fn', 'register', 'tools.py:nowhere');
+    const { code, stderr } = await cli('call', 'nowhere');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/load_failed.*nowhere/);
+  });
+});
+
+describe('call', () => {
+  it.each<[string[], string]>([
+    [['add', '1', '2'], '3\n'],
+    [['add', '-1', '--kw', 'b=-2'], '-3\n'],
+    [['add', 'spam', '--kw', 'b="eggs"'], 'spameggs\n'],
+    [['add', '[1]', '--kw', 'b=[2, {"x": null}]'], '[1,2,{"x":null}]\n'],
+    [['greet', 'Ada', '--kw', 'excited=true'], 'Hello, Ada!\n'],
+  ])('%j', async (args, expected) => {
+    expect(await done('call', ...args)).toBe(expected);
+  });
+
+  it('--json tells the task, too', async () => {
+    expect(await json('call', 'add', '1', '2')).toEqual({
+      task_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+      value: 3,
+    });
+  });
+
+  it('that fails: kind, message and the remote traceback on stderr, exit 1', async () => {
+    const { code, stdout, stderr } = await cli('call', 'fail');
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(/^mpcsfaas: The call failed, raised: ValueError: no such luck \(task [0-9a-f-]{36}\)\n/);
+    expect(stderr).toMatch(/Traceback \(most recent call last\)[^]*raise ValueError\("no such luck"\)/);
+    const told = await cli('call', 'fail', '--json');
+    expect(JSON.parse(told.stdout)).toMatchObject({ error: { kind: 'raised', type: 'ValueError' } });
+    expect(told.code).toBe(1);
+  });
+
+  it('of nothing that is registered', async () => {
+    const said = await cli('call', 'nobody');
+    expect([said.code, said.stdout]).toEqual([1, '']);
+    expect(said.stderr).toMatch(/^mpcsfaas: [^\n]*nobody[^\n]*\n$/);
+  });
+
+  it('that takes longer than --wait goes on as a task', async () => {
+    const { code, stderr } = await cli('call', 'nap', '1.5', '--wait', '100ms');
+    expect(code).toBe(3);
+    const [, id = ''] = /goes on as task ([0-9a-f-]{36})/.exec(stderr) ?? [];
+    await expect
+      .poll(async () => ((await json('task', 'show', id)) as { status: string }).status, { timeout: 20_000 })
+      .toBe('COMPLETED');
+  });
+});
+
+describe('task', () => {
+  it('ls, show, cancel', async () => {
+    const { stderr } = await cli('call', 'nap', '600', '--wait', '0');
+    const [, id = ''] = /task ([0-9a-f-]{36})/.exec(stderr) ?? [];
+    await done('call', 'add', '1');
+    const table = await done('task', 'ls');
+    expect(table).toMatch(/^TASK +STATUS +FUNCTION +SUBMITTED +ATTEMPT +NOTE\n/);
+    expect(table).toMatch(new RegExp(`^${id} +(RUNNING|QUEUED) +nap@1`, 'm'));
+    expect(await done('task', 'ls', '--function', 'add', '--status', 'completed')).not.toContain(id);
+    expect(await done('task', 'cancel', id)).toBe(`${id} canceled\n`);
+    expect(await json('task', 'show', id)).toMatchObject({ task_id: id, status: 'CANCELED' });
+    const again = await cli('task', 'cancel', id);
+    expect(again.code).toBe(1);
+    expect(again.stderr).toMatch(new RegExp(`^mpcsfaas: ${id}: [^\\n]+\\n$`));
+  });
+
+  it('a wrong status is named', async () => {
+    const { code, stderr } = await cli('task', 'ls', '--status', 'lost');
+    expect(code).toBeGreaterThan(0);
+    expect(stderr).toMatch(/QUEUED[^\n]*\n$/);
+  });
+
+  it('an id that is none, and one of nobody', async () => {
+    expect((await cli('task', 'show', 'x')).stderr).toMatch(/^mpcsfaas: [^\n]+\n$/);
+    expect((await cli('task', 'show', '01890000-0000-7000-8000-000000000000')).code).toBe(1);
+  });
+});
+
+it('a reader that has seen enough is no fault', async () => {
+  const bin = new URL('../../bin/mpcsfaas.mjs', import.meta.url).pathname;
+  const line = `for i in 1 2 3; do "${process.execPath}" "${bin}" fn ls --json | head -c 1; done 2>&1`;
+  expect(execFileSync('bash', ['-c', line], { env: { ...process.env, ...env }, encoding: 'utf8' })).toBe('{{{');
+});

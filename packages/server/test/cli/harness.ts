@@ -1,0 +1,98 @@
+// The command line as its users meet it: the real launchers, in a folder of the test's own.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer, type AddressInfo, type Server } from 'node:net';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const bin = join(dirname(fileURLToPath(import.meta.url)), '../../bin');
+
+export interface Said {
+  code: number | NodeJS.Signals;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunningProgram {
+  pid: number;
+  stdout: () => string;
+  stderr: () => string;
+  /** Resolves with the match once either stream has it; rejects where the program ends before. */
+  says: (pattern: RegExp) => Promise<RegExpExecArray>;
+  signal: (name: NodeJS.Signals) => void;
+  ended: Promise<Said>;
+}
+
+/** Starts a program by name; `env` comes on top of an environment without settings of ours. */
+export function program(
+  name: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  cwd = bin,
+): RunningProgram {
+  return start(process.execPath, [join(bin, `${name}.mjs`), ...args], env, cwd);
+}
+
+/** Starts any command; `ownGroup`: its process group is its pid's, as a shell would make it. */
+export function start(
+  command: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  cwd: string,
+  ownGroup = false,
+): RunningProgram {
+  const clean = Object.entries(process.env).filter(([key]) => !/^(MPCSFAAS_|npm_|INIT_CWD$)/.test(key));
+  const child = spawn(command, args, {
+    cwd,
+    detached: ownGroup,
+    env: { ...Object.fromEntries(clean), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  const looks = new Set<() => void>();
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text;
+    for (const look of looks) look();
+  });
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text;
+    for (const look of looks) look();
+  });
+  const ended = once(child, 'close').then(([code, signal]: (number | NodeJS.Signals | null)[]) => ({
+    code: code ?? signal ?? 0,
+    stdout,
+    stderr,
+  }));
+  return {
+    pid: child.pid!,
+    stdout: () => stdout,
+    stderr: () => stderr,
+    signal: (signal) => void child.kill(signal),
+    ended,
+    says: (pattern) =>
+      new Promise((resolve, reject) => {
+        const look = (): void => {
+          const match = pattern.exec(stdout) ?? pattern.exec(stderr);
+          if (match === null) return;
+          looks.delete(look);
+          resolve(match);
+        };
+        looks.add(look);
+        look();
+        void ended.then(() => reject(new Error(`ended before it said ${String(pattern)}:\n${stdout}${stderr}`)));
+      }),
+  };
+}
+
+/** Runs a command to its end. */
+export function mpcsfaas(args: readonly string[], env: Record<string, string> = {}, cwd = bin): Promise<Said> {
+  return program('mpcsfaas', args, env, cwd).ended;
+}
+
+/** A port that another program has, until it is closed. */
+export async function takenPort(): Promise<{ port: number; server: Server }> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { port: (server.address() as AddressInfo).port, server };
+}

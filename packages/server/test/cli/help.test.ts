@@ -1,0 +1,193 @@
+// What the commands say of themselves, and to those who call them wrongly: one sentence, a non-zero exit, no trace.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { freePort } from '../../../../test/harness/redis.ts';
+import { mpcsfaas, program, takenPort, type Said } from './harness.ts';
+
+const COMMANDS = [
+  ...['up', 'service', 'dispatcher', 'worker', 'doctor', 'call', 'fn register', 'fn ls', 'fn show', 'fn rm'],
+  ...['task ls', 'task show', 'task cancel', 'keys create', 'keys ls', 'keys revoke'],
+];
+const PROGRAMS = ['task_dispatcher', 'pull_worker', 'push_worker'];
+
+let folder: string;
+let nobody: string;
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'test-cli-'));
+  nobody = `http://127.0.0.1:${await freePort()}`;
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** The one sentence on stderr. Fails where there is more, or a stack trace, or a zero exit. */
+function sentence({ code, stderr }: Said): string {
+  expect(code).toSatisfy((one) => typeof one === 'number' && one > 0);
+  expect(stderr).not.toMatch(/^\s+at /m);
+  expect(stderr).toMatch(/^mpcsfaas: [^\n]+\n$/);
+  return stderr.slice('mpcsfaas: '.length, -1);
+}
+
+/** An option and its text, wrapped lines joined. */
+function optionsIn(help: string): string[] {
+  const entries: string[] = [];
+  for (const line of help.split('\n')) {
+    if (/^ {2}-/.test(line)) entries.push(line.trim());
+    else if (/^ {10,}\S/.test(line) && entries.length > 0) entries.push(`${entries.pop()!} ${line.trim()}`);
+  }
+  return entries.filter((entry) => !/--help|--version/.test(entry));
+}
+
+describe('--help', () => {
+  it.each([...COMMANDS.map((command) => `mpcsfaas ${command}`), ...PROGRAMS])(
+    '%s: every option tells its default',
+    async (line) => {
+      const [name = '', ...args] = line.split(' ');
+      const { code, stdout, stderr } = await program(name, [...args, '--help']).ended;
+      expect([code, stderr]).toEqual([0, '']);
+      expect(stdout).toContain(`Usage: ${line}`);
+      const options = optionsIn(stdout);
+      expect(options.length).toBeGreaterThan(0);
+      expect(options.filter((option) => !option.includes('default: '))).toEqual([]);
+    },
+  );
+
+  it('tells the environment variable of each option', async () => {
+    const { stdout } = await mpcsfaas(['up', '--help']);
+    const told = optionsIn(stdout).map((option) => [
+      /--[a-z-]+/.exec(option)?.[0],
+      /MPCSFAAS_[A-Z_]+\)$/.exec(option)?.[0],
+    ]);
+    expect(Object.fromEntries(told)).toMatchObject({
+      '--host': 'MPCSFAAS_HOST)',
+      '--port': 'MPCSFAAS_PORT)',
+      '--worker-port': 'MPCSFAAS_WORKER_PORT)',
+      '--mode': 'MPCSFAAS_MODE)',
+      '--slots': 'MPCSFAAS_SLOTS)',
+      '--redis': 'MPCSFAAS_REDIS)',
+      '--data-dir': 'MPCSFAAS_DATA_DIR)',
+      '--sync': 'MPCSFAAS_SYNC)',
+      '--python': 'MPCSFAAS_PYTHON)',
+      '--python-path': 'MPCSFAAS_PYTHON_PATH)',
+      '--default-timeout': 'MPCSFAAS_DEFAULT_TIMEOUT)',
+      '--result-ttl': 'MPCSFAAS_RESULT_TTL)',
+      '--require-keys': 'MPCSFAAS_REQUIRE_KEYS)',
+      '--grace': 'MPCSFAAS_GRACE)',
+    });
+    expect((await mpcsfaas(['dispatcher', '--help'])).stdout).toMatch(/-p, --port[^]*?MPCSFAAS_WORKER_PORT/);
+  });
+
+  it.each([[[]], [['fn']], [['task']], [['keys']]])('%j alone says what there is', async (args) => {
+    const { code, stdout, stderr } = await mpcsfaas(args);
+    expect([code, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^mpcsfaas: Say what to do, one of [a-z, ]+\.\n\nUsage: mpcsfaas/);
+  });
+
+  it('--version', async () => {
+    expect((await mpcsfaas(['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
+  });
+});
+
+describe('a wrong call', () => {
+  it.each<[string[], RegExp]>([
+    [['upp'], /unknown command 'upp' \(Did you mean up\?\) See `mpcsfaas --help`/i],
+    [['fn', 'lss'], /Did you mean ls\?/],
+    [['up', '--prot', '1'], /unknown option '--prot' \(Did you mean --port\?\) See `mpcsfaas up --help`/i],
+    [['up', 'extra'], /too many arguments/i],
+    [['up', '--port', 'abc'], /'--port <port>' argument 'abc' is invalid\. Give a whole number from 0 to 65535/],
+    [['up', '--port', '70000'], /whole number from 0 to 65535/],
+    [['up', '--mode', 'pusch'], /Allowed choices are local, pull, push/],
+    [['up', '--slots', '0'], /whole number from 1 to 1024/],
+    [['up', '--default-timeout', 'soon'], /duration such as 90s/],
+    [['up', '--max-args-bytes', 'much'], /size such as 64MiB/],
+    [['up', '--redis', 'localhost:6379'], /--redis takes an address such as redis:/],
+    [['up', '--host', '0.0.0.0', '--port', '0'], /without API keys it listens on loopback only/],
+    [['up', '--mode', 'push', '--host', '0.0.0.0'], /shared key: set MPCSFAAS_WORKER_KEY/],
+    [['up', '--data-dir', '/dev/null/x'], /data directory \/dev\/null\/x cannot be made/],
+    [['up', '--mode', 'push', '--worker-key-file', '/nowhere'], /worker key file \/nowhere cannot be read \(ENOENT\)/],
+    [['service'], /meets its dispatchers in Redis/],
+    [['dispatcher'], /meets the service in Redis/],
+    [['worker', 'push'], /missing required argument 'urls'/i],
+    [['worker', 'pus', 'tcp://127.0.0.1:1'], /Allowed choices are pull, push/],
+    [['worker', 'push', 'nonsense'], /address looks like tcp:\/\/127\.0\.0\.1:5555, not "nonsense"/],
+    [['worker', 'push', 'tcp://10.9.9.9:5555'], /reached with the shared worker key only/],
+    [['call'], /missing required argument 'name'/i],
+    [['call', 'f', '--kw', 'oops'], /--kw takes name=value, not "oops"/],
+    [['fn', 'ls', '--url', 'nowhere'], /--url takes an address such as http:/],
+    [['fn', 'ls', '--limit', 'all'], /whole number from 1 to 1000/],
+    [['fn', 'register', 'gone.py'], /The file gone\.py cannot be read \(ENOENT\)/],
+    [['fn', 'register', 'words.txt'], /\.py, \.js, \.mjs, \.ts or \.mts, not "\.txt"/],
+  ])('%s', async (args, expected) => {
+    expect(sentence(await mpcsfaas(args, { MPCSFAAS_DATA_DIR: folder, MPCSFAAS_LOG_LEVEL: 'silent' }))).toMatch(
+      expected,
+    );
+  });
+
+  it.each<[string, string[], RegExp]>([
+    ['task_dispatcher', ['-m', 'weird'], /Allowed choices are local, pull, push/],
+    ['pull_worker', ['tcp://127.0.0.1:5555', '2'], /number of slots comes first/],
+    ['push_worker', ['2'], /missing required argument 'urls'/i],
+  ])('%s %s', async (name, args, expected) => {
+    expect(sentence(await program(name, args).ended)).toMatch(expected);
+  });
+
+  it('a wrong value from the environment names the variable', async () => {
+    const said = await mpcsfaas(['up'], { MPCSFAAS_PORT: 'abc' });
+    expect(sentence(said)).toMatch(/'abc' from env 'MPCSFAAS_PORT' is invalid/);
+  });
+
+  it.each([[['fn', 'ls']], [['task', 'show', 'x']], [['call', 'f', '1']]])('%s: no service runs', async (args) => {
+    const said = await mpcsfaas([...args, '--url', nobody]);
+    expect(sentence(said)).toBe(
+      `No service answers at ${nobody} (ECONNREFUSED): start one with \`mpcsfaas up\`, or name another with --url.`,
+    );
+    expect(said.code).toBe(1);
+  });
+
+  it('a port that another program has', async () => {
+    const { port, server } = await takenPort();
+    const args = ['up', '--port', String(port), '--data-dir', join(folder, 'taken'), '--log-level', 'silent'];
+    expect(sentence(await mpcsfaas(args))).toMatch(new RegExp(`Port ${port} on 127.0.0.1 is taken by another program`));
+    const workers = [
+      'up',
+      '--port',
+      '0',
+      '--mode',
+      'push',
+      '--worker-port',
+      String(port),
+      '--data-dir',
+      join(folder, 'p'),
+    ];
+    expect(sentence(await mpcsfaas([...workers, '--log-level', 'silent']))).toMatch(
+      new RegExp(`workers' port 127.0.0.1:${port} cannot be opened`),
+    );
+    server.close();
+  });
+
+  it('something else answers at --url', async () => {
+    const server = createServer((_request, response) => response.writeHead(404).end('not here'));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const said = await mpcsfaas(['fn', 'ls', '--url', `http://127.0.0.1:${port}`]);
+    expect(sentence(said)).toMatch(/is no MPCSFaaS: it said 404 "not here"/);
+    server.close();
+  });
+});
+
+describe('settings in the environment', () => {
+  it('an empty one is not set, and a switch is off where it says so', async () => {
+    const env = {
+      MPCSFAAS_REDIS: '',
+      MPCSFAAS_PORT: '0',
+      MPCSFAAS_REQUIRE_KEYS: '0',
+      MPCSFAAS_DATA_DIR: join(folder, 'env'),
+    };
+    const up = program('mpcsfaas', ['up', '--json'], env);
+    const [, url = ''] = await up.says(/"url": "(http:[^"]+)"/);
+    expect((await fetch(`${url}/v1/functions`)).status).toBe(200);
+    up.signal('SIGTERM');
+    expect((await up.ended).code).toBe(0);
+  });
+});

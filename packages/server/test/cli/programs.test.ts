@@ -1,0 +1,265 @@
+// The programs' lives: how they start, where they look, what their signals do, and Redis that is there or not.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { get, post, registerSource } from '../../../../test/harness/http.ts';
+import { freePort, startRedis, type RedisServer } from '../../../../test/harness/redis.ts';
+import { mpcsfaas, program, start, takenPort, type RunningProgram } from './harness.ts';
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '../../../..');
+const PYTHON = ['--python', '/usr/bin/python3'];
+const URL_IN = /"url": "(http:[^"]+)"/;
+
+let folder: string;
+let redis: RedisServer | undefined;
+let running: RunningProgram[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'test-cli-'));
+});
+afterEach(async () => {
+  for (const one of running) one.signal('SIGKILL');
+  await Promise.all(running.map((one) => one.ended));
+  running = [];
+  await redis?.stop();
+  redis = undefined;
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Starts a program that the end of the test ends. */
+function begin(name: string, args: string[], env: Record<string, string> = {}): RunningProgram {
+  const one = program(name, args, env, folder);
+  running.push(one);
+  return one;
+}
+
+const up = (...args: string[]): RunningProgram =>
+  begin('mpcsfaas', ['up', '--port', '0', '--json', ...PYTHON, '--data-dir', join(folder, 'data'), ...args]);
+
+async function urlOf(one: RunningProgram): Promise<string> {
+  return (await one.says(URL_IN))[1]!;
+}
+
+/** A function that says in one file that it began and in another that it ended. */
+const NAP = `
+import pathlib, time
+def nap(folder, seconds):
+    pathlib.Path(folder, "began").touch()
+    time.sleep(seconds)
+    pathlib.Path(folder, "ended").touch()
+`;
+
+async function beginNap(url: string, seconds: number): Promise<void> {
+  await registerSource(url, 'nap', NAP);
+  await post(`${url}/v1/tasks`, { function: 'nap', args: [folder, seconds] });
+  await expect.poll(() => existsSync(join(folder, 'began')), { timeout: 20_000, interval: 10 }).toBe(true);
+}
+
+describe('signals', () => {
+  it('SIGTERM finishes what runs', async () => {
+    const one = up();
+    await beginNap(await urlOf(one), 1);
+    one.signal('SIGTERM');
+    expect((await one.ended).code).toBe(0);
+    expect(existsSync(join(folder, 'ended'))).toBe(true);
+  });
+
+  it('a second SIGTERM ends at once', async () => {
+    const one = up();
+    await beginNap(await urlOf(one), 600);
+    one.signal('SIGTERM');
+    await one.says(/a second signal ends at once/);
+    one.signal('SIGTERM');
+    expect((await one.ended).code).toBe(1);
+  });
+
+  it('in the middle of the start is heard, too', async () => {
+    // A Redis that accepts and never answers: the start waits for it.
+    const { port, server } = await takenPort();
+    const connected = new Promise((resolve) => server.once('connection', resolve));
+    const one = up('--redis', `redis://127.0.0.1:${port}`);
+    await connected;
+    one.signal('SIGTERM');
+    expect((await one.ended).code).toBe(0);
+    expect(one.stdout()).toBe('');
+    server.close();
+  });
+});
+
+describe('npm start', () => {
+  /** As typed in a folder of the user's, under a shell. */
+  const npmStart = (): RunningProgram => {
+    const args = ['--prefix', root, 'start', '--silent', '--', '--port', '0', '--json', ...PYTHON];
+    const one = start('npm', [...args, '--data-dir', join(folder, 'data')], {}, folder, true);
+    running.push(one);
+    return one;
+  };
+
+  it('passes options on, and functions find modules where it was typed', async () => {
+    writeFileSync(join(folder, 'mine.py'), 'def double(x):\n    return x * 2\n');
+    const one = npmStart();
+    const url = await urlOf(one);
+    const byReference = Buffer.from('cmine\ndouble\n.').toString('base64');
+    const { body } = await post<{ function_id: string }>(`${url}/register_function`, {
+      name: 'double',
+      payload: `${byReference}\n`,
+    });
+    expect((await post(`${url}/v1/call/${body.function_id}`, { args: [21] })).body).toBe(42);
+    one.signal('SIGTERM');
+    await one.ended;
+  });
+
+  it('Ctrl-C finishes what runs', async () => {
+    const one = npmStart();
+    await beginNap(await urlOf(one), 1.5);
+    process.kill(-one.pid, 'SIGINT');
+    await one.ended;
+    expect(existsSync(join(folder, 'ended')), one.stderr()).toBe(true);
+  });
+});
+
+it('a data directory that another has', async () => {
+  const first = up();
+  const url = await urlOf(first);
+  const { code, stdout, stderr } = await up().ended;
+  expect([code, stdout]).toEqual([1, '']);
+  expect(stderr).toMatch(
+    /^mpcsfaas: The data directory \S+ is in use by another mpcsfaas process: [^\n]+ --data-dir\.\n$/,
+  );
+  expect((await get(`${url}/healthz`)).status).toBe(200);
+});
+
+describe('classic command lines, on a Redis', () => {
+  it.each([
+    ['local', undefined],
+    ['pull', 'pull_worker'],
+    ['push', 'push_worker'],
+  ])('task_dispatcher -m %s', async (mode, workerName) => {
+    redis = await startRedis('no-aof');
+    const env = { MPCSFAAS_REDIS: redis.url, MPCSFAAS_DATA_DIR: folder, MPCSFAAS_PYTHON: '/usr/bin/python3' };
+    const port = String(await freePort());
+    const dispatcher = begin('task_dispatcher', ['-m', mode, '-p', port, '-w', '2', '--json'], env);
+    await dispatcher.says(/"dispatcher": "/);
+    const worker = workerName === undefined ? undefined : begin(workerName, ['2', `tcp://127.0.0.1:${port}`], env);
+    const service = begin('mpcsfaas', ['service', '--port', '0', '--json'], env);
+    const url = await urlOf(service);
+    await registerSource(url, 'add', 'def add(a, b):\n    return a + b\n');
+    expect((await mpcsfaas(['call', 'add', '1', '2', '--url', url])).stdout).toBe('3\n');
+    const { body } = await get<{ items: { mode: string; slots: number }[] }>(`${url}/v1/workers`);
+    expect(body.items).toMatchObject([{ mode, slots: 2 }]);
+    for (const one of [worker, dispatcher, service]) {
+      if (one === undefined) continue;
+      one.signal('SIGTERM');
+      expect((await one.ended).code, one.stderr()).toBe(0);
+    }
+  });
+});
+
+describe('a Redis that is away at the start', () => {
+  const key = 'a-first-key-of-at-least-32-characters';
+
+  it.each([[[]], [['--require-keys']]])('up %j answers 503 and goes on by itself when it comes', async (more) => {
+    redis = await startRedis('no-aof');
+    await redis.kill();
+    const env: Record<string, string> = more.length > 0 ? { MPCSFAAS_API_KEY: key } : {};
+    const one = begin(
+      'mpcsfaas',
+      ['up', '--port', '0', '--json', '--redis', redis.url, ...PYTHON, '--data-dir', folder, ...more],
+      env,
+    );
+    const url = await urlOf(one);
+    expect(one.stderr()).toMatch(
+      /Redis cannot be reached[^"]*Waiting for redis:\/\/127\.0\.0\.1:\d+: calls are answered 503/,
+    );
+    expect((await get(`${url}/healthz`)).status).toBe(200);
+    expect((await get(`${url}/readyz`)).status).toBe(503);
+    const headers = { authorization: `Bearer ${key}` };
+    expect(await get(`${url}/v1/functions`, headers)).toMatchObject({
+      status: 503,
+      body: { code: 'store_unavailable', detail: expect.stringMatching(/goes on by itself/) as string },
+    });
+    await redis.restart();
+    await expect.poll(async () => (await get(`${url}/v1/functions`, headers)).status, { timeout: 20_000 }).toBe(200);
+    const source = 'def add(a, b):\n    return a + b\n';
+    await post(`${url}/v1/functions`, { name: 'add', runtime: 'python', source }, headers);
+    expect((await post(`${url}/v1/call/add`, { args: [1, 2] }, headers)).body).toBe(3);
+    one.signal('SIGTERM');
+    expect((await one.ended).code).toBe(0);
+  });
+
+  it('a dispatcher and its worker, too', async () => {
+    redis = await startRedis('no-aof');
+    await redis.kill();
+    const port = String(await freePort());
+    const data = ['--data-dir', folder, ...PYTHON];
+    const dispatcher = begin('mpcsfaas', ['dispatcher', '-m', 'push', '-p', port, '--redis', redis.url, ...data]);
+    await dispatcher.says(/is ready/);
+    await begin('mpcsfaas', ['worker', 'push', `127.0.0.1:${port}`, '-w', '1', ...data]).says(/Registered/);
+    await redis.restart();
+    const url = await urlOf(begin('mpcsfaas', ['service', '--port', '0', '--json', '--redis', redis.url]));
+    await registerSource(url, 'one', 'def one():\n    return 1\n');
+    expect((await post(`${url}/v1/call/one`, {})).body).toBe(1);
+  });
+});
+
+describe('doctor', () => {
+  interface Finding {
+    what: string;
+    ok: boolean;
+    found: string;
+    advice: string;
+  }
+  const doctor = async (...args: string[]): Promise<{ code: unknown; of: (what: string) => Finding | undefined }> => {
+    const ports = ['--port', String(await freePort()), '--worker-port', String(await freePort())];
+    const { code, stdout } = await mpcsfaas(['doctor', '--json', '--data-dir', folder, ...ports, ...args]);
+    const findings = JSON.parse(stdout) as Finding[];
+    return { code, of: (what) => findings.find((one) => one.what === what) };
+  };
+
+  it('all is well: a Redis is there, and is left as it was', async () => {
+    redis = await startRedis('no-aof');
+    const { code, of } = await doctor(...PYTHON, '--redis', redis.url);
+    expect(of('Redis')).toMatchObject({ ok: true, found: expect.stringMatching(/redis \d+\./) as string });
+    expect(of('Python')).toMatchObject({ ok: true });
+    expect(of('dill, cloudpickle')?.found).toMatch(/dill \d.*cloudpickle \d/);
+    expect(code).toBe(0);
+    const client = new Redis(redis.url);
+    expect(await client.dbsize()).toBe(0);
+    client.disconnect();
+  });
+
+  it('a Redis that is away, a Python that is missing', async () => {
+    const { code, of } = await doctor(
+      '--python',
+      '/nowhere/python3',
+      '--redis',
+      `redis://:secret@127.0.0.1:${await freePort()}`,
+    );
+    expect(code).toBe(1);
+    expect(of('Python')).toMatchObject({ ok: false, advice: expect.stringContaining('correct --python') as string });
+    expect(of('Redis')).toMatchObject({ ok: false, found: expect.stringContaining('ECONNREFUSED') as string });
+    expect(of('Redis')?.found).not.toContain('secret');
+  });
+
+  it('a port that another program has, and one that is served by us', async () => {
+    const { port, server } = await takenPort();
+    const mine = await urlOf(up());
+    const { code, of } = await doctor(...PYTHON, '--port', new URL(mine).port, '--worker-port', String(port));
+    expect(code).toBe(1);
+    expect(of('REST API')).toMatchObject({ ok: true, found: expect.stringMatching(/is served by mpcsfaas/) as string });
+    expect(of('workers (pull, push)')).toMatchObject({
+      ok: false,
+      advice: expect.stringContaining('--worker-port') as string,
+    });
+    server.close();
+  });
+
+  it('in words', async () => {
+    const { stdout } = await mpcsfaas(['doctor', ...PYTHON, '--data-dir', folder]);
+    expect(stdout).toMatch(/^ok {2}mpcsfaas +\d/m);
+    expect(stdout).toMatch(/^ok {2}Python +3\.\d+\.\d+ \//m);
+  });
+});

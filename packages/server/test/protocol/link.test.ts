@@ -1,0 +1,119 @@
+// Real sockets: a dispatcher's port with REQ and DEALER peers, in plain text and under CURVE.
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+  FreeSocket,
+  LockstepSocket,
+  WorkerPort,
+  type Envelope,
+  type Received,
+  type WorkerItem,
+} from '../../src/protocol/index.ts';
+
+const closers: (() => Promise<void> | void)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+const hello: Envelope<WorkerItem> = { worker: 'w1', incarnation: 'i1', seq: 1, session: '', items: [{ k: 'goodbye' }] };
+
+/** A port that answers every message with `welcome` and its payloads. */
+async function echoPort(workerKey: string): Promise<{ url: string; bad: string[] }> {
+  const bad: string[] = [];
+  const port: WorkerPort = await WorkerPort.open({
+    host: '127.0.0.1',
+    port: 0,
+    workerKey,
+    onMessage: (peer, envelope, payloads) =>
+      port.send(peer, { ...envelope, items: [{ k: 'welcome', session: 's', dispatcher: 'd' }] }, payloads),
+    onBad: (_, sentence) => bad.push(sentence),
+  });
+  closers.push(() => port.close());
+  return { url: port.address, bad };
+}
+
+function lockstep(url: string, workerKey: string): LockstepSocket {
+  const socket = new LockstepSocket({ url, workerKey }, () => undefined);
+  closers.push(() => socket.close());
+  return socket;
+}
+
+describe.each([
+  ['plain', ''],
+  ['CURVE', 'a-worker-key-of-some-length'],
+])('the worker link (%s)', (_, key) => {
+  it('answers a REQ peer', async () => {
+    const { url } = await echoPort(key);
+    const answer = await lockstep(url, key).exchange(hello, [Buffer.from('payload')], 5_000);
+    expect(answer?.envelope.items[0]?.k).toBe('welcome');
+    expect(answer?.payloads[0]?.toString()).toBe('payload');
+  });
+
+  it('answers a DEALER peer, in order', async () => {
+    const { url } = await echoPort(key);
+    const answers: Received[] = [];
+    let arrived: () => void = () => undefined;
+    const all = new Promise<void>((resolve) => (arrived = resolve));
+    const socket = new FreeSocket(
+      { url, workerKey: key },
+      (received) => {
+        answers.push(received);
+        if (answers.length === 200) arrived();
+      },
+      () => undefined,
+    );
+    closers.push(() => socket.close(0));
+    for (let n = 0; n < 200; n += 1) socket.send({ ...hello, seq: n }, [Buffer.from(String(n))]);
+    await all;
+    expect(answers.map(({ envelope }) => envelope.seq)).toEqual([...Array(200).keys()]);
+  });
+});
+
+describe('the worker key', () => {
+  const key = 'a-worker-key-of-some-length';
+
+  it('keeps out a worker without one', async () => {
+    const { url } = await echoPort(key);
+    expect(await lockstep(url, '').exchange(hello, [], 600)).toBeUndefined();
+  });
+
+  it('keeps out a worker with another', async () => {
+    const { url } = await echoPort(key);
+    expect(await lockstep(url, 'another-key-of-some-length').exchange(hello, [], 600)).toBeUndefined();
+    expect(await lockstep(url, key).exchange(hello, [], 5_000)).toBeDefined();
+  });
+});
+
+describe('a REQ lane', () => {
+  it('asks again on a new socket after an answer that did not come', async () => {
+    let answering = false;
+    const port: WorkerPort = await WorkerPort.open({
+      host: '127.0.0.1',
+      port: 0,
+      workerKey: '',
+      onMessage: (peer, envelope) => {
+        if (answering) port.send(peer, { ...envelope, items: [{ k: 'register_again' }] }, []);
+      },
+      onBad: () => undefined,
+    });
+    closers.push(() => port.close());
+    const socket = lockstep(port.address, '');
+    expect(await socket.exchange(hello, [], 300)).toBeUndefined();
+    answering = true;
+    expect((await socket.exchange(hello, [], 5_000))?.envelope.items[0]?.k).toBe('register_again');
+  });
+});
+
+describe('a port that is taken', () => {
+  it('is refused with one sentence', async () => {
+    const { url } = await echoPort('');
+    const port = Number(url.split(':').at(-1));
+    const open = WorkerPort.open({
+      host: '127.0.0.1',
+      port,
+      workerKey: '',
+      onMessage: () => undefined,
+      onBad: () => undefined,
+    });
+    await expect(open).rejects.toThrow(/cannot be opened.*-p PORT/);
+  });
+});

@@ -1,0 +1,59 @@
+// Children killed at random under load: every call ends exactly once, as a value or as a loss that says why.
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findMarked } from '../../src/runner/marks.ts';
+import { javascript, source, TestPool, valueOf } from './harness.ts';
+
+const SEED = 20;
+let pool: TestPool;
+beforeAll(async () => {
+  pool = await TestPool.open({ slots: 3 });
+});
+afterAll(async () => {
+  await pool.close();
+  expect(findMarked(pool.mark)).toEqual([]);
+});
+
+/** mulberry32: a small generator that can be repeated. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+test(`kill -9 of templates, runners and Node children (seed ${SEED})`, async () => {
+  const next = random(SEED);
+  const python = source('import time\ndef f(x):\n    time.sleep((x % 7) / 2000)\n    return x\n');
+  const node = javascript('(x) => x');
+  const calls = Array.from({ length: 4000 }, (_, x) => pool.call(x % 4 === 3 ? node : python, [x]));
+  let kills = 0;
+  for (let at = 0; at < calls.length; at += 100) {
+    const some = calls.slice(at, at + 100);
+    pool.submit(...some);
+    await pool.until(() => pool.ends.has(some[Math.floor(next() * 100)]!.key));
+    const alive = findMarked(pool.mark);
+    const victim = alive[Math.floor(next() * alive.length)];
+    if (victim === undefined) continue;
+    try {
+      process.kill(victim, 'SIGKILL');
+      kills += 1;
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  const ends = await Promise.all(calls.map((call) => pool.end(call)));
+  expect(kills).toBeGreaterThan(20);
+  let lost = 0;
+  for (const [x, end] of ends.entries()) {
+    if (end.outcome.is === 'lost') lost += 1;
+    else expect(valueOf(end)).toBe(x);
+  }
+  // A kill of the template takes all three slots with it; any other at most one call.
+  expect(lost).toBeLessThanOrEqual(kills * 3);
+  expect(pool.pool.held()).toEqual([]);
+  await pool.until(() => pool.pool.room().free === 3);
+  expect(pool.pool.runtimes.map((one) => one.broken)).toEqual(['', '']);
+});

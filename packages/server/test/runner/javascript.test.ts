@@ -1,0 +1,154 @@
+// The JavaScript child: forms of source, results, failures, output, and what it cannot be talked into.
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { javascript, TestPool, valueOf, type Ended } from './harness.ts';
+
+let pool: TestPool;
+beforeAll(async () => {
+  pool = await TestPool.open();
+});
+afterAll(() => pool.close());
+
+const run = (text: string, args: unknown[] = [], more = {}): Promise<Ended> =>
+  pool.run(pool.call(javascript(text), args, more));
+
+async function failureOf(end: Promise<Ended>): Promise<string> {
+  const { outcome } = await end;
+  return outcome.is === 'failed' ? `${outcome.kind} ${outcome.error.type}: ${outcome.error.message}` : outcome.is;
+}
+
+describe('source', () => {
+  test.each([
+    ['an arrow', '(a, b) => a + b', 3],
+    ['an arrow with a semicolon', 'a => a;\n', 1],
+    ['a function', 'function add(a, b) { return a + b }', 3],
+    ['an async function', 'async (a, b) => { await null; return a + b }', 3],
+    ['a default export', 'const k = 10;\nexport default (a, b) => (a + b) * k;', 30],
+    ['the only export', 'export function add(a, b) { return a + b }\nexport const limit = 3;', 3],
+    [
+      'an import of Node',
+      "import { join } from 'node:path';\nexport default (a, b) => join(String(a), String(b));",
+      '1/2',
+    ],
+    ['TypeScript', 'type N = number;\nexport default function add(a: N, b: N): N { return a + b }', 3],
+    ['a TypeScript expression', '(a: number, b: number): number => a + b', 3],
+  ])('%s', async (_name, text, value) => {
+    expect(valueOf(await run(text, [1, 2]))).toBe(value);
+  });
+
+  test('an entry names an export; a wrong one says what there is', async () => {
+    const text = 'export const one = () => 1; export const two = () => 2;';
+    expect(valueOf(await run(text, [], { entry: 'two' }))).toBe(2);
+    expect(await failureOf(run(text, [], { entry: 'three' }))).toContain("no function 'three'; it exports one, two");
+    expect(await failureOf(run(text))).toContain('several functions (one, two)');
+    expect(await failureOf(run('42'))).toContain('load_failed');
+    expect(await failureOf(run('export default ('))).toContain('load_failed SyntaxError');
+  });
+});
+
+describe('results', () => {
+  test('undefined is null, dates are text', async () => {
+    expect(valueOf(await run('() => {}'))).toBeNull();
+    expect(valueOf(await run('() => ({ at: new Date(0), none: undefined, list: [undefined] })'))).toEqual({
+      at: '1970-01-01T00:00:00.000Z',
+      list: [null],
+    });
+  });
+
+  test.each([
+    ['() => ({ a: [1, 2n] })', '$.a[1]: JSON has no bigint'],
+    ['() => ({ f() {} })', '$.f: JSON has no function'],
+    ['() => { const a = {}; a.a = a; return a }', '$.a: it contains itself'],
+    ['() => [NaN]', '$[0]: JSON has no NaN'],
+    ['() => Symbol("s")', '$: JSON has no symbol'],
+    ['function* make() { yield 1 }', '$: it is a generator or an iterator; return a list instead'],
+    ['async function* make() { yield 1 }', '$: it is a generator or an iterator; return a list instead'],
+    ['() => ({ all: [1][Symbol.iterator]() })', '$.all: it is a generator or an iterator; return a list instead'],
+  ])('%s does not fit', async (text, why) => {
+    expect(await failureOf(run(text))).toContain(
+      `result_not_json TypeError: the result does not fit into JSON at ${why}`,
+    );
+  });
+
+  test('a result over the limit is refused', async () => {
+    expect(await failureOf(run('() => "x".repeat(2000)', [], { max_result_bytes: 1000 }))).toContain(
+      'result_too_large',
+    );
+  });
+});
+
+describe('failures', () => {
+  test('an error has its type, message, stack and bases', async () => {
+    const { outcome } = await run(
+      'class Odd extends RangeError {}\nexport default function odd() { throw new Odd("3") }',
+    );
+    expect(outcome).toMatchObject({ is: 'failed', kind: 'raised', error: { type: 'Odd', message: '3' } });
+    if (outcome.is !== 'failed') throw new Error();
+    expect(outcome.error.bases).toEqual(['RangeError', 'Error']);
+    expect(outcome.error.traceback).toContain('at odd (function:probe:2:');
+    expect(outcome.error.traceback).not.toContain('runner.mjs');
+  });
+
+  test.each([
+    ['() => { throw "text" }', 'raised string: text'],
+    ['() => { throw null }', 'raised null: null'],
+    ['() => { throw { a: 1 } }', 'raised Object: {"a":1}'],
+    ['async () => { throw new TypeError("late") }', 'raised TypeError: late'],
+    ['() => new Promise(() => setTimeout(() => { throw new Error("in a timer") }))', 'raised Error: in a timer'],
+  ])('%s', async (text, words) => {
+    expect(await failureOf(run(text))).toBe(words);
+  });
+
+  test('process.exit is a loss that says so; the next call is right', async () => {
+    const { outcome } = await run('() => process.exit(3)');
+    expect(outcome).toMatchObject({ is: 'lost', error: { details: { exit_code: 3 } } });
+    expect(valueOf(await run('() => 1'))).toBe(1);
+  });
+
+  test('an endless loop ends at its time limit', async () => {
+    expect(await failureOf(run('() => { for (;;); }', [], { timeout_ms: 100 }))).toContain('timed_out TimeoutError');
+  });
+
+  test('a hog ends at its memory limit', async () => {
+    const text = '() => { const all = []; for (;;) all.push(new Array(1e5).fill(1.5)); }';
+    expect(await failureOf(run(text, [], { memory_bytes: 200 * 2 ** 20 }))).toContain('memory_exceeded');
+  });
+});
+
+test('console and streams belong to the call', async () => {
+  const text = '(n) => { console.log("out", n); console.error("err", n); process.stdout.write("raw\\n"); return n }';
+  const ends = await Promise.all([1, 2, 3].map((n) => run(text, [n])));
+  for (const end of ends) {
+    const n = String(valueOf(end));
+    expect(end.logs?.stdout.head.toString()).toBe(`out ${n}\nraw\n`);
+    expect(end.logs?.stderr.head.toString()).toBe(`err ${n}\n`);
+  }
+});
+
+test('keyword arguments come as a last object', async () => {
+  const call = pool.call(javascript('(a, { b }) => a + b'), []);
+  call.args = Buffer.from('{"args":[1],"kwargs":{"b":2}}');
+  expect(valueOf(await pool.run(call))).toBe(3);
+});
+
+test('many calls come back right', async () => {
+  const square = javascript('(x) => x * x');
+  const calls = Array.from({ length: 1000 }, (_, x) => pool.call(square, [x]));
+  pool.submit(...calls);
+  const ends = await Promise.all(calls.map((call) => pool.end(call)));
+  expect(ends.map(valueOf)).toEqual(calls.map((_, x) => x * x));
+});
+
+test('calls behind a long one are taken back and run elsewhere', async () => {
+  const waits = javascript('(ms, x) => new Promise((resolve) => (ms ? setTimeout(resolve, ms, x) : resolve(x)))');
+  for (let round = 0; round < 16; round += 1) await pool.run(pool.call(waits, [0, 1]));
+  const long = pool.call(waits, [1000, 'long']);
+  const short = Array.from({ length: 40 }, (_, x) => pool.call(waits, [0, x]));
+  pool.submit(long, ...short);
+  for (const [x, call] of short.entries()) {
+    expect(valueOf(await pool.end(call))).toBe(x);
+    expect(pool.started.get(call.key)).toHaveLength(1);
+  }
+  expect(pool.ends.has(long.key)).toBe(false);
+  expect(valueOf(await pool.end(long))).toBe('long');
+  expect(valueOf(await pool.run(pool.call(waits, [0, 'after'])))).toBe('after');
+});

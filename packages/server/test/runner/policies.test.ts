@@ -1,0 +1,60 @@
+// The pure policies: how deep a pipe may be, how much work to hold.
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { mayQueue, mustSettle, SLOW_MEMORY_MS, TRUSTED_RESULTS } from '../../src/runner/depth.ts';
+import { MOST_PER_SLOT, NO_RUN_TIMES, observe, prefetchFor } from '../../src/runner/prefetch.ts';
+
+describe('depth', () => {
+  const fast = { results: TRUSTED_RESULTS, slowAt: -Infinity, raw: false };
+  test('needs eight results', () => {
+    expect(mayQueue({ ...fast, results: 7 }, 0)).toBe(false);
+    expect(mayQueue(fast, 0)).toBe(true);
+  });
+  test('is one for ten seconds after a slow call', () => {
+    expect(mayQueue({ ...fast, slowAt: 100 }, 100 + SLOW_MEMORY_MS - 1)).toBe(false);
+    expect(mayQueue({ ...fast, slowAt: 100 }, 100 + SLOW_MEMORY_MS)).toBe(true);
+  });
+  test('is one for what writes to the raw descriptors, and for what might', () => {
+    expect(mayQueue({ ...fast, raw: true }, 0)).toBe(false);
+    expect([mustSettle(fast), mustSettle({ ...fast, raw: true }), mustSettle({ ...fast, results: 0 })]).toEqual([
+      false,
+      true,
+      true,
+    ]);
+  });
+});
+
+describe('prefetch', () => {
+  const after = (...runs: number[]): typeof NO_RUN_TIMES =>
+    runs.reduce((times, ms) => observe(times, ms), NO_RUN_TIMES);
+  test('is nothing before eight results', () => {
+    expect(prefetchFor(4, after(...Array<number>(7).fill(0.1)))).toBe(0);
+  });
+  test('holds about 20 ms of work for each slot that moves', () => {
+    expect(prefetchFor(4, after(...Array<number>(8).fill(2)))).toBe(40);
+    expect(prefetchFor(1, after(...Array<number>(8).fill(19)))).toBe(1);
+    expect(prefetchFor(0, after(...Array<number>(8).fill(2)))).toBe(0);
+  });
+  test('has a bound', () => {
+    expect(prefetchFor(2, after(...Array<number>(8).fill(0)))).toBe(2 * MOST_PER_SLOT);
+  });
+  test('is nothing for functions that run long', () => {
+    expect(prefetchFor(8, after(...Array<number>(100).fill(2_000)))).toBe(0);
+  });
+  test('survives a single hiccup, however long', () => {
+    expect(prefetchFor(2, after(...Array<number>(100).fill(0.1), 60_000))).toBeGreaterThan(10);
+  });
+  test('never negative, never above the bound, never more for longer runs', () => {
+    const runs = fc.array(fc.double({ min: 0, max: 20, noNaN: true }), { minLength: 8, maxLength: 50 });
+    fc.assert(
+      fc.property(runs, fc.integer({ min: 1, max: 64 }), (list, slots) => {
+        const now = prefetchFor(slots, after(...list));
+        const longer = prefetchFor(slots, after(...list.map((ms) => Math.min(20, ms * 2))));
+        expect(now).toBeGreaterThanOrEqual(longer);
+        expect(longer).toBeGreaterThanOrEqual(0);
+        expect(now).toBeLessThanOrEqual(slots * MOST_PER_SLOT);
+      }),
+      { seed: 7 },
+    );
+  });
+});

@@ -1,0 +1,275 @@
+// The pool's own promises: order, pipelining and taking back, cancel, isolation, losses, stop.
+import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test } from 'vitest';
+import { findMarked } from '../../src/runner/marks.ts';
+import type { Call, PoolOptions } from '../../src/runner/index.ts';
+import { dilled, makeCall, pickled, source, TestPool, unpickled, valueOf } from './harness.ts';
+
+let open: TestPool[] = [];
+async function start(options: Partial<PoolOptions> = {}): Promise<TestPool> {
+  const pool = await TestPool.open(options);
+  open.push(pool);
+  return pool;
+}
+afterEach(async () => {
+  for (const pool of open) {
+    await pool.close();
+    expect(findMarked(pool.mark)).toEqual([]);
+  }
+  open = [];
+});
+
+const sleeps = source(readFileSync(new URL('fixtures/sleeps.py', import.meta.url), 'utf8'));
+const pid = source('import os\ndef pid(x=0): return os.getpid()\n');
+
+/** Teaches the pool that `code` is short. */
+async function trust(pool: TestPool, make: () => Call): Promise<void> {
+  for (let round = 0; round < 16; round += 1) await pool.run(make());
+}
+
+describe('slots and the line', () => {
+  test('no more calls run than there are slots, and all come in order', async () => {
+    const pool = await start({ slots: 2 });
+    const calls = Array.from({ length: 6 }, (_, x) => pool.call(sleeps, [0.05, x]));
+    pool.submit(...calls);
+    await pool.until(() => pool.started.size === 2);
+    expect(pool.pool.room()).toMatchObject({ free: 0, credits: 0, running: 2, waiting: 4 });
+    expect(pool.pool.held().filter((one) => one.startedAtMs > 0)).toHaveLength(2);
+    await Promise.all(calls.map((call) => pool.end(call)));
+    expect([...pool.started.keys()]).toEqual(calls.map((call) => call.key));
+    await pool.until(() => pool.pool.room().free === 2);
+  });
+
+  test('short calls raise the credits, a slow one takes them back', async () => {
+    const pool = await start({ slots: 1 });
+    await trust(pool, () => pool.call(pid));
+    await pool.until(() => pool.pool.room().free === 1);
+    expect(pool.pool.room().credits).toBeGreaterThan(8);
+    const slow = pool.call(sleeps, [0.3]);
+    pool.submit(slow);
+    // Its only slot does not move any more: nothing is held that another worker could do.
+    await pool.until(() => pool.pool.room().credits === 0);
+    await pool.end(slow);
+    await pool.until(() => pool.pool.room().credits > 1);
+  });
+});
+
+describe('pipelining', () => {
+  test('what waits behind a call that turns out long runs elsewhere, once', async () => {
+    const pool = await start({ slots: 2 });
+    await trust(pool, () => pool.call(sleeps, [0, 1]));
+    // One long call, then many short ones of the same function: some were sent behind it.
+    const long = pool.call(sleeps, [1.5, 'long']);
+    const short = Array.from({ length: 40 }, (_, x) => pool.call(sleeps, [0, x]));
+    pool.submit(long, ...short);
+    const ends = await Promise.all(short.map((call) => pool.end(call)));
+    expect(ends.map(valueOf)).toEqual(short.map((_, x) => x));
+    expect(pool.ends.has(long.key)).toBe(false);
+    for (const call of short) expect(pool.started.get(call.key)).toHaveLength(1);
+    expect(valueOf(await pool.end(long))).toBe('long');
+    // The runner that had calls taken back is in step again.
+    const after = Array.from({ length: 40 }, (_, x) => pool.call(pid, [x]));
+    pool.submit(...after);
+    for (const call of after) valueOf(await pool.end(call));
+  });
+
+  test('calls behind one that kills its runner are not charged', async () => {
+    const pool = await start({ slots: 1 });
+    const maybe = source('import os\ndef f(die):\n    if die: os._exit(3)\n    return "lives"\n');
+    await trust(pool, () => pool.call(maybe, [false]));
+    const calls = [true, false, false, true, false].map((die) => pool.call(maybe, [die]));
+    pool.submit(...calls);
+    const ends = await Promise.all(calls.map((call) => pool.end(call)));
+    expect(ends.map((end) => end.outcome.is)).toEqual(['lost', 'completed', 'completed', 'lost', 'completed']);
+  });
+
+  test('a call in the pipe can be withdrawn until it starts; a running one cannot', async () => {
+    const pool = await start({ slots: 1 });
+    await trust(pool, () => pool.call(sleeps, [0]));
+    const calls = [0.2, 0, 0].map((seconds) => pool.call(sleeps, [seconds, seconds]));
+    pool.submit(...calls);
+    await pool.until(() => pool.started.has(calls[0]!.key));
+    expect(pool.pool.withdraw(calls[0]!.key)).toBe(false);
+    expect(pool.pool.withdraw(calls[1]!.key)).toBe(true);
+    expect(valueOf(await pool.end(calls[2]!))).toBe(0);
+    expect(valueOf(await pool.end(calls[0]!))).toBe(0.2);
+    expect(pool.ends.has(calls[1]!.key)).toBe(false);
+    expect(pool.started.has(calls[1]!.key)).toBe(false);
+    expect(pool.pool.withdraw(calls[1]!.key)).toBe(false);
+  });
+
+  test('many withdrawals while calls run: each call runs once or is withdrawn, never both', async () => {
+    const pool = await start({ slots: 2 });
+    const folder = mkdtempSync(join(tmpdir(), 'starts-'));
+    const starts = source(
+      'import os\ndef f(folder, name):\n    with open(os.path.join(folder, name), "a") as file: file.write("x")\n',
+    );
+    await trust(pool, () => pool.call(starts, [folder, 'warm']));
+    const withdrawn: Call[] = [];
+    const kept: Call[] = [];
+    for (let round = 0; round < 100; round += 1) {
+      const calls = Array.from({ length: 12 }, (_, x) => pool.call(starts, [folder, `${round}-${x}`]));
+      pool.submit(...calls);
+      await pool.until(() => pool.ends.has(calls[round % 6]!.key));
+      for (const call of calls) (pool.pool.withdraw(call.key) ? withdrawn : kept).push(call);
+    }
+    await Promise.all(kept.map((call) => pool.end(call)));
+    const count = (call: Call): number => {
+      const [, name] = (JSON.parse(call.args.toString()) as { args: string[] }).args;
+      try {
+        return readFileSync(join(folder, name!)).length;
+      } catch {
+        return 0;
+      }
+    };
+    expect(kept.map(count)).toEqual(kept.map(() => 1));
+    expect(withdrawn.map(count)).toEqual(withdrawn.map(() => 0));
+    expect(withdrawn.length).toBeGreaterThan(0);
+    rmSync(folder, { recursive: true });
+  });
+});
+
+describe('cancel', () => {
+  test('kills a running call and tells nothing of it', async () => {
+    const pool = await start({ slots: 1 });
+    const call = pool.call(sleeps, [1000]);
+    pool.submit(call);
+    await pool.until(() => pool.started.has(call.key));
+    pool.pool.cancel(call.key);
+    expect(pool.pool.held()).toEqual([]);
+    expect(valueOf(await pool.run(pool.call(sleeps, [0, 'next'])))).toBe('next');
+    expect(pool.ends.has(call.key)).toBe(false);
+  });
+
+  test('drops a waiting one', async () => {
+    const pool = await start({ slots: 1 });
+    const calls = [pool.call(sleeps, [0.1]), pool.call(sleeps, [0]), pool.call(sleeps, [0, 'last'])];
+    pool.submit(...calls);
+    pool.pool.cancel(calls[1]!.key);
+    expect(valueOf(await pool.end(calls[2]!))).toBe('last');
+    expect(pool.started.has(calls[1]!.key)).toBe(false);
+  });
+});
+
+describe('isolation', () => {
+  test('warm calls share a process, task calls never do', async () => {
+    const pool = await start({ slots: 1 });
+    const warm = [valueOf(await pool.run(pool.call(pid))), valueOf(await pool.run(pool.call(pid)))];
+    expect(warm[0]).toBe(warm[1]);
+    const calls = Array.from({ length: 60 }, () => pool.call(pid, [], { isolation: 'task' }));
+    pool.submit(...calls);
+    const pids = await Promise.all(calls.map(async (call) => valueOf(await pool.end(call))));
+    expect(new Set([...pids, warm[0]]).size).toBe(61);
+  });
+
+  test('a runner sees an explicit environment, not its owner’s', async () => {
+    const environment = { ...process.env, MPCSFAAS_REDIS_URL: 'secret', SECRET: 'secret', LC_ALL: 'C.UTF-8' };
+    const pool = await start({ environment });
+    const env = valueOf(await pool.run(pool.call(source('import os\ndef env(): return dict(os.environ)\n')))) as object;
+    expect(JSON.stringify(env)).not.toContain('secret');
+    expect(env).toMatchObject({ PATH: process.env['PATH'], LC_ALL: 'C.UTF-8' });
+  });
+});
+
+describe('functions by reference', () => {
+  test('come from pythonPath, and a changed file is seen by the next call', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'modules-'));
+    mkdirSync(join(folder, 'inner'));
+    writeFileSync(join(folder, 'inner', '__init__.py'), '');
+    const file = join(folder, 'inner', 'theirs.py');
+    writeFileSync(file, 'def f(): return 1\n');
+    const pool = await start({ slots: 2, pythonPath: [folder] });
+    const call = (): Call =>
+      pool.call(
+        dilled(`import sys; sys.path.insert(0, ${JSON.stringify(folder)})\nimport inner.theirs\ninner.theirs.f`),
+        [],
+      );
+    for (let version = 1; version < 5; version += 1) {
+      writeFileSync(file, `def f(): return ${version}\n`);
+      utimesSync(file, version, version);
+      for (let round = 0; round < 3; round += 1) expect(valueOf(await pool.run(call()))).toBe(version);
+    }
+    rmSync(folder, { recursive: true });
+  });
+
+  test('a module that is missing is named, with the option', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'modules-'));
+    writeFileSync(join(folder, 'nowhere_here.py'), 'def f(): return 1\n');
+    const lost = dilled(
+      `import sys; sys.path.insert(0, ${JSON.stringify(folder)})\nimport nowhere_here\nnowhere_here.f`,
+    );
+    rmSync(folder, { recursive: true });
+    const pool = await start();
+    pool.pool.provideCode(lost.digest, lost.bytes);
+    const { outcome } = await pool.run(makeCall(lost, pickled('((), {})')));
+    expect(outcome).toMatchObject({ is: 'failed', kind: 'load_failed', error: { type: 'ModuleNotFoundError' } });
+    if (outcome.is !== 'failed') return;
+    expect(outcome.error.message).toMatch(/'nowhere_here'.*--python-path/);
+    expect(unpickled(outcome.pickle, 'type(v).__name__')).toBe('ModuleNotFoundError');
+  });
+});
+
+describe('code', () => {
+  test('that cannot be had releases its calls', async () => {
+    const pool = await start();
+    const call = makeCall(source('def never(): pass'), []);
+    pool.submit(call);
+    await pool.until(() => pool.asked.length === 1);
+    pool.pool.refuseCode(call.spec.digest);
+    expect((await pool.end(call)).outcome).toEqual({ is: 'released', reason: 'no_code' });
+  });
+});
+
+describe('stop', () => {
+  test('gives back what waits, lets what runs finish in its grace', async () => {
+    const pool = await start({ slots: 1 });
+    const calls = [pool.call(sleeps, [0.2, 'done']), pool.call(sleeps, [0])];
+    pool.submit(...calls);
+    await pool.until(() => pool.started.size === 1);
+    await Promise.all([pool.pool.stop(10_000), pool.pool.stop(10_000)]);
+    expect(valueOf(await pool.end(calls[0]!))).toBe('done');
+    expect((await pool.end(calls[1]!)).outcome).toEqual({ is: 'released', reason: 'drain' });
+  });
+
+  test('kills what runs over its grace and gives it back', async () => {
+    const pool = await start({ slots: 2 });
+    const calls = [pool.call(sleeps, [1000]), pool.call(sleeps, [1000])];
+    pool.submit(...calls);
+    await pool.until(() => pool.started.size === 2);
+    await pool.pool.stop(20);
+    for (const call of calls) expect((await pool.end(call)).outcome).toEqual({ is: 'released', reason: 'drain' });
+  });
+});
+
+test('what a call prints is told while it runs', async () => {
+  const pool = await start();
+  const call = pool.call(source('import time\ndef f():\n    print("early")\n    time.sleep(1)\n    print("late")\n'));
+  pool.submit(call);
+  await pool.until(() => pool.printed.length > 0);
+  expect(pool.ends.has(call.key)).toBe(false);
+  expect(pool.printed[0]).toMatchObject({ key: call.key, chunk: { stream: 'stdout', offset: 0 } });
+  expect(pool.printed[0]!.chunk.bytes.toString()).toBe('early\n');
+  expect((await pool.end(call)).logs?.stdout.head.toString()).toBe('early\nlate\n');
+});
+
+test('raw output belongs to the call that wrote it', async () => {
+  const pool = await start({ slots: 2 });
+  const raw = source('import os\ndef f(x):\n    os.write(1, b"raw %d" % x)\n    os.write(2, b"err %d" % x)\n');
+  const calls = Array.from({ length: 200 }, (_, x) => pool.call(raw, [x]));
+  pool.submit(...calls);
+  for (const [x, call] of calls.entries()) {
+    const { logs } = await pool.end(call);
+    expect(logs?.stdout.head.toString()).toBe(`raw ${x}`);
+    expect(logs?.stderr.head.toString()).toBe(`err ${x}`);
+  }
+});
+
+test('a Python that is not there is said, and its calls are given back', async () => {
+  const pool = await start({ python: '/nowhere/python3' });
+  expect(pool.pool.runtimes.find((one) => one.runtime === 'python')?.broken).toMatch(/no Python at .*--python/);
+  const { outcome } = await pool.run(pool.call(pid));
+  expect(outcome).toEqual({ is: 'released', reason: 'runner_unavailable' });
+});

@@ -1,0 +1,123 @@
+// One runner over a scripted child that speaks the real sockets: who is charged when it dies.
+import { once } from 'node:events';
+import { expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import type { Outcome } from '../../src/lifecycle/outcome.ts';
+import type { Child, Death } from '../../src/runner/child.ts';
+import { FunctionTable, noteRun, type Fn } from '../../src/runner/functions.ts';
+import type { HeldCall } from '../../src/runner/held.ts';
+import { killGroup } from '../../src/runner/processes.ts';
+import { Runner } from '../../src/runner/runner.ts';
+import { start } from '../../src/runner/spawn.ts';
+import { makeCall, PYTHON, source } from './harness.ts';
+
+/** Descriptors: 3 the channel, 4 the gate. `frame()` reads one frame, `value(n)` answers call n with null. */
+const PRELUDE = `
+import os, struct, sys
+def exactly(n):
+    data = b''
+    while len(data) < n:
+        more = os.read(3, n - len(data))
+        if not more: os._exit(0)
+        data += more
+    return data
+def frame(): return exactly(struct.unpack('<I', exactly(4))[0])
+def value(n): os.write(3, struct.pack('<IBIBI', 14, 2, n, 4, 4) + b'null')
+os.write(3, struct.pack('<IB', 1, 1))
+`;
+
+async function scripted(script: string): Promise<Child> {
+  const { process: child, ...started } = await start({
+    command: PYTHON,
+    args: ['-c', PRELUDE + script],
+    env: {},
+    cwd: '/',
+    descriptors: ['duplex', 'gate'],
+  });
+  const gone = once(child, 'exit').then(([code, signal]): Death =>
+    signal ? { is: 'signal', signal: 9 } : { is: 'exit', code: Number(code) },
+  );
+  return {
+    runtime: 'python',
+    pid: started.pid,
+    channel: started.sockets[0]!,
+    stdout: child.stdout as Child['stdout'],
+    stderr: child.stderr as Child['stderr'],
+    gate: started.gates[0]!,
+    kill: () => killGroup(started.pid),
+    gone,
+  };
+}
+
+const code = source('def f(): pass');
+
+function trusted(): Fn {
+  const fn = new FunctionTable().of(makeCall(code, []).spec);
+  for (let run = 0; run < 8; run += 1) noteRun(fn, 1, 0);
+  return fn;
+}
+
+/** What became of two calls that were sent together, the second one behind the first. */
+async function fates(script: string): Promise<string[]> {
+  const fn = trusted();
+  const held = [0, 1].map((): HeldCall => ({ call: makeCall(code, []), fn, exclusive: false, place: { is: 'line' } }));
+  const fate = new Map<HeldCall, string>();
+  const child = await scripted(script);
+  const over = Promise.withResolvers<undefined>();
+  const limits = { headBytes: 100, tailBytes: 100 };
+  const runner = new Runner(child, { runtime: 'python', version: '3' }, systemClock, limits, {
+    ready: () => {
+      for (const one of held) runner.send(one, code.bytes);
+      runner.flush();
+    },
+    started: () => undefined,
+    printed: () => undefined,
+    ran: () => undefined,
+    freed: () => undefined,
+    ended: (one, outcome: Outcome) => fate.set(one, outcome.is),
+    returned: (calls) => calls.forEach((one) => fate.set(one, 'returned')),
+    gone: () => over.resolve(undefined),
+  });
+  await over.promise;
+  return held.map((one) => fate.get(one) ?? 'forgotten');
+}
+
+test.each([
+  ['in the first call', 'frame(); frame(); frame(); os._exit(3)', ['lost', 'returned']],
+  ['between two calls', 'frame(); frame(); frame(); value(1); os._exit(3)', ['completed', 'returned']],
+  ['in the second call', 'frame(); frame(); frame(); value(1); os.read(4, 4); os._exit(3)', ['completed', 'lost']],
+  [
+    'after both',
+    'frame(); frame(); frame(); value(1); os.read(4, 4); value(2); os._exit(3)',
+    ['completed', 'completed'],
+  ],
+])('a child that dies %s', async (_when, script, expected) => {
+  expect(await fates(script)).toEqual(expected);
+});
+
+test('a child that answers out of turn is killed, and only the running call is charged', async () => {
+  expect(await fates('frame(); frame(); frame(); value(2); frame()')).toEqual(['lost', 'returned']);
+});
+
+test('a single call that the child did not read is not charged', async () => {
+  const fn = trusted();
+  const held: HeldCall = { call: makeCall(code, []), fn, exclusive: false, place: { is: 'line' } };
+  const child = await scripted('import time; time.sleep(1000)');
+  const fate = Promise.withResolvers<string>();
+  const limits = { headBytes: 100, tailBytes: 100 };
+  const runner = new Runner(child, { runtime: 'python', version: '3' }, systemClock, limits, {
+    ready: () => {
+      runner.send(held, code.bytes);
+      runner.flush();
+      setImmediate(() => killGroup(child.pid));
+    },
+    started: () => undefined,
+    printed: () => undefined,
+    ran: () => undefined,
+    freed: () => undefined,
+    ended: (_one, outcome) => fate.resolve(outcome.is),
+    returned: () => fate.resolve('returned'),
+    gone: () => undefined,
+  });
+  expect(await fate.promise).toBe('returned');
+});

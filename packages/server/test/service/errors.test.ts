@@ -1,0 +1,169 @@
+// Every refusal is a problem: one text, one code, a pointer or a limit, the request's id.
+import { connect } from 'node:net';
+import { PROBLEM_JSON } from '@mpcsfaas/contract';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { StoreUnavailable } from '../../src/store/index.ts';
+import type { Store } from '../../src/store/index.ts';
+import { defaultServiceConfig } from '../../src/config/service.ts';
+import { addFunction, startRig } from './harness.ts';
+import type { Rig } from './harness.ts';
+
+let rig: Rig;
+beforeAll(async () => {
+  const limits = {
+    ...defaultServiceConfig.limits,
+    ...{ maxBodyBytes: 100_000, maxArgsBytes: 1000, maxCodeBytes: 2000, maxQueuedTasks: 3 },
+  };
+  rig = await startRig({ config: { limits } });
+  await addFunction(rig);
+});
+afterAll(() => rig.stop());
+
+const json = { 'content-type': 'application/json' };
+
+describe('a refusal', () => {
+  it.each([
+    ['GET', '/nowhere', undefined, {}, 404, 'route_not_found'],
+    ['PUT', '/v1/tasks', '{}', json, 405, 'method_not_allowed'],
+    ['GET', '/register_function', undefined, {}, 405, 'method_not_allowed'],
+    ['POST', '/v1/tasks', '{"a":', json, 400, 'invalid_json'],
+    ['POST', '/v1/tasks', '', json, 400, 'invalid_json'],
+    ['POST', '/v1/tasks', '[]', json, 422, 'validation_failed'],
+    ['POST', '/register_function', '{"a":', json, 400, 'invalid_json'],
+    [
+      'POST',
+      '/v1/tasks',
+      'a=1',
+      { 'content-type': 'application/x-www-form-urlencoded' },
+      415,
+      'unsupported_media_type',
+    ],
+    ['POST', '/v1/tasks', `"${'x'.repeat(100_000)}"`, json, 413, 'body_too_large'],
+    ['GET', '/v1/tasks/%zz', undefined, {}, 400, 'bad_request'],
+    ['GET', '/v1/tasks?status=NEVER', undefined, {}, 422, 'validation_failed'],
+    ['GET', '/v1/tasks?limit=ten', undefined, {}, 422, 'validation_failed'],
+    ['GET', '/v1/tasks?since=yesterday', undefined, {}, 422, 'validation_failed'],
+  ] as const)('%s %s (%#)', async (method, path, body, headers, status, code) => {
+    const answer = await rig.send(method, path, body, headers);
+    expect(answer.status).toBe(status);
+    expect(answer.headers.get('content-type')).toContain(PROBLEM_JSON);
+    expect(answer.body).toMatchObject({ status, code, type: `urn:mpcsfaas:error:${code}` });
+    expect(answer.body.detail).toMatch(/\.$/);
+    expect(answer.headers.get('x-request-id')).toBe(answer.body.request_id);
+    if (status === 405) expect(answer.headers.get('allow')).toMatch(/POST/);
+  });
+
+  it('keeps the caller’s request id where it is a plain word', async () => {
+    const named = await rig.get('/nowhere', { 'x-request-id': 'my-id/1' });
+    expect(named.body.request_id).toBe('my-id/1');
+    const odd = await rig.get('/nowhere', { 'x-request-id': 'not a word' });
+    expect(odd.body.request_id).not.toBe('not a word');
+  });
+
+  it('names the limit and the option that raises it', async () => {
+    const large = 'x'.repeat(3000);
+    expect((await rig.post('/v1/tasks', { function: 'double', args: [large] })).body).toMatchObject({
+      ...{ status: 413, code: 'args_too_large', limit: 1000, option: '--max-args-bytes' },
+      errors: [{ pointer: '/args' }],
+    });
+    expect((await rig.post('/v1/functions', { name: 'l', runtime: 'python', source: large })).body).toMatchObject({
+      ...{ status: 413, code: 'code_too_large', limit: 2000, option: '--max-code-bytes' },
+    });
+    expect((await rig.post('/v1/tasks', 'x'.repeat(100_001))).body).toMatchObject({
+      ...{ status: 413, limit: 100_000, option: '--max-body-bytes' },
+    });
+    const tasks = Array.from({ length: 4 }, () => ({ function: 'double' }));
+    const full = await rig.post('/v1/tasks/batch', { tasks });
+    expect(full.body).toMatchObject({ status: 429, code: 'queue_full', option: '--max-queued-tasks' });
+    expect(full.headers.get('retry-after')).toBe('1');
+  });
+
+  it('of one request does not touch another of the same turn', async () => {
+    const batch = (n: number) => ({ tasks: Array.from({ length: n }, () => ({ function: 'double' })) });
+    const post = (n: number) =>
+      rig.service.fastify.inject({
+        method: 'POST',
+        url: '/v1/tasks/batch',
+        headers: { host: 'localhost' },
+        payload: batch(n),
+      });
+    const answers = await Promise.all([post(2), post(4), post(1)]);
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([201, 429, 201]);
+    await rig.finish();
+  });
+
+  it('is written even to what is not HTTP', async () => {
+    const { port, hostname } = new URL(rig.url);
+    const socket = connect(Number(port), hostname);
+    socket.end('this is not HTTP\r\n\r\n');
+    let text = '';
+    for await (const bytes of socket) text += String(bytes);
+    expect(text).toMatch(/^HTTP\/1\.1 400 .*problem\+json.*"code":"bad_request"/s);
+  });
+
+  it('nests as deep as it likes', async () => {
+    const deep = `{"function":"double","args":[${'['.repeat(40_000)}${']'.repeat(40_000)}]}`;
+    const answer = await rig.post('/v1/tasks', deep);
+    expect([413, 422, 400]).toContain(answer.status);
+  });
+});
+
+describe('while the store is away', () => {
+  it('answers 503 with what was accepted, and goes on by itself', async () => {
+    let away: StoreUnavailable | undefined;
+    const check = (): void => {
+      if (away !== undefined) throw away;
+    };
+    const faulty = (store: Store): Store => ({
+      ...store,
+      submit: async (...args) => (check(), store.submit(...args)),
+      ends: async (...args) => (check(), store.ends(...args)),
+      findFunction: async (...args) => (check(), store.findFunction(...args)),
+    });
+    const cut = await startRig({ around: faulty });
+    try {
+      await addFunction(cut);
+      const batch = { tasks: [{ function: 'double' }, { function: 'double' }, { function: 'double' }] };
+      const id = (await cut.post('/v1/tasks/batch', batch)).body.task_ids[0]!;
+      away = new StoreUnavailable('connection lost.');
+      for (const answer of [
+        await cut.post('/v1/tasks', { function: 'double' }),
+        await cut.get(`/result/${id}`),
+        await cut.post('/execute_function', { function_id: id, payload: '' }),
+      ]) {
+        expect(answer.body).toMatchObject({ status: 503, code: 'store_unavailable' });
+        expect(answer.headers.get('retry-after')).toBe('1');
+      }
+      away = undefined;
+      expect((await cut.get(`/result/${id}`)).status).toBe(200);
+      expect((await cut.post('/v1/tasks/batch', batch)).status).toBe(201);
+    } finally {
+      await cut.stop();
+    }
+  });
+
+  it('names the accepted indexes of a batch, each request its own', async () => {
+    const fault = new StoreUnavailable('connection lost.');
+    fault.accepted = [0, 1, 3];
+    let broken = false;
+    const faulty = (store: Store): Store => ({
+      ...store,
+      submit: async (...args) => {
+        if (broken && args[2].length === 4) throw fault;
+        return store.submit(...args);
+      },
+    });
+    const cut = await startRig({ around: faulty });
+    try {
+      await addFunction(cut);
+      broken = true;
+      const tasks = Array.from({ length: 4 }, () => ({ function: 'double' }));
+      const answer = await cut.post('/v1/tasks/batch', { tasks }, { 'idempotency-key': 'b' });
+      expect(answer.body).toMatchObject({ status: 503, accepted: [0, 1, 3] });
+      broken = false;
+      expect((await cut.post('/v1/tasks/batch', { tasks }, { 'idempotency-key': 'b' })).status).toBe(201);
+    } finally {
+      await cut.stop();
+    }
+  });
+});

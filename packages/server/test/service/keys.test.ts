@@ -1,0 +1,89 @@
+// /v1/keys: made, listed and revoked by who may call; the first one before keys are turned on.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { defaultServiceConfig } from '../../src/config/service.ts';
+import { createService } from '../../src/service/index.ts';
+import { openEmbeddedStore } from '../../src/store/index.ts';
+import { makeLogger } from '../../src/telemetry/index.ts';
+import { startRig } from './harness.ts';
+import type { Rig, Told } from './harness.ts';
+
+const FIRST = 'mpk_0123456789abcdef0123456789abcdef';
+const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
+
+describe('with keys on', () => {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await startRig({ config: { requireKeys: true }, firstKey: FIRST });
+  });
+  afterAll(() => rig.stop());
+
+  it('a key makes another, which is shown once and works until it is revoked', async () => {
+    const made = await rig.post('/v1/keys', { name: 'ci' }, bearer(FIRST));
+    expect(made.status).toBe(201);
+    expect(made.headers.get('cache-control')).toBe('no-store');
+    const { key, key_id } = made.body;
+    expect(key).toMatch(/^mpk_[A-Za-z0-9_-]{43}$/);
+    expect((await rig.get('/v1/stats', bearer(key))).status).toBe(200);
+
+    const listed = await rig.get('/v1/keys', bearer(key));
+    expect(listed.body.items).toMatchObject([{ name: 'first' }, { key_id, name: 'ci' }]);
+    expect(listed.bytes.toString()).not.toContain('hash');
+    expect(listed.bytes.toString()).not.toContain(key);
+
+    const revoke = () => rig.send('DELETE', `/v1/keys/${key_id.toUpperCase()}`, undefined, bearer(FIRST));
+    expect(await revoke()).toMatchObject({ status: 200, body: { revoked: true } });
+    expect((await rig.get('/v1/stats', bearer(key))).body).toMatchObject({ status: 401, code: 'unauthorized' });
+    expect((await revoke()).body).toMatchObject({ status: 404, code: 'key_not_found' });
+    expect((await rig.send('DELETE', '/v1/keys/first', undefined, bearer(FIRST))).body.code).toBe('invalid_id');
+  });
+
+  it('a tenant sees and revokes its own only', async () => {
+    const other = { id: '0b8f2f57-5b0c-4c8a-9d7e-3a1f4d9c2e10', hash: 'ab'.repeat(32), name: 'x', tenant: 'other' };
+    await rig.store.putKey({ ...other, createdAt: 1 });
+    const { items } = (await rig.get('/v1/keys', bearer(FIRST))).body;
+    expect(items.map(({ key_id }: Told) => key_id)).not.toContain(other.id);
+    expect((await rig.send('DELETE', `/v1/keys/${other.id}`, undefined, bearer(FIRST))).status).toBe(404);
+    expect((await rig.store.listKeys()).map(({ id }) => id)).toContain(other.id);
+  });
+});
+
+describe('with keys off', () => {
+  it('the first key is made, and holds when they are turned on', async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'first-key-'));
+    const store = await openEmbeddedStore({ dataDir, sync: 'normal', clock: systemClock });
+    const open = (requireKeys: boolean) =>
+      createService({
+        store,
+        config: { ...defaultServiceConfig, requireKeys },
+        firstKey: '',
+        clock: systemClock,
+        logger: makeLogger('service', 'fatal', process.stderr),
+        version: '0.1.0',
+      });
+    try {
+      const before = await open(false);
+      const host = { host: 'localhost' };
+      const made = await before.fastify.inject({
+        method: 'POST',
+        url: '/v1/keys',
+        headers: host,
+        payload: { name: '' },
+      });
+      expect(made.statusCode).toBe(201);
+      await before.close();
+      const after = await open(true);
+      const { key } = made.json<{ key: string }>();
+      const ask = (headers: object) => after.fastify.inject({ url: '/v1/keys', headers: { ...host, ...headers } });
+      expect((await ask({})).statusCode).toBe(401);
+      expect((await ask(bearer(key))).statusCode).toBe(200);
+      await after.close();
+    } finally {
+      await store.close();
+      await rm(dataDir, { recursive: true });
+    }
+  });
+});

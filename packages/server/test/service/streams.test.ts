@@ -1,0 +1,169 @@
+// Events and followed logs: replayed, then as they happen; a reader too far behind is told to reset.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { addFunction, startRig } from './harness.ts';
+import type { Rig } from './harness.ts';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await startRig();
+  await addFunction(rig);
+  await addFunction(rig, 'other');
+});
+afterAll(() => rig.stop());
+
+interface Event {
+  id?: string;
+  event?: string;
+  data?: string;
+  comment?: string;
+}
+
+/** Events of a stream, as they come. */
+async function* events(path: string, headers: Record<string, string> = {}): AsyncGenerator<Event> {
+  const answer = await fetch(rig.url + path, { headers });
+  expect(answer.headers.get('content-type')).toContain('text/event-stream');
+  let rest = '';
+  for await (const text of answer.body!.pipeThrough(new TextDecoderStream())) {
+    rest += text;
+    for (let end = rest.indexOf('\n\n'); end !== -1; end = rest.indexOf('\n\n')) {
+      const event: Event = {};
+      for (const line of rest.slice(0, end).split('\n')) {
+        const [name = '', value = ''] = line.split(/: (.*)/s);
+        event[name === '' ? 'comment' : (name as 'id')] = value;
+      }
+      yield event;
+      rest = rest.slice(end + 2);
+    }
+  }
+}
+
+async function next(stream: AsyncGenerator<Event>): Promise<Event> {
+  for (;;) {
+    const item = await stream.next();
+    if (item.done === true) throw new Error('the stream ended');
+    if (item.value.event !== undefined) return item.value;
+  }
+}
+
+const submit = async (fn = 'double', options = {}): Promise<string> =>
+  (await rig.post('/v1/tasks', { function: fn, options })).body.task_id;
+
+describe('events', () => {
+  it('tell each end once, and replay what came after an id', async () => {
+    const stream = events('/v1/events');
+    const hello = await stream.next();
+    expect(hello.value).toMatchObject({ comment: 'here' });
+    const ids: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      ids.push(await submit('double', { group: 'g' }));
+      await rig.finish();
+    }
+    const seen = [await next(stream), await next(stream), await next(stream)];
+    expect(seen.map(({ data }) => JSON.parse(data!) as unknown)).toEqual(
+      ids.map((task_id) => ({ task_id, status: 'COMPLETED', kind: null, group: 'g' })),
+    );
+    expect(seen.map(({ event }) => event)).toEqual(Array(3).fill('task.ended'));
+    await stream.return(undefined);
+
+    const again = events('/v1/events', { 'last-event-id': seen[0]!.id! });
+    expect(await next(again)).toEqual(seen[1]);
+    await again.return(undefined);
+    const after = events(`/v1/events?after=${seen[1]!.id!}`);
+    expect(await next(after)).toEqual(seen[2]);
+    await after.return(undefined);
+  });
+
+  it('are filtered by group, function and task', async () => {
+    const start = (await events('/v1/events').next()).value as Event;
+    const plain = await submit();
+    const grouped = await submit('double', { group: 'mine' });
+    const other = await submit('other');
+    await rig.finish({ state: 'FAILED', kind: 'raised', error: { type: 'E', message: '', traceback: '' } });
+    for (const [query, id] of [
+      ['group=mine', grouped],
+      ['function=other', other],
+      [`task_id=${plain}`, plain],
+    ] as const) {
+      const stream = events(`/v1/events?${query}&after=${start.id!}`);
+      const { data } = await next(stream);
+      expect(JSON.parse(data!)).toMatchObject({ task_id: id, status: 'FAILED', kind: 'raised' });
+      await stream.return(undefined);
+    }
+  });
+
+  it('can be asked for by HEAD', async () => {
+    expect((await rig.send('HEAD', '/v1/events')).status).toBe(200);
+  });
+
+  it('from a place that the log does not know begin with a reset', async () => {
+    const stream = events('/v1/events?after=999999999');
+    expect(await next(stream)).toMatchObject({ event: 'reset' });
+    const id = await submit();
+    await rig.finish();
+    expect(JSON.parse((await next(stream)).data!)).toMatchObject({ task_id: id });
+    await stream.return(undefined);
+  });
+});
+
+describe('logs', () => {
+  const chunk = (stream: 'stdout' | 'stderr', offset: number, text: string) => ({
+    stream,
+    offset,
+    bytes: Buffer.from(text),
+  });
+  const limits = { headBytes: 10, tailBytes: 4 };
+
+  it('tell head and tail, and what was dropped between them', async () => {
+    const id = await submit();
+    const [claimed] = await rig.claim();
+    const { attempt } = claimed!.fence;
+    const chunks = [chunk('stdout', 0, '0123456789abcdefghij'), chunk('stderr', 0, 'é')];
+    await rig.store.appendLogs('default', [{ id, attempt, chunks }], limits);
+    expect((await rig.get(`/v1/tasks/${id}/logs`)).body).toEqual({
+      task_id: id,
+      attempt: 1,
+      stdout: { text: '0123456789ghij', dropped_bytes: 6, total_bytes: 20 },
+      stderr: { text: 'é', dropped_bytes: 0, total_bytes: 2 },
+    });
+    await rig.store.cancel('default', [id]);
+  });
+
+  it('are followed to the end', async () => {
+    const id = await submit();
+    const [claimed] = await rig.claim();
+    const { attempt } = claimed!.fence;
+    const stream = events(`/v1/tasks/${id}/logs?follow=1`);
+    await stream.next();
+    await rig.store.appendLogs('default', [{ id, attempt, chunks: [chunk('stdout', 0, 'one\n')] }], limits);
+    expect(await next(stream)).toEqual({
+      event: 'log',
+      data: JSON.stringify({ attempt: 1, stream: 'stdout', offset: 0, text: 'one\n' }),
+    });
+    await rig.store.appendLogs('default', [{ id, attempt, chunks: [chunk('stdout', 4, 'two\n')] }], limits);
+    expect(JSON.parse((await next(stream)).data!)).toMatchObject({ offset: 4, text: 'two\n' });
+    await rig.store.cancel('default', [id]);
+    expect(await next(stream)).toEqual({ event: 'end', data: '{}' });
+    expect((await stream.next()).done).toBe(true);
+  });
+
+  it('of an unknown task are 404', async () => {
+    expect((await rig.get('/v1/tasks/00000000-0000-4000-8000-000000000000/logs')).status).toBe(404);
+  });
+});
+
+describe('stopping', () => {
+  it('ends streams and waits', async () => {
+    const own = await startRig();
+    await addFunction(own);
+    const { task_id } = (await own.post('/v1/tasks', { function: 'double' })).body;
+    const stream = await fetch(`${own.url}/v1/events`);
+    const reader = stream.body!.getReader();
+    await reader.read();
+    const waiting = own.get(`/v1/tasks/${task_id}/result?wait_ms=60000`);
+    // Another answer on a connection of its own says that the wait has been taken up.
+    await own.get('/v1/stats');
+    await own.stop();
+    expect((await waiting).status).toBe(202);
+    expect((await reader.read()).done).toBe(true);
+  });
+});

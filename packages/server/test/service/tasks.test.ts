@@ -1,0 +1,258 @@
+// /v1: functions, submit, idempotency, batches, cancel, retry, pin, lists.
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../../src/lifecycle/ids.ts';
+import { PICKLE_42, addFunction, startRig } from './harness.ts';
+import type { Answer, Rig } from './harness.ts';
+
+let rig: Rig;
+beforeAll(async () => {
+  rig = await startRig();
+  await addFunction(rig);
+});
+afterEach(async () => {
+  await rig.finish();
+});
+afterAll(() => rig.stop());
+
+const submit = (body: object = {}, headers = {}): Promise<Answer> =>
+  rig.post('/v1/tasks', { function: 'double', args: [21], ...body }, headers);
+
+describe('functions', () => {
+  it('are the same version for the same name, code and options', async () => {
+    const wish = { name: 'versions', runtime: 'python', source: 'def f(): pass', options: { priority: 3 } };
+    const first = await rig.post('/v1/functions', wish);
+    expect(first.status).toBe(201);
+    const again = await rig.post('/v1/functions', wish);
+    expect(again.status).toBe(200);
+    expect(again.body.function_id).toBe(first.body.function_id);
+    const other = await rig.post('/v1/functions', { ...wish, options: { priority: 4 } });
+    expect(other.status).toBe(201);
+    expect(other.body.version).toBe(2);
+    expect((await rig.get('/v1/functions/versions')).body.version).toBe(2);
+    expect((await rig.get('/v1/functions/versions@1')).body.function_id).toBe(first.body.function_id);
+    expect((await rig.get(`/v1/functions/${first.body.function_id}`)).body.version).toBe(1);
+  });
+
+  it('a deleted one takes no new task, the others do', async () => {
+    const id = await addFunction(rig, 'gone');
+    expect((await rig.post('/v1/tasks', { function: id })).status).toBe(201);
+    expect((await rig.send('DELETE', '/v1/functions/gone')).body).toEqual({ deleted: 1 });
+    expect((await rig.send('DELETE', '/v1/functions/gone')).body.code).toBe('function_not_found');
+    expect((await rig.post('/v1/tasks', { function: id })).body.code).toBe('function_not_found');
+    expect((await submit()).status).toBe(201);
+  });
+
+  it('are given as source or as a payload, once', async () => {
+    const both = { name: 'x', runtime: 'python', source: 'def f(): pass', payload: 'Y2J1aWx0aW5zCmxlbgou' };
+    expect((await rig.post('/v1/functions', both)).status).toBe(422);
+    expect((await rig.post('/v1/functions', { name: 'x', runtime: 'python' })).status).toBe(422);
+    const pickled = { name: 'x', runtime: 'javascript', payload: 'Y2J1aWx0aW5zCmxlbgou' };
+    expect((await rig.post('/v1/functions', pickled)).body.code).toBe('pickle_for_javascript');
+  });
+
+  it.each(['', 'with space', 'a/b', 'a@3', 'x'.repeat(129), '01930000-0000-7000-8000-000000000001'])(
+    'cannot be named %j',
+    async (name) => {
+      expect((await rig.post('/v1/functions', { name, runtime: 'python', source: 'x' })).status).toBe(422);
+    },
+  );
+
+  it('are listed newest first, page by page', async () => {
+    for (const name of ['l1', 'l2', 'l3']) await addFunction(rig, name);
+    const first = await rig.get('/v1/functions?limit=2');
+    expect(first.body.items).toMatchObject([{ name: 'l3' }, { name: 'l2' }]);
+    await addFunction(rig, 'l4');
+    const second = await rig.get(`/v1/functions?limit=1&cursor=${first.body.next_cursor}`);
+    expect(second.body.items).toMatchObject([{ name: 'l1' }]);
+  });
+});
+
+describe('a task', () => {
+  it('pins code and options: its own, else the function’s, else the service’s', async () => {
+    await addFunction(rig, 'opts', {
+      options: { timeout_ms: 1000, priority: 7, tags: ['a'], retry: { max_retries: 2 } },
+    });
+    const { body } = await rig.post('/v1/tasks', { function: 'opts', options: { priority: -7, group: 'g' } });
+    const task = await rig.get(`/v1/tasks/${body.task_id}`);
+    expect(task.body).toMatchObject({
+      status: 'QUEUED',
+      function: { name: 'opts', version: 1 },
+      options: {
+        priority: -7,
+        timeout_ms: 1000,
+        tags: ['a'],
+        group: 'g',
+        result_ttl_ms: 86_400_000,
+        retry: { max_retries: 2, backoff_ms: 1000, factor: 2, max_backoff_ms: 60_000, on: [] },
+        result_as: 'json',
+      },
+    });
+  });
+
+  it('hands its arguments to the runner as one JSON text, or as the pickle that came', async () => {
+    await submit({ args: [1, 'é'], kwargs: { k: null } });
+    await submit({ args: undefined, args_pickle: 'gAJLKi4=\n' });
+    const claimed = await rig.claim();
+    expect(claimed.map(({ spec }) => spec.args_as).sort()).toEqual(['json', 'pickle']);
+    for (const { spec, args, fence } of claimed) {
+      if (spec.args_as === 'json') expect(JSON.parse(args.toString())).toEqual({ args: [1, 'é'], kwargs: { k: null } });
+      else expect(args).toEqual(PICKLE_42);
+      expect(spec.result_as).toBe(spec.args_as);
+      await rig.store.cancel('default', [fence.id]);
+    }
+    expect((await submit({ args_pickle: 'gAJLKi4=' })).status).toBe(422);
+  });
+
+  it('says why it waits', async () => {
+    const now = Date.now();
+    const { task_id } = (await submit()).body;
+    const waits = async (): Promise<string | undefined> => (await rig.get(`/v1/tasks/${task_id}`)).body.waits?.reason;
+    expect(await waits()).toBe('no_worker');
+    const worker = {
+      ...{ id: 'w', mode: 'local' as const, host: 'h', pid: 1, version: '1', dispatcher: 'd', state: 'ready' as const },
+      ...{ slots: 1, busy: 1, waiting: 0, credits: 0, labels: [], registeredAt: now, seenAt: now },
+    };
+    const dispatcher = {
+      ...{ id: 'd', mode: 'local' as const, host: 'h', pid: 1, version: '1', address: '' },
+      ...{ startedAt: now, seenAt: now, histograms: {} },
+    };
+    const javascript = { runtime: 'javascript' as const, version: '24.1.0', broken: '' };
+    await rig.store.report({ ...dispatcher, workers: [{ ...worker, runtimes: [javascript] }] }, 60_000);
+    expect(await waits()).toBe('no_worker_with_runtime');
+    const python = { runtime: 'python' as const, version: '3.11.2', broken: '' };
+    await rig.store.report({ ...dispatcher, workers: [{ ...worker, runtimes: [python] }] }, 60_000);
+    expect(await waits()).toBe('behind_others');
+    await rig.store.retract('d');
+    const later = await submit({ options: { not_before: new Date(now + 3_600_000).toISOString() } });
+    const task = await rig.get(`/v1/tasks/${later.body.task_id}`);
+    expect(task.body).toMatchObject({ status: 'DELAYED', waits: { reason: 'delayed' } });
+  });
+});
+
+describe('idempotency', () => {
+  const key = { 'idempotency-key': 'k-1' };
+
+  it('answers the first id for the same content, and refuses other content', async () => {
+    const first = await submit({ options: { priority: 1, tags: ['x'] } }, key);
+    expect(first.status).toBe(201);
+    const again = await submit({ options: { tags: ['x'], priority: 1 } }, key);
+    expect(again.status).toBe(200);
+    expect(again.headers.get('idempotent-replayed')).toBe('true');
+    expect(again.body).toEqual(first.body);
+    const otherArgs = { args: [22], options: { priority: 1, tags: ['x'] } };
+    expect((await submit(otherArgs, key)).body.code).toBe('idempotency_key_reused');
+    expect((await submit({ options: { priority: 2, tags: ['x'] } }, key)).status).toBe(422);
+  });
+
+  it('holds while a newer version takes the name', async () => {
+    await addFunction(rig, 'moving');
+    const wish = { function: 'moving', args: [1] };
+    const first = await rig.post('/v1/tasks', wish, { 'idempotency-key': 'k-2' });
+    await addFunction(rig, 'moving', { source: 'def other(x): return x' });
+    const again = await rig.post('/v1/tasks', wish, { 'idempotency-key': 'k-2' });
+    expect(again.body).toEqual(first.body);
+  });
+
+  it('completes a batch: item i has the key K/i', async () => {
+    const batch = { tasks: [1, 2, 3].map((n) => ({ function: 'double', args: [n] })) };
+    await rig.post('/v1/tasks', batch.tasks[1], { 'idempotency-key': 'k-3/1' });
+    const first = await rig.post('/v1/tasks/batch', batch, { 'idempotency-key': 'k-3' });
+    expect(first.status).toBe(201);
+    const again = await rig.post('/v1/tasks/batch', batch, { 'idempotency-key': 'k-3' });
+    expect(again.status).toBe(200);
+    expect(again.body).toEqual(first.body);
+    expect(new Set(first.body.task_ids).size).toBe(3);
+  });
+});
+
+describe('a batch', () => {
+  it('is validated whole before the first write, and names what is wrong', async () => {
+    const before = (await rig.get('/v1/stats')).body;
+    const good = { function: 'double', args: [1] };
+    const post = (bad: object): Promise<Answer> => rig.post('/v1/tasks/batch', { tasks: [good, { ...good, ...bad }] });
+    expect((await post({ args: 5 })).body).toMatchObject({ status: 422, errors: [{ pointer: '/tasks/1/args' }] });
+    expect((await post({ function: 'nobody' })).body).toMatchObject({
+      status: 404,
+      errors: [{ pointer: '/tasks/1/function' }],
+    });
+    expect((await post({ args: undefined, args_pickle: 'A' })).body).toMatchObject({
+      status: 400,
+      errors: [{ pointer: '/tasks/1/args_pickle' }],
+    });
+    expect((await post({ options: { priority: 101 } })).body).toMatchObject({
+      errors: [{ pointer: '/tasks/1/options/priority' }],
+    });
+    expect((await rig.get('/v1/stats')).body).toEqual(before);
+  });
+
+  it('takes ten thousand and no more', async () => {
+    const tasks = Array.from({ length: 10_000 }, () => ({ function: 'double' }));
+    const { status, body } = await rig.post('/v1/tasks/batch', { tasks });
+    expect(status).toBe(201);
+    expect(new Set(body.task_ids).size).toBe(10_000);
+    expect((await rig.post('/v1/tasks/batch', { tasks: [...tasks, tasks[0]] })).status).toBe(422);
+  });
+});
+
+describe('acts', () => {
+  it('cancel ends a task once; then 409 says which end won', async () => {
+    const { task_id } = (await submit()).body;
+    expect((await rig.post(`/v1/tasks/${task_id}/cancel`, {})).body).toMatchObject({
+      status: 'CANCELED',
+      error: { kind: 'canceled' },
+    });
+    expect((await rig.post(`/v1/tasks/${task_id}/cancel`, {})).body).toMatchObject({
+      status: 409,
+      code: 'task_ended',
+      task_status: 'CANCELED',
+    });
+  });
+
+  it('retry is a new task with the same call', async () => {
+    const { task_id } = (await submit({ args: ['again'], options: { priority: 9, tags: ['t'] } })).body;
+    expect((await rig.post(`/v1/tasks/${task_id}/retry`, {})).body.code).toBe('task_not_ended');
+    await rig.finish();
+    const retried = await rig.post(`/v1/tasks/${task_id}/retry`, {});
+    expect(retried.status).toBe(201);
+    expect(retried.body.task_id).not.toBe(task_id);
+    const [claimed] = await rig.claim();
+    expect(claimed!.spec).toMatchObject({ id: retried.body.task_id, priority: 9, tags: ['t'] });
+    expect(claimed!.args.toString()).toContain('again');
+    await rig.store.cancel('default', [retried.body.task_id]);
+  });
+
+  it('pin and unpin', async () => {
+    const { task_id } = (await submit()).body;
+    await rig.finish();
+    expect((await rig.post(`/v1/tasks/${task_id}/pin`, {})).body).toMatchObject({ pinned: true });
+    expect((await rig.post(`/v1/tasks/${task_id}/pin`, { pinned: false })).body).toMatchObject({ pinned: false });
+  });
+
+  it('of an unknown task are 404, of an expired one 410, of no id 400', async () => {
+    for (const act of ['cancel', 'retry', 'pin']) {
+      expect((await rig.post(`/v1/tasks/${newId(Date.now(), 0)}/${act}`, {})).status).toBe(404);
+      expect((await rig.post(`/v1/tasks/${newId(1000, 0)}/${act}`, {})).status).toBe(410);
+      expect((await rig.post(`/v1/tasks/nope/${act}`, {})).status).toBe(400);
+    }
+  });
+});
+
+describe('the list', () => {
+  it('is filtered, newest first, and its cursor is stable under inserts', async () => {
+    const ids: string[] = [];
+    for (let i = 0; i < 5; i++)
+      ids.unshift((await submit({ options: { group: 'listed', tags: ['odd'] } })).body.task_id);
+    const first = await rig.get('/v1/tasks?group=listed&tag=odd&status=QUEUED,RUNNING&function=double&limit=2');
+    expect(first.body.items.map(({ task_id }) => task_id)).toEqual(ids.slice(0, 2));
+    await submit({ options: { group: 'listed', tags: ['odd'] } });
+    const seen: string[] = [];
+    for (let cursor = first.body.next_cursor; cursor !== '';) {
+      const page = await rig.get(`/v1/tasks?group=listed&tag=odd&limit=2&cursor=${cursor}`);
+      seen.push(...page.body.items.map(({ task_id }) => task_id));
+      cursor = page.body.next_cursor;
+    }
+    expect(seen).toEqual(ids.slice(2));
+    expect((await rig.get('/v1/tasks?group=listed&status=COMPLETED')).body.items).toEqual([]);
+    expect((await rig.get(`/v1/tasks?group=listed&until=2020-01-01T00:00:00Z`)).body.items).toEqual([]);
+  });
+});

@@ -1,0 +1,228 @@
+// The suite, part 1: what submit accepts, refuses and remembers.
+import { describe, expect, it } from 'vitest';
+import { unpackSpec } from '../../src/lifecycle/spec.ts';
+import type { Bench } from './conformance.ts';
+import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
+import { listen, until } from './waiting.ts';
+
+export function describeSubmit({ store, tenant }: Bench): void {
+  describe('S1, 6 submit', () => {
+    it('makes a task readable and claimable before it resolves', async () => {
+      const t = tenant();
+      const task = submission({ tenant: t });
+      const [answer] = await store().submit(t, 0, [task], NO_LIMITS);
+      expect(answer).toMatchObject({ is: 'accepted', id: task.spec.id });
+      const [record] = await store().tasks(t, [task.spec.id]);
+      expect(record).toMatchObject({
+        state: 'QUEUED',
+        attempt: 0,
+        losses: 0,
+        abandonments: 0,
+        retries: 0,
+        kind: '',
+        error: null,
+      });
+      expect(record).toMatchObject({
+        claimedAt: 0,
+        startedAt: 0,
+        endedAt: 0,
+        dueAt: 0,
+        history: [],
+        pinned: false,
+        argsBytes: 8,
+      });
+      expect(record?.spec).toEqual(task.spec);
+      expect(answer).toMatchObject({ submittedAt: record?.submittedAt });
+      expect(await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1)).toHaveLength(1);
+    });
+
+    it('accepts the same id again as the same task: a repeat after a lost answer makes no second one', async () => {
+      const [t, task] = [tenant(), submission()];
+      const first = await store().submit(t, 0, [task], NO_LIMITS);
+      expect(await store().submit(t, 0, [task], NO_LIMITS)).toEqual(first);
+      expect((await store().stats(t)).submitted).toBe(1);
+      expect(await store().claim(t, 'me', [{ lane: LANE, max: 9 }], 9)).toHaveLength(1);
+    });
+
+    it('accepts the same id again after the task has ended, without bringing it back', async () => {
+      const [t, task] = [tenant(), submission()];
+      await store().submit(t, 0, [task], NO_LIMITS);
+      const [claimed] = await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1);
+      await store().settle(t, [completion(claimed!.fence)]);
+      expect((await store().submit(t, 0, [task], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
+      expect(await store().states(t, [task.spec.id])).toEqual(['COMPLETED']);
+    });
+
+    it('takes a batch larger than any script', async () => {
+      const t = tenant();
+      const tasks = Array.from({ length: 700 }, () => submission());
+      const answers = await store().submit(t, 0, tasks, NO_LIMITS);
+      expect(answers.map((answer) => answer.is === 'accepted' && answer.id)).toEqual(tasks.map((task) => task.spec.id));
+      expect((await store().stats(t)).states.QUEUED).toBe(700);
+    });
+
+    it('keeps arguments of any size and any bytes', async () => {
+      const t = tenant();
+      const sizes = [0, 1, 256, 257, 16_384, 16_385, 300_000, 5_000_000];
+      const tasks = sizes.map((size) => submission({ tenant: t }, Buffer.alloc(size, 'ÿ\r\n\0', 'latin1')));
+      await store().submit(t, 0, tasks, NO_LIMITS);
+      const claimed = await store().claim(t, 'me', [{ lane: LANE, max: 99 }], 99);
+      expect(claimed.map((task) => task.args.length)).toEqual(sizes);
+      for (const [i, task] of claimed.entries()) {
+        expect(task.args.equals(tasks[i]!.args)).toBe(true);
+        expect(unpackSpec(task.packed)).toEqual(tasks[i]!.spec);
+        expect(task.spec).toEqual(tasks[i]!.spec);
+        expect((await store().args(t, task.spec.id))?.equals(tasks[i]!.args)).toBe(true);
+      }
+    });
+
+    it('keeps tenants apart', async () => {
+      const [t, other, task] = [tenant(), tenant(), submission()];
+      await store().submit(t, 0, [task], NO_LIMITS);
+      expect(await store().tasks(other, [task.spec.id])).toEqual([undefined]);
+      expect(await store().claim(other, 'me', [{ lane: LANE, max: 1 }], 1)).toEqual([]);
+      expect(await store().cancel(other, [task.spec.id])).toEqual([{ is: 'unknown' }]);
+    });
+  });
+
+  describe('10 the queue has limits', () => {
+    it('refuses a batch as a whole, before the first write', async () => {
+      const t = tenant();
+      const tasks = [submission(), submission(), submission()];
+      const byCount = await store().submit(t, 0, tasks, { maxTasks: 2, maxBytes: 1000 });
+      expect(byCount).toEqual(tasks.map(() => ({ is: 'queue_full', limit: 'max_queued_tasks' })));
+      const byBytes = await store().submit(t, 0, tasks, { maxTasks: 3, maxBytes: 23 });
+      expect(byBytes).toEqual(tasks.map(() => ({ is: 'queue_full', limit: 'max_queued_bytes' })));
+      expect((await store().stats(t)).submitted).toBe(0);
+      expect((await store().submit(t, 0, tasks, { maxTasks: 3, maxBytes: 24 })).map((a) => a.is)).toEqual(
+        Array(3).fill('accepted'),
+      );
+    });
+
+    it('refuses a large batch as a whole too', async () => {
+      const t = tenant();
+      const tasks = Array.from({ length: 600 }, () => submission());
+      const answers = await store().submit(t, 0, tasks, { maxTasks: 599, maxBytes: 1e9 });
+      expect(new Set(answers.map((answer) => answer.is))).toEqual(new Set(['queue_full']));
+      expect((await store().stats(t)).submitted).toBe(0);
+    });
+
+    it('counts what waits, not what runs or has ended', async () => {
+      const t = tenant();
+      const limits = { maxTasks: 1, maxBytes: 1000 };
+      await store().submit(t, 0, [submission()], limits);
+      expect((await store().submit(t, 0, [submission()], limits))[0]).toMatchObject({ is: 'queue_full' });
+      const [claimed] = await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1);
+      expect((await store().submit(t, 0, [submission()], limits))[0]).toMatchObject({ is: 'accepted' });
+      await store().settle(t, [completion(claimed!.fence)]);
+      expect((await store().stats(t)).states).toMatchObject({ QUEUED: 1, RUNNING: 0 });
+      expect((await store().stats(t)).queuedBytes).toBe(8);
+    });
+  });
+
+  describe('1 idempotency keys', () => {
+    const keyed = (name: string, content: string) => ({ ...submission(), key: { name, content } });
+
+    it('answers a repeat with the first task, and another content with a conflict', async () => {
+      const t = tenant();
+      const first = keyed('order-7', 'a');
+      await store().submit(t, 0, [first], NO_LIMITS);
+      const answers = await store().submit(
+        t,
+        0,
+        [keyed('order-7', 'a'), keyed('order-7', 'b'), keyed('order-8', 'b')],
+        NO_LIMITS,
+      );
+      expect(answers.slice(0, 2)).toEqual([
+        { is: 'replayed', id: first.spec.id },
+        { is: 'conflict', id: first.spec.id },
+      ]);
+      expect(answers[2]).toMatchObject({ is: 'accepted' });
+      expect((await store().stats(t)).submitted).toBe(2);
+    });
+
+    it('accepts the very same submission again: the answer was lost', async () => {
+      const [t, task] = [tenant(), keyed('order-9', 'a')];
+      const first = await store().submit(t, 0, [task], NO_LIMITS);
+      expect(await store().submit(t, 0, [task], NO_LIMITS)).toEqual(first);
+    });
+
+    it('knows a key that comes twice in one batch', async () => {
+      const [t, one, two] = [tenant(), keyed('k', 'a'), keyed('k', 'a')];
+      const answers = await store().submit(t, 0, [one, two], NO_LIMITS);
+      expect(answers[0]).toMatchObject({ is: 'accepted' });
+      expect(answers[1]).toEqual({ is: 'replayed', id: one.spec.id });
+    });
+
+    it('completes a batch of which a part was accepted', async () => {
+      const t = tenant();
+      const first = Array.from({ length: 300 }, (_, i) => keyed(`K/${i}`, 'c'));
+      await store().submit(t, 0, first.slice(0, 280), NO_LIMITS);
+      const again = Array.from({ length: 300 }, (_, i) => keyed(`K/${i}`, 'c'));
+      const answers = await store().submit(t, 0, again, { maxTasks: 300, maxBytes: 1e9 });
+      expect(answers.filter((answer) => answer.is === 'replayed')).toHaveLength(280);
+      expect(answers.filter((answer) => answer.is === 'accepted')).toHaveLength(20);
+    });
+
+    it('replays while the queue is full', async () => {
+      const [t, task] = [tenant(), keyed('k', 'a')];
+      await store().submit(t, 0, [task], NO_LIMITS);
+      expect(await store().submit(t, 0, [keyed('k', 'a')], { maxTasks: 1, maxBytes: 8 })).toEqual([
+        { is: 'replayed', id: task.spec.id },
+      ]);
+    });
+
+    it('are scoped to the tenant', async () => {
+      const [t, other] = [tenant(), tenant()];
+      await store().submit(t, 0, [keyed('k', 'a')], NO_LIMITS);
+      expect((await store().submit(other, 0, [keyed('k', 'b')], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
+    });
+  });
+
+  describe('S8, 6 announcements are hints', () => {
+    it('tells listeners of work, of ends and of canceled runs', async () => {
+      const t = tenant();
+      const { hints, stop } = await listen(store());
+      const [done, dropped] = [submission({ group: 'g' }), submission({ group: 'g' })];
+      await store().submit(t, 0, [done, dropped], NO_LIMITS);
+      await until(() => hints.find((hint) => hint.is === 'work' && hint.lanes.includes(LANE)));
+      const claimed = await store().claim(t, 'me', [{ lane: LANE, max: 2 }], 2);
+      await store().settle(t, [completion(claimed[0]!.fence)]);
+      await store().cancel(t, [dropped.spec.id]);
+      const ends = () => hints.flatMap((hint) => (hint.is === 'ends' ? hint.ends : []));
+      const told = await until(() => ends().find((end) => end.id === done.spec.id));
+      expect(told).toMatchObject({ state: 'COMPLETED', kind: '', group: 'g', functionId: done.spec.function_id });
+      expect(told.end).toEqual((await store().ends(t, [done.spec.id]))[0]);
+      await until(() => hints.find((hint) => hint.is === 'canceled' && hint.ids.includes(dropped.spec.id)));
+      expect(await until(() => ends().find((end) => end.id === dropped.spec.id))).toMatchObject({
+        state: 'CANCELED',
+        kind: 'canceled',
+      });
+      await stop();
+    });
+
+    it('lets a large result be read instead of riding along', async () => {
+      const [t, task] = [tenant(), submission()];
+      const { hints, stop } = await listen(store());
+      await store().submit(t, 0, [task], NO_LIMITS);
+      const [claimed] = await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1);
+      await store().settle(t, [completion(claimed!.fence, `"${'x'.repeat(2000)}"`)]);
+      const told = await until(() =>
+        hints.flatMap((h) => (h.is === 'ends' ? h.ends : [])).find((end) => end.id === task.spec.id),
+      );
+      expect(told.end).toBeUndefined();
+      await stop();
+    });
+
+    it('says nothing more to whoever has unsubscribed', async () => {
+      const t = tenant();
+      const { hints, stop } = await listen(store());
+      await stop();
+      const other = await listen(store());
+      await store().submit(t, 0, [submission()], NO_LIMITS);
+      await until(() => other.hints[0]);
+      expect(hints).toEqual([]);
+      await other.stop();
+    });
+  });
+}

@@ -1,0 +1,146 @@
+// The embedded store's own promises: one owner, nothing acknowledged lost at kill -9, a turn in one transaction, a full disk.
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { StoreUnavailable, openEmbeddedStore } from '../../src/store/index.ts';
+import type { Store } from '../../src/store/store.ts';
+import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
+import { sweptUntil } from './waiting.ts';
+
+const T = 'default';
+const CLAIM = [{ lane: LANE, max: 100 }];
+const SUBMITTER = new URL('fixtures/endless-submitter.ts', import.meta.url).pathname;
+
+let dataDir: string;
+let opened: Store[];
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), 'mpcsfaas-store-'));
+  opened = [];
+});
+afterEach(async () => {
+  for (const store of opened) await store.close();
+  await rm(dataDir, { recursive: true, force: true });
+});
+
+async function open(leaseMs = 60_000): Promise<Store> {
+  const store = await openEmbeddedStore({ dataDir, sync: 'normal', clock: systemClock, leaseMs });
+  opened.push(store);
+  return store;
+}
+
+describe('3 one owner', () => {
+  it('a second opener is told whose directory it is and what to do, and can open it after the first has closed', async () => {
+    const first = await open();
+    await expect(open()).rejects.toThrow(
+      `The data directory ${dataDir} is in use by another mpcsfaas process: stop that one`,
+    );
+    await first.close();
+    expect(await (await open()).health()).toMatchObject({ ok: true });
+  });
+
+  it('close is idempotent, lets acts finish and refuses later ones', async () => {
+    const store = await open();
+    const submitted = store.submit(T, 0, [submission()], NO_LIMITS);
+    await Promise.all([store.close(), store.close()]);
+    expect((await submitted)[0]).toMatchObject({ is: 'accepted' });
+    await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toBeInstanceOf(StoreUnavailable);
+    await expect(store.states(T, [])).rejects.toBeInstanceOf(StoreUnavailable);
+    expect(await store.health()).toMatchObject({ ok: false });
+  });
+});
+
+describe('11 kill -9', () => {
+  it('loses nothing that was acknowledged, and frees the directory at once', async () => {
+    const child = spawn(process.execPath, [SUBMITTER, dataDir], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const gone = once(child, 'exit');
+    const said: string[] = [];
+    for await (const line of createInterface(child.stdout)) {
+      said.push(line);
+      if (said.length === 300) child.kill('SIGKILL');
+    }
+    await gone;
+    const store = await open();
+    const submitted = said
+      .filter((line) => /^submitted .{36}$/.test(line))
+      .map((line) => line.slice('submitted '.length));
+    const settled = said.filter((line) => /^settled .{36}$/.test(line)).map((line) => line.slice('settled '.length));
+    expect(submitted.length + settled.length).toBeGreaterThanOrEqual(300);
+    expect((await store.states(T, submitted)).filter((state) => state === undefined)).toEqual([]);
+    expect(new Set(await store.states(T, settled))).toEqual(new Set(['COMPLETED']));
+  });
+});
+
+describe('3 a new incarnation', () => {
+  it('lets the owner of a RUNNING task renew and settle first', async () => {
+    const first = await open();
+    await first.submit(T, 0, [submission()], NO_LIMITS);
+    const [claimed] = await first.claim(T, 'me', CLAIM, 1);
+    await first.close();
+    const second = await open();
+    expect(await second.sweep(T)).toMatchObject({ abandoned: 0 });
+    expect(await second.renew(T, [{ fence: claimed!.fence, worker: 'w', startedAt: 1 }])).toEqual([true]);
+    expect(await second.settle(T, [completion(claimed!.fence)])).toEqual([{ is: 'accepted', state: 'COMPLETED' }]);
+  });
+
+  it('requeues after one lease time what nobody renews, at once what is abandoned', async () => {
+    const first = await open();
+    await first.submit(T, 0, [submission(), submission()], NO_LIMITS);
+    await first.claim(T, 'local-1', CLAIM, 1);
+    await first.claim(T, 'worker-1', CLAIM, 1);
+    const counted = await first.stats(T);
+    await first.close();
+    const second = await open(300);
+    expect(await second.stats(T)).toEqual(counted);
+    expect(await second.abandon(T, 'local-1')).toBe(1);
+    await sweptUntil(second, T, (report) => report.abandoned === 1);
+    expect((await second.stats(T)).states).toEqual({ QUEUED: 2, DELAYED: 0, BLOCKED: 0, RUNNING: 0 });
+  });
+});
+
+describe('a turn of the event loop', () => {
+  it('is one transaction, and an act that fails takes no other with it', async () => {
+    const store = await open();
+    const [good, other] = [submission(), submission()];
+    const bad = submission({ priority: 0.5 });
+    const answers = await Promise.allSettled([
+      store.submit(T, 0, [good], NO_LIMITS),
+      store.submit(T, 0, [submission(), bad], NO_LIMITS),
+      store.submit(T, 0, [other], NO_LIMITS),
+    ]);
+    expect(answers.map((answer) => answer.status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect((await store.stats(T)).submitted).toBe(2);
+    expect((await store.list(T, {}, 10, '')).ids.sort()).toEqual([good.spec.id, other.spec.id].sort());
+  });
+});
+
+describe('10 a disk that is full', () => {
+  it('refuses with a sentence, undoes the turn, and goes on by itself', async () => {
+    const store = await open();
+    const before = submission();
+    await store.submit(T, 0, [before], NO_LIMITS);
+    // The limit on the size of files stands for the disk's; it is this process's own, and lifted again.
+    const limit = (bytes: string): unknown =>
+      execFileSync('prlimit', ['--pid', String(process.pid), `--fsize=${bytes}:`]);
+    limit('2000000');
+    try {
+      const large = submission({}, Buffer.alloc(4_000_000));
+      const refused = await store.submit(T, 0, [large], NO_LIMITS).catch((fault: unknown) => fault);
+      expect(refused).toBeInstanceOf(StoreUnavailable);
+      expect((refused as Error).message).toMatch(/disk of the data directory/);
+      expect(await store.states(T, [before.spec.id, large.spec.id])).toEqual(['QUEUED', undefined]);
+    } finally {
+      limit('unlimited');
+    }
+    expect(await store.health()).toMatchObject({ ok: true });
+    expect((await store.submit(T, 0, [submission({}, Buffer.alloc(4_000_000))], NO_LIMITS))[0]).toMatchObject({
+      is: 'accepted',
+    });
+    expect((await store.stats(T)).submitted).toBe(2);
+  });
+});

@@ -1,0 +1,61 @@
+// A proxy before a server's socket that can swallow one answer and cut the connection: the act was done, nobody knows.
+import { once } from 'node:events';
+import { createServer, connect } from 'node:net';
+import type { Socket } from 'node:net';
+
+export interface ForgetfulProxy {
+  url: string;
+  /** The next answer to a script is swallowed, with its connection. */
+  forgetNextAnswer(): void;
+  forgotten(): number;
+  close(): Promise<void>;
+}
+
+export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
+  const url = `${target}.proxy`;
+  const links = new Set<Socket>();
+  let armed = false;
+  let forgotten = 0;
+  const server = createServer((near) => {
+    const far = connect(target);
+    let script = false;
+    for (const [link, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      links.add(link);
+      link.on('error', () => other.destroy());
+      link.on('close', () => {
+        links.delete(link);
+        other.destroy();
+      });
+    }
+    near.on('data', (bytes) => {
+      script ||= armed && bytes.includes('EVAL');
+      far.write(bytes);
+    });
+    far.on('data', (bytes) => {
+      if (!script) {
+        near.write(bytes);
+        return;
+      }
+      armed = script = false;
+      forgotten += 1;
+      near.destroy();
+    });
+  });
+  server.listen(url);
+  await once(server, 'listening');
+  return {
+    url,
+    forgetNextAnswer: () => {
+      armed = true;
+    },
+    forgotten: () => forgotten,
+    close: async () => {
+      server.close();
+      for (const link of links) link.destroy();
+      await once(server, 'close');
+    },
+  };
+}

@@ -1,0 +1,279 @@
+// What the Redis store does when its server is away, slow to come back, full, demoted, or forgets an answer.
+import { once } from 'node:events';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Redis } from 'ioredis';
+import { systemClock } from '../../src/clock.ts';
+import { StoreUnavailable, openRedisStore } from '../../src/store/index.ts';
+import type { RedisOptions } from '../../src/store/index.ts';
+import { remedyFor } from '../../src/store/redis/faults.ts';
+import { serverFacts, settingWarnings, unfit } from '../../src/store/redis/server-facts.ts';
+import type { Store } from '../../src/store/store.ts';
+import { forgetfulProxy } from './forgetful-proxy.ts';
+import { startRedis } from './redis-server.ts';
+import type { RedisServer } from './redis-server.ts';
+import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
+import { listen, sweptUntil, until } from './waiting.ts';
+
+const T = 'default';
+const CLAIM = [{ lane: LANE, max: 100 }];
+
+const leftovers: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const remove of leftovers.splice(0).reverse()) await remove();
+});
+
+async function server(...settings: string[]): Promise<RedisServer> {
+  const started = await startRedis(...settings);
+  leftovers.push(() => started.remove());
+  return started;
+}
+
+async function open(url: string, options: Partial<RedisOptions> = {}): Promise<Store & { told: string[] }> {
+  const told: string[] = [];
+  const store = await openRedisStore({ url, clock: systemClock, onError: (message) => told.push(message), ...options });
+  leftovers.push(() => store.close());
+  return Object.assign(store, { told });
+}
+
+function client(url: string): Redis {
+  const redis = new Redis(url);
+  leftovers.push(async () => redis.disconnect());
+  return redis;
+}
+
+describe('10 a server that is away', () => {
+  it('at the start: the store opens, says so, refuses within seconds and goes on by itself when it is there', async () => {
+    const redis = await server();
+    await redis.kill('SIGKILL');
+    const store = await open(redis.url);
+    expect(await store.health()).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('Redis cannot be reached') as string,
+    });
+    await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toBeInstanceOf(StoreUnavailable);
+    await redis.restart();
+    await until(async () => ((await store.health()).ok ? true : undefined));
+    expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
+  });
+
+  it('for a moment: acts wait for it, listeners are told, nothing is lost with AOF always', async () => {
+    const redis = await server('--appendonly', 'yes', '--appendfsync', 'always');
+    const store = await open(redis.url, { expectAof: 'always', leaseMs: 60_000 });
+    expect((await store.health()).warnings.filter((warning) => warning.includes('append-only'))).toEqual([]);
+    const { hints } = await listen(store);
+    const [held, waiting] = [submission(), submission()];
+    await store.submit(T, 0, [held, waiting], NO_LIMITS);
+    const [claimed] = await store.claim(T, 'me', CLAIM, 1);
+    const before = hints.length;
+    await redis.kill('SIGKILL');
+    const [, answers] = await Promise.all([redis.restart(), store.states(T, [held.spec.id, waiting.spec.id])]);
+    expect(answers).toEqual(['RUNNING', 'QUEUED']);
+    await until(() => hints.slice(before).find((hint) => hint.is === 'reconnected'));
+    expect(store.told[0]).toContain('The connection to Redis is lost');
+    // 3: the owners renew first.
+    expect(await store.sweep(T)).toMatchObject({
+      abandoned: 0,
+      skipped: expect.stringContaining('first lease time') as string,
+    });
+    expect(await store.settle(T, [completion(claimed!.fence)])).toEqual([{ is: 'accepted', state: 'COMPLETED' }]);
+    // What is published before the listener is back is lost, by design: it is told 'reconnected' and reads again.
+    await until(async () => {
+      await store.submit(T, 0, [submission()], NO_LIMITS);
+      return hints.slice(before).find((hint) => hint.is === 'work');
+    });
+  });
+});
+
+describe('10 an answer that is lost', () => {
+  it('of submit makes no second task', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url);
+    const tasks = [submission(), { ...submission(), key: { name: 'k', content: 'c' } }];
+    proxy.forgetNextAnswer();
+    const answers = await store.submit(T, 0, tasks, NO_LIMITS);
+    expect(proxy.forgotten()).toBe(1);
+    expect(answers.map((answer) => [answer.is, answer.is === 'accepted' && answer.id])).toEqual(
+      tasks.map((task) => ['accepted', task.spec.id]),
+    );
+    expect((await store.stats(T)).submitted).toBe(2);
+  });
+
+  it('of settle is a duplicate, of claim an abandonment', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url, { leaseMs: 300 });
+    const task = submission();
+    await store.submit(T, 0, [task], NO_LIMITS);
+    proxy.forgetNextAnswer();
+    // The first answer is lost with its tokens; the repeat finds nothing more.
+    expect(await store.claim(T, 'me', CLAIM, 1)).toEqual([]);
+    await sweptUntil(store, T, (report) => report.abandoned === 1);
+    const [again] = await store.claim(T, 'me', CLAIM, 1);
+    proxy.forgetNextAnswer();
+    expect(await store.settle(T, [completion(again!.fence)])).toEqual([{ is: 'duplicate', state: 'COMPLETED' }]);
+    expect((await store.stats(T)).ended).toEqual({ COMPLETED: 1 });
+    expect((await store.tasks(T, [task.spec.id]))[0]).toMatchObject({ abandonments: 1, losses: 0 });
+  });
+});
+
+describe('10 a server that refuses', () => {
+  it('at maxmemory takes no more tasks, and lets running work end, large results too', async () => {
+    const redis = await server();
+    const admin = client(redis.url);
+    const store = await open(redis.url);
+    const tasks = [submission(), submission()];
+    await store.submit(T, 0, tasks, NO_LIMITS);
+    await admin.config('SET', 'maxmemory', '1mb');
+    await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toThrow(/maxmemory/);
+    await expect(store.submit(T, 0, [submission({}, Buffer.alloc(20_000))], NO_LIMITS)).rejects.toThrow(/maxmemory/);
+    const claimed = await store.claim(T, 'me', CLAIM, 2);
+    expect(await store.renew(T, [{ fence: claimed[0]!.fence, worker: 'w', startedAt: 1 }])).toEqual([true]);
+    const large = `"${'x'.repeat(1_000_000)}"`;
+    const answers = await store.settle(T, [completion(claimed[0]!.fence), completion(claimed[1]!.fence, large)]);
+    expect(answers.map((answer) => answer.is)).toEqual(['accepted', 'accepted']);
+    expect((await store.ends(T, [claimed[1]!.fence.id]))[0]?.result.json?.toString()).toBe(large);
+    await admin.config('SET', 'maxmemory', '0');
+    expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
+  });
+
+  it('as a replica is left until it is a master again', async () => {
+    const redis = await server();
+    const admin = client(redis.url);
+    const store = await open(redis.url);
+    await admin.replicaof('127.0.0.1', 1);
+    await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toBeInstanceOf(StoreUnavailable);
+    await admin.replicaof('NO', 'ONE');
+    await until(async () => ((await store.health()).ok ? true : undefined));
+    expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
+  });
+
+  it('to let us in is asked again until it does', async () => {
+    const redis = await server();
+    const admin = client(redis.url);
+    await admin.ping();
+    const store = await open(redis.url);
+    await admin.config('SET', 'requirepass', 'secret');
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
+    await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toBeInstanceOf(StoreUnavailable);
+    await admin.config('SET', 'requirepass', '');
+    await until(async () => ((await store.health()).ok ? true : undefined));
+    expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
+  });
+
+  it('to know a script is given its text', async () => {
+    const redis = await server();
+    const store = await open(redis.url);
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    await client(redis.url).script('FLUSH');
+    expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
+  });
+});
+
+describe('11 replicas', () => {
+  it('that do not confirm make the act fail, with what to do', async () => {
+    const redis = await server();
+    const store = await open(redis.url, { waitReplicas: 1 });
+    await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toThrow(
+      /0 of 1 replicas .* repeat it with the same key/,
+    );
+  });
+
+  it('confirm before an end is announced', async () => {
+    const redis = await server('--repl-diskless-sync-delay', '0', '--unixsocketperm', '700');
+    const port = await freePort();
+    await client(redis.url).config('SET', 'port', String(port));
+    const replica = await server('--replicaof', `127.0.0.1 ${port}`);
+    const follower = client(replica.url);
+    await until(async () =>
+      (await follower.info('replication')).includes('master_link_status:up') ? true : undefined,
+    );
+    const store = await open(redis.url, { waitReplicas: 1 });
+    const { hints } = await listen(store);
+    const task = submission();
+    await confirmed(() => store.submit(T, 0, [task], NO_LIMITS));
+    expect(await follower.exists(`{s0}:default:t:${task.spec.id}`)).toBe(1);
+    const [claimed] = await store.claim(T, 'me', CLAIM, 1);
+    await confirmed(() => store.settle(T, [completion(claimed!.fence)]));
+    await until(() => hints.find((hint) => hint.is === 'ends'));
+  });
+});
+
+/** What a caller does who is told that too few replicas have confirmed in time: the same again, which changes nothing. */
+async function confirmed(act: () => Promise<unknown>): Promise<void> {
+  for (;;) {
+    try {
+      await act();
+      return;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+    }
+  }
+}
+
+describe('10 the layout', () => {
+  it('keeps every key under its shard’s hash tag, and the number of shards for good', async () => {
+    const redis = await server();
+    const store = await open(redis.url, { shards: 2 });
+    await store.submit(T, 1, [{ ...submission({ group: 'g' }), key: { name: 'k', content: 'c' } }], NO_LIMITS);
+    await store.fact('a', 'b');
+    const keys = await client(redis.url).keys('*');
+    expect(keys.length).toBeGreaterThan(5);
+    expect(keys.filter((key) => !/^\{s[01]\}:/.test(key))).toEqual([]);
+    const other = await open(redis.url, { shards: 5 });
+    expect(other.shards).toBe(2);
+    expect(other.told).toEqual([expect.stringContaining('2 shards')]);
+  });
+
+  it('carries each accepted id on the channel `tasks`', async () => {
+    const redis = await server();
+    const store = await open(redis.url);
+    const listener = client(redis.url);
+    await listener.subscribe('tasks');
+    const message = once(listener, 'message');
+    const task = submission();
+    await store.submit(T, 0, [task], NO_LIMITS);
+    expect(await message).toEqual(['tasks', task.spec.id]);
+  });
+});
+
+describe('10 what a server says of itself', () => {
+  it('an old one is refused with a sentence', () => {
+    expect(unfit(serverFacts('redis_version:6.2.14\r\nrole:master'))).toBe(
+      'The store needs Redis 7 or Valkey; this server is redis 6.2.14.',
+    );
+    expect(unfit(serverFacts('redis_version:7.0.15\r\nrun_id:a'))).toBe('');
+    expect(serverFacts('redis_version:7.2.4\r\nvalkey_version:8.1.0').version).toBe('valkey 8.1.0');
+  });
+
+  it('settings that lose tasks are warned about', () => {
+    const settings = new Map([
+      ['maxmemory-policy', 'allkeys-lru'],
+      ['appendonly', 'yes'],
+      ['appendfsync', 'everysec'],
+    ]);
+    expect(settingWarnings(settings, 'always')).toHaveLength(2);
+    expect(settingWarnings(settings, 'everysec')).toHaveLength(1);
+    expect(settingWarnings(new Map([['maxmemory-policy', 'noeviction']]), 'none')).toEqual([]);
+  });
+
+  it('every error has one remedy, a bug has none', () => {
+    expect(remedyFor(new Error('NOSCRIPT No matching script.'))?.remedy).toBe('load');
+    expect(remedyFor(new Error('LOADING Redis is loading the dataset in memory'))?.remedy).toBe('again');
+    expect(remedyFor(new Error("READONLY You can't write against a read only replica."))?.remedy).toBe('reconnect');
+    expect(remedyFor(new Error('OOM command not allowed'))?.remedy).toBe('refuse');
+    expect(remedyFor(new Error('ERR wrong number of arguments'))).toBeUndefined();
+  });
+});
+
+async function freePort(): Promise<number> {
+  const { createServer } = await import('node:net');
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  return typeof address === 'object' && address !== null ? address.port : 0;
+}

@@ -1,0 +1,58 @@
+// Results that nobody has settled: in memory up to a bound, beyond it on disk, the same either way.
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Ended } from '../../src/worker/attempts.ts';
+import { KeptResults } from '../../src/worker/kept-results.ts';
+
+const small: Ended = { outcome: { is: 'completed', result: { json: Buffer.from('1') } }, logs: null };
+const large: Ended = {
+  outcome: {
+    is: 'failed',
+    kind: 'raised',
+    error: { type: 'ValueError', message: 'no', traceback: '' },
+    pickle: Buffer.alloc(10_000, 7),
+  },
+  logs: {
+    stdout: { head: Buffer.from('out'), tail: Buffer.alloc(0), total: 3 },
+    stderr: { head: Buffer.alloc(0), tail: Buffer.alloc(0), total: 0 },
+  },
+};
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), 'kept-'));
+});
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+describe('kept results', () => {
+  it('come back as they were, from memory and from disk', () => {
+    const kept = new KeptResults(directory, 2_000);
+    kept.keep('a', small);
+    kept.keep('b', large);
+    expect(readdirSync(directory)).toHaveLength(1);
+    expect(kept.get('a')).toEqual(small);
+    expect(kept.get('b')).toEqual(large);
+    kept.close();
+    expect(readdirSync(directory)).toHaveLength(0);
+  });
+
+  it('that were settled are gone and make room', () => {
+    const kept = new KeptResults(directory, 1_200);
+    kept.keep('a', small);
+    kept.keep('b', small);
+    kept.keep('c', small);
+    const [folder = ''] = readdirSync(directory);
+    expect(readdirSync(join(directory, folder))).toEqual(['c']);
+    kept.forget('c');
+    kept.forget('a');
+    expect(existsSync(join(directory, folder, 'c'))).toBe(false);
+    expect([kept.get('a'), kept.get('c')]).toEqual([undefined, undefined]);
+    kept.keep('d', small);
+    expect(readdirSync(join(directory, folder))).toEqual([]);
+    expect(kept.get('d')).toEqual(small);
+  });
+});
