@@ -1,0 +1,55 @@
+// `npm test`: type check, lint, format, then every test. `--quick`: the packages' own tests only, no checks.
+// Installs nothing and skips nothing: what is missing fails with the name of the package that brings it.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { missingNeeds } from './system-needs.mjs';
+
+const quick = process.argv.includes('--quick');
+const filters = process.argv.slice(2).filter((argument) => argument !== '--quick');
+
+const missing = missingNeeds();
+for (const need of missing)
+  console.error(`test: missing ${need.what}: install the package ${need.package}, or run \`npm run setup\`.`);
+if (missing.length > 0) process.exit(1);
+
+let failed = 0;
+if (!quick && filters.length === 0) {
+  for (const [name, ...command] of [
+    ['types', 'tsc', '-p', '.'],
+    ['lint', 'eslint', '.'],
+    ['format', 'prettier', '--check', '--log-level', 'warn', '.'],
+  ]) {
+    const started = Date.now();
+    const { status } = spawnSync(command[0], command.slice(1), { stdio: 'inherit' });
+    console.log(`${status === 0 ? '✓' : '✗'} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
+    if (status !== 0) failed += 1;
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'test-report-'));
+const report = join(folder, 'report.json');
+const only = filters.length > 0 ? filters : quick ? ['packages/'] : [];
+const { status } = spawnSync(
+  'vitest',
+  ['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`, ...only],
+  {
+    stdio: ['ignore', 'inherit', 'inherit'],
+  },
+);
+const { passed, broken, skipped } = count();
+rmSync(folder, { recursive: true, force: true });
+// A suite that could not even be loaded counts, too.
+const faults = failed + Math.max(broken, status === 0 ? 0 : 1);
+console.log(`${passed} passed, ${faults} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
+process.exit(faults === 0 ? 0 : 1);
+
+function count() {
+  try {
+    const { numPassedTests, numFailedTests, numPendingTests } = JSON.parse(readFileSync(report, 'utf8'));
+    return { passed: numPassedTests, broken: numFailedTests, skipped: numPendingTests };
+  } catch {
+    return { passed: 0, broken: 1, skipped: 0 };
+  }
+}

@@ -1,0 +1,180 @@
+// Leaving: what is told to end takes nothing new, finishes what runs, hands back what waits, and is gone at once.
+import { existsSync, readFileSync } from 'node:fs';
+import { afterEach, describe, expect, it } from 'vitest';
+import { endsOf, get, post, registerSource } from './harness/http.ts';
+import { leftovers } from './harness/leftovers.ts';
+import { start, type Program } from './harness/program.ts';
+import { freePort } from './harness/redis.ts';
+import { startSystem, type Form, type System } from './harness/system.ts';
+
+let system: System | undefined;
+let others: Program[] = [];
+afterEach(async () => {
+  await Promise.all(others.map((program) => program.stop()));
+  others = [];
+  const mark = system?.dataDir;
+  await system?.stop();
+  system = undefined;
+  if (mark !== undefined) expect(await leftovers(mark)).toEqual([]);
+});
+
+/** Says in a file that it began, then takes its time. */
+const HOLD = `
+import os, time
+def hold(n, seconds, file):
+    with open(file, "a") as out:
+        out.write("%d %d\\n" % (n, os.getpid()))
+    time.sleep(seconds)
+    return n
+`;
+
+interface Record {
+  status: string;
+  worker: string | null;
+  losses: number;
+}
+
+interface Worker {
+  worker_id: string;
+  slots: number;
+}
+
+async function submit(url: string, count: number, seconds: number, file: string): Promise<string[]> {
+  const tasks = Array.from({ length: count }, (_, n) => ({ function: 'hold', args: [n, seconds, file] }));
+  const { status, body } = await post<{ task_ids: string[] }>(`${url}/v1/tasks/batch`, { tasks });
+  expect(status).toBe(201);
+  return body.task_ids;
+}
+
+async function records(url: string, ids: readonly string[]): Promise<Record[]> {
+  return Promise.all(ids.map(async (id) => (await get<Record>(`${url}/v1/tasks/${id}`)).body));
+}
+
+async function workers(url: string): Promise<Worker[]> {
+  return (await get<{ items: Worker[] }>(`${url}/v1/workers`)).body.items;
+}
+
+/** Resolves with the records once `found` says so of them. */
+async function until(url: string, ids: readonly string[], found: (tasks: Record[]) => boolean): Promise<Record[]> {
+  for (;;) {
+    const tasks = await records(url, ids);
+    if (found(tasks)) return tasks;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+const values = async (url: string, ids: readonly string[]): Promise<unknown[]> => {
+  const ends = await endsOf(url, ids);
+  return ids.map((id) => ends.get(id)?.value);
+};
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+
+/** The calls that began, by the function's own account, in their order. */
+function begun(file: string): number[] {
+  if (!existsSync(file)) return [];
+  return readFileSync(file, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => Number(line.split(' ')[0]));
+}
+
+const inOrder = (list: readonly number[]): number[] => [...list].sort((a, b) => a - b);
+
+describe.each(['redis pull', 'redis push'] as Form[])('SIGTERM to a worker: %s', (form) => {
+  it('finishes what runs, hands back what waits, deregisters', async () => {
+    system = await startSystem({ form, workers: 1, slots: 2 });
+    const { url, dataDir } = system;
+    const file = `${dataDir}/starts`;
+    await registerSource(url, 'hold', HOLD);
+    const ids = await submit(url, 6, 1.5, file);
+    await until(url, ids, () => begun(file).length >= 2);
+    const [worker] = system.workers;
+    const code = await worker!.stop();
+    expect(code, worker!.output()).toBe(0);
+    // At once: the goodbye says so, not the silence of three seconds.
+    expect(await workers(url)).toEqual([]);
+    const left = await records(url, ids);
+    expect(left.map(({ status }) => status).sort()).toEqual([
+      ...['COMPLETED', 'COMPLETED'],
+      ...['QUEUED', 'QUEUED', 'QUEUED', 'QUEUED'],
+    ]);
+    await system.startWorker();
+    expect(await values(url, ids)).toEqual(numbers(6));
+    const after = await records(url, ids);
+    expect(after.map(({ losses }) => losses)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(inOrder(begun(file))).toEqual(numbers(6));
+  });
+
+  it('grace over: what still runs is handed back and runs elsewhere', async () => {
+    system = await startSystem({ form, workers: 1, slots: 2, workerArgs: ['--grace', '300ms'] });
+    const { url, dataDir } = system;
+    const file = `${dataDir}/starts`;
+    await registerSource(url, 'hold', HOLD);
+    const ids = await submit(url, 2, 4, file);
+    await until(url, ids, () => begun(file).length >= 2);
+    const [first] = await workers(url);
+    await system.startWorker();
+    expect(await system.workers[0]!.stop()).toBe(0);
+    expect(await values(url, ids)).toEqual([0, 1]);
+    const after = await records(url, ids);
+    expect(after.map(({ losses }) => losses)).toEqual([0, 0]);
+    const [second] = await workers(url);
+    expect(after.map(({ worker }) => worker)).toEqual([second!.worker_id, second!.worker_id]);
+    expect(second!.worker_id).not.toBe(first!.worker_id);
+  });
+});
+
+describe.each(['pull', 'push'] as const)('two dispatchers, one worker that serves both: %s', (mode) => {
+  const begin = async (): Promise<{ first: Program; second: Program; worker: Program; url: string; file: string }> => {
+    system = await startSystem({ form: `redis ${mode}`, workers: 0, slots: 2 });
+    const { dataDir, url, redis } = system;
+    const port = String(await freePort());
+    const second = start('mpcsfaas', [
+      'dispatcher',
+      '-m',
+      mode,
+      '-p',
+      port,
+      '--redis',
+      redis!.url,
+      '--data-dir',
+      dataDir,
+    ]);
+    others.push(second);
+    await second.says(/is ready/);
+    const worker = start('mpcsfaas', [
+      ...['worker', mode, system.dispatcherUrl, `tcp://127.0.0.1:${port}`, '--slots', '4'],
+      ...['--python', '/usr/bin/python3', '--data-dir', `${dataDir}/both`],
+    ]);
+    others.push(worker);
+    await worker.says(/Registered[^]*Registered/);
+    await registerSource(url, 'hold', HOLD);
+    return { first: system.dispatcher, second, worker, url, file: `${dataDir}/starts` };
+  };
+
+  it('gets work from each', async () => {
+    const { url, file, first, second, worker } = await begin();
+    expect((await workers(url)).map(({ slots }) => slots)).toEqual([4, 4]);
+    expect(await values(url, await submit(url, 60, 0.02, file))).toEqual(numbers(60));
+    // Each of the two alone.
+    await first.stop();
+    expect(await values(url, await submit(url, 8, 0, file))).toEqual(numbers(8));
+    const before = worker.output().length;
+    const again = await system!.startDispatcher();
+    await expect.poll(() => worker.output().slice(before), { timeout: 20_000 }).toMatch(/Registered/);
+    await second.stop();
+    expect(await values(url, await submit(url, 8, 0, file))).toEqual(numbers(8));
+    expect(await again.stop()).toBe(0);
+  });
+
+  it('SIGTERM to a dispatcher: nothing is lost, nothing runs twice', async () => {
+    const { url, file, first } = await begin();
+    const ids = await submit(url, 40, 0.25, file);
+    await until(url, ids.slice(0, 8), () => begun(file).length >= 4);
+    expect(await first.stop(), first.output()).toBe(0);
+    expect(await values(url, ids)).toEqual(numbers(40));
+    expect((await records(url, ids)).map(({ losses }) => losses)).toEqual(numbers(40).map(() => 0));
+    expect(inOrder(begun(file))).toEqual(numbers(40));
+  });
+});

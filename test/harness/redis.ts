@@ -1,0 +1,65 @@
+// A Redis of the test's own, on a free port, in a folder of its own.
+import { createServer } from 'node:net';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { run, type Program } from './program.ts';
+
+export interface RedisServer {
+  url: string;
+  port: number;
+  pid(): number;
+  /** Kills it with SIGKILL and starts it anew on the same port and data. */
+  crashAndRestart(): Promise<void>;
+  kill(): Promise<void>;
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** `appendfsync`: 'always' survives a kill, 'no-aof' keeps nothing. */
+export async function startRedis(appendfsync: 'always' | 'everysec' | 'no-aof' = 'always'): Promise<RedisServer> {
+  const dir = mkdtempSync(join(tmpdir(), 'test-redis-'));
+  const port = await freePort();
+  const durability =
+    appendfsync === 'no-aof' ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', appendfsync];
+  let server: Program;
+  const begin = async (): Promise<void> => {
+    server = run('redis-server', [
+      '--port',
+      String(port),
+      '--bind',
+      '127.0.0.1',
+      '--dir',
+      dir,
+      '--save',
+      '',
+      ...durability,
+    ]);
+    await server.says(/Ready to accept connections/);
+  };
+  await begin();
+  return {
+    url: `redis://127.0.0.1:${port}`,
+    port,
+    pid: () => server.pid,
+    kill: () => server.kill(),
+    restart: begin,
+    crashAndRestart: async () => {
+      await server.kill();
+      await begin();
+    },
+    stop: async () => {
+      await server.kill();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}

@@ -1,0 +1,128 @@
+// The workers' port: who gets in, and what /v1/workers tells after restarts.
+import { afterEach, describe, expect, it } from 'vitest';
+import { get, post, registerSource } from './harness/http.ts';
+import { start, type Program } from './harness/program.ts';
+import { freePort } from './harness/redis.ts';
+import { startSystem, type Form, type System } from './harness/system.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const clean of cleanups.splice(0).reverse()) await clean();
+});
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'test-link-'));
+  cleanups.push(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+function program(args: string[], env: Record<string, string> = {}): Program {
+  const one = start('mpcsfaas', args, env);
+  cleanups.push(() => one.stop());
+  return one;
+}
+
+describe('the worker key', () => {
+  it.each(['pull', 'push'])('lets in %s workers that have it, and nobody else', async (mode) => {
+    const data = folder();
+    const port = await freePort();
+    const workers = await freePort();
+    const key = 'correct horse battery staple';
+    const keyFile = join(data, 'key');
+    writeFileSync(keyFile, `${key}\n`);
+    const up = program([
+      'up',
+      '--mode',
+      mode,
+      '--port',
+      String(port),
+      '--worker-port',
+      String(workers),
+      '--data-dir',
+      join(data, 'up'),
+      '--worker-key-file',
+      keyFile,
+    ]);
+    await up.says(/is ready at/);
+    const url = `http://127.0.0.1:${port}`;
+    const address = `tcp://127.0.0.1:${workers}`;
+    const stranger = program(['worker', mode, address, '-w', '1', '--data-dir', join(data, 'a')], {
+      MPCSFAAS_WORKER_KEY: 'some other key of length',
+    });
+    await stranger.says(/serves tcp/);
+    const friend = program(['worker', mode, address, '-w', '1', '--data-dir', join(data, 'b')], {
+      MPCSFAAS_WORKER_KEY: key,
+    });
+    await friend.says(/Registered with/);
+    await registerSource(url, 'pid', 'import os\ndef pid():\n    return os.getppid() > 0\n');
+    expect((await post(`${url}/v1/call/pid`, {})).body).toBe(true);
+    const { body } = await get<{ items: { pid: number }[] }>(`${url}/v1/workers`);
+    expect(body.items.map((worker) => worker.pid)).toEqual([friend.pid]);
+    expect(stranger.output()).not.toMatch(/Registered with/);
+  });
+
+  it('is demanded off loopback, of the dispatcher and of the worker', async () => {
+    const dispatcher = program(
+      ['up', '--mode', 'push', '--host', '0.0.0.0', '--port', '0', '--require-keys', '--data-dir', folder()],
+      {
+        MPCSFAAS_API_KEY: 'a-first-key-of-thirty-two-characters',
+      },
+    );
+    expect(await dispatcher.ended).toBe(1);
+    expect(dispatcher.output()).toMatch(/Workers beyond this machine need a shared key/);
+    const worker = program(['worker', 'push', 'tcp://192.0.2.1:5555', '--data-dir', folder()]);
+    expect(await worker.ended).toBe(1);
+    expect(worker.output()).toMatch(/reached with the shared worker key only/);
+  });
+});
+
+interface Fleet {
+  items: { pid: number; state: string; dispatcher_id: string }[];
+  dispatchers: { dispatcher_id: string; pid: number }[];
+}
+
+/** The fleet as soon as it is what `right` says; rejects when it is not within a heartbeat and a report. */
+async function fleetWithin(url: string, ms: number, right: (fleet: Fleet) => boolean): Promise<void> {
+  const until = performance.now() + ms;
+  for (;;) {
+    const { body } = await get<Fleet>(`${url}/v1/workers`);
+    if (right(body)) return;
+    if (performance.now() > until) throw new Error(`not within ${ms} ms: ${JSON.stringify(body)}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+describe.each(['redis pull', 'redis push'] as Form[])('/v1/workers, %s', (form) => {
+  let system: System;
+  afterEach(async () => {
+    await system.stop();
+  });
+
+  it('is right again after restarts of a worker, the dispatcher and the service', async () => {
+    system = await startSystem({ form });
+    const ready = (fleet: Fleet): number[] =>
+      fleet.items
+        .filter(({ state }) => state === 'ready')
+        .map(({ pid }) => pid)
+        .sort();
+    const pids = (programs: Program[]): number[] => programs.map(({ pid }) => pid).sort();
+    await fleetWithin(system.url, 1_000, (fleet) => ready(fleet).join() === pids(system.workers).join());
+
+    await system.workers[0]!.kill();
+    const fresh = await system.startWorker();
+    const now = [system.workers[1]!, fresh];
+    // The dead one is shown as lost when its heartbeat is overdue, the new one at once.
+    await fleetWithin(system.url, 3_000, (fleet) => ready(fleet).join() === pids(now).join());
+
+    await system.dispatcher.kill();
+    const successor = await system.startDispatcher();
+    // Its workers notice by its silence (at most 4 s) and register; nobody is shown twice.
+    await fleetWithin(system.url, 6_000, ({ items, dispatchers }) => {
+      const alone = dispatchers.length === 1 && dispatchers[0]!.pid === successor.pid;
+      return alone && items.length === 2 && ready({ items, dispatchers }).join() === pids(now).join();
+    });
+  });
+});
