@@ -1,0 +1,93 @@
+// Contestants in alternation: every round runs each of them once, so that a noisy minute hits all alike.
+import type { Figure, Plan } from './measure.ts';
+
+export interface Score {
+  tasks: number;
+  seconds: number;
+  /** Results that were not what was expected. */
+  wrong: number;
+  /** Of single calls, ms. */
+  latencies?: number[];
+  /** CPU ms by program during the run. */
+  cpu?: Record<string, number>;
+}
+
+export interface Player {
+  /** How it is configured. */
+  how: string;
+  run(seconds: number): Promise<Score>;
+  stop: () => Promise<void>;
+}
+
+export interface Contestant {
+  name: string;
+  /** Rejects with `Absent` where a program is missing. */
+  start: () => Promise<Player>;
+}
+
+/** A contestant whose program is not on this machine. */
+export class Absent extends Error {
+  override name = 'Absent';
+}
+
+export interface Contest {
+  scores: Map<string, Score[]>;
+  figures: Figure[];
+  notes: string[];
+}
+
+/** Starts all, warms all up, runs all in turn, stops all. A wrong result ends the bench: a fast lie is no figure. */
+export async function contest(contestants: readonly Contestant[], plan: Plan): Promise<Contest> {
+  const players: { name: string; player: Player }[] = [];
+  const notes: string[] = [];
+  const scores = new Map<string, Score[]>();
+  try {
+    for (const { name, start } of contestants) {
+      try {
+        const player = await start();
+        players.push({ name, player });
+        await checked(name, player, Math.min(2, Math.max(1, plan.seconds / 2)));
+        if (player.how !== '') notes.push(`${name}: ${player.how}`);
+      } catch (error) {
+        if (!(error instanceof Absent)) throw error;
+        notes.push(`${name}: NOT MEASURED: ${error.message}`);
+        plan.note(`!! ${name} is left out: ${error.message}`);
+      }
+    }
+    for (let round = 1; round <= plan.runs; round += 1) {
+      for (const { name, player } of players) {
+        const score = await checked(name, player, plan.seconds);
+        scores.set(name, [...(scores.get(name) ?? []), score]);
+        plan.note(`round ${round}/${plan.runs} ${name}: ${Math.round(score.tasks / score.seconds)} tasks/s`);
+      }
+    }
+  } finally {
+    await Promise.all(players.map(({ player }) => player.stop()));
+  }
+  return { scores, figures: [...scores].map(([name, all]) => throughput(name, all)), notes };
+}
+
+async function checked(name: string, player: Player, seconds: number): Promise<Score> {
+  const score = await player.run(seconds);
+  if (score.wrong > 0) throw new Error(`${name}: ${score.wrong} of ${score.tasks} results are wrong`);
+  return score;
+}
+
+function throughput(name: string, scores: readonly Score[]): Figure {
+  const figure: Figure = { name, unit: 'tasks/s', samples: scores.map(({ tasks, seconds }) => tasks / seconds) };
+  const cpu = cpuATask(scores);
+  return cpu === undefined ? figure : { ...figure, cpu };
+}
+
+/** CPU µs a task by program, over all runs. */
+function cpuATask(scores: readonly Score[]): Record<string, number> | undefined {
+  const tasks = scores.reduce((sum, score) => sum + score.tasks, 0);
+  const total: Record<string, number> = {};
+  for (const { cpu = {} } of scores) {
+    for (const [program, ms] of Object.entries(cpu)) total[program] = (total[program] ?? 0) + ms;
+  }
+  const entries = Object.entries(total);
+  return entries.length === 0
+    ? undefined
+    : Object.fromEntries(entries.map(([name, ms]) => [name, (ms * 1000) / tasks]));
+}

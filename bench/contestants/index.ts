@@ -1,0 +1,50 @@
+// The programs that we are measured against, each set up as its own documentation advises for throughput.
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { startRedis } from '../../test/harness/redis.ts';
+import { Absent, type Contestant } from '../contest.ts';
+import { PYTHON } from '../noop.ts';
+import { talk } from './talk.ts';
+
+function file(name: string): string {
+  return fileURLToPath(new URL(name, import.meta.url));
+}
+
+/** A Python program of this folder. */
+function python(name: string, program: string, ...args: string[]): Contestant {
+  return {
+    name,
+    start: () => {
+      if (!existsSync(PYTHON)) throw new Absent(`${PYTHON} is not there`);
+      return talk(PYTHON, ['-u', file(program), ...args], {});
+    },
+  };
+}
+
+/** The same with a Redis of its own, on the setting that ours is measured on. */
+function withRedis(name: string, command: string, args: string[]): Contestant {
+  return {
+    name,
+    start: async () => {
+      const redis = await startRedis('everysec');
+      try {
+        const player = await talk(command, args, { BENCH_REDIS: redis.url });
+        const stop = async (): Promise<void> => {
+          await player.stop();
+          await redis.stop();
+        };
+        return { ...player, stop };
+      } catch (error) {
+        await redis.stop();
+        throw error;
+      }
+    },
+  };
+}
+
+export const PROCESS_POOL = python('ProcessPoolExecutor.submit', 'executors.py', 'submit');
+export const POOL = python('multiprocessing.Pool.apply_async', 'executors.py', 'apply_async');
+export const BULLMQ = withRedis('BullMQ addBulk', process.execPath, [file('bullmq.ts')]);
+export const CELERY = withRedis('Celery', PYTHON, ['-u', file('celery_play.py')]);
+export const RQ = withRedis('RQ', PYTHON, ['-u', file('rq_play.py')]);
+export const DASK = python('Dask', 'dask_play.py');

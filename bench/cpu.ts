@@ -1,0 +1,41 @@
+// CPU time of processes and all that came from them, from /proc: where the microseconds of a task go.
+import { readFileSync, readdirSync } from 'node:fs';
+
+/** Clock ticks a second on Linux (sysconf(_SC_CLK_TCK)). */
+const TICKS = 100;
+
+interface Stat {
+  parent: number;
+  /** User and system time with that of reaped children, in ms. */
+  cpuMs: number;
+}
+
+function stat(pid: number): Stat | undefined {
+  try {
+    const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = text
+      .slice(text.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number);
+    const ticks = fields[11]! + fields[12]! + fields[13]! + fields[14]!;
+    return { parent: fields[1]!, cpuMs: (ticks / TICKS) * 1000 };
+  } catch {
+    return undefined;
+  }
+}
+
+/** CPU ms of a process so far, and apart from it of its living descendants. */
+export function cpuOf(pid: number): { own: number; descendants: number } {
+  const all = new Map<number, Stat>();
+  for (const name of readdirSync('/proc')) {
+    const one = /^\d+$/.test(name) ? stat(Number(name)) : undefined;
+    if (one !== undefined) all.set(Number(name), one);
+  }
+  const isBelow = (child: number): boolean => {
+    for (let at = all.get(child)?.parent ?? 0; at > 1; at = all.get(at)?.parent ?? 0) if (at === pid) return true;
+    return false;
+  };
+  let descendants = 0;
+  for (const [child, { cpuMs }] of all) if (isBelow(child)) descendants += cpuMs;
+  return { own: all.get(pid)?.cpuMs ?? 0, descendants };
+}

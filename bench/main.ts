@@ -1,0 +1,55 @@
+// The benchmark: real programs as separate processes, every result fetched and checked, contestants in alternation.
+// usage: npm run bench -- [--quick] [--only T1,T3] [--runs 5] [--seconds 10]
+import { parseArgs } from 'node:util';
+import type { Measure, Plan } from './measure.ts';
+import { t1 } from './measures/t1-throughput.ts';
+import { t2 } from './measures/t2-one-a-request.ts';
+import { t3 } from './measures/t3-latency.ts';
+import { t4 } from './measures/t4-payloads.ts';
+import { t5 } from './measures/t5-first-call.ts';
+import { t6 } from './measures/t6-depth.ts';
+import { t7 } from './measures/t7-scaling.ts';
+import { t8 } from './measures/t8-memory.ts';
+import { t9 } from './measures/t9-choice.ts';
+import { t10 } from './measures/t10-mixed.ts';
+import { t11 } from './measures/t11-polling.ts';
+import { circumstances, keep } from './results.ts';
+import { figuresAs, plain, targetsAs } from './table.ts';
+
+const MEASURES: readonly Measure[] = [t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11];
+
+const { values } = parseArgs({
+  options: {
+    quick: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    runs: { type: 'string' },
+    seconds: { type: 'string' },
+  },
+});
+const chosen = values.only?.split(',').map((id) => id.trim().toUpperCase());
+const unknown = chosen?.filter((id) => !MEASURES.some((measure) => measure.id === id)) ?? [];
+const plan: Plan = {
+  quick: values.quick,
+  runs: Number(values.runs ?? (values.quick ? 1 : 5)),
+  seconds: Number(values.seconds ?? (values.quick ? 0.5 : 10)),
+  note: (line) => console.error(`  ${line}`),
+};
+if (unknown.length > 0 || !(plan.runs >= 1) || !(plan.seconds > 0)) {
+  console.error(
+    `--only takes some of ${MEASURES.map(({ id }) => id).join(',')}; --runs and --seconds are positive numbers.`,
+  );
+  process.exit(2);
+}
+const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');
+
+for (const measure of MEASURES) {
+  if (chosen !== undefined && !chosen.includes(measure.id)) continue;
+  const when = circumstances(plan, command);
+  console.error(`${measure.id}: ${measure.title}`);
+  const outcome = await measure.run(plan);
+  // A quick run is a look, not a result to show.
+  const { figures, targets, notes } = keep(plan.quick ? 'tmp' : '', measure, outcome, when);
+  console.log(`\n${measure.id}: ${measure.title}\n`);
+  console.log(`${figuresAs(figures, plain)}\n\n${targetsAs(targets, plain)}\n`);
+  for (const note of notes) console.log(`- ${note}`);
+}

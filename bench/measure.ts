@@ -1,0 +1,63 @@
+// What a measure is given and what it answers.
+import { median } from './statistics.ts';
+
+export interface Plan {
+  /** Length of one run. */
+  seconds: number;
+  /** Runs of each contestant; medians are taken over them. */
+  runs: number;
+  /** Everything within a minute: fewer sizes, short runs, no slow contestants. */
+  quick: boolean;
+  /** Tells how far it is. */
+  note(line: string): void;
+}
+
+export interface Figure {
+  name: string;
+  unit: string;
+  /** One value a run. */
+  samples: number[];
+  /** CPU µs a task, by program. */
+  cpu?: Record<string, number>;
+  remark?: string;
+}
+
+export interface Target {
+  name: string;
+  unit: string;
+  is: '>=' | '<=';
+  want: number;
+  /** NaN where it could not be measured. */
+  got: number;
+}
+
+export interface Outcome {
+  figures: Figure[];
+  targets: Target[];
+  notes: string[];
+  /** SVG by file name. */
+  plots: Record<string, string>;
+}
+
+export interface Measure {
+  id: string;
+  title: string;
+  run(plan: Plan): Promise<Outcome>;
+}
+
+export function isMet({ is, want, got }: Target): boolean {
+  return is === '>=' ? got >= want : got <= want;
+}
+
+export function atLeast(name: string, unit: string, want: number, got: number): Target {
+  return { name, unit, is: '>=', want, got };
+}
+
+export function atMost(name: string, unit: string, want: number, got: number): Target {
+  return { name, unit, is: '<=', want, got };
+}
+
+/** The median of a named figure; NaN where it is missing. */
+export function medianOf(figures: readonly Figure[], name: string): number {
+  return median(figures.find((figure) => figure.name === name)?.samples ?? []);
+}

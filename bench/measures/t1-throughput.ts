@@ -1,0 +1,109 @@
+// T1: throughput in batches over four connections, every result fetched, beside what people use today.
+import { BULLMQ, CELERY, DASK, POOL, PROCESS_POOL, RQ } from '../contestants/index.ts';
+import { contest, type Contestant } from '../contest.ts';
+import { batches } from '../load.ts';
+import { atLeast, medianOf, type Figure, type Measure, type Plan } from '../measure.ts';
+import type { Language } from '../noop.ts';
+import { MAIN_FORMS, Shared, startOurs } from '../ours.ts';
+import { bars, lines, type Line } from '../plot.ts';
+import { median, quantile } from '../statistics.ts';
+import type { Form, SystemOptions } from '../../test/harness/system.ts';
+
+const CONNECTIONS = 4;
+const BATCH = 100;
+
+export const t1: Measure = {
+  id: 'T1',
+  title: `throughput, batches of ${BATCH} over ${CONNECTIONS} connections, all results fetched`,
+  run: async (plan) => {
+    const forms = plan.quick ? (['embedded local', 'redis push'] as const) : MAIN_FORMS;
+    const { figures, notes } = await contest(contestants(forms, plan.quick), plan);
+    const columns = plan.quick ? [] : await durability(plan);
+    const curve = plan.quick ? [] : await curves(plan);
+    const got = (name: string): number => medianOf(figures, name);
+    const submit = got(PROCESS_POOL.name);
+    const targets = forms.flatMap((form) => [
+      ...(form === 'redis pull' || form === 'redis push'
+        ? [
+            atLeast(`${form}, Python ÷ ${PROCESS_POOL.name}`, '×', 1.25, got(ours(form, 'python')) / submit),
+            atLeast(`${form}, JavaScript ÷ BullMQ`, '×', 1.25, got(ours(form, 'javascript')) / got(BULLMQ.name)),
+          ]
+        : []),
+      ...(plan.quick
+        ? []
+        : [atLeast(`${form}, Python ÷ Celery`, '×', 25, got(ours(form, 'python')) / got(CELERY.name))]),
+      ...(form === 'embedded local'
+        ? [atLeast(`${form}, Python ÷ ${POOL.name}`, '×', 1, got(ours(form, 'python')) / got(POOL.name))]
+        : []),
+    ]);
+    const chart = figures.map(({ name, samples }) => ({
+      name,
+      value: median(samples),
+      low: quantile(samples, 0.25),
+      high: quantile(samples, 0.75),
+    }));
+    const plots: Record<string, string> = { 'throughput.svg': bars('No-ops a second, results fetched', '/s', chart) };
+    if (curve.length > 0) {
+      const axes = { title: 'Throughput by batch size', x: 'tasks a batch', y: 'tasks/s', logX: true };
+      plots['throughput-by-batch.svg'] = lines(axes, curve);
+    }
+    const told = curve.flatMap(({ name, points }) =>
+      points.map(([size, rate]): Figure => ({ name: `${name}, batches of ${size}`, unit: 'tasks/s', samples: [rate] })),
+    );
+    return { figures: [...figures, ...columns, ...told], targets, notes, plots };
+  },
+};
+
+function ours(form: Form, language: Language): string {
+  return `ours ${form}, ${language}`;
+}
+
+function contestants(forms: readonly Form[], quick: boolean): Contestant[] {
+  const shared = new Shared();
+  const own = (['python', 'javascript'] as const).flatMap((language) =>
+    forms.map((form) => noops(shared, ours(form, language), { form }, language)),
+  );
+  return [...own, PROCESS_POOL, POOL, BULLMQ, ...(quick ? [] : [CELERY, RQ, DASK])];
+}
+
+function noops(shared: Shared, name: string, options: SystemOptions, language: Language): Contestant {
+  return shared.contestant(name, options, ({ client, noop }, seconds) =>
+    batches(client, { id: noop[language], language, connections: CONNECTIONS, batch: BATCH, seconds }),
+  );
+}
+
+/** What more or less durability costs, beside everysec and normal. */
+async function durability(plan: Plan): Promise<Figure[]> {
+  const shared = new Shared();
+  const columns: [string, SystemOptions][] = [
+    ['ours redis push, AOF off', { form: 'redis push', appendfsync: 'no-aof' }],
+    ['ours redis push, AOF everysec', { form: 'redis push' }],
+    ['ours redis push, AOF always', { form: 'redis push', appendfsync: 'always' }],
+    ['ours embedded local, --sync normal', { form: 'embedded local' }],
+    ['ours embedded local, --sync full', { form: 'embedded local', args: ['--sync', 'full'] }],
+  ];
+  const all = columns.map(([name, options]) => noops(shared, `${name}, python`, options, 'python'));
+  return (await contest(all, plan)).figures;
+}
+
+async function curves(plan: Plan): Promise<Line[]> {
+  const all: Line[] = [];
+  for (const form of ['embedded local', 'redis push'] as const) {
+    const { client, noop, stop } = await startOurs({ form });
+    try {
+      const points: [number, number][] = [];
+      for (const batch of [1, 10, 100, 1000, 10_000]) {
+        const options = { id: noop.python, language: 'python', connections: CONNECTIONS, batch } as const;
+        if (points.length === 0) await batches(client, { ...options, seconds: plan.seconds / 2 });
+        const { tasks, seconds, wrong } = await batches(client, { ...options, seconds: plan.seconds });
+        if (wrong > 0) throw new Error(`${form}: ${wrong} results are wrong`);
+        points.push([batch, tasks / seconds]);
+        plan.note(`${form}, batches of ${batch}: ${Math.round(tasks / seconds)} tasks/s`);
+      }
+      all.push({ name: `ours ${form}`, points });
+    } finally {
+      await stop();
+    }
+  }
+  return all;
+}

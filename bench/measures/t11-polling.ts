@@ -1,0 +1,80 @@
+// T11: classic clients that poll as tightly as they can, beside the same clients against a server that answers at once.
+import { fileURLToPath } from 'node:url';
+import { run } from '../../test/harness/program.ts';
+import type { Form } from '../../test/harness/system.ts';
+import { talk } from '../contestants/talk.ts';
+import { contest, type Contestant } from '../contest.ts';
+import { atLeast, atMost, medianOf, type Measure } from '../measure.ts';
+import { PYTHON } from '../noop.ts';
+import { cpuTimes, startOurs } from '../ours.ts';
+
+const CLIENT = fileURLToPath(new URL('../contestants/polling.py', import.meta.url));
+const SERVER = fileURLToPath(new URL('../contestants/at-once.ts', import.meta.url));
+
+export const t11: Measure = {
+  id: 'T11',
+  title: 'classic clients that poll /result as tightly as they can, two processes of Python requests',
+  run: async (plan) => {
+    const forms: readonly Form[] = plan.quick ? ['redis push'] : ['embedded local', 'redis pull', 'redis push'];
+    const { figures, notes } = await contest([atOnce, ...forms.map(polled)], plan);
+    const bound = medianOf(figures, atOnce.name);
+    const targets = forms.flatMap((form) => {
+      const name = `ours ${form}`;
+      const service = figures.find((figure) => figure.name === name)?.cpu?.['service'];
+      return [
+        atLeast(`${name} ÷ a server that answers at once`, '×', 0.6, medianOf(figures, name) / bound),
+        ...(service === undefined ? [] : [atMost(`${name}, CPU of the service a task`, 'µs', 200, service)]),
+      ];
+    });
+    return { figures, targets, notes, plots: {} };
+  },
+};
+
+const atOnce: Contestant = {
+  name: 'a server that answers at once',
+  start: async () => {
+    const server = run(process.execPath, [SERVER]);
+    try {
+      const [, url = ''] = await server.says(/(http:\S+) is ready/);
+      const player = await talk(PYTHON, ['-u', CLIENT, url, 'any'], {});
+      const stop = async (): Promise<void> => {
+        await player.stop();
+        await server.kill();
+      };
+      return { ...player, stop };
+    } catch (error) {
+      await server.kill();
+      throw error;
+    }
+  },
+};
+
+function polled(form: Form): Contestant {
+  return {
+    name: `ours ${form}`,
+    start: async () => {
+      const running = await startOurs({ form });
+      try {
+        const player = await talk(PYTHON, ['-u', CLIENT, running.system.url, running.noop.python], {});
+        return {
+          how: '',
+          run: async (seconds) => {
+            const before = cpuTimes(running.system);
+            const score = await player.run(seconds);
+            const after = cpuTimes(running.system);
+            delete after['load generator'];
+            const cpu = Object.entries(after).map(([name, ms]): [string, number] => [name, ms - (before[name] ?? 0)]);
+            return { ...score, cpu: Object.fromEntries(cpu) };
+          },
+          stop: async () => {
+            await player.stop();
+            await running.stop();
+          },
+        };
+      } catch (error) {
+        await running.stop();
+        throw error;
+      }
+    },
+  };
+}

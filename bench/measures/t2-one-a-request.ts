@@ -1,0 +1,37 @@
+// T2: one task a request, submit and wait in one, over 64 connections.
+import { contest } from '../contest.ts';
+import { singles } from '../load.ts';
+import { atLeast, medianOf, type Measure } from '../measure.ts';
+import { Shared } from '../ours.ts';
+
+const CONNECTIONS = 64;
+const WANTED = [
+  ['embedded local', 12_000],
+  ['redis pull', 8000],
+  ['redis push', 8000],
+] as const;
+
+export const t2: Measure = {
+  id: 'T2',
+  title: `one task a request, submit and wait in one, ${CONNECTIONS} connections`,
+  run: async (plan) => {
+    const shared = new Shared();
+    const languages = plan.quick ? (['python'] as const) : (['python', 'javascript'] as const);
+    const wanted = plan.quick ? WANTED.filter(([form]) => form !== 'redis pull') : WANTED;
+    const contestants = languages.flatMap((language) =>
+      wanted.map(([form]) =>
+        shared.contestant(`ours ${form}, ${language}`, { form }, ({ client, noop }, seconds) =>
+          singles(client, noop[language], CONNECTIONS, seconds),
+        ),
+      ),
+    );
+    const { figures, notes } = await contest(contestants, plan);
+    const targets = languages.flatMap((language) =>
+      wanted.map(([form, want]) => {
+        const name = `ours ${form}, ${language}`;
+        return atLeast(name, 'tasks/s', want, medianOf(figures, name));
+      }),
+    );
+    return { figures, targets, notes, plots: {} };
+  },
+};

@@ -1,0 +1,54 @@
+// T3: latency of one at a time, submit and wait in one.
+import type { Form } from '../../test/harness/system.ts';
+import { contest } from '../contest.ts';
+import { singles } from '../load.ts';
+import { atMost, medianOf, type Figure, type Measure } from '../measure.ts';
+import { MAIN_FORMS, Shared } from '../ours.ts';
+import { lines } from '../plot.ts';
+import { quantile } from '../statistics.ts';
+
+/** p50 and p99 in ms. */
+const WANTED: Partial<Record<Form, [number, number]>> = {
+  'embedded local': [0.5, 3],
+  'redis pull': [1, 5],
+  'redis push': [1, 5],
+};
+
+export const t3: Measure = {
+  id: 'T3',
+  title: 'latency of one at a time, submit and wait in one',
+  run: async (plan) => {
+    const shared = new Shared();
+    const forms: readonly Form[] = plan.quick ? ['embedded local', 'redis push'] : MAIN_FORMS;
+    const contestants = forms.map((form) =>
+      shared.contestant(`ours ${form}`, { form }, ({ client, noop }, seconds) =>
+        singles(client, noop.python, 1, seconds),
+      ),
+    );
+    const { scores, notes } = await contest(contestants, plan);
+    const figures = [...scores].flatMap(([name, all]): Figure[] =>
+      [0.5, 0.99].map((share) => ({
+        name: `${name}, p${share * 100}`,
+        unit: 'ms',
+        samples: all.map(({ latencies = [] }) => quantile(latencies, share)),
+      })),
+    );
+    const targets = forms.flatMap((form) =>
+      (WANTED[form] ?? []).map((want, n) => {
+        const name = `ours ${form}, p${n === 0 ? 50 : 99}`;
+        return atMost(name, 'ms', want, medianOf(figures, name));
+      }),
+    );
+    const shares = Array.from({ length: 100 }, (_, n) => n / 100);
+    const distribution = [...scores].map(([name, all]) => {
+      const every = all.flatMap(({ latencies = [] }) => latencies).sort((a, b) => a - b);
+      const points = shares.map((share): [number, number] => [
+        every[Math.floor(share * every.length)] ?? 0,
+        share * 100,
+      ]);
+      return { name, points };
+    });
+    const axes = { title: 'Latency of one call at a time', x: 'ms (up to p99)', y: '% of calls', maxY: 100 };
+    return { figures, targets, notes, plots: { 'latency.svg': lines(axes, distribution) } };
+  },
+};

@@ -1,0 +1,42 @@
+// T8: memory at rest, after work has been done.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { batches } from '../load.ts';
+import { atMost, medianOf, type Figure, type Measure } from '../measure.ts';
+import { privateOf, pssOf, pythonRunners } from '../memory.ts';
+import { startOurs } from '../ours.ts';
+
+const REST_MS = 5000;
+const MB = 1e6;
+
+export const t8: Measure = {
+  id: 'T8',
+  title: 'memory at rest',
+  run: async (plan) => {
+    const figures: Figure[] = [];
+    const { system, client, noop, stop } = await startOurs({ form: 'redis push' });
+    try {
+      const options = { id: noop.python, language: 'python', connections: 2, batch: 50 } as const;
+      await batches(client, { ...options, seconds: Math.min(plan.seconds, 2) });
+      await sleep(plan.quick ? 1000 : REST_MS);
+      const worker = system.workers[0]!.pid;
+      const runners = pythonRunners(worker).map((pid) => privateOf(pid) / MB);
+      figures.push({ name: 'Private_* of a warm idle Python runner', unit: 'MB', samples: runners });
+      for (const [name, pid] of Object.entries({
+        service: system.service.pid,
+        dispatcher: system.dispatcher.pid,
+        worker,
+      })) {
+        figures.push({ name: `PSS of the ${name}`, unit: 'MB', samples: [pssOf(pid) / MB] });
+      }
+    } finally {
+      await stop();
+    }
+    const targets = figures.map(({ name, unit }, n) => atMost(name, unit, n === 0 ? 8 : 120, medianOf(figures, name)));
+    return {
+      figures,
+      targets,
+      notes: [`after a burst of no-ops and ${REST_MS / 1000} s of rest; Redis push`],
+      plots: {},
+    };
+  },
+};

@@ -1,0 +1,89 @@
+// The system under measure: real programs, one service, one dispatcher and, by mode, one worker of two slots.
+import { startSystem, type Form, type System, type SystemOptions } from '../test/harness/system.ts';
+import type { Contestant, Score } from './contest.ts';
+import { cpuOf } from './cpu.ts';
+import { connect, type Client } from './http.ts';
+import { registerNoop, type Language } from './noop.ts';
+
+export interface Running {
+  system: System;
+  client: Client;
+  /** Id of the no-op in each language. */
+  noop: Record<Language, string>;
+  stop: () => Promise<void>;
+}
+
+/** A started system with the no-op in both languages. AOF everysec unless said. */
+export async function startOurs(options: SystemOptions, connections = 64): Promise<Running> {
+  const system = await startSystem({ workers: 1, slots: 2, appendfsync: 'everysec', ...options });
+  const client = connect(system.url, connections);
+  try {
+    const noop = {
+      python: await registerNoop(client, 'python'),
+      javascript: await registerNoop(client, 'javascript'),
+    };
+    const stop = async (): Promise<void> => {
+      client.close();
+      await system.stop();
+    };
+    return { system, client, noop, stop };
+  } catch (error) {
+    client.close();
+    await system.stop();
+    throw error;
+  }
+}
+
+/** CPU ms so far by program; runners apart from the program that they belong to. */
+export function cpuTimes(system: System): Record<string, number> {
+  const usage = process.cpuUsage();
+  const times: Record<string, number> = { 'load generator': (usage.user + usage.system) / 1000 };
+  if (system.redis) times['redis'] = cpuOf(system.redis.pid()).own;
+  const programs = { service: system.service, dispatcher: system.dispatcher, worker: system.workers[0] };
+  for (const [name, program] of Object.entries(programs)) {
+    if (program === undefined || (name === 'dispatcher' && program === system.service)) continue;
+    const { own, descendants } = cpuOf(program.pid);
+    times[system.dispatcher === system.service && name === 'service' ? 'up' : name] = own;
+    if (descendants > 0) times['runners'] = (times['runners'] ?? 0) + descendants;
+  }
+  return times;
+}
+
+/** Systems that several contestants of one contest share: started with the first, stopped with the last. */
+export class Shared {
+  readonly #started = new Map<string, { running: Promise<Running>; users: number }>();
+
+  /** A contestant that loads the system of `options`. */
+  contestant(
+    name: string,
+    options: SystemOptions,
+    load: (running: Running, seconds: number) => Promise<Score>,
+  ): Contestant {
+    const key = JSON.stringify(options);
+    return {
+      name,
+      start: async () => {
+        const entry = this.#started.get(key) ?? { running: startOurs(options), users: 0 };
+        this.#started.set(key, entry);
+        entry.users += 1;
+        const running = await entry.running;
+        return {
+          how: '',
+          run: async (seconds) => {
+            const before = cpuTimes(running.system);
+            const score = await load(running, seconds);
+            const after = cpuTimes(running.system);
+            const cpu = Object.entries(after).map(([program, ms]) => [program, ms - (before[program] ?? 0)]);
+            return { ...score, cpu: Object.fromEntries(cpu) as Record<string, number> };
+          },
+          stop: async () => {
+            entry.users -= 1;
+            if (entry.users === 0) await running.stop();
+          },
+        };
+      },
+    };
+  }
+}
+
+export const MAIN_FORMS: readonly Form[] = ['embedded local', 'redis local', 'redis pull', 'redis push'];
