@@ -79,6 +79,8 @@ export class Template {
     started.process.stderr!.on('data', (chunk: Buffer) => words.length < 64 && words.push(chunk));
     started.process.stdout!.resume();
     const lines = createInterface({ input: control });
+    // It passes on the errors of its input; what a dead template's channel says is told by the end of the process.
+    lines.on('error', () => undefined);
     const hello = await new Promise<TemplateHello>((resolve, reject) => {
       lines.once('line', (line) => resolve(JSON.parse(line.slice('hello '.length)) as TemplateHello));
       started.process.once('exit', (code, signal) => {
