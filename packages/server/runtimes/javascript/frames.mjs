@@ -24,6 +24,8 @@ const PIECE = 32 * 1024;
 // Kept from here: users' code may replace what it finds in the globals.
 const { alloc, allocUnsafe, concat, from } = Buffer;
 const { wait } = Atomics;
+const { floor, min } = Math;
+const MOST_U32 = 0xffffffff;
 const nap = new Int32Array(new SharedArrayBuffer(4));
 
 /** Takes the channel's bytes apart; `onFrame(kind, body)` for each frame that is whole. */
@@ -82,21 +84,22 @@ export function sendReady() {
   send(frame);
 }
 
-export function sendValue(number, flags, json) {
-  sendAnswer(VALUE, number, flags | WITH_JSON, json);
+export function sendValue(number, flags, runMs, json) {
+  sendAnswer(VALUE, number, flags | WITH_JSON, runMs, json);
 }
 
-export function sendFailure(number, flags, info) {
-  sendAnswer(FAILURE, number, flags, from(JSON.stringify(info)));
+export function sendFailure(number, flags, runMs, info) {
+  sendAnswer(FAILURE, number, flags, runMs, from(JSON.stringify(info)));
 }
 
-function sendAnswer(kind, number, flags, text) {
-  const head = allocUnsafe(14);
-  head.writeUInt32LE(10 + text.length, 0);
+function sendAnswer(kind, number, flags, runMs, text) {
+  const head = allocUnsafe(18);
+  head.writeUInt32LE(14 + text.length, 0);
   head[4] = kind;
   head.writeUInt32LE(number, 5);
   head[9] = flags;
-  head.writeUInt32LE(text.length, 10);
+  head.writeUInt32LE(min(floor(runMs * 1000), MOST_U32), 10);
+  head.writeUInt32LE(text.length, 14);
   send(concat([head, text]));
 }
 

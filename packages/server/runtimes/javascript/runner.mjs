@@ -16,6 +16,7 @@ import { captureOutput } from './output.mjs';
 
 const { cwd, chdir, getActiveResourcesInfo, exit } = process;
 const { parse } = JSON;
+const now = performance.now.bind(performance);
 
 const home = cwd();
 const functions = new Map();
@@ -71,6 +72,7 @@ function mayBegin(call) {
 
 async function answer(call) {
   const before = leftovers();
+  const began = now();
   let json;
   let failure;
   try {
@@ -88,10 +90,11 @@ async function answer(call) {
   } catch (error) {
     failure = error instanceof Failure ? error : new Failure('raised', error);
   }
+  const runMs = now() - began;
   running = undefined;
   const flags = tidy(before);
-  if (failure) frames.sendFailure(call.number, flags, { kind: failure.kind, ...errorInfo(failure.cause) });
-  else frames.sendValue(call.number, flags, json);
+  if (failure) frames.sendFailure(call.number, flags, runMs, { kind: failure.kind, ...errorInfo(failure.cause) });
+  else frames.sendValue(call.number, flags, runMs, json);
 }
 
 function run(call) {

@@ -9,6 +9,8 @@ export const REFILL_AT = 2;
 export const TRUSTED_RESULTS = 8;
 /** A call longer than this is slow, in ms. */
 export const SLOW_MS = 20;
+/** A running call is slow for certain after this, in ms; before, a busy machine may be what is slow: the child says at the answer. */
+export const STUCK_MS = 100;
 /** How long a slow call is remembered, in ms. */
 export const SLOW_MEMORY_MS = 10_000;
 

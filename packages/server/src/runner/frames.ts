@@ -88,8 +88,8 @@ export function encodeForget(fn: number): Buffer {
 /** An answer or a piece of output, read by known places only. */
 export type ChildFrame =
   | { is: 'ready' }
-  | { is: 'value'; number: number; untidy: boolean; json: Buffer | undefined; pickle: Buffer | undefined }
-  | { is: 'failure'; number: number; untidy: boolean; info: Buffer; pickle: Buffer | undefined }
+  | { is: 'value'; number: number; untidy: boolean; runMs: number; json: Buffer | undefined; pickle: Buffer | undefined }
+  | { is: 'failure'; number: number; untidy: boolean; runMs: number; info: Buffer; pickle: Buffer | undefined }
   | { is: 'output'; number: number; stream: 'stdout' | 'stderr'; bytes: Buffer }
   | { is: 'stale'; number: number };
 
@@ -159,13 +159,14 @@ function decode(body: Buffer): ChildFrame | Fault {
   if (kind === KIND.output) {
     return { is: 'output', number, stream: body[5] === 1 ? 'stderr' : 'stdout', bytes: body.subarray(6) };
   }
-  if (body.length < 10) return { is: 'fault', why: 'an answer that ends too soon' };
+  if (body.length < 14) return { is: 'fault', why: 'an answer that ends too soon' };
   const flags = body[5]!;
-  const textEnd = 10 + body.readUInt32LE(6);
+  const runMs = body.readUInt32LE(6) / 1000;
+  const textEnd = 14 + body.readUInt32LE(10);
   if (textEnd > body.length) return { is: 'fault', why: 'an answer shorter than it says' };
-  const text = body.subarray(10, textEnd);
+  const text = body.subarray(14, textEnd);
   const pickle = flags & WITH_PICKLE ? body.subarray(textEnd) : undefined;
   const untidy = (flags & UNTIDY) !== 0;
-  if (kind === KIND.failure) return { is: 'failure', number, untidy, info: text, pickle };
-  return { is: 'value', number, untidy, json: flags & WITH_JSON ? text : undefined, pickle };
+  if (kind === KIND.failure) return { is: 'failure', number, untidy, runMs, info: text, pickle };
+  return { is: 'value', number, untidy, runMs, json: flags & WITH_JSON ? text : undefined, pickle };
 }

@@ -324,7 +324,8 @@ export class Pool implements RunnerPool {
     }
     for (const runner of touched) runner.flush();
     if (this.#phase.is === 'open') this.#roster.keepWarm(this.#line.sizes);
-    if (touched.size > 0) this.#ticker ??= setInterval(() => this.#tick(), TICK_MS);
+    // Looked at after the turn's answers were read: where this process was kept waiting, they lie there already.
+    if (touched.size > 0) this.#ticker ??= setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
   }
 
   #tick(): void {

@@ -11,7 +11,7 @@ import type { LogStream } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
 import type { LogChunk, Outcome, TaskLogs } from '../lifecycle/outcome.ts';
 import type { Child, Death } from './child.ts';
-import { DEEP, mayQueue, mustSettle, REFILL_AT, SLOW_MS } from './depth.ts';
+import { DEEP, mayQueue, mustSettle, REFILL_AT, SLOW_MS, STUCK_MS } from './depth.ts';
 import { endOfDead, endOfKilled, outcomeOf, type KillReason, type RuntimeName } from './ends.ts';
 import { FrameReader, type ChildFrame, type Fault } from './frames.ts';
 import { noteRun, type Fn } from './functions.ts';
@@ -213,7 +213,7 @@ export class Runner {
       return;
     }
     if (this.#pipe.length > 1 && nowMono - this.#pipe[1]!.sentMono >= SLOW_MS) {
-      if (ranMs >= SLOW_MS) first.held.fn.slowAt = nowMono;
+      if (ranMs >= STUCK_MS) first.held.fn.slowAt = nowMono;
       const taken = this.withdraw();
       if (taken.length > 0) this.#events.returned(taken);
     }
@@ -298,7 +298,8 @@ export class Runner {
     this.#pipe.shift();
     if (frame.number > this.#withdrawn) this.#withdrawn = 0;
     const nowMono = this.#clock.mono();
-    const runMs = nowMono - sent.startedMono;
+    // The child's own clock: ours counts how long a busy machine let either of us wait as well.
+    const runMs = Math.min(frame.runMs, nowMono - sent.sentMono);
     const settle = mustSettle(held.fn);
     noteRun(held.fn, runMs, nowMono);
     this.#events.ran(held, runMs);

@@ -11,10 +11,11 @@ function frame(kind: number, body: Buffer): Buffer {
 }
 
 function value(number: number, json: string, pickle: string): Buffer {
-  const head = Buffer.alloc(9);
+  const head = Buffer.alloc(13);
   head.writeUInt32LE(number, 0);
   head[4] = 12;
-  head.writeUInt32LE(Buffer.byteLength(json), 5);
+  head.writeUInt32LE(2500, 5);
+  head.writeUInt32LE(Buffer.byteLength(json), 9);
   return frame(KIND.value, Buffer.concat([head, Buffer.from(json), Buffer.from(pickle)]));
 }
 
@@ -46,8 +47,8 @@ describe('reading', () => {
         expect(found).toEqual([
           { is: 'ready' },
           { is: 'output', number: 1, stream: 'stderr', bytes: Buffer.from('hello') },
-          { is: 'value', number: 1, untidy: false, json: Buffer.from('[1]'), pickle: Buffer.from('pp') },
-          { is: 'value', number: 2, untidy: false, json: Buffer.alloc(0), pickle: Buffer.alloc(0) },
+          { is: 'value', number: 1, untidy: false, runMs: 2.5, json: Buffer.from('[1]'), pickle: Buffer.from('pp') },
+          { is: 'value', number: 2, untidy: false, runMs: 2.5, json: Buffer.alloc(0), pickle: Buffer.alloc(0) },
         ]);
       }),
       { seed: 1 },
@@ -75,7 +76,7 @@ describe('reading', () => {
 
   test('lengths inside a frame are checked', () => {
     const short = value(1, '[1]', '');
-    short.writeUInt32LE(100, 10);
+    short.writeUInt32LE(100, 14);
     expect(new FrameReader().push(short, 1000)).toMatchObject([{ is: 'fault' }]);
     expect(new FrameReader().push(frame(KIND.value, Buffer.alloc(3)), 1000)).toMatchObject([{ is: 'fault' }]);
     expect(new FrameReader().push(frame(99, Buffer.alloc(3)), 1000)).toMatchObject([{ is: 'fault' }]);

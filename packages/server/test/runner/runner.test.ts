@@ -22,7 +22,7 @@ def exactly(n):
         data += more
     return data
 def frame(): return exactly(struct.unpack('<I', exactly(4))[0])
-def value(n): os.write(3, struct.pack('<IBIBI', 14, 2, n, 4, 4) + b'null')
+def value(n): os.write(3, struct.pack('<IBIBII', 18, 2, n, 4, 0, 4) + b'null')
 os.write(3, struct.pack('<IB', 1, 1))
 `;
 

@@ -5,9 +5,13 @@ import time
 
 _stat = os.stat
 _now = time.monotonic
-# Above so many files they are looked at only every so often.
+# Our own files, which lie below the import path where the programs are installed in the users' directory.
+_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+# The files are looked at every so often, in s: nobody changes one and calls again within a millisecond, and a look at
+# each costs a short call more than the call itself. Many files are looked at less often.
+_PAUSE = 0.001
 _MANY = 64
-_PAUSE = 0.05
+_LONG_PAUSE = 0.05
 
 
 class Watch:
@@ -24,7 +28,10 @@ class Watch:
         self._seen = len(sys.modules)
         for module in list(sys.modules.values()):
             file = getattr(module, '__file__', None)
-            if not isinstance(file, str) or file in self.files or not os.path.abspath(file).startswith(self._roots):
+            if not isinstance(file, str) or file in self.files:
+                continue
+            path = os.path.abspath(file)
+            if not path.startswith(self._roots) or path.startswith(_OURS):
                 continue
             try:
                 about = _stat(file)
@@ -33,11 +40,10 @@ class Watch:
             self.files[file] = (about.st_mtime_ns, about.st_size)
 
     def changed(self):
-        if len(self.files) > _MANY:
-            now = _now()
-            if now - self._looked < _PAUSE:
-                return False
-            self._looked = now
+        now = _now()
+        if now - self._looked < (_PAUSE if len(self.files) <= _MANY else _LONG_PAUSE):
+            return False
+        self._looked = now
         for file, seen in self.files.items():
             try:
                 about = _stat(file)

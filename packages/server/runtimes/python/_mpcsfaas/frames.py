@@ -10,9 +10,9 @@ To the child
   3 FORGET   u32 function
 From the child
   1 READY    nothing
-  2 VALUE    u32 number, u8 flags, u32 JSON length, JSON, pickle
+  2 VALUE    u32 number, u8 flags, u32 run time in µs, u32 JSON length, JSON, pickle
              flags: 1 untidy (threads or processes were left behind: replace this child), 4 with JSON, 8 with pickle
-  3 FAILURE  u32 number, u8 flags (as above), u32 length + JSON {kind, type, message, traceback, bases}, pickle
+  3 FAILURE  u32 number, u8 flags (as above), u32 run time in µs, u32 length + JSON {kind, type, message, traceback, bases}, pickle
   4 OUTPUT   u32 number, u8 stream (0 stdout, 1 stderr), bytes
   5 STALE    u32 number: an imported file has changed; neither this call nor any later one will be started
 
@@ -34,9 +34,10 @@ UNTIDY = 1
 
 CALL_HEAD = struct.Struct('<IIBdd')
 _SIZE = struct.Struct('<I')
-_ANSWER_HEAD = struct.Struct('<IBIBI')
+_ANSWER_HEAD = struct.Struct('<IBIBII')
 _OUTPUT_HEAD = struct.Struct('<IBIB')
 _U16 = struct.Struct('<H')
+_MOST_U32 = 0xFFFFFFFF
 _CHUNK = 1 << 16
 _exit = os._exit
 
@@ -98,12 +99,12 @@ class Outbox:
     def ready(self):
         self._send([_SIZE.pack(1) + bytes((READY,))])
 
-    def answer(self, kind, number, flags, text, pickled, _pack=_ANSWER_HEAD.pack):
-        """`text` is JSON bytes (b'' = none), `pickled` bytes or None."""
+    def answer(self, kind, number, flags, seconds, text, pickled, _pack=_ANSWER_HEAD.pack):
+        """`seconds` that the call ran; `text` is JSON bytes (b'' = none), `pickled` bytes or None."""
         if pickled is None:
             pickled = b''
-        size = 10 + len(text) + len(pickled)
-        head = _pack(size, kind, number, flags, len(text))
+        size = 14 + len(text) + len(pickled)
+        head = _pack(size, kind, number, flags, min(int(seconds * 1e6), _MOST_U32), len(text))
         if size < _CHUNK:
             frame = head + text + pickled
             if write(self._fd, frame) == len(frame):

@@ -2,12 +2,14 @@
 import os
 import signal
 import sys
+import time
 
 from . import arguments, failures, frames, functions, memory, results, tidy
 from .changed import Watch
 from .output import Output
 
 _exit = os._exit
+_now = time.monotonic
 _read = os.read
 _unpack_token = frames._SIZE.unpack
 _unpack_call = frames.CALL_HEAD.unpack_from
@@ -73,14 +75,16 @@ def _loop(inbox, outbox, gate, output, order, watch):
                 outbox.stale(number)
                 _exit(0)
             output.number = number
+            began = _now()
             answer = _call(table[function], body[_CALL_SIZE:], flags, max_result, limit)
+            seconds = _now() - began
             if getpid() != pid:
                 _exit(0)  # the function forked, and this is the fork coming back from it
             untidy = order.restore()
             watch.look()
             kind, text, pickled = answer
             flags = untidy | (frames.WITH_JSON if text else 0) | (0 if pickled is None else frames.WITH_PICKLE)
-            outbox.answer(kind, number, flags, text, pickled)
+            outbox.answer(kind, number, flags, seconds, text, pickled)
             answer = text = pickled = None
         elif kind == frames.CODE:
             code = functions.Function(*frames.read_code(body))
