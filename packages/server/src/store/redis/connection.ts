@@ -99,6 +99,7 @@ export class Connection {
     let load = false;
     for (let attempt = 1; ; attempt += 1) {
       await this.#ready(deadline);
+      this.#gather();
       try {
         return await act(this.#redis, load);
       } catch (fault) {
@@ -111,6 +112,14 @@ export class Connection {
         if (!load) await pause(backoffMs(RETRY, attempt, Math.random()));
       }
     }
+  }
+
+  /** The commands of one turn leave in one write: the client writes each by itself, a system call a command. */
+  #gather(): void {
+    const { stream } = this.#redis;
+    if (stream.writableCorked > 0) return;
+    stream.cork();
+    process.nextTick(() => stream.uncork());
   }
 
   async #ready(deadline: number): Promise<void> {
