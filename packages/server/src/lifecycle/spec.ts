@@ -1,7 +1,10 @@
-// A task's header: everything that was decided when it was submitted. It never changes; it is packed once by the
+// What was decided when a task was submitted. It never changes. All of it but the id is the task's header: packed by the
 // service, kept as bytes by the store, and read again by the worker. Names are the wire's (snake_case): it is data.
+//
+// Tasks come in hundreds that share a header, so equal headers are packed once and read once (HeaderReader).
 import { Packr } from 'msgpackr';
 import type { ArgsEncoding, CodeForm, Isolation, ResultForm, Runtime } from '@mpcsfaas/contract';
+import { timeOf } from './ids.ts';
 
 /** The user's own retry policy for exceptions that the function raises. */
 export interface RetryPolicy {
@@ -15,8 +18,14 @@ export interface RetryPolicy {
   on: string[];
 }
 
-export interface TaskSpec {
+export interface TaskSpec extends TaskHeader {
   id: string;
+  /** Unix ms by the service's clock: the time in the id. */
+  submitted_at: number;
+}
+
+/** What a task has in common with others of its request. */
+export interface TaskHeader {
   tenant: string;
   function_id: string;
   function_name: string;
@@ -55,8 +64,6 @@ export interface TaskSpec {
   /** Labels a worker must have, `key=value` or `key`. */
   labels: string[];
   traceparent: string;
-  /** Unix ms by the service's clock. */
-  submitted_at: number;
   /** Submitted through the classic API. */
   classic: boolean;
 }
@@ -79,14 +86,14 @@ const DEFAULTS = {
   isolation: 'warm',
   traceparent: '',
   classic: false,
-} as const satisfies Partial<TaskSpec>;
+} as const satisfies Partial<TaskHeader>;
 
 const packr = new Packr({ useRecords: false, encodeUndefinedAsNil: true });
 
-/** A spec as msgpack: a map of the fields that differ from their defaults. */
-export function packSpec(spec: TaskSpec): Buffer {
+/** A header as msgpack: a map of the fields that differ from their defaults. */
+export function packTaskHeader(header: TaskHeader): Buffer {
   const lean: Record<string, unknown> = {};
-  for (const [name, value] of Object.entries(spec)) {
+  for (const [name, value] of Object.entries(header)) {
     if ((DEFAULTS as Record<string, unknown>)[name] === value) continue;
     if (Array.isArray(value) && value.length === 0) continue;
     lean[name] = value;
@@ -94,8 +101,47 @@ export function packSpec(spec: TaskSpec): Buffer {
   return packr.pack(lean);
 }
 
-/** The reverse of packSpec. Unknown keys are kept aside by readers: they are ignored. */
-export function unpackSpec(bytes: Uint8Array): TaskSpec {
-  const lean = packr.unpack(bytes) as Partial<TaskSpec>;
-  return { ...DEFAULTS, tags: [], labels: [], ...lean } as TaskSpec;
+/** The reverse of packTaskHeader. Unknown keys are kept aside by readers: they are ignored. */
+export function unpackTaskHeader(bytes: Uint8Array): TaskHeader {
+  const lean = packr.unpack(bytes) as Partial<TaskHeader>;
+  return { ...DEFAULTS, tags: [], labels: [], ...lean } as TaskHeader;
+}
+
+export function headerOf(spec: TaskSpec): TaskHeader {
+  const { id: _id, submitted_at: _at, ...header } = spec;
+  return header;
+}
+
+/** The task `id` under this header. */
+export function specOf(id: string, header: TaskHeader): TaskSpec {
+  return { ...header, id, submitted_at: timeOf(id) };
+}
+
+/** A header with its bytes; equal ones are the same object. */
+export interface PackedHeader {
+  header: TaskHeader;
+  packed: Buffer;
+}
+
+/** Headers remembered, and up to which size. */
+const MOST_REMEMBERED = 512;
+const LARGEST_REMEMBERED = 4096;
+
+/** Reads headers; one that came lately is not read again. */
+export class HeaderReader {
+  readonly #known = new Map<string, PackedHeader>();
+
+  read(bytes: Uint8Array): PackedHeader {
+    const packed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (packed.length > LARGEST_REMEMBERED) return { header: unpackTaskHeader(packed), packed };
+    const key = packed.toString('latin1');
+    let known = this.#known.get(key);
+    if (known === undefined) {
+      // A copy: the bytes may be a view of a message of a megabyte.
+      known = { header: unpackTaskHeader(packed), packed: Buffer.from(packed) };
+      if (this.#known.size >= MOST_REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
+      this.#known.set(key, known);
+    }
+    return known;
+  }
 }

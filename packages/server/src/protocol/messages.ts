@@ -67,8 +67,8 @@ export interface TaskItem {
   t: string;
   id: string;
   a: number;
-  /** The packed header (lifecycle/spec.ts), as the store keeps it. */
-  spec: Uint8Array;
+  /** Which of the delivery's headers is its own. */
+  h: number;
   args: PayloadRef;
 }
 
@@ -121,8 +121,8 @@ export type WorkerItem =
 
 export type DispatcherItem =
   | { k: 'welcome'; session: string; dispatcher: string }
-  /** `number`: this session's count of deliveries. */
-  | { k: 'tasks'; number: number; tasks: TaskItem[] }
+  /** `number`: this session's count of deliveries; `headers`: packed ones (lifecycle/spec.ts), each once. */
+  | { k: 'tasks'; number: number; headers: Uint8Array[]; tasks: TaskItem[] }
   | { k: 'code'; digest: string; bytes: PayloadRef }
   | { k: 'no_code'; digest: string; message: string }
   | PartItem

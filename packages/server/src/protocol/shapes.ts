@@ -2,7 +2,7 @@
 import type { Item } from './messages.ts';
 import { BadMessage } from './bad-message.ts';
 
-type FieldType = 'string' | 'number' | 'boolean' | 'list' | 'texts' | 'ref';
+type FieldType = 'string' | 'number' | 'boolean' | 'list' | 'texts' | 'blobs' | 'ref';
 type Shape = Record<string, FieldType>;
 
 const PART: Shape = { t: 'string', of: 'string', offset: 'number', total: 'number', bytes: 'ref' };
@@ -34,7 +34,7 @@ const SHAPES: Record<Item['k'], Shape> = {
   part: PART,
   goodbye: {},
   welcome: { session: 'string', dispatcher: 'string' },
-  tasks: { number: 'number', tasks: 'list' },
+  tasks: { number: 'number', headers: 'blobs', tasks: 'list' },
   code: { digest: 'string', bytes: 'ref' },
   no_code: { digest: 'string', message: 'string' },
   settled: { tokens: 'texts' },
@@ -50,7 +50,7 @@ const ELEMENTS: Partial<Record<string, Shape>> = {
   held: { t: 'string', id: 'string', a: 'number', at: 'number' },
   runtimes: { runtime: 'string', version: 'string', broken: 'string' },
   ends: { t: 'string', id: 'string', a: 'number', at: 'number', is: 'string' },
-  tasks: { t: 'string', id: 'string', a: 'number' },
+  tasks: { t: 'string', id: 'string', a: 'number', h: 'number' },
 };
 
 /** @throws BadMessage naming the first field that is missing or of another type. */
@@ -78,6 +78,8 @@ function fits(value: unknown, type: FieldType, field: string): boolean {
     }
     case 'texts':
       return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+    case 'blobs':
+      return Array.isArray(value) && value.every((entry) => entry instanceof Uint8Array);
     case 'ref':
       return Array.isArray(value) && value.length === 3 && value.every((entry) => typeof entry === 'number');
     case 'number':

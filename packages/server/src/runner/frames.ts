@@ -88,7 +88,14 @@ export function encodeForget(fn: number): Buffer {
 /** An answer or a piece of output, read by known places only. */
 export type ChildFrame =
   | { is: 'ready' }
-  | { is: 'value'; number: number; untidy: boolean; runMs: number; json: Buffer | undefined; pickle: Buffer | undefined }
+  | {
+      is: 'value';
+      number: number;
+      untidy: boolean;
+      runMs: number;
+      json: Buffer | undefined;
+      pickle: Buffer | undefined;
+    }
   | { is: 'failure'; number: number; untidy: boolean; runMs: number; info: Buffer; pickle: Buffer | undefined }
   | { is: 'output'; number: number; stream: 'stdout' | 'stderr'; bytes: Buffer }
   | { is: 'stale'; number: number };

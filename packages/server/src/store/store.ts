@@ -79,7 +79,7 @@ export interface QueueStore {
 
 export interface Submission {
   spec: TaskSpec;
-  /** packSpec(spec), made once by the submitter. */
+  /** Its packed header; tasks that share a header share the buffer. */
   packed: Buffer;
   lane: string;
   args: Buffer;
@@ -110,7 +110,7 @@ export interface LaneQuota {
 export interface ClaimedTask {
   fence: Fence;
   spec: TaskSpec;
-  /** The spec's packed bytes as stored: forwarded to workers without packing again. */
+  /** Its packed header, forwarded to workers as it is; tasks that share a header share the buffer. */
   packed: Buffer;
   lane: string;
   args: Buffer;

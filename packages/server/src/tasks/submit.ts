@@ -4,8 +4,8 @@ import type { ArgsEncoding, ResultForm, TaskOptions } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
 import { newId } from '../lifecycle/ids.ts';
 import { laneOf } from '../lifecycle/lane.ts';
-import { packSpec } from '../lifecycle/spec.ts';
-import type { TaskSpec } from '../lifecycle/spec.ts';
+import { headerOf, packTaskHeader, specOf } from '../lifecycle/spec.ts';
+import type { TaskHeader, TaskSpec } from '../lifecycle/spec.ts';
 import { StoreUnavailable } from '../store/index.ts';
 import type { FunctionRecord, QueueLimits, Store, Submission, SubmitAnswer } from '../store/index.ts';
 import { contentDigest, shardOfKey } from './idempotency.ts';
@@ -47,11 +47,21 @@ export interface Draft {
   submissions: readonly Submission[];
 }
 
+interface Prepared {
+  header: TaskHeader;
+  packed: Buffer;
+  lane: string;
+}
+
+/** Headers remembered; the first ones made go first. */
+const MOST_HEADERS = 512;
+
 export class Submitter {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #settings: SubmitSettings;
   readonly #turns: TurnBatches<readonly Submission[], Settled>;
+  readonly #headers = new Map<string, Prepared>();
   #nextShard = 0;
 
   constructor(store: Store, clock: Clock, settings: SubmitSettings) {
@@ -89,15 +99,10 @@ export class Submitter {
   async again(spec: TaskSpec, args: Buffer): Promise<string> {
     const now = Math.trunc(this.#clock.wall());
     const shard = this.#anyShard();
-    const fresh: TaskSpec = {
-      ...spec,
-      id: newId(now, shard),
-      submitted_at: now,
-      // A moment that has passed would end the new task before it starts.
-      not_before: 0,
-      expires_at: 0,
-    };
-    const submission = { spec: fresh, packed: packSpec(fresh), lane: laneOf(fresh), args };
+    // A moment that has passed would end the new task before it starts.
+    const header: TaskHeader = { ...headerOf(spec), not_before: 0, expires_at: 0 };
+    const fresh = specOf(newId(now, shard), header);
+    const submission = { spec: fresh, packed: packTaskHeader(header), lane: laneOf(header), args };
     const settled = await this.#turns.add(`${shard} ${spec.tenant}`, [submission]);
     if (settled.is === 'failed') throw settled.fault;
     return this.#outcome(settled.answers, []).ids[0]!;
@@ -109,10 +114,34 @@ export class Submitter {
   }
 
   #submission(tenant: string, shard: number, now: number, wish: Wish, keyName: string | undefined): Submission {
-    const { fn, args, argsAs } = wish;
+    const { args, argsAs } = wish;
     this.#check(wish);
-    const spec: TaskSpec = {
-      id: newId(now, shard),
+    const { header, packed, lane } = this.#prepared(tenant, wish);
+    const submission: Submission = { spec: specOf(newId(now, shard), header), packed, lane, args };
+    if (keyName !== undefined) {
+      submission.key = { name: keyName, content: contentDigest(wish.ref, wish.options, argsAs, args) };
+    }
+    return submission;
+  }
+
+  /** The header that a wish comes to. Most wishes are like one before: theirs is made once. */
+  #prepared(tenant: string, wish: Wish): Prepared {
+    const { fn, argsAs, classic, options } = wish;
+    // A function's id names one version, which never changes.
+    const key = `${tenant} ${fn.id} ${argsAs} ${classic} ${JSON.stringify(options)}`;
+    let prepared = this.#headers.get(key);
+    if (prepared === undefined) {
+      const header = this.#header(tenant, wish);
+      prepared = { header, packed: packTaskHeader(header), lane: laneOf(header) };
+      if (this.#headers.size >= MOST_HEADERS) this.#headers.delete(this.#headers.keys().next().value!);
+      this.#headers.set(key, prepared);
+    }
+    return prepared;
+  }
+
+  #header(tenant: string, wish: Wish): TaskHeader {
+    const { fn, argsAs } = wish;
+    return {
       tenant,
       function_id: fn.id,
       function_name: fn.name,
@@ -125,15 +154,9 @@ export class Submitter {
       args_as: argsAs,
       result_as: resultForm(wish),
       max_result_bytes: this.#settings.maxResultBytes,
-      submitted_at: now,
       classic: wish.classic,
       ...resolveOptions(wish.options, fn.defaults, this.#settings),
     };
-    const submission: Submission = { spec, packed: packSpec(spec), lane: laneOf(spec), args };
-    if (keyName !== undefined) {
-      submission.key = { name: keyName, content: contentDigest(wish.ref, wish.options, argsAs, args) };
-    }
-    return submission;
   }
 
   #check({ fn, args, argsAs, classic, pointer }: Wish): void {

@@ -7,7 +7,7 @@
 import type { Clock } from '../clock.ts';
 import { newToken } from '../lifecycle/ids.ts';
 import type { Outcome, TaskLogs } from '../lifecycle/outcome.ts';
-import { unpackSpec } from '../lifecycle/spec.ts';
+import { HeaderReader, specOf } from '../lifecycle/spec.ts';
 import { Assembly, LOST_AFTER_MS, type DispatcherItem, type HeldToken, type PayloadReader } from '../protocol/index.ts';
 import type { PoolListener, RunnerPool } from '../runner/index.ts';
 import { Attempts, startedAt, type Ended } from './attempts.ts';
@@ -60,6 +60,7 @@ class RunningWorker implements Worker, SessionHost {
   draining = false;
   readonly #options: WorkerOptions;
   readonly #attempts = new Attempts();
+  readonly #headers = new HeaderReader();
   readonly #results: KeptResults;
   readonly #parts: Assembly;
   readonly #sessions = new Map<string, Session>();
@@ -179,10 +180,14 @@ class RunningWorker implements Worker, SessionHost {
     switch (item.k) {
       case 'tasks': {
         const calls = [];
-        for (const { t, id, a, spec: packed, args } of item.tasks) {
+        const headers = item.headers.map((bytes) => this.#headers.read(bytes).header);
+        for (const { t, id, a, h, args } of item.tasks) {
           // Named twice (a repeat that crossed an answer): it is here already.
           if (this.#attempts.get(t) !== undefined) continue;
-          const spec = unpackSpec(packed);
+          const header = headers[h];
+          // A delivery that is not whole is not named in the next heartbeat, and comes again.
+          if (header === undefined) continue;
+          const spec = specOf(id, header);
           const attempt = { token: t, id, attempt: a, spec, owner: session.url };
           if ('parts' in args) {
             this.#attempts.add({ ...attempt, phase: { is: 'arriving' } });

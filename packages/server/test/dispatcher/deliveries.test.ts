@@ -3,10 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { Deliveries } from '../../src/dispatcher/fleet/deliveries.ts';
 import { Liveness } from '../../src/dispatcher/fleet/liveness.ts';
 import { Member } from '../../src/dispatcher/fleet/member.ts';
-import { unpackSpec, packSpec, type TaskSpec } from '../../src/lifecycle/spec.ts';
+import { packTaskHeader, specOf, unpackTaskHeader, type TaskHeader, type TaskSpec } from '../../src/lifecycle/spec.ts';
 
 function spec(id: string, change: Partial<TaskSpec> = {}): TaskSpec {
-  return { ...unpackSpec(packSpec({ id } as TaskSpec)), ...change };
+  return { ...specOf(id, unpackTaskHeader(packTaskHeader({} as TaskHeader))), ...change };
 }
 
 function given(count: number, change: Partial<TaskSpec> = {}): Deliveries {

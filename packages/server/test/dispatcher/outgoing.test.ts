@@ -4,9 +4,11 @@ import { Outgoing } from '../../src/dispatcher/fleet/outgoing.ts';
 import { PART_BYTES, PART_WINDOW_BYTES, PayloadReader, type DispatcherItem } from '../../src/protocol/index.ts';
 import type { ClaimedTask } from '../../src/store/index.ts';
 
+const packed = Buffer.from('header');
+
 function task(token: string, args: Buffer): ClaimedTask {
   const fence = { id: `id-${token}`, attempt: 1, token };
-  return { fence, spec: {} as ClaimedTask['spec'], packed: Buffer.from('spec'), lane: '', args, losses: 0, retries: 0 };
+  return { fence, spec: {} as ClaimedTask['spec'], packed, lane: '', args, losses: 0, retries: 0 };
 }
 
 const kinds = (items: DispatcherItem[]): string[] => items.map(({ k }) => k);
@@ -24,6 +26,8 @@ describe('outgoing', () => {
     const delivery = items[1] as Extract<DispatcherItem, { k: 'tasks' }>;
     expect(delivery.number).toBe(42);
     const reader = new PayloadReader(payloads);
+    expect(delivery.headers.map(String)).toEqual(['header']);
+    expect(delivery.tasks.map(({ h }) => h)).toEqual([0, 0]);
     expect(delivery.tasks.map(({ args }) => reader.read(args).toString())).toEqual(['first', 'second']);
     expect([outgoing.hasTalk, outgoing.hasWork]).toEqual([false, false]);
   });

@@ -1,6 +1,6 @@
 // The suite, part 1: what submit accepts, refuses and remembers.
 import { describe, expect, it } from 'vitest';
-import { unpackSpec } from '../../src/lifecycle/spec.ts';
+import { specOf, unpackTaskHeader } from '../../src/lifecycle/spec.ts';
 import type { Bench } from './conformance.ts';
 import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
 import { listen, until } from './waiting.ts';
@@ -70,7 +70,7 @@ export function describeSubmit({ store, tenant }: Bench): void {
       expect(claimed.map((task) => task.args.length)).toEqual(sizes);
       for (const [i, task] of claimed.entries()) {
         expect(task.args.equals(tasks[i]!.args)).toBe(true);
-        expect(unpackSpec(task.packed)).toEqual(tasks[i]!.spec);
+        expect(specOf(task.fence.id, unpackTaskHeader(task.packed))).toEqual(tasks[i]!.spec);
         expect(task.spec).toEqual(tasks[i]!.spec);
         expect((await store().args(t, task.spec.id))?.equals(tasks[i]!.args)).toBe(true);
       }

@@ -1,7 +1,7 @@
 // Tasks to submit, with every field a test does not care about filled in.
-import { newId } from '../../src/lifecycle/ids.ts';
+import { newId, timeOf } from '../../src/lifecycle/ids.ts';
 import { laneOf } from '../../src/lifecycle/lane.ts';
-import { packSpec } from '../../src/lifecycle/spec.ts';
+import { headerOf, packTaskHeader } from '../../src/lifecycle/spec.ts';
 import type { TaskSpec } from '../../src/lifecycle/spec.ts';
 import type { NewFunction } from '../../src/store/functions.ts';
 import type { Settlement, Submission } from '../../src/store/store.ts';
@@ -39,11 +39,12 @@ export function submission(overrides: Partial<TaskSpec> = {}, args: Buffer | str
     isolation: 'warm',
     labels: [],
     traceparent: '',
-    submitted_at: Date.now(),
+    submitted_at: 0,
     classic: false,
     ...overrides,
   };
-  return { spec, packed: packSpec(spec), lane: laneOf(spec), args: Buffer.from(args) };
+  spec.submitted_at = timeOf(spec.id);
+  return { spec, packed: packTaskHeader(headerOf(spec)), lane: laneOf(spec), args: Buffer.from(args) };
 }
 
 export function completion(fence: Fence, json = '42'): Settlement {

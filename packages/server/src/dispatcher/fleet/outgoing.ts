@@ -102,15 +102,18 @@ export class Outgoing {
   #takeTasks(writer: PayloadWriter, deliver: (tasks: readonly ClaimedTask[]) => number): DispatcherItem {
     const leaving: ClaimedTask[] = [];
     const tasks: TaskItem[] = [];
+    const headers = new Map<Buffer, number>();
     for (const task of this.#tasks) {
       if (leaving.length >= FULL_TASKS || writer.bytes >= FULL_BYTES) break;
       const { fence, packed, args } = task;
       leaving.push(task);
-      tasks.push({ t: fence.token, id: fence.id, a: fence.attempt, spec: packed, args: writer.addOrParts(args) });
+      let h = headers.get(packed);
+      if (h === undefined) headers.set(packed, (h = headers.size));
+      tasks.push({ t: fence.token, id: fence.id, a: fence.attempt, h, args: writer.addOrParts(args) });
       if (args.length > PART_BYTES) this.#parts.push({ t: fence.token, of: 'args', bytes: args, offset: 0 });
     }
     this.#tasks = this.#tasks.slice(leaving.length);
-    return { k: 'tasks', number: deliver(leaving), tasks };
+    return { k: 'tasks', number: deliver(leaving), headers: [...headers.keys()], tasks };
   }
 
   #takePart(writer: PayloadWriter): DispatcherItem {

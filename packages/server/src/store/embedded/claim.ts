@@ -1,6 +1,6 @@
 // claim: the best waiting tasks of several lanes, in one order (S2, S7).
 import { newToken } from '../../lifecycle/ids.ts';
-import { unpackSpec } from '../../lifecycle/spec.ts';
+import { specOf } from '../../lifecycle/spec.ts';
 import { EXPIRED } from '../platform-error.ts';
 import { STATE_CODE } from '../state-code.ts';
 import type { ClaimedTask, LaneQuota } from '../store.ts';
@@ -60,14 +60,14 @@ function handOut(act: Act, row: TaskRow, claimer: string, monoMs: number): Claim
   const token = newToken();
   startAttempt(act, row, claimer, token);
   act.committed(() => act.leases.hold(leaseKey(row.tenant, row.id), monoMs));
-  const payload = act.db.get<{ spec: Uint8Array; args: Uint8Array }>(
-    'SELECT spec, args FROM payload WHERE n = ?',
+  const payload = act.db.get<{ header: Uint8Array; args: Uint8Array }>(
+    'SELECT header, args FROM payload WHERE n = ?',
     row.n,
   )!;
-  const packed = asBuffer(payload.spec);
+  const { header, packed } = act.headers.read(payload.header);
   return {
     fence: { id: row.id, attempt: row.attempt + 1, token },
-    spec: unpackSpec(packed),
+    spec: specOf(row.id, header),
     packed,
     lane: row.lane,
     args: asBuffer(payload.args),

@@ -1,7 +1,7 @@
 // Reading tasks: records, states, ends, arguments; and the pin that keeps an ended one.
 import type { FailureKind, TaskState } from '@mpcsfaas/contract';
 import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';
-import { unpackSpec } from '../../lifecycle/spec.ts';
+import { specOf, unpackTaskHeader } from '../../lifecycle/spec.ts';
 import type { TaskSpec } from '../../lifecycle/spec.ts';
 import { endOf, hasEnded, stateOf } from '../state-code.ts';
 import type { EndedTask, TaskRecord } from '../store.ts';
@@ -26,13 +26,13 @@ interface RecordRow {
   pinned: number;
   args_bytes: number;
   result_bytes: number;
-  spec: Uint8Array;
+  header: Uint8Array;
   error: string | null;
   notes: string | null;
 }
 
 const RECORD = `SELECT task.n, state, attempt, losses, abandonments, retries, submitted_at, claimed_at, started_at, ended_at, due_at,
-  worker, kind, pinned, args_bytes, result_bytes, payload.spec, ending.error, history.notes
+  worker, kind, pinned, args_bytes, result_bytes, payload.header, ending.error, history.notes
   FROM task JOIN payload ON payload.n = task.n LEFT JOIN ending ON ending.n = task.n LEFT JOIN history ON history.n = task.n
   WHERE tenant = ? AND id = ?`;
 
@@ -41,7 +41,7 @@ export function taskRecords(db: Database, tenant: string, ids: readonly string[]
     const row = db.get<RecordRow>(RECORD, tenant, id);
     if (row === undefined) return undefined;
     return {
-      spec: unpackSpec(row.spec),
+      spec: specOf(id, unpackTaskHeader(row.header)),
       state: stateOf(row.state),
       attempt: row.attempt,
       losses: row.losses,

@@ -27,7 +27,7 @@ CREATE INDEX task_expiring ON task (tenant, expires_at) WHERE expires_at > 0 AND
 CREATE INDEX task_deletion ON task (tenant, delete_at) WHERE delete_at > 0;
 CREATE INDEX task_group ON task (tenant, grp, id) WHERE grp <> '';
 
-CREATE TABLE payload (n INTEGER PRIMARY KEY, spec BLOB NOT NULL, args BLOB NOT NULL) STRICT;
+CREATE TABLE payload (n INTEGER PRIMARY KEY, header BLOB NOT NULL, args BLOB NOT NULL) STRICT;
 CREATE TABLE ending (n INTEGER PRIMARY KEY, error TEXT NOT NULL, json BLOB, pickle BLOB) STRICT;
 CREATE TABLE history (n INTEGER PRIMARY KEY, notes TEXT NOT NULL) STRICT;
 CREATE TABLE log (n INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;

@@ -82,7 +82,7 @@ function insert(act: Act, tenant: string, { spec, packed, lane, args, key }: Sub
     spec.group,
     spec.tags.length === 0 ? '' : JSON.stringify(spec.tags),
   );
-  act.db.run('INSERT INTO payload (n, spec, args) VALUES (?, ?, ?)', n, packed, args);
+  act.db.run('INSERT INTO payload (n, header, args) VALUES (?, ?, ?)', n, packed, args);
   if (key !== undefined) {
     act.db.run(
       'INSERT INTO request_key (tenant, name, n, id, content) VALUES (?, ?, ?, ?, ?)',

@@ -7,6 +7,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Hint, TaskEnd } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
+import { HeaderReader } from '../../lifecycle/spec.ts';
 import type { Counters } from './counters.ts';
 import { outsideFault } from './database.ts';
 import type { Database } from './database.ts';
@@ -16,6 +17,7 @@ import type { Leases } from './leases.ts';
 export interface Act {
   readonly db: Database;
   readonly leases: Leases;
+  readonly headers: HeaderReader;
   /** The store's time, Unix ms. */
   readonly now: number;
   /** The committed value and that of earlier acts in this transaction; not this act's own `count`. */
@@ -42,6 +44,7 @@ export class Turns {
   readonly #db: Database;
   readonly #counters: Counters;
   readonly #leases: Leases;
+  readonly #headers = new HeaderReader();
   readonly #clock: Clock;
   readonly #publish: (hint: Hint) => void;
   #phase: Phase = { is: 'idle' };
@@ -163,6 +166,7 @@ export class Turns {
     const answer = change({
       db: this.#db,
       leases: this.#leases,
+      headers: this.#headers,
       now: Math.trunc(this.#clock.wall()),
       counter: (tenant, name) => this.#counters.get(tenant, name),
       count: (tenant, name, delta) => counts.push([tenant, name, delta]),

@@ -1,6 +1,6 @@
 // claim: from the shard whose best waiting task is the best of all, then from the others.
 import { randomFillSync } from 'node:crypto';
-import { packSpec } from '../../../lifecycle/spec.ts';
+import { headerOf, packTaskHeader } from '../../../lifecycle/spec.ts';
 import { EXPIRED } from '../../platform-error.ts';
 import type { ClaimedTask, LaneQuota } from '../../store.ts';
 import { CLAIM_BYTES } from '../../timing.ts';
@@ -67,7 +67,7 @@ async function claimFrom(
     tasks.push({
       fence: { id, attempt, token },
       spec,
-      packed: packSpec(spec),
+      packed: packTaskHeader(headerOf(spec)),
       lane,
       args: args ?? NOTHING,
       losses,
