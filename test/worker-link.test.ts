@@ -1,8 +1,8 @@
 // The workers' port: who gets in, and what /v1/workers tells after restarts.
 import { afterEach, describe, expect, it } from 'vitest';
-import { get, post, registerSource } from './harness/http.ts';
+import { endsOf, get, post, registerSource } from './harness/http.ts';
 import { start, type Program } from './harness/program.ts';
-import { freePort } from './harness/redis.ts';
+import { freePort, startRedis } from './harness/redis.ts';
 import { startSystem, type Form, type System } from './harness/system.ts';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -79,8 +79,45 @@ describe('the worker key', () => {
   });
 });
 
+describe.each(['pull', 'push'])('a %s worker that serves two dispatchers', (mode) => {
+  it('hands what it runs for a dispatcher that dies to the other: nothing runs twice, at-most-once calls end well', async () => {
+    const redis = await startRedis();
+    cleanups.push(() => redis.stop());
+    const data = folder();
+    const common = ['--redis', redis.url];
+    const service = program(['service', '--port', '0', ...common]);
+    const [, url = ''] = await service.says(/(http:\/\/127\.0\.0\.1:\d+)\/docs/);
+    const dispatchers = await Promise.all(
+      [1, 2].map(async () => {
+        const port = await freePort();
+        const one = program(['dispatcher', '--mode', mode, '--port', String(port), ...common]);
+        await one.says(/is ready/);
+        return { one, address: `tcp://127.0.0.1:${port}` };
+      }),
+    );
+    const addresses = dispatchers.map(({ address }) => address);
+    const worker = program(['worker', mode, ...addresses, '-w', '4', '--data-dir', join(data, 'w')]);
+    for (const address of addresses) await worker.says(new RegExp(`Registered with the dispatcher at ${address}`));
+    await registerSource(url, 'slow', 'import time\ndef slow(s):\n    time.sleep(s)\n    return s\n');
+    await post(`${url}/v1/call/slow`, { args: [0] });
+
+    const options = [{}, {}, { at_most_once: true }, { at_most_once: true }];
+    const tasks = options.map((one) => ({ function: 'slow', args: [9], options: one }));
+    const { body } = await post<{ task_ids: string[] }>(`${url}/v1/tasks/batch`, { tasks });
+    await fleetWithin(url, 10_000, ({ items }) => items.some(({ busy }) => busy === 4));
+    // Its room is shared evenly, so each dispatcher has tasks there.
+    await dispatchers[0]!.one.kill();
+    const ends = await endsOf(url, body.task_ids);
+    expect([...ends.values()].map(({ status, value }) => [status, value])).toEqual(tasks.map(() => ['COMPLETED', 9]));
+    for (const id of body.task_ids) {
+      const task = await get<{ attempt: number }>(`${url}/v1/tasks/${id}`);
+      expect(task.body).toMatchObject({ attempt: 1 });
+    }
+  });
+});
+
 interface Fleet {
-  items: { pid: number; state: string; dispatcher_id: string }[];
+  items: { pid: number; state: string; dispatcher_id: string; busy: number }[];
   dispatchers: { dispatcher_id: string; pid: number }[];
 }
 

@@ -61,6 +61,11 @@ export class WaitingLine {
     }
   }
 
+  /** Every call in it, first ones first. */
+  all(): HeldCall[] {
+    return [...this.#front.toReversed(), ...this.#back.slice(this.#at)].filter(({ place }) => place.is === 'line');
+  }
+
   /** The first call; the caller gives it a new place. */
   shift(): HeldCall | undefined {
     const held = this.peek();

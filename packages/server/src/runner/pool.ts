@@ -33,6 +33,8 @@ export interface PoolParts {
 const MOST_CODE_BYTES = 256 * 2 ** 20;
 /** How often limits are looked after while calls run, in ms. */
 const TICK_MS = 10;
+/** How long calls wait while no slot moves before they are handed back, in ms: others may have room. */
+const HAND_BACK_MS = 100;
 
 export class Pool implements RunnerPool {
   readonly slots: number;
@@ -48,6 +50,8 @@ export class Pool implements RunnerPool {
   #forDill: HeldCall[] = [];
   #times = NO_RUN_TIMES;
   #slow = 0;
+  /** Since when calls wait and no slot moves, monotonic ms. */
+  #stuckAt: number | undefined;
   #pumping = false;
   #telling = false;
   #ticker: NodeJS.Timeout | undefined;
@@ -68,10 +72,10 @@ export class Pool implements RunnerPool {
   }
 
   room(): PoolRoom {
-    if (this.#phase.is === 'stopping') return { free: 0, credits: 0, running: 0, waiting: this.#calls.size };
-    const occupied = this.#roster.occupied();
     const running = Math.min(this.#roster.running(), this.#calls.size);
     const waiting = this.#calls.size - running;
+    if (this.#phase.is === 'stopping') return { free: 0, credits: 0, running, waiting };
+    const occupied = this.#roster.occupied();
     const free = Math.max(0, this.slots - occupied);
     const slow = this.#roster.slow(this.#parts.clock.mono());
     const ahead = this.#parts.prefetch(Math.max(0, this.slots - slow), this.#times);
@@ -251,7 +255,6 @@ export class Pool implements RunnerPool {
 
   #endUnbegun(held: HeldCall, outcome: Outcome): void {
     if (held.place.is === 'line') this.#line.left(held);
-    this.#line.left(held);
     held.place = { is: 'over' };
     setImmediate(() => this.#end(held, outcome, 0, null));
   }
@@ -334,6 +337,7 @@ export class Pool implements RunnerPool {
     // Slots that stopped moving, or move again, change what may be held.
     if (slow !== this.#slow) this.#tellChanged();
     this.#slow = slow;
+    this.#handBackIfStuck(slow, nowMono);
     let busy = false;
     for (const runner of this.#roster.all()) {
       busy ||= runner.occupies;
@@ -345,6 +349,17 @@ export class Pool implements RunnerPool {
     if (busy) return;
     clearInterval(this.#ticker);
     this.#ticker = undefined;
+  }
+
+  /** One long call can hold up what was short when it was taken: where every slot has one, the rest runs elsewhere. */
+  #handBackIfStuck(slow: number, nowMono: number): void {
+    if (slow < this.slots || this.#line.size === 0) {
+      this.#stuckAt = undefined;
+      return;
+    }
+    this.#stuckAt ??= nowMono;
+    if (nowMono - this.#stuckAt < HAND_BACK_MS) return;
+    for (const held of this.#line.all()) this.#endUnbegun(held, { is: 'released', reason: 'handed_back' });
   }
 
   #tellChanged(): void {

@@ -23,6 +23,8 @@ export interface Attempt {
   spec: TaskSpec;
   /** URL of the dispatcher that sent it. */
   owner: string;
+  /** Other dispatchers that it has been named to: each may have adopted it, and gives it up when it is named no more. */
+  alsoNamedTo?: Set<string>;
   phase: Phase;
 }
 

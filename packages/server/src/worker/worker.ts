@@ -1,6 +1,6 @@
 // The worker: owns slots, serves one or several dispatchers, never sees the store.
 //
-//  W1  Every attempt it holds is named in the heartbeats to its dispatcher, and, while that one is away, to all others.
+//  W1  Every attempt it holds is named in the heartbeats to its dispatcher, and, once that one is silent, to all others.
 //  W2  A result is kept until a dispatcher says that it is settled.
 //  W3  What it grants to all dispatchers together never exceeds its room.
 //  W4  After a drop nothing more is said of an attempt, and none of its code runs.
@@ -8,7 +8,7 @@ import type { Clock } from '../clock.ts';
 import { newToken } from '../lifecycle/ids.ts';
 import type { Outcome, TaskLogs } from '../lifecycle/outcome.ts';
 import { HeaderReader, specOf } from '../lifecycle/spec.ts';
-import { Assembly, LOST_AFTER_MS, type DispatcherItem, type HeldToken, type PayloadReader } from '../protocol/index.ts';
+import { Assembly, type DispatcherItem, type HeldToken, type PayloadReader } from '../protocol/index.ts';
 import type { PoolListener, RunnerPool } from '../runner/index.ts';
 import { Attempts, startedAt, type Ended } from './attempts.ts';
 import { shareRoom, type Share } from './grants.ts';
@@ -44,6 +44,11 @@ export interface Worker {
   stop(graceMs: number): Promise<void>;
 }
 
+/**
+ * A dispatcher answers every heartbeat, one a second. Its leases hold for 3 s after its last answer at least: another
+ * dispatcher, told at its own next heartbeat, is in time to renew them.
+ */
+const SILENT_AFTER_MS = 1_500;
 /** A result waits this long for its dispatcher's word when the worker leaves. */
 const LAST_SETTLE_MS = 3_000;
 
@@ -153,7 +158,12 @@ class RunningWorker implements Worker, SessionHost {
   }
 
   held(url: string): HeldToken[] {
-    return this.#attempts.held(({ owner }) => owner === url || this.#isOrphaned(owner));
+    return this.#attempts.held((attempt) => {
+      if (attempt.owner === url || attempt.alsoNamedTo?.has(url)) return true;
+      if (!this.#isSilent(attempt.owner)) return false;
+      (attempt.alsoNamedTo ??= new Set()).add(url);
+      return true;
+    });
   }
 
   share(url: string): Share {
@@ -316,8 +326,10 @@ class RunningWorker implements Worker, SessionHost {
     this.#lines.get(session.url)?.wake(true);
   }
 
-  #isOrphaned(owner: string): boolean {
-    return (this.#sessions.get(owner)?.downForMs() ?? Number.POSITIVE_INFINITY) > LOST_AFTER_MS;
+  /** Has nothing been heard from there for so long that its leases may run out before it is back? */
+  #isSilent(owner: string): boolean {
+    const heardAt = this.#sessions.get(owner)?.heardAt ?? Number.NEGATIVE_INFINITY;
+    return this.clock.mono() - heardAt > SILENT_AFTER_MS;
   }
 
   #wake(session: Session): void {

@@ -172,6 +172,15 @@ describe('credits', () => {
     member.grant(grant(2, 2, number));
     expect(member.credits).toBe(2);
   });
+  it('are told with how much it runs, from its registration on', () => {
+    const held = [
+      { t: 'a', id: 'a', a: 1, at: 5 },
+      { t: 'b', id: 'b', a: 1, at: 0 },
+      { t: 'c', id: 'c', a: 1, at: 5, done: true },
+    ];
+    const { busy, waiting } = new Member('w', 'i', 's', { ...registration, held }, 0, 0).snapshot('d', 0);
+    expect([busy, waiting]).toEqual([1, 1]);
+  });
   it('are none for a worker that is leaving', () => {
     const member = new Member('w', 'i', 's', registration, 0, 0);
     member.grant(grant(10, 4, 0));

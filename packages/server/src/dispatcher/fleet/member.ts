@@ -54,6 +54,11 @@ export class Member {
     this.registeredAt = wall;
     this.heardAt = mono;
     this.seenAt = wall;
+    for (const { at, done } of said.held) {
+      if (done === true) continue;
+      if (at > 0) this.running += 1;
+      else this.waiting += 1;
+    }
   }
 
   heard(mono: number, wall: number): void {
