@@ -59,14 +59,14 @@ function bestOf(act: Act, tenant: string, quotas: ReadonlyMap<string, number>, m
 function handOut(act: Act, row: TaskRow, claimer: string, monoMs: number): ClaimedTask {
   const token = newToken();
   startAttempt(act, row, claimer, token);
-  act.committed(() => act.leases.hold(leaseKey(row.tenant, row.id), monoMs));
+  act.committed(() => act.running.hold(leaseKey(row.tenant, row.id), monoMs, row));
   const payload = act.db.get<{ header: Uint8Array; args: Uint8Array }>(
     'SELECT header, args FROM payload WHERE n = ?',
     row.n,
   )!;
   const { header, packed } = act.headers.read(payload.header);
   return {
-    fence: { id: row.id, attempt: row.attempt + 1, token },
+    fence: { id: row.id, attempt: row.attempt, token },
     spec: specOf(row.id, header),
     packed,
     lane: row.lane,

@@ -1,17 +1,15 @@
 // The bounded log of ends, read from a cursor. A cursor is the number of the last event seen.
 import type { FailureKind } from '@mpcsfaas/contract';
-import { endOf } from '../state-code.ts';
+import { STATE_CODE, endOf } from '../state-code.ts';
 import type { TaskEnd } from '../store.ts';
+import type { Counters } from './counters.ts';
 import type { Database } from './database.ts';
 
 interface EventRow {
+  /** Number of the last end in it. */
   n: number;
-  at: number;
-  id: string;
-  state: number;
-  kind: FailureKind | '';
-  grp: string;
-  function_id: string;
+  count: number;
+  ends: string;
 }
 
 export interface EventPage {
@@ -20,23 +18,46 @@ export interface EventPage {
   reset: boolean;
 }
 
-export function eventsAfter(db: Database, tenant: string, after: string, limit: number): EventPage {
-  const bounds = db.get<{ oldest: number | null }>('SELECT min(n) AS oldest FROM event');
-  const newest = db.get<{ seq: number }>("SELECT seq FROM sqlite_sequence WHERE name = 'event'")?.seq ?? 0;
+type PackedEnd = [
+  id: string,
+  state: number,
+  kind: FailureKind | '',
+  group: string,
+  functionId: string,
+  endedAt: number,
+];
+
+/** Ends as a row holds them, without what rides along. */
+export function packEvents(ends: readonly TaskEnd[]): string {
+  return JSON.stringify(
+    ends.map(({ id, state, kind, group, functionId, endedAt }): PackedEnd => {
+      return [id, STATE_CODE[state], kind, group, functionId, endedAt];
+    }),
+  );
+}
+
+export function eventsAfter(db: Database, counters: Counters, tenant: string, after: string, limit: number): EventPage {
+  const newest = counters.get('', 'event');
   if (after === '') return { items: [], cursor: String(newest), reset: false };
   const from = Number(after);
-  const oldest = bounds?.oldest ?? newest + 1;
-  if (!/^\d+$/.test(after) || from < oldest - 1 || from > newest)
-    return { items: [], cursor: String(newest), reset: true };
+  const first = db.get<{ n: number; count: number }>('SELECT n, count FROM event ORDER BY n LIMIT 1');
+  const floor = first === undefined ? newest : first.n - first.count;
+  if (!/^\d+$/.test(after) || from < floor || from > newest) return { items: [], cursor: String(newest), reset: true };
+  const items: EventPage['items'] = [];
   const rows = db.all<EventRow>(
-    'SELECT n, at, id, state, kind, grp, function_id FROM event WHERE n > ? AND tenant = ? ORDER BY n LIMIT ?',
+    'SELECT n, count, ends FROM event WHERE n > ? AND tenant = ? ORDER BY n LIMIT ?',
     from,
     tenant,
     limit,
   );
-  const items = rows.map(({ n, at, id, state, kind, grp, function_id }) => {
-    return { id, state: endOf(state), kind, group: grp, functionId: function_id, endedAt: at, cursor: String(n) };
-  });
+  for (const { n, count, ends } of rows) {
+    for (const [at, packed] of (JSON.parse(ends) as PackedEnd[]).entries()) {
+      const number = n - count + 1 + at;
+      if (number <= from || items.length === limit) continue;
+      const [id, state, kind, group, functionId, endedAt] = packed;
+      items.push({ id, state: endOf(state), kind, group, functionId, endedAt, cursor: String(number) });
+    }
+  }
   const cursor = items.length < limit ? String(newest) : items.at(-1)!.cursor;
   return { items, cursor, reset: false };
 }

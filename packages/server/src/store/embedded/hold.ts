@@ -8,7 +8,8 @@ import type { Act } from './turn.ts';
 
 /** The row, where the task is RUNNING under this very fence. */
 export function currentRow(act: Act, tenant: string, fence: Fence): TaskRow | undefined {
-  const row = taskRow(act, tenant, fence.id);
+  const key = leaseKey(tenant, fence.id);
+  const row = (act.doubts(key) ? undefined : act.running.row(key)) ?? taskRow(act, tenant, fence.id);
   return row?.state === STATE_CODE.RUNNING && row.attempt === fence.attempt && row.token === fence.token
     ? row
     : undefined;
@@ -21,7 +22,7 @@ export function renew(act: Act, tenant: string, renewals: readonly Renewal[], mo
     if (row.worker !== worker || row.started_at !== startedAt) {
       act.db.run('UPDATE task SET worker = ?, started_at = ? WHERE n = ?', worker, startedAt, row.n);
     }
-    act.committed(() => act.leases.hold(leaseKey(tenant, fence.id), monoMs));
+    act.committed(() => act.running.extend(leaseKey(tenant, fence.id), monoMs, worker, startedAt));
     return true;
   });
 }

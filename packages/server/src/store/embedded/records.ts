@@ -7,6 +7,7 @@ import { endOf, hasEnded, stateOf } from '../state-code.ts';
 import type { EndedTask, TaskRecord } from '../store.ts';
 import { asBuffer } from './claim.ts';
 import type { Database } from './database.ts';
+import { leaseKey } from './task-row.ts';
 import type { Act } from './turn.ts';
 
 interface RecordRow {
@@ -113,6 +114,11 @@ export function taskArgs(db: Database, tenant: string, id: string): Buffer | und
 
 /** Unpinned, an ended task has the rest of its retention left, if any. */
 export function pinTask(act: Act, tenant: string, id: string, pinned: boolean): boolean {
+  act.doubt(leaseKey(tenant, id));
+  act.committed(() => {
+    const row = act.running.row(leaseKey(tenant, id));
+    if (row !== undefined) row.pinned = pinned ? 1 : 0;
+  });
   const changed = act.db.run(
     `UPDATE task SET pinned = ?, delete_at = CASE WHEN ? = 1 OR ended_at = 0 THEN 0 ELSE ended_at + ttl END
       WHERE tenant = ? AND id = ?`,

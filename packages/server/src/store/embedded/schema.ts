@@ -22,7 +22,7 @@ CREATE TABLE task (
 CREATE UNIQUE INDEX task_id ON task (tenant, id);
 CREATE INDEX task_waiting ON task (tenant, lane, score) WHERE state = 0;
 CREATE INDEX task_due ON task (tenant, due_at) WHERE state = 1;
-CREATE INDEX task_running ON task (tenant, claimer) WHERE state = 3;
+CREATE INDEX task_running ON task (state) WHERE state = 3;
 CREATE INDEX task_expiring ON task (tenant, expires_at) WHERE expires_at > 0 AND state < 3;
 CREATE INDEX task_deletion ON task (tenant, delete_at) WHERE delete_at > 0;
 CREATE INDEX task_group ON task (tenant, grp, id) WHERE grp <> '';
@@ -37,9 +37,9 @@ CREATE TABLE request_key (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX request_key_task ON request_key (n);
 
+-- Ends are numbered; a row holds "count" of them, the last of which is number n.
 CREATE TABLE event (
-  n INTEGER PRIMARY KEY AUTOINCREMENT, tenant TEXT NOT NULL, at INTEGER NOT NULL, id TEXT NOT NULL,
-  state INTEGER NOT NULL, kind TEXT NOT NULL, grp TEXT NOT NULL, function_id TEXT NOT NULL
+  n INTEGER PRIMARY KEY, tenant TEXT NOT NULL, at INTEGER NOT NULL, count INTEGER NOT NULL, ends TEXT NOT NULL
 ) STRICT;
 
 CREATE TABLE counter (tenant TEXT NOT NULL, name TEXT NOT NULL, value INTEGER NOT NULL, PRIMARY KEY (tenant, name))

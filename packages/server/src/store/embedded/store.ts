@@ -1,5 +1,5 @@
 // The embedded store: SQLite in a data directory that belongs to this process alone. Each verb is one file beside this one.
-//   database  turn (the transaction of a turn)  counters  leases  schema  task-row (the moves)
+//   database  turn (the transaction of a turn)  counters  running  schema  task-row (the moves)
 //   submit  claim  hold (renew, release)  settle  cancel  sweep  depths
 //   records  listing  logs  events  |  functions  code  |  fleet
 import { EventEmitter } from 'node:events';
@@ -16,10 +16,10 @@ import { eventsAfter } from './events.ts';
 import { deleteKey, fact, fleet, listKeys, putKey, report, retract } from './fleet.ts';
 import { deleteFunction, findFunction, listFunctions, registerFunction } from './functions.ts';
 import { release, renew } from './hold.ts';
-import { Leases } from './leases.ts';
 import { listTasks } from './listing.ts';
 import { appendLogs, taskLogs } from './logs.ts';
 import { pinTask, taskArgs, taskEnds, taskRecords, taskStates } from './records.ts';
+import { Running } from './running.ts';
 import { settle } from './settle.ts';
 import { submit } from './submit.ts';
 import { abandon, adoptRunning, sweep } from './sweep.ts';
@@ -40,9 +40,9 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   const { clock } = options;
   const db = new Database(options.dataDir, options.sync);
   const counters = new Counters(db);
-  const leases = new Leases(options.leaseMs ?? LEASE_MS);
+  const running = new Running(options.leaseMs ?? LEASE_MS);
   const hints = new EventEmitter<{ hint: [Hint] }>().setMaxListeners(0);
-  const turns = new Turns(db, counters, leases, clock, (hint) => hints.emit('hint', hint));
+  const turns = new Turns(db, counters, running, clock, (hint) => hints.emit('hint', hint));
   const mono = (): number => clock.mono();
   await turns.act((act) => adoptRunning(act, mono()));
   const version = `sqlite ${String(db.get('SELECT sqlite_version() AS version')?.['version'])}`;
@@ -90,7 +90,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     pin: (tenant, id, pinned) => turns.act((act) => pinTask(act, tenant, id, pinned)),
     appendLogs: (tenant, entries, limits) => turns.act((act) => appendLogs(act, tenant, entries, limits)),
     logs: (tenant, id) => turns.read((open) => taskLogs(open, tenant, id)),
-    events: (tenant, after, limit) => turns.read((open) => eventsAfter(open, tenant, after, limit)),
+    events: (tenant, after, limit) => turns.read((open) => eventsAfter(open, counters, tenant, after, limit)),
 
     register: (tenant, fn) => turns.act((act) => registerFunction(act, tenant, fn)),
     findFunction: (tenant, ref) => turns.read((open) => findFunction(open, tenant, ref)),

@@ -6,17 +6,21 @@ import { countState } from './task-row.ts';
 import type { Act } from './turn.ts';
 
 export function submit(act: Act, tenant: string, tasks: readonly Submission[], limits: QueueLimits): SubmitAnswer[] {
-  const known = tasks.map((task) => cameBefore(act, tenant, task));
-  const fresh = tasks.filter((_, i) => known[i] === undefined);
-  const full = fullBy(act, tenant, fresh, limits);
-  if (full !== undefined) return tasks.map(() => full);
+  let known = tasks.map((task) => byKey(act, tenant, task));
+  const isFresh = (_: Submission, i: number): boolean => known[i] === undefined;
+  if (fullBy(act, tenant, tasks.filter(isFresh), limits) !== undefined) {
+    // Tasks that are here already, by a repeat of a lost answer, take no room. Nobody asks while there is room.
+    known = tasks.map((task, i) => known[i] ?? byId(act, tenant, task));
+    const full = fullBy(act, tenant, tasks.filter(isFresh), limits);
+    if (full !== undefined) return tasks.map(() => full);
+  }
   const references = new Map<string, number>();
   const answers = tasks.map((task, i) => {
     // A key that appears twice in one batch is known the second time.
-    const before = known[i] ?? (task.key === undefined ? undefined : cameBefore(act, tenant, task));
+    const before = known[i] ?? byKey(act, tenant, task) ?? insert(act, tenant, task);
     if (before !== undefined) return before;
     references.set(task.spec.digest, (references.get(task.spec.digest) ?? 0) + 1);
-    return insert(act, tenant, task);
+    return { is: 'accepted', id: task.spec.id, submittedAt: act.now } as const;
   });
   for (const [digest, count] of references) {
     act.db.run('UPDATE code SET refs = refs + ? WHERE tenant = ? AND digest = ?', count, tenant, digest);
@@ -24,18 +28,20 @@ export function submit(act: Act, tenant: string, tasks: readonly Submission[], l
   return answers;
 }
 
-/** The answer for a task that came before: by its key, or by its id (a repeat after a lost answer). */
-function cameBefore(act: Act, tenant: string, task: Submission): SubmitAnswer | undefined {
-  if (task.key !== undefined) {
-    const key = act.db.get<{ id: string; content: string }>(
-      'SELECT id, content FROM request_key WHERE tenant = ? AND name = ?',
-      tenant,
-      task.key.name,
-    );
-    if (key !== undefined && key.id !== task.spec.id) {
-      return { is: key.content === task.key.content ? 'replayed' : 'conflict', id: key.id };
-    }
-  }
+/** The answer for a task whose key came before. */
+function byKey(act: Act, tenant: string, task: Submission): SubmitAnswer | undefined {
+  if (task.key === undefined) return undefined;
+  const key = act.db.get<{ id: string; content: string }>(
+    'SELECT id, content FROM request_key WHERE tenant = ? AND name = ?',
+    tenant,
+    task.key.name,
+  );
+  if (key === undefined || key.id === task.spec.id) return undefined;
+  return { is: key.content === task.key.content ? 'replayed' : 'conflict', id: key.id };
+}
+
+/** The answer for a task that is here: a repeat after a lost answer. */
+function byId(act: Act, tenant: string, task: Submission): SubmitAnswer | undefined {
   const row = act.db.get<{ submitted_at: number }>(
     'SELECT submitted_at FROM task WHERE tenant = ? AND id = ?',
     tenant,
@@ -53,14 +59,16 @@ function fullBy(act: Act, tenant: string, fresh: readonly Submission[], limits: 
   return bytes > limits.maxBytes ? { is: 'queue_full', limit: 'max_queued_bytes' } : undefined;
 }
 
-function insert(act: Act, tenant: string, { spec, packed, lane, args, key }: Submission): SubmitAnswer {
+/** Undefined, or the answer for a task that is here already. */
+function insert(act: Act, tenant: string, task: Submission): SubmitAnswer | undefined {
+  const { spec, packed, lane, args, key } = task;
   const delayed = spec.not_before > act.now;
   const state = delayed ? 'DELAYED' : 'QUEUED';
   const n = act.sequence();
-  act.db.run(
+  const inserted = act.db.run(
     `INSERT INTO task (n, tenant, id, state, lane, score, priority, submitted_at, due_at, expires_at, ttl, max_attempts, once,
       args_bytes, function_id, digest, runtime, result_as, grp, tags)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, id) DO NOTHING`,
     n,
     tenant,
     spec.id,
@@ -82,6 +90,7 @@ function insert(act: Act, tenant: string, { spec, packed, lane, args, key }: Sub
     spec.group,
     spec.tags.length === 0 ? '' : JSON.stringify(spec.tags),
   );
+  if (inserted === 0) return byId(act, tenant, task);
   act.db.run('INSERT INTO payload (n, header, args) VALUES (?, ?, ?)', n, packed, args);
   if (key !== undefined) {
     act.db.run(
@@ -96,5 +105,5 @@ function insert(act: Act, tenant: string, { spec, packed, lane, args, key }: Sub
   act.count(tenant, 'submitted', 1);
   countState(act, { tenant, lane, args_bytes: args.length }, state, 1);
   if (!delayed) act.announceWork(lane);
-  return { is: 'accepted', id: spec.id, submittedAt: act.now };
+  return undefined;
 }

@@ -54,7 +54,7 @@ function promote(act: Act, tenant: string): number {
 
 function ranOut(act: Act, tenant: string, monoMs: number): number {
   let abandoned = 0;
-  for (const key of act.leases.ranOut(tenant, monoMs, SWEEP_ENTRIES)) {
+  for (const key of act.running.ranOut(tenant, monoMs, SWEEP_ENTRIES)) {
     const row = taskRow(act, tenant, key.slice(tenant.length + 1));
     if (row?.state !== STATE_CODE.RUNNING) continue;
     abandonTask(act, row);
@@ -109,6 +109,6 @@ function trimEvents(act: Act): void {
 export function adoptRunning(act: Act, monoMs: number): void {
   const sql = `SELECT tenant, id FROM task WHERE state = ${STATE_CODE.RUNNING}`;
   for (const { tenant, id } of act.db.all<{ tenant: string; id: string }>(sql)) {
-    act.committed(() => act.leases.hold(leaseKey(tenant, id), monoMs));
+    act.committed(() => act.running.hold(leaseKey(tenant, id), monoMs));
   }
 }

@@ -68,10 +68,14 @@ function leave(act: Act, row: TaskRow, move: MoveName, to: TaskState): void {
   if (!isLegal(from, move, to)) throw new Error(`Illegal move: ${move} takes no task from ${from} to ${to}.`);
   countState(act, row, from, -1);
   countState(act, row, to, 1);
-  if (from === 'RUNNING') act.committed(() => act.leases.drop(leaseKey(row.tenant, row.id)));
+  if (from === 'RUNNING') {
+    const key = leaseKey(row.tenant, row.id);
+    act.doubt(key);
+    act.committed(() => act.running.drop(key));
+  }
 }
 
-/** QUEUED → RUNNING under a new fence (S2). */
+/** QUEUED → RUNNING under a new fence (S2); `row` becomes what the table holds. */
 export function startAttempt(act: Act, row: TaskRow, claimer: string, token: string): void {
   leave(act, row, 'claim', 'RUNNING');
   act.db.run(
@@ -83,6 +87,11 @@ export function startAttempt(act: Act, row: TaskRow, claimer: string, token: str
     act.now,
     row.n,
   );
+  row.state = STATE_CODE.RUNNING;
+  row.attempt += 1;
+  row.token = token;
+  row.worker = '';
+  row.started_at = 0;
 }
 
 /** How a task goes back to wait: its counters as they are now, and where it waits. */
@@ -172,18 +181,8 @@ export function endTask(act: Act, row: TaskRow, ending: Ending): void {
     json ?? null,
     pickle ?? null,
   );
-  act.db.run(
-    'INSERT INTO event (tenant, at, id, state, kind, grp, function_id) VALUES (?, ?, ?, ?, ?, ?, ?)',
-    row.tenant,
-    act.now,
-    row.id,
-    STATE_CODE[ending.state],
-    ending.kind,
-    row.grp,
-    row.function_id,
-  );
   act.count(row.tenant, `ended:${ending.kind === '' ? 'COMPLETED' : ending.kind}`, 1);
-  act.announceEnd(announcement(act, row, ending, resultBytes + error.length));
+  act.announceEnd(row.tenant, announcement(act, row, ending, resultBytes + error.length));
 }
 
 function announcement(act: Act, row: TaskRow, ending: Ending, bytes: number): TaskEnd {

@@ -11,12 +11,13 @@ import { HeaderReader } from '../../lifecycle/spec.ts';
 import type { Counters } from './counters.ts';
 import { outsideFault } from './database.ts';
 import type { Database } from './database.ts';
-import type { Leases } from './leases.ts';
+import { packEvents } from './events.ts';
+import type { Running } from './running.ts';
 
 /** What an act may touch. Everything but `db` takes effect only when the act has succeeded. */
 export interface Act {
   readonly db: Database;
-  readonly leases: Leases;
+  readonly running: Running;
   readonly headers: HeaderReader;
   /** The store's time, Unix ms. */
   readonly now: number;
@@ -27,8 +28,12 @@ export interface Act {
   sequence(): number;
   /** Runs after COMMIT: changes of memory that must not survive a rollback. */
   committed(effect: () => void): void;
+  /** What is known in memory of this running task (`tenant/id`) is not to be believed in this transaction any more. */
+  doubt(key: string): void;
+  doubts(key: string): boolean;
   announceWork(lane: string): void;
-  announceEnd(end: TaskEnd): void;
+  /** Into the log of events, and to whoever listens. */
+  announceEnd(tenant: string, end: TaskEnd): void;
   announceCanceled(id: string): void;
 }
 
@@ -38,12 +43,17 @@ interface Waiting {
   reject(reason: unknown): void;
 }
 
+interface OwnedEnd {
+  tenant: string;
+  end: TaskEnd;
+}
+
 type Phase = { is: 'idle' } | { is: 'gathering'; flushed: Promise<void> } | { is: 'closed'; flushed: Promise<void> };
 
 export class Turns {
   readonly #db: Database;
   readonly #counters: Counters;
-  readonly #leases: Leases;
+  readonly #running: Running;
   readonly #headers = new HeaderReader();
   readonly #clock: Clock;
   readonly #publish: (hint: Hint) => void;
@@ -51,10 +61,10 @@ export class Turns {
   #gathered: Waiting[] = [];
   #fault: StoreUnavailable | undefined;
 
-  constructor(db: Database, counters: Counters, leases: Leases, clock: Clock, publish: (hint: Hint) => void) {
+  constructor(db: Database, counters: Counters, running: Running, clock: Clock, publish: (hint: Hint) => void) {
     this.#db = db;
     this.#counters = counters;
-    this.#leases = leases;
+    this.#running = running;
     this.#clock = clock;
     this.#publish = publish;
   }
@@ -111,22 +121,12 @@ export class Turns {
   #flush(acts: readonly Waiting[]): void {
     this.#effects = [];
     this.#announcements = { lanes: new Set(), ends: [], canceled: [] };
-    const done: Waiting[] = [];
+    this.#doubted.clear();
+    let done: readonly Waiting[];
     try {
       this.#db.run('BEGIN IMMEDIATE');
-      for (const act of acts) {
-        this.#db.run('SAVEPOINT act');
-        try {
-          act.run();
-          done.push(act);
-        } catch (fault) {
-          const outside = outsideFault(fault);
-          if (outside !== undefined) throw outside;
-          this.#db.run('ROLLBACK TO act');
-          act.reject(fault);
-        }
-        this.#db.run('RELEASE act');
-      }
+      done = acts.length === 1 ? this.#runAlone(acts) : this.#runApart(acts);
+      this.#logEnds();
       this.#counters.write();
       this.#db.run('COMMIT');
       this.#fault = undefined;
@@ -137,6 +137,46 @@ export class Turns {
     for (const effect of this.#effects) effect();
     this.#announce();
     for (const act of done) act.resolve();
+  }
+
+  /** Undone with its transaction, where it throws. */
+  #runAlone(acts: readonly Waiting[]): readonly Waiting[] {
+    for (const act of acts) act.run();
+    return acts;
+  }
+
+  /** Each in a savepoint (T2); answers those that succeeded. */
+  #runApart(acts: readonly Waiting[]): Waiting[] {
+    const done: Waiting[] = [];
+    for (const act of acts) {
+      this.#db.run('SAVEPOINT act');
+      try {
+        act.run();
+        done.push(act);
+      } catch (fault) {
+        const outside = outsideFault(fault);
+        if (outside !== undefined) throw outside;
+        this.#db.run('ROLLBACK TO act');
+        act.reject(fault);
+      }
+      this.#db.run('RELEASE act');
+    }
+    return done;
+  }
+
+  /** One row holds all ends of a tenant in this transaction; it is numbered like the last of them. */
+  #logEnds(): void {
+    const byTenant = Map.groupBy(this.#announcements.ends, ({ tenant }) => tenant);
+    for (const [tenant, all] of byTenant) {
+      const ends = all.map(({ end }) => end);
+      this.#counters.add('', 'event', ends.length);
+      const last = this.#counters.get('', 'event');
+      const at = ends.at(-1)!.endedAt;
+      this.#db.run(
+        'INSERT INTO event (n, tenant, at, count, ends) VALUES (?, ?, ?, ?, ?)',
+        ...[last, tenant, at, ends.length, packEvents(ends)],
+      );
+    }
   }
 
   #undo(acts: readonly Waiting[], fault: unknown): void {
@@ -153,19 +193,20 @@ export class Turns {
   // ── one act ──
 
   #effects: (() => void)[] = [];
-  #announcements = { lanes: new Set<string>(), ends: [] as TaskEnd[], canceled: [] as string[] };
+  #announcements = { lanes: new Set<string>(), ends: [] as OwnedEnd[], canceled: [] as string[] };
+  readonly #doubted = new Set<string>();
 
   /** Runs `change` on a scope of its own, and takes over what it counted and announced once it has succeeded (T2). */
   #guarded<T>(change: (act: Act) => T): T {
     const counts: [tenant: string, name: string, delta: number][] = [];
     const effects: (() => void)[] = [];
     const lanes = new Set<string>();
-    const ends: TaskEnd[] = [];
+    const ends: OwnedEnd[] = [];
     const canceled: string[] = [];
     let drawn = 0;
     const answer = change({
       db: this.#db,
-      leases: this.#leases,
+      running: this.#running,
       headers: this.#headers,
       now: Math.trunc(this.#clock.wall()),
       counter: (tenant, name) => this.#counters.get(tenant, name),
@@ -173,14 +214,16 @@ export class Turns {
       sequence: () => this.#counters.get('', 'sequence') + ++drawn,
       committed: (effect) => effects.push(effect),
       announceWork: (lane) => lanes.add(lane),
-      announceEnd: (end) => ends.push(end),
+      doubt: (key) => this.#doubted.add(key),
+      doubts: (key) => this.#doubted.has(key),
+      announceEnd: (tenant, end) => ends.push({ tenant, end }),
       announceCanceled: (id) => canceled.push(id),
     });
     if (drawn > 0) this.#counters.add('', 'sequence', drawn);
     for (const [tenant, name, delta] of counts) this.#counters.add(tenant, name, delta);
-    this.#effects.push(...effects);
+    for (const effect of effects) this.#effects.push(effect);
     for (const lane of lanes) this.#announcements.lanes.add(lane);
-    this.#announcements.ends.push(...ends);
+    for (const end of ends) this.#announcements.ends.push(end);
     this.#announcements.canceled.push(...canceled);
     return answer;
   }
@@ -188,7 +231,7 @@ export class Turns {
   #announce(): void {
     const { lanes, ends, canceled } = this.#announcements;
     if (canceled.length > 0) this.#publish({ is: 'canceled', ids: canceled });
-    if (ends.length > 0) this.#publish({ is: 'ends', ends });
+    if (ends.length > 0) this.#publish({ is: 'ends', ends: ends.map(({ end }) => end) });
     if (lanes.size > 0) this.#publish({ is: 'work', lanes: [...lanes] });
   }
 }
