@@ -45,10 +45,10 @@ export class Outgoing {
     if (!this.#digests.includes(digest)) this.#digests.push(digest);
   }
 
-  /** Nothing more is said of this attempt. */
-  forget(token: string): void {
+  /** Nothing more is said of these attempts. */
+  forget(tokens: ReadonlySet<string>): void {
     if (this.#queue.length === 0) return;
-    this.#queue = this.#queue.filter((entry) => (entry.is === 'ended' ? entry.attempt.token : entry.token) !== token);
+    this.#queue = this.#queue.filter((entry) => !tokens.has(entry.is === 'ended' ? entry.attempt.token : entry.token));
   }
 
   /** A new session: everything is said anew, by the attempts' owner. */

@@ -310,8 +310,9 @@ class RunningWorker implements Worker, SessionHost {
     for (const token of tokens) {
       this.#attempts.forget(token);
       this.#results.forget(token);
-      for (const session of this.#sessions.values()) session.outgoing.forget(token);
     }
+    const gone = new Set(tokens);
+    for (const session of this.#sessions.values()) session.outgoing.forget(gone);
     if (this.#attempts.size === 0) this.#settledAll?.();
   }
 
