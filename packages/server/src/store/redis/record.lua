@@ -16,13 +16,13 @@
 -- their record tells, ended ones that are not pinned have one at their deletion; whatever else is named is let be.
 local P, QUIET = KEYS[1], ARGV[1] == '1'
 local RECORD, QUEUE = P .. 't:', P .. 'q:'
-local call, pack, sub = redis.call, struct.pack, string.sub
+local call, pack, from_bytes, sub = redis.call, struct.pack, struct.unpack, string.sub
 local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local QUEUED, DELAYED, RUNNING, COMPLETED, FAILED, CANCELED = 0, 1, 3, 4, 5, 6
 local STATE_COUNTER = { [0] = 'state:QUEUED', 'state:DELAYED', 'state:BLOCKED', 'state:RUNNING' }
-local NO_TOKEN = string.rep('\0', 8)
+local NO_TOKEN, NO_BYTES = string.rep('\0', 8), string.rep('\0', 4)
 local ID_BYTES = 16
 local BAND = 2 ^ 43
 -- How much longer than its task a payload may live, ms: the sweep deletes first, this is for when nobody sweeps.
@@ -34,17 +34,23 @@ local END_INSIDE = 512
 -- Entries of `all` hold ids of one stretch of so many ms, and share its number times this much as their scores' base.
 local STRETCH, STRETCH_ENTRIES = 16, 4096
 
--- What changes: state pinned kind abandonments losses retries attempt token claimed started lease ended result,
--- length of the tail, due submitted entry score
-local HEAD = '<BBBBI2I2I4c8I6I6I6I6I5I2I6I6I2I7'
-local HEAD_BYTES = 72
--- What does not: expires args shape priority+100 max_attempts ttl, and the lengths of lane digest key group function
-local REST = 'I6I5BBI2I6I2BBI2B'
--- Where some of these begin, counted from 1.
-local FENCE_AT, STARTED_AT, TAIL_AT, SCORE_AT = 9, 27, 50, 66
+-- A record is read into the list of its fields; these are their places in it. First the head, which changes:
+local STATE, PINNED, KIND, ABANDONMENTS, LOSSES, RETRIES, ATTEMPT, TOKEN, CLAIMED = 1, 2, 3, 4, 5, 6, 7, 8, 9
+local STARTED, LEASE, ENDED, RESULT, TAIL_BYTES, DUE, SUBMITTED, ENTRY, SCORE = 10, 11, 12, 13, 14, 15, 16, 17, 18
+local HEAD, HEAD_FIELDS, HEAD_BYTES = '<BBBBI2I2I4c8I6I6I6I6I5I2I6I6I2I7', 18, 72
+-- Then what does not: PRIORITY is 100 too high, the last five are lengths of strings, which begin at TEXT.
+local EXPIRES, ARGS, SHAPE, PRIORITY, MAX_ATTEMPTS, TTL = 19, 20, 21, 22, 23, 24
+local LANE_BYTES, DIGEST_BYTES, KEY_BYTES, GROUP_BYTES, FUNCTION_BYTES, TEXT = 25, 26, 27, 28, 29, 30
+local REST = '<I6I5BBI2I6I2BBI2B'
+local WHOLE = HEAD .. sub(REST, 2)
 -- The record ends with its tail: claimer NUL worker of a RUNNING task, of an ended one its end where that is small.
 
-local counts, depths, woken, deletions, ends, canceled, told = {}, {}, {}, {}, {}, {}, {}
+-- Where some fields begin in the bytes, counted from 1.
+local FENCE_AT, STARTED_AT, LEASE_AT, TAIL_AT, SCORE_AT, ARGS_IN_REST = 9, 27, 33, 50, 66, 7
+
+local counts, depths, woken, deletions, ended, canceled, told = {}, {}, {}, {}, {}, {}, {}
+-- What the event log and what the hint says of each end.
+local events, ends = {}, {}
 
 local function count(name, by)
   counts[name] = (counts[name] or 0) + by
@@ -57,26 +63,43 @@ local function packed(id)
 end
 
 local function unpacked(bytes, at)
-  return string.format('%08x-%04x-%04x-%04x-%012x', struct.unpack('>I4I2I2I2I6', bytes, at))
+  return string.format('%08x-%04x-%04x-%04x-%012x', from_bytes('>I4I2I2I2I6', bytes, at))
 end
 
--- A whole record as a table.
+-- Besides its fields: `id`, `bytes`, and what acts know of a task: `packed` = the id so, `plain` = neither output nor history
+-- can have been written, `taken` = off its run already.
 local function read(id, bytes)
-  local state, pinned, kind, abandonments, losses, retries, attempt, token, claimed, started, lease, ended, result, tail,
-    due, submitted, entry, score, expires, args, shape, priority, max_attempts, ttl, lane, digest, key, group, fn, at =
-    struct.unpack(HEAD .. REST, bytes)
-  local digest_at = at + lane
-  local key_at = digest_at + digest
-  local group_at = key_at + key
-  return {
-    id = id, bytes = bytes, state = state, pinned = pinned, kind = kind, abandonments = abandonments, losses = losses,
-    retries = retries, attempt = attempt, token = token, claimed = claimed, started = started, lease = lease,
-    ended = ended, result = result, tail = tail, due = due, submitted = submitted, entry = entry, score = score,
-    expires = expires, args = args, priority = priority, max_attempts = max_attempts, ttl = ttl, shape = shape,
-    once = shape % 2 == 1, inline = shape % 32 >= 16, lane = sub(bytes, at, digest_at - 1),
-    digest = sub(bytes, digest_at, key_at - 1), key = sub(bytes, key_at, group_at - 1),
-    group = sub(bytes, group_at, group_at + group - 1), group_bytes = group, fn_bytes = fn, group_at = group_at,
-  }
+  return { id = id, bytes = bytes, packed = false, plain = false, taken = false, from_bytes(WHOLE, bytes) }
+end
+
+local function is_once(r)
+  return r[SHAPE] % 2 == 1
+end
+
+local function is_inline(shape)
+  return shape % 32 >= 16
+end
+
+local function lane_of(r)
+  return sub(r.bytes, r[TEXT], r[TEXT] + r[LANE_BYTES] - 1)
+end
+
+local function digest_of(r)
+  local at = r[TEXT] + r[LANE_BYTES]
+  return sub(r.bytes, at, at + r[DIGEST_BYTES] - 1)
+end
+
+local function key_of(r)
+  local at = r[TEXT] + r[LANE_BYTES] + r[DIGEST_BYTES]
+  return sub(r.bytes, at, at + r[KEY_BYTES] - 1)
+end
+
+local function group_at(r)
+  return r[TEXT] + r[LANE_BYTES] + r[DIGEST_BYTES] + r[KEY_BYTES]
+end
+
+local function group_of(r)
+  return sub(r.bytes, group_at(r), group_at(r) + r[GROUP_BYTES] - 1)
 end
 
 local function load(id)
@@ -91,13 +114,11 @@ local function load_from(index, id)
   return r
 end
 
-local function head(r, tail_bytes)
-  return pack(HEAD, r.state, r.pinned, r.kind, r.abandonments, r.losses, r.retries, r.attempt, r.token, r.claimed,
-    r.started, r.lease, r.ended, r.result, tail_bytes, r.due, r.submitted, r.entry, r.score)
-end
-
+-- Writes the record with what has changed in its head, and a new tail. (18 fields: a bounded unpack.)
 local function save(r, tail)
-  call('SET', RECORD .. r.id, head(r, #tail) .. sub(r.bytes, HEAD_BYTES + 1, #r.bytes - r.tail) .. tail)
+  local rest = sub(r.bytes, HEAD_BYTES + 1, #r.bytes - r[TAIL_BYTES])
+  r[TAIL_BYTES] = #tail
+  call('SET', RECORD .. r.id, pack(HEAD, unpack(r, 1, HEAD_FIELDS)) .. rest .. tail)
 end
 
 -- Is this the record of a RUNNING task under this very fence (attempt and token as the record has them)?
@@ -115,7 +136,7 @@ end
 
 -- Who claimed a RUNNING task, and the worker that holds it ('' where unknown).
 local function holder(r)
-  local tail = sub(r.bytes, #r.bytes - r.tail + 1)
+  local tail = sub(r.bytes, #r.bytes - r[TAIL_BYTES] + 1)
   local split = string.find(tail, '\0', 1, true)
   return sub(tail, 1, split - 1), sub(tail, split + 1)
 end
@@ -123,7 +144,7 @@ end
 -- `text` = worker NUL reason NUL message.
 local function note(r, text)
   local key = P .. 'h:' .. r.id
-  call('RPUSH', key, pack('<I4I6', r.attempt, now) .. text)
+  call('RPUSH', key, pack('<I4I6', r[ATTEMPT], now) .. text)
   call('LTRIM', key, -HISTORY_KEPT, -1)
 end
 
@@ -141,24 +162,24 @@ end
 
 -- Takes one task out of its run, which is the last one that begins at its score or before.
 local function dequeue(r)
-  local key = QUEUE .. r.lane
-  local found = call('ZRANGE', key, r.score, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
+  local key = QUEUE .. lane_of(r)
+  local found = call('ZRANGE', key, r[SCORE], '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
   local run, first = found[1], tonumber(found[2])
-  local at = run and (r.score - first) * ID_BYTES
+  local at = run and (r[SCORE] - first) * ID_BYTES
   if not run or sub(run, at + 1, at + ID_BYTES) ~= packed(r.id) then return end
   call('ZREM', key, run)
   if at > 0 then call('ZADD', key, first, sub(run, 1, at)) end
-  if at + ID_BYTES < #run then call('ZADD', key, r.score + 1, sub(run, at + ID_BYTES + 1)) end
-  wait_in(r.lane, -1)
+  if at + ID_BYTES < #run then call('ZADD', key, r[SCORE] + 1, sub(run, at + ID_BYTES + 1)) end
+  wait_in(lane_of(r), -1)
 end
 
 -- Takes a task out of all that its state put it in.
 local function leave(r)
-  count(STATE_COUNTER[r.state], -1)
-  if r.state == RUNNING then return end
-  count('bytes', -r.args)
-  if r.expires > 0 then call('ZREM', P .. 'exp', r.id) end
-  if r.state == QUEUED then
+  count(STATE_COUNTER[r[STATE]], -1)
+  if r[STATE] == RUNNING then return end
+  count('bytes', -r[ARGS])
+  if r[EXPIRES] > 0 then call('ZREM', P .. 'exp', r.id) end
+  if r[STATE] == QUEUED then
     -- What a claim looks at it has taken off its run already.
     if not r.taken then dequeue(r) end
   else
@@ -168,20 +189,20 @@ end
 
 -- Puts a task into the indexes of a waiting state.
 local function enter(r)
-  count(STATE_COUNTER[r.state], 1)
-  count('bytes', r.args)
-  if r.expires > 0 then call('ZADD', P .. 'exp', r.expires, r.id) end
-  if r.state == QUEUED then
-    enqueue(r.lane, r.score, packed(r.id))
+  count(STATE_COUNTER[r[STATE]], 1)
+  count('bytes', r[ARGS])
+  if r[EXPIRES] > 0 then call('ZADD', P .. 'exp', r[EXPIRES], r.id) end
+  if r[STATE] == QUEUED then
+    enqueue(lane_of(r), r[SCORE], packed(r.id))
   else
-    call('ZADD', P .. 'due', r.due, r.id)
+    call('ZADD', P .. 'due', r[DUE], r.id)
   end
 end
 
 -- Back to wait, its fence void. The caller has set score and counters.
 local function put_back(r, state, due)
   leave(r)
-  r.state, r.due, r.token, r.claimed, r.started, r.lease = state, due, NO_TOKEN, 0, 0, 0
+  r[STATE], r[DUE], r[TOKEN], r[CLAIMED], r[STARTED], r[LEASE] = state, due, NO_TOKEN, 0, 0, 0
   enter(r)
   save(r, '')
 end
@@ -210,10 +231,10 @@ end
 -- where neither output nor history can have been written, and `packed` where it has the id so.
 local function end_task(r, state, kind, bytes)
   leave(r)
-  r.state, r.kind, r.ended, r.lease = state, kind, now, 0
+  r[STATE], r[KIND], r[ENDED], r[LEASE] = state, kind, now, 0
   local inside = bytes and #bytes <= END_INSIDE
   save(r, inside and bytes or '')
-  local at = r.pinned == 0 and now + r.ttl or 0
+  local at = r[PINNED] == 0 and now + r[TTL] or 0
   if at > 0 then delete_at(at, r.packed or packed(r.id)) end
   if not inside then
     if bytes then
@@ -223,28 +244,28 @@ local function end_task(r, state, kind, bytes)
     end
   end
   -- The common case is a record and nothing else: small arguments and end, no output, no history.
-  if not (inside and r.inline and r.plain) then keep_payloads(r.id, at) end
-  count('ended:' .. kind, 1)
-  ends[#ends + 1] = {
-    pack('<BBI6BI2B', state, kind, now, r.shape, r.group_bytes, r.fn_bytes) .. r.id
-      .. sub(r.bytes, r.group_at, r.group_at + r.group_bytes + r.fn_bytes - 1),
-    bytes and #bytes <= RIDE_ALONG and bytes or '',
-  }
+  if not (inside and is_inline(r[SHAPE]) and r.plain) then keep_payloads(r.id, at) end
+  ended[kind] = (ended[kind] or 0) + 1
+  local at_group = group_at(r)
+  local facts = pack('<BBI6BI2B', state, kind, now, r[SHAPE], r[GROUP_BYTES], r[FUNCTION_BYTES]) .. r.id
+    .. sub(r.bytes, at_group, at_group + r[GROUP_BYTES] + r[FUNCTION_BYTES] - 1)
+  events[#events + 1] = facts .. NO_BYTES
+  ends[#ends + 1] = (bytes and #bytes <= RIDE_ALONG) and facts .. pack('<I4', #bytes) .. bytes or facts .. NO_BYTES
 end
 
 -- An end that no attempt made. `bytes` lacks the worker, which is whoever holds it now.
 local function end_by_platform(r, state, kind, bytes)
-  local worker = r.state == RUNNING and select(2, holder(r)) or ''
-  r.token = NO_TOKEN
+  local worker = r[STATE] == RUNNING and select(2, holder(r)) or ''
+  r[TOKEN] = NO_TOKEN
   end_task(r, state, kind, pack('B', #worker) .. worker .. bytes)
 end
 
 -- The holder is gone without a word: back to the queue, or the end after too often (at once for at-most-once).
 local function abandon(r, limit, lost_kind, message, lost, lost_once)
   note(r, select(2, holder(r)) .. '\0abandoned\0' .. message)
-  r.abandonments = r.abandonments + 1
-  if r.once or r.abandonments >= limit then
-    end_by_platform(r, FAILED, lost_kind, r.once and lost_once or lost)
+  r[ABANDONMENTS] = r[ABANDONMENTS] + 1
+  if is_once(r) or r[ABANDONMENTS] >= limit then
+    end_by_platform(r, FAILED, lost_kind, is_once(r) and lost_once or lost)
   else
     put_back(r, QUEUED, 0)
     count('requeued:abandoned', 1)
@@ -260,22 +281,13 @@ local function announce(channel, message)
   end
 end
 
--- Ends one after the other, as hints.ts reads them; `with_bytes` = each with its small result.
-local function ends_told(with_bytes)
-  local parts = {}
-  for i, it in ipairs(ends) do
-    local bytes = with_bytes and it[2] or ''
-    parts[i] = it[1] .. pack('<I4', #bytes) .. bytes
-  end
-  return table.concat(parts)
-end
-
 -- Last lines of every act: one entry for all ends, deletions, counters, lanes, then the announcements. The answer is
 -- { announcements, answer }.
 local function answer(value)
   if #ends > 0 then
-    call('XADD', P .. 'ev', '*', 'e', ends_told(false), 'n', #ends)
+    call('XADD', P .. 'ev', '*', 'e', table.concat(events), 'n', #ends)
     count('events', #ends)
+    for kind, by in pairs(ended) do count('ended:' .. kind, by) end
   end
   for at, ids in pairs(deletions) do call('ZADD', P .. 'del', at, table.concat(ids)) end
   for name, by in pairs(counts) do
@@ -285,7 +297,7 @@ local function answer(value)
     if by ~= 0 and call('HINCRBY', P .. 'lanes', lane, by) <= 0 then call('HDEL', P .. 'lanes', lane) end
   end
   if #canceled > 0 then announce('mpcsfaas:hints', 'c' .. table.concat(canceled)) end
-  if #ends > 0 then announce('mpcsfaas:hints', 'e' .. ends_told(true)) end
+  if #ends > 0 then announce('mpcsfaas:hints', 'e' .. table.concat(ends)) end
   local lanes = {}
   for lane in pairs(woken) do lanes[#lanes + 1] = lane end
   if #lanes > 0 then announce('mpcsfaas:hints', 'w' .. table.concat(lanes, '\n')) end

@@ -6,7 +6,7 @@
 local abandoned = 0
 for at = 8, #ARGV do
   local r = load(ARGV[at])
-  if r and r.state == RUNNING and holder(r) == ARGV[2] then
+  if r and r[STATE] == RUNNING and holder(r) == ARGV[2] then
     abandon(r, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7])
     abandoned = abandoned + 1
   end

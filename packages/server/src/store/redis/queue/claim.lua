@@ -29,7 +29,8 @@ end
 -- The lane whose next task is the best of all.
 local function best()
   local found
-  for _, lane in ipairs(lanes) do
+  for i = 1, #lanes do
+    local lane = lanes[i]
     if lane.quota > 0 and lane.score and (not found or lane.score < found.score) then found = lane end
   end
   return found
@@ -45,7 +46,7 @@ local function hand_out(id, bytes, args, inline)
   bytes_taken = bytes_taken + args
   room = room - args
   local token = sub(ARGV[7], claimed * 8 - 7, claimed * 8)
-  local attempt = struct.unpack('<I4', bytes, FENCE_AT) + 1
+  local attempt = from_bytes('<I4', bytes, FENCE_AT) + 1
   local record = pack('B', RUNNING) .. sub(bytes, 2, FENCE_AT - 1) .. pack('<I4', attempt) .. token .. leased
     .. sub(bytes, TAIL_AT + 2) .. tail
   call('SET', RECORD .. id, record)
@@ -68,7 +69,7 @@ while claimed < max and looked - claimed < 256 do
   local id = unpacked(lane.run, lane.at + 1)
   local bytes = call('GET', RECORD .. id)
   local score, expires, args, shape
-  if bytes then score, expires, args, shape = struct.unpack('<I7I6I5B', bytes, SCORE_AT) end
+  if bytes then score, expires, args, shape = from_bytes('<I7I6I5B', bytes, SCORE_AT) end
   if bytes and args > room and claimed > 0 then break end
   local packed_id, expected = sub(lane.run, lane.at + 1, lane.at + ID_BYTES), lane.score
   lane.at, lane.score, lane.taken, looked = lane.at + ID_BYTES, lane.score + 1, lane.taken + 1, looked + 1
@@ -81,7 +82,7 @@ while claimed < max and looked - claimed < 256 do
       end_by_platform(r, FAILED, expired_kind, expired_end)
     else
       if expires > 0 then call('ZREM', P .. 'exp', id) end
-      hand_out(id, bytes, args, shape % 32 >= 16)
+      hand_out(id, bytes, args, is_inline(shape))
       handed[claimed] = packed_id
       lane.quota = lane.quota - 1
     end

@@ -8,7 +8,7 @@ for i = 1, #lanes, 2 do
   local oldest, first = 0, call('ZRANGE', key, 0, 0, 'WITHSCORES')
   while first[1] do
     local r = load(unpacked(first[1], 1))
-    if r and (oldest == 0 or r.submitted < oldest) then oldest = r.submitted end
+    if r and (oldest == 0 or r[SUBMITTED] < oldest) then oldest = r[SUBMITTED] end
     local next_band = (math.floor(tonumber(first[2]) / BAND) + 1) * BAND
     first = call('ZRANGE', key, next_band, '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
   end

@@ -14,7 +14,7 @@ for at = 3, #ARGV, 4 do
       call('SETRANGE', RECORD .. id, STARTED_AT - 1, pack('<I6I6', started, until_ms))
     else
       local r = read(id, bytes)
-      r.started, r.lease = started, until_ms
+      r[STARTED], r[LEASE] = started, until_ms
       save(r, holder(r) .. '\0' .. worker)
     end
   end

@@ -10,23 +10,23 @@ local lost_kind, replies = tonumber(ARGV[2]), {}
 local function accept(r, what, state, kind, started, result, delay, bytes, logs, text)
   if what == RETRY then
     note(r, text)
-    r.retries, r.score = r.retries + 1, next_score(r.priority)
+    r[RETRIES], r[SCORE] = r[RETRIES] + 1, next_score(r[PRIORITY])
     count('requeued:retry', 1)
     return put_back(r, delay > 0 and DELAYED or QUEUED, delay > 0 and now + delay or 0)
   end
   if what == LOSS then
     note(r, text)
-    r.losses = r.losses + 1
-    if not r.once and r.losses < r.max_attempts then
+    r[LOSSES] = r[LOSSES] + 1
+    if not is_once(r) and r[LOSSES] < r[MAX_ATTEMPTS] then
       count('requeued:lost', 1)
       return put_back(r, QUEUED, 0)
     end
-    r.started = started
+    r[STARTED] = started
     return end_task(r, FAILED, lost_kind, bytes)
   end
-  r.started, r.result = started, result
+  r[STARTED], r[RESULT] = started, result
   -- What a running attempt printed comes with its end too.
-  r.plain = logs == '' and r.attempt <= 1
+  r.plain = logs == '' and r[ATTEMPT] <= 1
   end_task(r, state, kind, bytes ~= '' and bytes)
 end
 
@@ -42,7 +42,7 @@ for at = 4, #ARGV, 6 do
     local by_this_token = state > RUNNING and sub(bytes, FENCE_AT, FENCE_AT + 11) == fence
     if by_this_token then verdict = 1 end
   else
-    local what, end_state, kind, started, result, delay = struct.unpack('<BBBI6I5I6', ARGV[at + 2])
+    local what, end_state, kind, started, result, delay = from_bytes('<BBBI6I5I6', ARGV[at + 2])
     if gone(what == END and end_bytes == '', id) or gone(logs == '*', id .. ':l') then
       verdict = 3
     else
@@ -57,7 +57,7 @@ for at = 4, #ARGV, 6 do
       local n = (at - 4) / 6
       r.packed = sub(ARGV[3], n * ID_BYTES + 1, (n + 1) * ID_BYTES)
       accept(r, what, end_state, kind, started, result, delay, end_bytes, logs, ARGV[at + 5])
-      state = r.state
+      state = r[STATE]
     end
   end
   replies[#replies + 1] = verdict

@@ -11,7 +11,7 @@ local total = (#ARGV - FIRST + 1) / FIELDS
 
 local function submitted_before(id)
   local bytes = call('GET', RECORD .. id)
-  if bytes then return 0, read(id, bytes).submitted end
+  if bytes then return 0, read(id, bytes)[SUBMITTED] end
 end
 
 local function came_before(id, key, content)
@@ -24,30 +24,33 @@ local function came_before(id, key, content)
   return submitted_before(id)
 end
 
+-- Due time, whether the arguments are large, digests of key and content; false for most tasks.
+local function peculiar(at)
+  local more, rest = ARGV[at + 3], ARGV[at + 1]
+  if more == '' then return false end
+  local due, large, content_at = from_bytes('<I6B', more)
+  local _, _, _, _, _, _, lane, digest, key, _, _, text = from_bytes(REST, rest)
+  local key_at = text + lane + digest
+  return { due = due, large = large == 1, content = sub(more, content_at), key = sub(rest, key_at, key_at + key - 1) }
+end
+
 -- First look, then write: a batch that is refused leaves nothing behind. Whether an id came before is told by the write
--- itself, unless there is a key to be looked at.
-local tasks, fresh, fresh_bytes = {}, 0, 0
+-- itself, unless there is a key to be looked at. verdicts[i] is false while the task is taken for a new one.
+local verdicts, answers, more_of, fresh, fresh_bytes = {}, {}, {}, 0, 0
 for i = 1, total do
   local at = FIRST + (i - 1) * FIELDS
-  local rest, more = ARGV[at + 1], ARGV[at + 3]
-  local expires, args, shape, priority, _, _, lane, digest, key, group, _, text = struct.unpack('<' .. REST, rest)
-  local key_at = text + lane + digest
-  local r = {
-    id = ARGV[at], rest = rest, payload = ARGV[at + 2], expires = expires, args = args, priority = priority,
-    inline = shape % 32 >= 16, lane = sub(rest, text, text + lane - 1), digest = sub(rest, text + lane, key_at - 1),
-    group = group > 0 and sub(rest, key_at + key, key_at + key + group - 1), due = 0, large = false, content = '',
-    verdict = false, told = 0, key = '', is_new = false,
-  }
-  if more ~= '' then
-    local due, large, content = struct.unpack('<I6B', more)
-    r.due, r.large, r.content, r.key = due, large == 1, sub(more, content), sub(rest, key_at, key_at + key - 1)
-    if r.large and call('EXISTS', P .. 'b:' .. r.id) == 0 then return { {}, 'payload_gone' } end
-    if r.content ~= '' then r.verdict, r.told = came_before(r.id, r.key, r.content) end
+  local more = peculiar(at)
+  more_of[i], verdicts[i] = more, false
+  if more then
+    if more.large and call('EXISTS', P .. 'b:' .. ARGV[at]) == 0 then return { {}, 'payload_gone' } end
+    if more.content ~= '' then
+      local verdict, told = came_before(ARGV[at], more.key, more.content)
+      verdicts[i], answers[i] = verdict or false, told
+    end
   end
-  tasks[i] = r
-  if not r.verdict then
+  if not verdicts[i] then
     fresh = fresh + 1
-    fresh_bytes = fresh_bytes + args
+    fresh_bytes = fresh_bytes + from_bytes('<I5', ARGV[at + 1], ARGS_IN_REST)
   end
 end
 
@@ -60,94 +63,108 @@ end
 
 if fresh > 0 and tonumber(ARGV[4]) >= 0 and over_the_limit() then
   -- Tasks that came before take no room.
-  for _, r in ipairs(tasks) do
-    if not r.verdict then
-      r.verdict, r.told = submitted_before(r.id)
-      if r.verdict then fresh, fresh_bytes = fresh - 1, fresh_bytes - r.args end
+  for i = 1, total do
+    local at = FIRST + (i - 1) * FIELDS
+    local verdict, told
+    if not verdicts[i] then verdict, told = submitted_before(ARGV[at]) end
+    if verdict then
+      verdicts[i], answers[i], fresh = verdict, told, fresh - 1
+      fresh_bytes = fresh_bytes - from_bytes('<I5', ARGV[at + 1], ARGS_IN_REST)
     end
   end
   local refusal = fresh > 0 and over_the_limit()
   if refusal then return { {}, refusal } end
 end
 
--- Tasks that follow each other and share lane and priority, or the stretch of time of their ids, share an entry.
-local run, stretch = {}, {}
+-- Tasks that follow each other and share lane and priority share a run, those whose ids share a stretch of time share an
+-- entry of `all`: `first` to `last` are their places.
+local function ids_of(span)
+  return sub(ARGV[6], (span.first - 1) * ID_BYTES + 1, span.last * ID_BYTES)
+end
+
+local run, stretch = { first = false }, { first = false }
 local function end_run()
-  if run.first then enqueue(run.lane, run.score, sub(ARGV[6], run.first * ID_BYTES - ID_BYTES + 1, run.last * ID_BYTES)) end
-  run.first = nil
+  if run.first then enqueue(run.lane, run.score, ids_of(run)) end
+  run.first = false
 end
 local function end_stretch()
   if stretch.first then
-    local ids = sub(ARGV[6], stretch.first * ID_BYTES - ID_BYTES + 1, stretch.last * ID_BYTES)
-    call('ZADD', P .. 'all', stretch.number * STRETCH_ENTRIES + stretch.entry, ids)
+    call('ZADD', P .. 'all', stretch.number * STRETCH_ENTRIES + stretch.entry, ids_of(stretch))
   end
-  stretch.first = nil
+  stretch.first = false
 end
 
-local replies, references, seen = {}, {}, {}
-local accepted, queued, bytes_accepted = 0, 0, 0
+local accepted, queued, bytes_accepted, references, seen = {}, 0, 0, {}, {}
 -- One step of the counter for the whole batch.
 local sequence = fresh > 0 and call('HINCRBY', P .. 'n', 'sequence', fresh) - fresh or 0
--- A fresh record's head up to its due time is zeros, but for the state.
+-- A new record's head up to its due time is zeros, but for the state.
 local blank = { [QUEUED] = string.rep('\0', 51), [DELAYED] = pack('B', DELAYED) .. string.rep('\0', 50) }
-for i, r in ipairs(tasks) do
-  -- A key that comes twice in one batch is known the second time.
-  if not r.verdict and r.content ~= '' then
-    if seen[r.key] then r.verdict, r.told = came_before(r.id, r.key, r.content) end
-    seen[r.key] = true
-  end
-  if not r.verdict then
-    local number = math.floor(struct.unpack('>I6', ARGV[6], i * ID_BYTES - ID_BYTES + 1) / STRETCH)
-    if stretch.first and (stretch.last ~= i - 1 or stretch.number ~= number) then end_stretch() end
-    local entry = stretch.first and stretch.entry or (sequence + 1) % STRETCH_ENTRIES
-    local score = score_of(r.priority, sequence + 1)
-    local state = r.due > now and DELAYED or QUEUED
-    local due = state == DELAYED and r.due or 0
-    if call('SET', RECORD .. r.id, blank[state] .. pack('<I6I6I2I7', due, now, entry, score) .. r.rest, 'NX') then
-      sequence = sequence + 1
-      r.is_new, r.verdict, r.told = true, 0, now
-      accepted, bytes_accepted = accepted + 1, bytes_accepted + r.args
-      if stretch.first then
-        stretch.last = i
-      else
-        stretch.first, stretch.last, stretch.number, stretch.entry = i, i, number, entry
-      end
-      if state == QUEUED then
-        queued = queued + 1
-        if run.first and run.last == i - 1 and run.lane == r.lane and run.priority == r.priority then
-          run.last = i
-        else
-          end_run()
-          run.first, run.last, run.lane, run.priority, run.score = i, i, r.lane, r.priority, score
-        end
-      else
-        call('ZADD', P .. 'due', due, r.id)
-      end
-      if r.expires > 0 then call('ZADD', P .. 'exp', r.expires, r.id) end
-      if r.large then
-        call('RENAME', P .. 'b:' .. r.id, P .. 'a:' .. r.id)
-        call('PERSIST', P .. 'a:' .. r.id)
-      elseif not r.inline then
-        call('SET', P .. 'a:' .. r.id, r.payload)
-      end
-      if r.group then call('ZADD', P .. 'g:' .. r.group, 0, r.id) end
-      if r.content ~= '' then call('SET', P .. 'k:' .. r.key, r.id .. r.content) end
-      references[r.digest] = (references[r.digest] or 0) + 1
-    else
-      r.verdict, r.told = submitted_before(r.id)
+
+local function accept(i, at, more)
+  local id, rest = ARGV[at], ARGV[at + 1]
+  local expires, args, shape, priority, _, _, lane_bytes, digest_bytes, key_bytes, group_bytes, _, text = from_bytes(REST, rest)
+  local due = more and more.due > now and more.due or 0
+  local state = due > 0 and DELAYED or QUEUED
+  local score = score_of(priority, sequence + 1)
+  local number = math.floor(from_bytes('>I6', ARGV[6], (i - 1) * ID_BYTES + 1) / STRETCH)
+  if stretch.first and (stretch.last ~= i - 1 or stretch.number ~= number) then end_stretch() end
+  local entry = stretch.first and stretch.entry or (sequence + 1) % STRETCH_ENTRIES
+  if not call('SET', RECORD .. id, blank[state] .. pack('<I6I6I2I7', due, now, entry, score) .. rest, 'NX') then return false end
+
+  sequence, bytes_accepted = sequence + 1, bytes_accepted + args
+  accepted[#accepted + 1] = id
+  if not stretch.first then stretch.first, stretch.number, stretch.entry = i, number, entry end
+  stretch.last = i
+  local digest_at = text + lane_bytes
+  local group_from = digest_at + digest_bytes + key_bytes
+  if state == QUEUED then
+    local lane = sub(rest, text, digest_at - 1)
+    queued = queued + 1
+    if not run.first or run.last ~= i - 1 or run.lane ~= lane or run.priority ~= priority then
+      end_run()
+      run.first, run.lane, run.priority, run.score = i, lane, priority, score
     end
+    run.last = i
+  else
+    call('ZADD', P .. 'due', due, id)
   end
-  if r.large and not r.is_new then call('UNLINK', P .. 'b:' .. r.id) end
-  replies[2 * i - 1], replies[2 * i] = r.verdict, r.told
+  if expires > 0 then call('ZADD', P .. 'exp', expires, id) end
+  if more and more.large then
+    call('RENAME', P .. 'b:' .. id, P .. 'a:' .. id)
+    call('PERSIST', P .. 'a:' .. id)
+  elseif not is_inline(shape) then
+    call('SET', P .. 'a:' .. id, ARGV[at + 2])
+  end
+  if group_bytes > 0 then call('ZADD', P .. 'g:' .. sub(rest, group_from, group_from + group_bytes - 1), 0, id) end
+  if more and more.content ~= '' then call('SET', P .. 'k:' .. more.key, id .. more.content) end
+  local digest = sub(rest, digest_at, digest_at + digest_bytes - 1)
+  references[digest] = (references[digest] or 0) + 1
+  return true
+end
+
+local replies = {}
+for i = 1, total do
+  local at, more, verdict, told = FIRST + (i - 1) * FIELDS, more_of[i], verdicts[i], answers[i]
+  -- A key that comes twice in one batch is known the second time.
+  if not verdict and more and more.content ~= '' then
+    if seen[more.key] then verdict, told = came_before(ARGV[at], more.key, more.content) end
+    seen[more.key] = true
+  end
+  local is_new = not verdict and accept(i, at, more)
+  if is_new then
+    verdict, told = 0, now
+  elseif not verdict then
+    verdict, told = submitted_before(ARGV[at])
+  end
+  if more and more.large and not is_new then call('UNLINK', P .. 'b:' .. ARGV[at]) end
+  replies[2 * i - 1], replies[2 * i] = verdict, told
 end
 end_run()
 end_stretch()
-count('submitted', accepted)
+count('submitted', #accepted)
 count('bytes', bytes_accepted)
 count(STATE_COUNTER[QUEUED], queued)
-count(STATE_COUNTER[DELAYED], accepted - queued)
+count(STATE_COUNTER[DELAYED], #accepted - queued)
 for digest, by in pairs(references) do call('HINCRBY', P .. 'ref', digest, by) end
-for _, r in ipairs(tasks) do
-  if r.is_new then announce('tasks', r.id) end
-end
+for _, id in ipairs(accepted) do announce('tasks', id) end
 return answer(replies)

@@ -46,8 +46,8 @@ end)
 
 local abandoned = ARGV[3] == '1' and 0 or each_named('lease', function(id)
   -- Most of what an old entry names has ended: its first bytes tell.
-  local start = call('GETRANGE', RECORD .. id, 0, STARTED_AT + 10)
-  if string.byte(start) ~= RUNNING or struct.unpack('<I6', start, STARTED_AT + 6) > now then return false end
+  local start = call('GETRANGE', RECORD .. id, 0, LEASE_AT + 4)
+  if string.byte(start) ~= RUNNING or from_bytes('<I6', start, LEASE_AT) > now then return false end
   abandon(load(id), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10])
   return true
 end)
@@ -57,16 +57,18 @@ local listed, references = {}, {}
 
 local deleted = each_named('del', function(id, packed_id)
   local r = load(id)
-  if not r or r.state <= RUNNING or r.pinned == 1 or r.ended + r.ttl > now then return false end
-  local stretch = math.floor(struct.unpack('>I6', packed_id) / STRETCH)
-  local score = stretch * STRETCH_ENTRIES + r.entry
+  if not r or r[STATE] <= RUNNING or r[PINNED] == 1 or r[ENDED] + r[TTL] > now then return false end
+  local stretch = math.floor(from_bytes('>I6', packed_id) / STRETCH)
+  local score = stretch * STRETCH_ENTRIES + r[ENTRY]
   listed[score] = listed[score] or {}
   listed[score][packed_id] = true
-  references[r.digest] = (references[r.digest] or 0) + 1
-  if r.group ~= '' then call('ZREM', P .. 'g:' .. r.group, id) end
-  if r.key ~= '' then
-    local known = call('GET', P .. 'k:' .. r.key)
-    if known and sub(known, 1, 36) == id then call('DEL', P .. 'k:' .. r.key) end
+  local digest = digest_of(r)
+  references[digest] = (references[digest] or 0) + 1
+  if r[GROUP_BYTES] > 0 then call('ZREM', P .. 'g:' .. group_of(r), id) end
+  if r[KEY_BYTES] > 0 then
+    local key = P .. 'k:' .. key_of(r)
+    local known = call('GET', key)
+    if known and sub(known, 1, 36) == id then call('DEL', key) end
   end
   call('UNLINK', RECORD .. id, P .. 'a:' .. id, P .. 'e:' .. id, P .. 'h:' .. id, P .. 'l:' .. id)
   return true
