@@ -24,6 +24,8 @@ type Step =
       when: 'now' | 'later' | 'too late';
       key: number | null;
       again: boolean;
+      /** So many tasks in one call. */
+      many: number;
     }
   | { act: 'claim'; claimer: string; lanes: [number, number]; max: number }
   | { act: 'renew' | 'release' | 'end' | 'fail' | 'loss'; fence: number }
@@ -46,6 +48,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       when: fc.constantFrom('now' as const, 'now' as const, 'later' as const, 'too late' as const),
       key: fc.constantFrom(null, null, null, null, null, 0, 1, 2),
       again: fc.constantFrom(false, false, false, true),
+      many: fc.constantFrom(1, 1, 4),
     }),
   },
   {
@@ -95,7 +98,7 @@ class Life {
   readonly #store: Store;
   readonly #tenant: string;
   readonly #ids: string[] = [];
-  readonly #submitted: Parameters<Store['submit']>[2][number][] = [];
+  readonly #submitted: Parameters<Store['submit']>[2][number][][] = [];
   readonly #fences: Fence[] = [];
 
   constructor(store: Store, tenant: string) {
@@ -169,21 +172,28 @@ class Life {
   async #submit(step: Step & { act: 'submit' }): Promise<unknown> {
     const last = this.#submitted.at(-1);
     if (step.again && last !== undefined)
-      return this.#named(await this.#store.submit(this.#tenant, 0, [last], { maxTasks: 20, maxBytes: 1e9 }));
+      return this.#named(await this.#store.submit(this.#tenant, 0, last, { maxTasks: 20, maxBytes: 1e9 }));
     const now = await this.#store.now();
+    const tasks = Array.from({ length: step.many }, (_, n) => this.#task(step, now, n));
+    this.#submitted.push(tasks);
+    return this.#named(await this.#store.submit(this.#tenant, 0, tasks, { maxTasks: 20, maxBytes: 1e9 }));
+  }
+
+  #task(step: Step & { act: 'submit' }, now: number, n: number): Parameters<Store['submit']>[2][number] {
     const task = submission({
       // The order of ids is the order of submission, also within one millisecond.
       id: newId(now - HOUR + this.#ids.length, 0),
-      priority: step.priority,
+      // A batch of four has two of one priority, one of another, and one more of the first.
+      priority: n === 2 ? -step.priority : step.priority,
       at_most_once: step.once,
       max_attempts: step.attempts,
       not_before: step.when === 'later' ? now + HOUR : 0,
       expires_at: step.when === 'too late' ? 1 : 0,
     });
     this.#ids.push(task.spec.id);
-    const keyed = step.key === null ? task : { ...task, key: { name: `k${step.key}`, content: String(step.key % 2) } };
-    this.#submitted.push(keyed);
-    return this.#named(await this.#store.submit(this.#tenant, 0, [keyed], { maxTasks: 20, maxBytes: 1e9 }));
+    return step.key === null || n > 0
+      ? task
+      : { ...task, key: { name: `k${step.key}`, content: String(step.key % 2) } };
   }
 
   /** All that can be read, without times. */

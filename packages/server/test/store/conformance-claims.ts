@@ -120,6 +120,93 @@ export function describeClaims({ store, tenant }: Bench): void {
     });
   });
 
+  describe('S6, S7 order within what was submitted together', () => {
+    const submitted = async (t: string, tasks: ReturnType<typeof submission>[]): Promise<string[]> => {
+      await store().submit(t, 0, tasks, NO_LIMITS);
+      return tasks.map((task) => task.spec.id);
+    };
+    const batch = (size: number) => Array.from({ length: size }, () => submission());
+
+    it('outlives a cancel at its front, in its middle and at its end', async () => {
+      const t = tenant();
+      const all = await submitted(t, batch(8));
+      await store().cancel(t, [all[3]!, all[0]!, all[4]!, all[7]!]);
+      expect((await store().lanes(t))[0]).toMatchObject({ lane: LANE, waiting: 4 });
+      expect(ids(await claim(t, 2))).toEqual([all[1], all[2]]);
+      await store().cancel(t, [all[5]!]);
+      expect(ids(await claim(t, 9))).toEqual([all[6]]);
+      expect(await store().lanes(t)).toEqual([]);
+    });
+
+    it('puts what comes back between what was taken and what waits', async () => {
+      const t = tenant();
+      const all = await submitted(t, batch(7));
+      const claimed = await claim(t, 4);
+      const later = await submitted(t, batch(2));
+      await store().release(t, [handBack(claimed[2]!), handBack(claimed[0]!)]);
+      expect(ids(await claim(t, 1))).toEqual([all[0]]);
+      await store().settle(t, [loss(claimed[1]!.fence), loss(claimed[3]!.fence)]);
+      expect(ids(await claim(t, 9))).toEqual([all[1], all[2], all[3], all[4], all[5], all[6], ...later]);
+    });
+
+    it('is by priority, then as given, across lanes', async () => {
+      const t = tenant();
+      const [here, there] = ['3.11', '3.12'];
+      const tasks = [0, 0, 5, 5, 0, 0, 0, 5].map((priority, i) =>
+        submission({ priority, python: [0, 1, 2, 5].includes(i) ? here : there }),
+      );
+      const all = await submitted(t, tasks);
+      const quotas = [tasks[0]!, tasks[3]!].map((task) => ({ lane: task.lane, max: 9 }));
+      expect(ids(await claim(t, 5, quotas))).toEqual([2, 3, 7, 0, 1].map((i) => all[i]));
+      expect(ids(await claim(t, 9, quotas))).toEqual([4, 5, 6].map((i) => all[i]));
+    });
+
+    it('skips what has expired in its midst', async () => {
+      const t = tenant();
+      const tasks = [0, 1, 1, 0, 1].map((expires_at) => submission({ expires_at }));
+      const all = await submitted(t, tasks);
+      expect(ids(await claim(t, 9))).toEqual([all[0], all[3]]);
+      expect(await store().states(t, all)).toEqual(['RUNNING', 'FAILED', 'FAILED', 'RUNNING', 'FAILED']);
+      expect(await store().lanes(t)).toEqual([]);
+    });
+
+    it('is kept over more than one claim can look at', async () => {
+      const t = tenant();
+      const all: string[] = [];
+      for (const size of [1, 1, 300, 1, 2, 1, 40, ...Array<number>(30).fill(1), 5])
+        all.push(...(await submitted(t, batch(size))));
+      const claimed: string[] = [];
+      for (const size of [3, 290, 7, 50, 1, 100]) claimed.push(...ids(await claim(t, size)));
+      expect(claimed).toEqual(all);
+    });
+
+    it('is counted by lane at every move', async () => {
+      const t = tenant();
+      const waiting = async () => (await store().lanes(t)).map((depth) => depth.waiting);
+      const tasks = [...batch(5), submission({ not_before: Date.now() + 3_600_000 })];
+      const all = await submitted(t, tasks);
+      expect(await waiting()).toEqual([5]);
+      const claimed = await claim(t, 3);
+      expect(await waiting()).toEqual([2]);
+      await store().release(t, [handBack(claimed[0]!)]);
+      expect(await waiting()).toEqual([3]);
+      await store().settle(t, [retry(claimed[1]!.fence, 0), completion(claimed[2]!.fence)]);
+      expect(await waiting()).toEqual([4]);
+      await store().cancel(t, [all[3]!, all[5]!]);
+      expect(await waiting()).toEqual([3]);
+      const [again] = await claim(t, 1);
+      await store().settle(t, [loss(again!.fence)]);
+      expect(await waiting()).toEqual([3]);
+      await store().claim(t, 'dead', [{ lane: LANE, max: 2 }], 2);
+      expect(await waiting()).toEqual([1]);
+      expect(await store().abandon(t, 'dead')).toBe(2);
+      expect(await waiting()).toEqual([3]);
+      expect(await claim(t, 9)).toHaveLength(3);
+      expect(await waiting()).toEqual([]);
+      expect((await store().stats(t)).states).toEqual({ QUEUED: 0, DELAYED: 0, BLOCKED: 0, RUNNING: 3 });
+    });
+  });
+
   describe('S5, 4 what counts', () => {
     it('a release never does, and the history says why it came back', async () => {
       const [t, task] = [tenant(), submission({ max_attempts: 1 })];
@@ -210,6 +297,51 @@ export function describeClaims({ store, tenant }: Bench): void {
         history: [{ reason: 'abandoned' }],
       });
       expect(ids(await claim(t, 2))).toEqual([dropped.spec.id, behind.spec.id]);
+    });
+
+    it('of tasks that were claimed together run out for those alone that nobody renewed, settled or gave back', async () => {
+      const t = tenant();
+      const tasks = Array.from({ length: 6 }, () => submission());
+      await store().submit(t, 0, tasks, NO_LIMITS);
+      const [settled, renewed, dropped, released, canceled, alone] = await claim(t, 6);
+      await store().settle(t, [completion(settled!.fence)]);
+      await store().release(t, [handBack(released!)]);
+      await store().cancel(t, [canceled!.fence.id]);
+      // Given back and claimed again: its new lease is a whole one.
+      const [again] = await claim(t, 1);
+      await store().renew(t, [renewal(renewed!), renewal(alone!)]);
+      let abandoned = 0;
+      await until(async () => {
+        expect(await store().renew(t, [renewal(renewed!), renewal(again!)])).toEqual([true, true]);
+        return (abandoned += (await store().sweep(t)).abandoned) === 2 ? true : undefined;
+      });
+      const records = await store().tasks(
+        t,
+        [settled, renewed, dropped, again, canceled, alone].map((c) => c!.fence.id),
+      );
+      expect(records.map((record) => [record?.state, record?.abandonments])).toEqual([
+        ['COMPLETED', 0],
+        ['RUNNING', 0],
+        ['QUEUED', 1],
+        ['RUNNING', 0],
+        ['CANCELED', 0],
+        ['QUEUED', 1],
+      ]);
+      expect(ids(await claim(t, 9))).toEqual([dropped!.fence.id, alone!.fence.id]);
+    });
+
+    it('keeps claimer and worker apart, whoever renews', async () => {
+      const t = tenant();
+      await store().submit(t, 0, [submission(), submission()], NO_LIMITS);
+      const [one, two] = await claim(t, 2);
+      await store().renew(t, [{ fence: one!.fence, worker: 'claimer-2', startedAt: 0 }]);
+      await store().renew(t, [{ fence: one!.fence, worker: 'w2', startedAt: 7 }, renewal(two!)]);
+      const [record] = await store().tasks(t, [one!.fence.id]);
+      expect(record).toMatchObject({ worker: 'w2', startedAt: 7, state: 'RUNNING' });
+      expect(await store().abandon(t, 'claimer-2')).toBe(0);
+      expect(await store().abandon(t, 'claimer-1')).toBe(2);
+      const [back] = await store().tasks(t, [one!.fence.id]);
+      expect(back).toMatchObject({ state: 'QUEUED', worker: '', startedAt: 0, history: [{ worker: 'w2' }] });
     });
 
     it('holds for the lease time at least', async () => {

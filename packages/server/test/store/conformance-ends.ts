@@ -89,7 +89,7 @@ export function describeEnds({ store, tenant }: Bench): void {
 
     it('keeps results of any size in both forms', async () => {
       const t = tenant();
-      for (const size of [0, 1, 900, 16_384, 16_385, 3_000_000]) {
+      for (const size of [0, 1, 200, 247, 248, 249, 250, 251, 252, 253, 900, 16_384, 16_385, 3_000_000]) {
         const task = await running(t, { result_as: 'both' });
         const result = { json: Buffer.alloc(size, 'j'), pickle: Buffer.alloc(size + 1, 0xfe) };
         await store().settle(t, [{ ...completion(task.fence), result } as Settlement]);
@@ -192,6 +192,37 @@ export function describeEnds({ store, tenant }: Bench): void {
       expect((await store().events(t, page.items[0]!.cursor, 10)).items).toHaveLength(2);
     });
 
+    it('go on from any of the ends that came together', async () => {
+      const t = tenant();
+      const start = (await store().events(t, '', 10)).cursor;
+      const tasks = Array.from({ length: 6 }, () => submission());
+      await store().submit(t, 0, tasks, NO_LIMITS);
+      const all = tasks.map((task) => task.spec.id);
+      const claimed = await store().claim(t, 'me', [{ lane: LANE, max: 5 }], 5);
+      await store().settle(
+        t,
+        claimed.map(({ fence }) => completion(fence)),
+      );
+      const middle = (await store().events(t, '', 10)).cursor;
+      await store().cancel(t, [all[5]!]);
+      const page = await store().events(t, start, 10);
+      expect(page.items.map((item) => item.id)).toEqual(all);
+      for (const [i, { cursor }] of page.items.entries()) {
+        const rest = await store().events(t, cursor, 10);
+        expect([rest.reset, rest.items.map((item) => item.id)]).toEqual([false, all.slice(i + 1)]);
+        expect(rest.cursor).toBe(page.cursor);
+      }
+      expect((await store().events(t, middle, 10)).items.map((item) => item.id)).toEqual([all[5]]);
+      const walked: string[] = [];
+      for (let cursor = start; ;) {
+        const step = await store().events(t, cursor, 2);
+        if (step.items.length === 0) break;
+        walked.push(...step.items.map((item) => item.id));
+        cursor = step.cursor;
+      }
+      expect(walked).toEqual(all);
+    });
+
     it('answer reset to a cursor they do not know', async () => {
       const t = tenant();
       expect(await store().events(t, 'nonsense', 10)).toMatchObject({ items: [], reset: true });
@@ -226,6 +257,28 @@ export function describeEnds({ store, tenant }: Bench): void {
       expect(await store().pin(t, pinned.spec.id, false)).toBe(true);
       await sweptUntil(store(), t, (report) => report.deleted === 1);
       expect(await store().states(t, [pinned.spec.id])).toEqual([undefined]);
+    });
+
+    it('deletes what ended together but for what is pinned, and that once it is not', async () => {
+      const t = tenant();
+      const tasks = Array.from({ length: 5 }, (_, i) => submission({ result_ttl_ms: i === 4 ? 3_600_000 : 60 }));
+      await store().submit(t, 0, tasks, NO_LIMITS);
+      const all = tasks.map((task) => task.spec.id);
+      const claimed = await store().claim(t, 'me', [{ lane: LANE, max: 5 }], 5);
+      await store().settle(
+        t,
+        claimed.map(({ fence }) => completion(fence)),
+      );
+      expect(await store().pin(t, all[1]!, true)).toBe(true);
+      expect(await store().pin(t, all[2]!, true)).toBe(true);
+      expect(await store().pin(t, all[2]!, false)).toBe(true);
+      let deleted = 0;
+      await sweptUntil(store(), t, (report) => (deleted += report.deleted) === 3);
+      expect(await store().states(t, all)).toEqual([undefined, 'COMPLETED', undefined, undefined, 'COMPLETED']);
+      expect((await store().list(t, {}, 10, '')).ids.sort()).toEqual([all[1], all[4]].sort());
+      expect(await store().pin(t, all[1]!, false)).toBe(true);
+      await sweptUntil(store(), t, (report) => report.deleted === 1);
+      expect((await store().list(t, {}, 10, '')).ids).toEqual([all[4]]);
     });
 
     it('keeps a task pinned after its end, and knows no pin of an unknown task', async () => {

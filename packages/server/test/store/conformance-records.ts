@@ -5,6 +5,7 @@ import type { TaskLogs } from '../../src/lifecycle/outcome.ts';
 import type { TaskFilter } from '../../src/store/store.ts';
 import type { Bench } from './conformance.ts';
 import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
+import { sweptUntil } from './waiting.ts';
 
 export function describeRecords({ store, tenant }: Bench): void {
   const made = (n: number, overrides: Parameters<typeof submission>[0] = {}) =>
@@ -33,6 +34,44 @@ export function describeRecords({ store, tenant }: Bench): void {
       await store().submit(t, 0, [made(500)], NO_LIMITS);
       expect((await store().list(t, {}, 10, first.nextCursor)).ids).toEqual(newestFirst.slice(10, 20));
       expect(await all(t, {}, 7)).toHaveLength(26);
+    });
+
+    it('are in the order of ids where batches of several submitters overlap, and when most of them are gone', async () => {
+      const t = tenant();
+      // Two services whose ids share milliseconds, a third whose batches are of one, and one that is far behind.
+      const short = { result_ttl_ms: 1 };
+      const even = Array.from({ length: 30 }, (_, n) => made(2 * n, n % 5 === 0 ? {} : short));
+      const odd = Array.from({ length: 30 }, (_, n) => made(2 * n + (n % 2), n % 7 === 0 ? {} : short));
+      const single = Array.from({ length: 40 }, (_, n) => made(3 * n, short));
+      const early = Array.from({ length: 3 }, (_, n) => made(n * 40 - 500_000, short));
+      await store().submit(t, 0, even, NO_LIMITS);
+      await store().submit(t, 0, early, NO_LIMITS);
+      await store().submit(t, 0, odd, NO_LIMITS);
+      for (const task of single) await store().submit(t, 0, [task], NO_LIMITS);
+      const everything = [...even, ...odd, ...single, ...early];
+      const newestFirst = (tasks: typeof everything) =>
+        tasks
+          .map((task) => task.spec.id)
+          .sort()
+          .reverse();
+      for (const limit of [1, 7, 100, 500]) expect(await all(t, {}, limit)).toEqual(newestFirst(everything));
+      expect(await all(t, { states: ['QUEUED'] }, 9)).toEqual(newestFirst(everything));
+      // From any id, also one that is none of theirs.
+      const from = newId(Date.now() - 970, 0);
+      const below = newestFirst(everything).filter((id) => id < from);
+      expect((await store().list(t, {}, 20, from)).ids).toEqual(below.slice(0, 20));
+
+      const claimed = await store().claim(t, 'me', [{ lane: LANE, max: 200 }], 200);
+      const pinned = [even[3]!, odd[4]!, early[1]!];
+      for (const task of pinned) await store().pin(t, task.spec.id, true);
+      await store().settle(
+        t,
+        claimed.map(({ fence }) => completion(fence)),
+      );
+      const kept = everything.filter((task) => task.spec.result_ttl_ms > 1 || pinned.includes(task));
+      let deleted = 0;
+      await sweptUntil(store(), t, (report) => (deleted += report.deleted) === everything.length - kept.length);
+      for (const limit of [1, 4, 100]) expect(await all(t, {}, limit)).toEqual(newestFirst(kept));
     });
 
     it('can be filtered by state, function, group, tag and time', async () => {

@@ -107,6 +107,22 @@ export function describeSubmit({ store, tenant }: Bench): void {
       expect((await store().stats(t)).submitted).toBe(0);
     });
 
+    it('finds room for a batch of which most came before, and leaves nothing of one that it refuses', async () => {
+      const t = tenant();
+      const [one, two, three, four] = [submission(), submission(), submission(), submission()];
+      const first = await store().submit(t, 0, [one, two], { maxTasks: 3, maxBytes: 1000 });
+      const refused = await store().submit(t, 0, [three, one, four, two], { maxTasks: 3, maxBytes: 1000 });
+      expect(new Set(refused.map((answer) => answer.is))).toEqual(new Set(['queue_full']));
+      expect(await store().tasks(t, [three.spec.id, four.spec.id])).toEqual([undefined, undefined]);
+      expect((await store().list(t, {}, 9, '')).ids).toHaveLength(2);
+      const answers = await store().submit(t, 0, [one, three, two], { maxTasks: 3, maxBytes: 1000 });
+      expect([answers[0], answers[2]]).toEqual(first);
+      expect(answers[1]).toMatchObject({ is: 'accepted', id: three.spec.id });
+      expect((await store().stats(t)).submitted).toBe(3);
+      const order = (await store().claim(t, 'me', [{ lane: LANE, max: 9 }], 9)).map((task) => task.spec.id);
+      expect(order).toEqual([one, two, three].map((task) => task.spec.id));
+    });
+
     it('counts what waits, not what runs or has ended', async () => {
       const t = tenant();
       const limits = { maxTasks: 1, maxBytes: 1000 };

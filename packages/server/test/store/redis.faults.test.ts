@@ -227,6 +227,50 @@ describe('10 the layout', () => {
     expect(other.told).toEqual([expect.stringContaining('2 shards')]);
   });
 
+  it('keeps one key a small task, whatever becomes of it, and entries by the script', async () => {
+    const redis = await server();
+    const admin = client(redis.url);
+    const store = await open(redis.url);
+    const batch = Array.from({ length: 100 }, () => submission());
+    await store.submit(T, 0, batch, NO_LIMITS);
+    const claimed = await store.claim(T, 'me', CLAIM, 100);
+    await store.renew(
+      T,
+      claimed.map(({ fence }) => ({ fence, worker: 'w', startedAt: 1 })),
+    );
+    await store.settle(
+      T,
+      claimed.map(({ fence }) => completion(fence)),
+    );
+    const keys = await admin.keys('{s0}:default:*');
+    expect(keys.filter((key) => /:[aehlbkgq]:/.test(key))).toEqual([]);
+    expect(keys.filter((key) => key.includes(':t:'))).toHaveLength(100);
+    for (const index of ['all', 'lease', 'del']) expect(await admin.zcard(`{s0}:default:${index}`)).toBeLessThan(10);
+    expect(await admin.xlen('{s0}:default:ev')).toBe(1);
+  });
+
+  it('knows an id that comes twice in one batch', async () => {
+    const redis = await server();
+    const store = await open(redis.url);
+    const [one, two] = [submission(), submission()];
+    const answers = await store.submit(T, 0, [one, one, two], NO_LIMITS);
+    expect(answers.map((answer) => answer.is === 'accepted' && answer.id)).toEqual(
+      [one, one, two].map((task) => task.spec.id),
+    );
+    expect((await store.stats(T)).states.QUEUED).toBe(2);
+    expect(await store.claim(T, 'me', CLAIM, 9)).toHaveLength(2);
+  });
+
+  it('keeps the large end of a pinned task for good', async () => {
+    const redis = await server();
+    const store = await open(redis.url);
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    const [claimed] = await store.claim(T, 'me', CLAIM, 1);
+    await store.pin(T, claimed!.fence.id, true);
+    await store.settle(T, [completion(claimed!.fence, `"${'x'.repeat(20_000)}"`)]);
+    expect(await client(redis.url).pttl(`{s0}:default:e:${claimed!.fence.id}`)).toBe(-1);
+  });
+
   it('carries each accepted id on the channel `tasks`', async () => {
     const redis = await server();
     const store = await open(redis.url);

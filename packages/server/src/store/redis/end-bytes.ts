@@ -1,4 +1,4 @@
-// What e:<id> holds: who ran the task at last, its error, its result in one or both forms.
+// An end, as e:<id> or the tail of the record holds it: who ran the task at last, its error, its result in one or both forms.
 // worker length u8, worker | error length u32, JSON form length + 1 u32 (0 = absent), error, JSON form, pickle or nothing;
 // a pickle of zero bytes cannot be told from none, and is none.
 import type { ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';

@@ -29,10 +29,11 @@ function idsIn(body: Buffer): string[] {
   return ids;
 }
 
-// state u8, kind u8, ended u48, shape u8, and the lengths of group u16, function u8, end u32
-const PREFIX = 1 + 1 + 6 + 1 + 2 + 1 + 4;
+// state u8, kind u8, ended u48, shape u8, and the lengths of group u16 and function u8; then id, group, function, the end's
+// length u32 and the end
+const PREFIX = 1 + 1 + 6 + 1 + 2 + 1;
 
-/** Task ends as record.lua writes them one after the other (told_end). */
+/** Task ends as record.lua writes them one after the other (end_task). */
 export function readTaskEnds(body: Buffer): TaskEnd[] {
   const ends: TaskEnd[] = [];
   let at = 0;
@@ -43,7 +44,8 @@ export function readTaskEnds(body: Buffer): TaskEnd[] {
     const id = take(ID_BYTES).toString('latin1');
     const group = take(body.readUInt16LE(start + 9)).toString();
     const functionId = expand(take(body.readUInt8(start + 11)));
-    const bytes = take(body.readUInt32LE(start + 12));
+    const length = take(4).readUInt32LE();
+    const bytes = take(length);
     const told: TaskEnd = {
       id,
       state: endOf(body.readUInt8(start)),

@@ -4,78 +4,126 @@
 -- ARGV[1]  '1' = announce nothing, but return the announcements (they wait for the replicas).
 --
 -- Keys under the prefix (docs/decisions tell why):
---   t:<id> record  a:<id> arguments that the record does not hold itself  e:<id> end  h:<id> history  l:<id> logs  b:<id>… large bytes on their way in
---   k:<digest of name> idempotency key  g:<group> ids of a group  q:<lane> waiting ids by score  lanes  lanes with waiting tasks
---   all  ids (equal scores)  due  DELAYED by time  exp  waiting, by expires_at  run  id → claimer NUL worker
---   lease  RUNNING by lease end  del  ended, by time of deletion  n counters  ev events  evfloor  ref  digest → tasks
+--   t:<id> record  a:<id> arguments and e:<id> end that the record does not hold itself  h:<id> history  l:<id> logs
+--   b:<id>… large bytes on their way in  k:<digest of name> idempotency key  g:<group> ids of a group
+--   q:<lane> runs of waiting tasks by the score of their first  lanes  lane → how many wait
+--   due  DELAYED by time  exp  waiting, by expires_at  n counters  ev events  evfloor  ref  digest → tasks
+--   lease  del  all   entries that name a script's tasks: claimed or renewed by lease end, ended by time of deletion,
+--                     submitted by time of their ids
+--
+-- Where an entry names several tasks (q, lease, del, all) it is their ids, packed to 16 bytes each, one after the other.
+-- An entry of lease or del is a hint about time, the record is the truth: RUNNING tasks have an entry at the lease end that
+-- their record tells, ended ones that are not pinned have one at their deletion; whatever else is named is let be.
 local P, QUIET = KEYS[1], ARGV[1] == '1'
-local clock = redis.call('TIME')
+local RECORD, QUEUE = P .. 't:', P .. 'q:'
+local call, pack, from_bytes, sub = redis.call, struct.pack, struct.unpack, string.sub
+local clock = call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 
 local QUEUED, DELAYED, RUNNING, COMPLETED, FAILED, CANCELED = 0, 1, 3, 4, 5, 6
-local NAMES = { [0] = 'QUEUED', 'DELAYED', 'BLOCKED', 'RUNNING' }
-local NO_TOKEN = string.rep('\0', 8)
+local STATE_COUNTER = { [0] = 'state:QUEUED', 'state:DELAYED', 'state:BLOCKED', 'state:RUNNING' }
+local NO_TOKEN, NO_BYTES = string.rep('\0', 8), string.rep('\0', 4)
+local ID_BYTES = 16
 local BAND = 2 ^ 43
 -- How much longer than its task a payload may live, ms: the sweep deletes first, this is for when nobody sweeps.
 local PAYLOAD_GRACE = 3600000
 local HISTORY_KEPT = 32
 local RIDE_ALONG = 1024
+-- An end of at most this many bytes stands in the record.
+local END_INSIDE = 512
+-- Entries of `all` hold ids of one stretch of so many ms, and share its number times this much as their scores' base.
+local STRETCH, STRETCH_ENTRIES = 16, 4096
 
--- What changes: state pinned kind abandonments losses retries attempt token score submitted claimed started ended due result
-local HEAD = '<BBBBI2I2I4c8I7I6I6I6I6I6I5'
--- What does not: expires ttl args max_attempts priority+100 shape, and the lengths of lane group key function digest
-local REST = 'I6I6I5I2BBI2I2I2BB'
+-- A record is read into the list of its fields; these are their places in it. First the head, which changes:
+local STATE, PINNED, KIND, ABANDONMENTS, LOSSES, RETRIES, ATTEMPT, TOKEN, CLAIMED = 1, 2, 3, 4, 5, 6, 7, 8, 9
+local STARTED, LEASE, ENDED, RESULT, TAIL_BYTES, DUE, SUBMITTED, ENTRY, SCORE = 10, 11, 12, 13, 14, 15, 16, 17, 18
+local HEAD, HEAD_FIELDS, HEAD_BYTES = '<BBBBI2I2I4c8I6I6I6I6I5I2I6I6I2I7', 18, 72
+-- Then what does not: PRIORITY is 100 too high, the last five are lengths of strings, which begin at TEXT.
+local EXPIRES, ARGS, SHAPE, PRIORITY, MAX_ATTEMPTS, TTL = 19, 20, 21, 22, 23, 24
+local LANE_BYTES, DIGEST_BYTES, KEY_BYTES, GROUP_BYTES, FUNCTION_BYTES, TEXT = 25, 26, 27, 28, 29, 30
+local REST = '<I6I5BBI2I6I2BBI2B'
+local WHOLE = HEAD .. sub(REST, 2)
+-- The record ends with its tail: claimer NUL worker of a RUNNING task, of an ended one its end where that is small.
 
-local counts, touched, woken, ends, canceled, told = {}, {}, {}, {}, {}, {}
+-- Where some fields begin in the bytes, counted from 1.
+local FENCE_AT, STARTED_AT, LEASE_AT, TAIL_AT, SCORE_AT, ARGS_IN_REST = 9, 27, 33, 50, 66, 7
+
+local counts, depths, woken, deletions, ended, canceled, told = {}, {}, {}, {}, {}, {}, {}
+-- What the event log and what the hint says of each end.
+local events, ends = {}, {}
 
 local function count(name, by)
   counts[name] = (counts[name] or 0) + by
 end
 
--- Fills `r` from a record's bytes.
-local function read(r, bytes)
-  local lane, group, key, fn, digest, at
-  r.state, r.pinned, r.kind, r.abandonments, r.losses, r.retries, r.attempt, r.token, r.score, r.submitted, r.claimed,
-    r.started, r.ended, r.due, r.result, r.expires, r.ttl, r.args, r.max_attempts, r.priority, r.shape,
-    lane, group, key, fn, digest, at = struct.unpack(HEAD .. REST, bytes)
-  r.lane = string.sub(bytes, at, at + lane - 1)
-  at = at + lane
-  r.group = string.sub(bytes, at, at + group - 1)
-  at = at + group
-  r.key = string.sub(bytes, at, at + key - 1)
-  at = at + key
-  r.fn = string.sub(bytes, at, at + fn - 1)
-  at = at + fn
-  r.digest = string.sub(bytes, at, at + digest - 1)
-  r.once = r.shape % 2 == 1
-  r.inline = math.floor(r.shape / 16) % 2 == 1
-  return r
+-- An id as the entries of indexes hold it, and back.
+local function packed(id)
+  return pack('>I4I2I2I2I6', tonumber(sub(id, 1, 8), 16), tonumber(sub(id, 10, 13), 16), tonumber(sub(id, 15, 18), 16),
+    tonumber(sub(id, 20, 23), 16), tonumber(sub(id, 25), 16))
+end
+
+local function unpacked(bytes, at)
+  return string.format('%08x-%04x-%04x-%04x-%012x', from_bytes('>I4I2I2I2I6', bytes, at))
+end
+
+-- Besides its fields: `id`, `bytes`, and what acts know of a task: `packed` = the id so, `plain` = neither output nor history
+-- can have been written, `taken` = off its run already.
+local function read(id, bytes)
+  return { id = id, bytes = bytes, packed = false, plain = false, taken = false, from_bytes(WHOLE, bytes) }
+end
+
+local function is_once(r)
+  return r[SHAPE] % 2 == 1
+end
+
+local function is_inline(shape)
+  return shape % 32 >= 16
+end
+
+local function lane_of(r)
+  return sub(r.bytes, r[TEXT], r[TEXT] + r[LANE_BYTES] - 1)
+end
+
+local function digest_of(r)
+  local at = r[TEXT] + r[LANE_BYTES]
+  return sub(r.bytes, at, at + r[DIGEST_BYTES] - 1)
+end
+
+local function key_of(r)
+  local at = r[TEXT] + r[LANE_BYTES] + r[DIGEST_BYTES]
+  return sub(r.bytes, at, at + r[KEY_BYTES] - 1)
+end
+
+local function group_at(r)
+  return r[TEXT] + r[LANE_BYTES] + r[DIGEST_BYTES] + r[KEY_BYTES]
+end
+
+local function group_of(r)
+  return sub(r.bytes, group_at(r), group_at(r) + r[GROUP_BYTES] - 1)
 end
 
 local function load(id)
-  local bytes = redis.call('GET', P .. 't:' .. id)
-  return bytes and read({ id = id, bytes = bytes }, bytes)
+  local bytes = call('GET', RECORD .. id)
+  return bytes and read(id, bytes)
 end
 
--- A task by an entry of an index. An entry without a record (a server that evicts) is dropped, or it would stop every sweep.
+-- A task by an entry of an index of ids. One without a record (a server that evicts) is dropped, or it would stop every sweep.
 local function load_from(index, id)
   local r = load(id)
-  if not r then redis.call('ZREM', P .. index, id) end
+  if not r then call('ZREM', P .. index, id) end
   return r
 end
 
-local function head(r)
-  return struct.pack(HEAD, r.state, r.pinned, r.kind, r.abandonments, r.losses, r.retries, r.attempt, r.token, r.score,
-    r.submitted, r.claimed, r.started, r.ended, r.due, r.result)
+-- Writes the record with what has changed in its head, and a new tail. (18 fields: a bounded unpack.)
+local function save(r, tail)
+  local rest = sub(r.bytes, HEAD_BYTES + 1, #r.bytes - r[TAIL_BYTES])
+  r[TAIL_BYTES] = #tail
+  call('SET', RECORD .. r.id, pack(HEAD, unpack(r, 1, HEAD_FIELDS)) .. rest .. tail)
 end
 
-local function save(r)
-  redis.call('SETRANGE', P .. 't:' .. r.id, 0, head(r))
-end
-
--- RUNNING under this very fence?
-local function current(r, attempt, token)
-  return r and r.state == RUNNING and r.attempt == tonumber(attempt) and r.token == token
+-- Is this the record of a RUNNING task under this very fence (attempt and token as the record has them)?
+local function current(bytes, fence)
+  return bytes and string.byte(bytes) == RUNNING and sub(bytes, FENCE_AT, FENCE_AT + 11) == fence
 end
 
 local function score_of(priority, sequence)
@@ -83,115 +131,141 @@ local function score_of(priority, sequence)
 end
 
 local function next_score(priority)
-  return score_of(priority, redis.call('HINCRBY', P .. 'n', 'sequence', 1))
+  return score_of(priority, call('HINCRBY', P .. 'n', 'sequence', 1))
 end
 
--- The worker that holds a RUNNING task, '' where unknown.
+-- Who claimed a RUNNING task, and the worker that holds it ('' where unknown).
 local function holder(r)
-  local run = redis.call('HGET', P .. 'run', r.id)
-  if not run then return '' end
-  return string.sub(run, string.find(run, '\0', 1, true) + 1)
+  local tail = sub(r.bytes, #r.bytes - r[TAIL_BYTES] + 1)
+  local split = string.find(tail, '\0', 1, true)
+  return sub(tail, 1, split - 1), sub(tail, split + 1)
 end
 
-local function note(r, worker, reason, message)
+-- `text` = worker NUL reason NUL message.
+local function note(r, text)
   local key = P .. 'h:' .. r.id
-  redis.call('RPUSH', key, struct.pack('<I4I6', r.attempt, now) .. worker .. '\0' .. reason .. '\0' .. message)
-  redis.call('LTRIM', key, -HISTORY_KEPT, -1)
+  call('RPUSH', key, pack('<I4I6', r[ATTEMPT], now) .. text)
+  call('LTRIM', key, -HISTORY_KEPT, -1)
+end
+
+local function wait_in(lane, by)
+  depths[lane] = (depths[lane] or 0) + by
+end
+
+-- Entries of a lane are runs: tasks of one priority whose scores follow each other, by the score of the first. Runs never
+-- overlap, for only a first task is taken off one or a run is cut in two; so the first entry begins with the lane's best task.
+local function enqueue(lane, score, ids)
+  call('ZADD', QUEUE .. lane, score, ids)
+  wait_in(lane, #ids / ID_BYTES)
+  woken[lane] = true
+end
+
+-- Takes one task out of its run, which is the last one that begins at its score or before.
+local function dequeue(r)
+  local key = QUEUE .. lane_of(r)
+  local found = call('ZRANGE', key, r[SCORE], '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, 1, 'WITHSCORES')
+  local run, first = found[1], tonumber(found[2])
+  local at = run and (r[SCORE] - first) * ID_BYTES
+  if not run or sub(run, at + 1, at + ID_BYTES) ~= packed(r.id) then return end
+  call('ZREM', key, run)
+  if at > 0 then call('ZADD', key, first, sub(run, 1, at)) end
+  if at + ID_BYTES < #run then call('ZADD', key, r[SCORE] + 1, sub(run, at + ID_BYTES + 1)) end
+  wait_in(lane_of(r), -1)
 end
 
 -- Takes a task out of all that its state put it in.
 local function leave(r)
-  count('state:' .. NAMES[r.state], -1)
-  if r.state == RUNNING then
-    redis.call('HDEL', P .. 'run', r.id)
-    redis.call('ZREM', P .. 'lease', r.id)
-    return
-  end
-  count('bytes', -r.args)
-  if r.expires > 0 then redis.call('ZREM', P .. 'exp', r.id) end
-  if r.state == QUEUED then
-    redis.call('ZREM', P .. 'q:' .. r.lane, r.id)
-    touched[r.lane] = true
+  count(STATE_COUNTER[r[STATE]], -1)
+  if r[STATE] == RUNNING then return end
+  count('bytes', -r[ARGS])
+  if r[EXPIRES] > 0 then call('ZREM', P .. 'exp', r.id) end
+  if r[STATE] == QUEUED then
+    -- What a claim looks at it has taken off its run already.
+    if not r.taken then dequeue(r) end
   else
-    redis.call('ZREM', P .. 'due', r.id)
+    call('ZREM', P .. 'due', r.id)
   end
 end
 
 -- Puts a task into the indexes of a waiting state.
 local function enter(r)
-  count('state:' .. NAMES[r.state], 1)
-  count('bytes', r.args)
-  if r.expires > 0 then redis.call('ZADD', P .. 'exp', r.expires, r.id) end
-  if r.state == QUEUED then
-    redis.call('ZADD', P .. 'q:' .. r.lane, r.score, r.id)
-    touched[r.lane] = true
-    woken[r.lane] = true
+  count(STATE_COUNTER[r[STATE]], 1)
+  count('bytes', r[ARGS])
+  if r[EXPIRES] > 0 then call('ZADD', P .. 'exp', r[EXPIRES], r.id) end
+  if r[STATE] == QUEUED then
+    enqueue(lane_of(r), r[SCORE], packed(r.id))
   else
-    redis.call('ZADD', P .. 'due', r.due, r.id)
+    call('ZADD', P .. 'due', r[DUE], r.id)
   end
 end
 
 -- Back to wait, its fence void. The caller has set score and counters.
 local function put_back(r, state, due)
   leave(r)
-  r.state, r.due, r.token, r.claimed, r.started = state, due, NO_TOKEN, 0, 0
+  r[STATE], r[DUE], r[TOKEN], r[CLAIMED], r[STARTED], r[LEASE] = state, due, NO_TOKEN, 0, 0, 0
   enter(r)
-  save(r)
-end
-
-local function told_end(r, bytes)
-  return struct.pack('<BBI6BI2BI4', r.state, r.kind, r.ended, r.shape, #r.group, #r.fn, #bytes)
-    .. r.id .. r.group .. r.fn .. bytes
+  save(r, '')
 end
 
 -- Payloads live as long as their task, which ends at `at` (0 = for ever).
 local function keep_payloads(id, at)
   for _, kind in ipairs({ 'a:', 'e:', 'l:', 'h:' }) do
     if at > 0 then
-      redis.call('PEXPIREAT', P .. kind .. id, at + PAYLOAD_GRACE)
+      call('PEXPIREAT', P .. kind .. id, at + PAYLOAD_GRACE)
     else
-      redis.call('PERSIST', P .. kind .. id)
+      call('PERSIST', P .. kind .. id)
     end
   end
 end
 
--- The end. `bytes` is what e:<id> holds, or false where it waits under b:<id>. The caller has set token and counters,
--- and `plain` where neither output nor history can have been written.
+local function delete_at(at, id)
+  local ids = deletions[at]
+  if not ids then
+    ids = {}
+    deletions[at] = ids
+  end
+  ids[#ids + 1] = id
+end
+
+-- The end. `bytes` is the end, or false where it waits under b:<id>. The caller has set token and counters, `plain`
+-- where neither output nor history can have been written, and `packed` where it has the id so.
 local function end_task(r, state, kind, bytes)
   leave(r)
-  r.state, r.kind, r.ended = state, kind, now
-  save(r)
-  local at = r.pinned == 0 and now + r.ttl or 0
-  if at > 0 then redis.call('ZADD', P .. 'del', at, r.id) end
-  if bytes and at > 0 and r.inline and r.attempt <= 1 and r.plain then
-    -- The common case has no other payload (no arguments, output or history of its own): one command writes the end and its time to live.
-    redis.call('SET', P .. 'e:' .. r.id, bytes, 'PXAT', at + PAYLOAD_GRACE)
-  else
+  r[STATE], r[KIND], r[ENDED], r[LEASE] = state, kind, now, 0
+  local inside = bytes and #bytes <= END_INSIDE
+  save(r, inside and bytes or '')
+  local at = r[PINNED] == 0 and now + r[TTL] or 0
+  if at > 0 then delete_at(at, r.packed or packed(r.id)) end
+  if not inside then
     if bytes then
-      redis.call('SET', P .. 'e:' .. r.id, bytes)
+      call('SET', P .. 'e:' .. r.id, bytes)
     else
-      redis.call('RENAME', P .. 'b:' .. r.id, P .. 'e:' .. r.id)
+      call('RENAME', P .. 'b:' .. r.id, P .. 'e:' .. r.id)
     end
-    if at > 0 then keep_payloads(r.id, at) end
   end
-  redis.call('XADD', P .. 'ev', '*', 'e', told_end(r, ''))
-  count('ended:' .. kind, 1)
-  ends[#ends + 1] = told_end(r, (bytes and #bytes <= RIDE_ALONG) and bytes or '')
+  -- The common case is a record and nothing else: small arguments and end, no output, no history.
+  if not (inside and is_inline(r[SHAPE]) and r.plain) then keep_payloads(r.id, at) end
+  ended[kind] = (ended[kind] or 0) + 1
+  local at_group = group_at(r)
+  local facts = pack('<BBI6BI2B', state, kind, now, r[SHAPE], r[GROUP_BYTES], r[FUNCTION_BYTES]) .. r.id
+    .. sub(r.bytes, at_group, at_group + r[GROUP_BYTES] + r[FUNCTION_BYTES] - 1)
+  events[#events + 1] = facts .. NO_BYTES
+  ends[#ends + 1] = (bytes and #bytes <= RIDE_ALONG) and facts .. pack('<I4', #bytes) .. bytes or facts .. NO_BYTES
 end
 
 -- An end that no attempt made. `bytes` lacks the worker, which is whoever holds it now.
 local function end_by_platform(r, state, kind, bytes)
-  local worker = r.state == RUNNING and holder(r) or ''
-  r.token = NO_TOKEN
-  end_task(r, state, kind, struct.pack('B', #worker) .. worker .. bytes)
+  local worker = r[STATE] == RUNNING and select(2, holder(r)) or ''
+  r[TOKEN] = NO_TOKEN
+  end_task(r, state, kind, pack('B', #worker) .. worker .. bytes)
 end
 
 -- The holder is gone without a word: back to the queue, or the end after too often (at once for at-most-once).
 local function abandon(r, limit, lost_kind, message, lost, lost_once)
-  note(r, holder(r), 'abandoned', message)
-  r.abandonments = r.abandonments + 1
-  if r.once or r.abandonments >= limit then
-    end_by_platform(r, FAILED, lost_kind, r.once and lost_once or lost)
+  note(r, select(2, holder(r)) .. '\0abandoned\0' .. message)
+  r[ABANDONMENTS] = r[ABANDONMENTS] + 1
+  if is_once(r) or r[ABANDONMENTS] >= limit then
+    end_by_platform(r, FAILED, lost_kind, is_once(r) and lost_once or lost)
   else
     put_back(r, QUEUED, 0)
     count('requeued:abandoned', 1)
@@ -203,31 +277,29 @@ local function announce(channel, message)
     told[#told + 1] = channel
     told[#told + 1] = message
   else
-    redis.call('PUBLISH', channel, message)
+    call('PUBLISH', channel, message)
   end
 end
 
-local function keys_of(set)
-  local list = {}
-  for key in pairs(set) do list[#list + 1] = key end
-  return list
-end
-
--- Last lines of every act: counters, lanes, then the announcements. The answer is { announcements, answer }.
+-- Last lines of every act: one entry for all ends, deletions, counters, lanes, then the announcements. The answer is
+-- { announcements, answer }.
 local function answer(value)
-  for name, by in pairs(counts) do
-    if by ~= 0 then redis.call('HINCRBY', P .. 'n', name, by) end
+  if #ends > 0 then
+    call('XADD', P .. 'ev', '*', 'e', table.concat(events), 'n', #ends)
+    count('events', #ends)
+    for kind, by in pairs(ended) do count('ended:' .. kind, by) end
   end
-  for lane in pairs(touched) do
-    if redis.call('EXISTS', P .. 'q:' .. lane) == 1 then
-      redis.call('SADD', P .. 'lanes', lane)
-    else
-      redis.call('SREM', P .. 'lanes', lane)
-    end
+  for at, ids in pairs(deletions) do call('ZADD', P .. 'del', at, table.concat(ids)) end
+  for name, by in pairs(counts) do
+    if by ~= 0 then call('HINCRBY', P .. 'n', name, by) end
+  end
+  for lane, by in pairs(depths) do
+    if by ~= 0 and call('HINCRBY', P .. 'lanes', lane, by) <= 0 then call('HDEL', P .. 'lanes', lane) end
   end
   if #canceled > 0 then announce('mpcsfaas:hints', 'c' .. table.concat(canceled)) end
   if #ends > 0 then announce('mpcsfaas:hints', 'e' .. table.concat(ends)) end
-  local lanes = keys_of(woken)
+  local lanes = {}
+  for lane in pairs(woken) do lanes[#lanes + 1] = lane end
   if #lanes > 0 then announce('mpcsfaas:hints', 'w' .. table.concat(lanes, '\n')) end
   return { told, value }
 end

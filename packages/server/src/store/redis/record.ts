@@ -70,15 +70,33 @@ export function squeeze(text: string): Buffer {
   return Buffer.from(text);
 }
 
-export function expand(bytes: Buffer): string {
-  if (bytes[0] === 2) return bytes.toString('hex', 1);
-  if (bytes[0] !== 1) return bytes.toString();
-  const hex = bytes.toString('hex', 1);
+/** An id as the entries of indexes hold it: 16 bytes, in the same order as the text. */
+export function packId(id: string): Buffer {
+  return Buffer.from(id.replaceAll('-', ''), 'hex');
+}
+
+/** The ids of an entry of an index. */
+export function idsOf(entry: Buffer): string[] {
+  const ids: string[] = [];
+  for (let at = 0; at < entry.length; at += ID_BYTES) ids.push(dashed(entry.toString('hex', at, at + ID_BYTES)));
+  return ids;
+}
+
+const ID_BYTES = 16;
+
+function dashed(hex: string): string {
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
 }
 
-const HEAD_BYTES = 62;
-const REST_BYTES = 29;
+export function expand(bytes: Buffer): string {
+  if (bytes[0] === 2) return bytes.toString('hex', 1);
+  if (bytes[0] !== 1) return bytes.toString();
+  return dashed(bytes.toString('hex', 1));
+}
+
+const HEAD_BYTES = 72;
+const REST_BYTES = 28;
+const TAIL_LENGTH_AT = 49;
 const MOST_ATTEMPTS = 0xffff;
 
 /** A new task's record without its head, which submit writes. */
@@ -89,15 +107,17 @@ export function packRest({ spec, lane, args, key }: Submission): Buffer {
   const [fn, digest] = [squeeze(spec.function_id), squeeze(spec.digest)];
   const fixed = Buffer.alloc(REST_BYTES);
   let at = fixed.writeUIntLE(spec.expires_at, 0, 6);
-  at = fixed.writeUIntLE(spec.result_ttl_ms, at, 6);
   at = fixed.writeUIntLE(args.length, at, 5);
-  at = fixed.writeUInt16LE(Math.min(spec.max_attempts, MOST_ATTEMPTS), at);
-  at = fixed.writeUInt8(spec.priority + 100, at);
   at = fixed.writeUInt8(shapeOf(spec) | (inline ? INLINE : 0), at);
-  for (const { length } of [laneBytes, group, keyName]) at = fixed.writeUInt16LE(length, at);
-  at = fixed.writeUInt8(fn.length, at);
-  fixed.writeUInt8(digest.length, at);
-  return Buffer.concat([fixed, laneBytes, group, keyName, fn, digest, inline ? args : NOTHING, packSpecRest(spec)]);
+  at = fixed.writeUInt8(spec.priority + 100, at);
+  at = fixed.writeUInt16LE(Math.min(spec.max_attempts, MOST_ATTEMPTS), at);
+  at = fixed.writeUIntLE(spec.result_ttl_ms, at, 6);
+  at = fixed.writeUInt16LE(laneBytes.length, at);
+  at = fixed.writeUInt8(digest.length, at);
+  at = fixed.writeUInt8(keyName.length, at);
+  at = fixed.writeUInt16LE(group.length, at);
+  fixed.writeUInt8(fn.length, at);
+  return Buffer.concat([fixed, laneBytes, digest, keyName, group, fn, inline ? args : NOTHING, packSpecRest(spec)]);
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -120,6 +140,8 @@ export interface StoredRecord {
   lane: string;
   /** Where the record holds them. */
   args: Buffer | undefined;
+  /** Who claimed a RUNNING task and the worker that holds it, NUL between; of an ended task its end, if small. */
+  tail: Buffer;
   spec: TaskSpec;
 }
 
@@ -130,14 +152,15 @@ export function readRecord(tenant: string, id: string, bytes: Buffer): StoredRec
   const lengths = HEAD_BYTES + 21;
   const take = (length: number): Buffer => bytes.subarray(at, (at += length));
   const lane = take(bytes.readUInt16LE(lengths)).toString();
-  const group = take(bytes.readUInt16LE(lengths + 2)).toString();
-  take(bytes.readUInt16LE(lengths + 4));
+  const digest = expand(take(bytes.readUInt8(lengths + 2)));
+  take(bytes.readUInt8(lengths + 3));
+  const group = take(bytes.readUInt16LE(lengths + 4)).toString();
   const functionId = expand(take(bytes.readUInt8(lengths + 6)));
-  const digest = expand(take(bytes.readUInt8(lengths + 7)));
-  const shape = bytes.readUInt8(HEAD_BYTES + 20);
+  const shape = bytes.readUInt8(HEAD_BYTES + 11);
   const { at_most_once, runtime, resultAs } = readShape(shape);
-  const argsBytes = bytes.readUIntLE(HEAD_BYTES + 12, 5);
+  const argsBytes = bytes.readUIntLE(HEAD_BYTES + 6, 5);
   const args = (shape & INLINE) === 0 ? undefined : take(argsBytes);
+  const tailAt = bytes.length - bytes.readUInt16LE(TAIL_LENGTH_AT);
   const inRecord = {
     id,
     tenant,
@@ -145,11 +168,11 @@ export function readRecord(tenant: string, id: string, bytes: Buffer): StoredRec
     runtime,
     digest,
     result_as: resultAs,
-    priority: bytes.readUInt8(HEAD_BYTES + 19) - 100,
-    max_attempts: bytes.readUInt16LE(HEAD_BYTES + 17),
+    priority: bytes.readUInt8(HEAD_BYTES + 12) - 100,
+    max_attempts: bytes.readUInt16LE(HEAD_BYTES + 13),
     at_most_once,
     expires_at: u48(HEAD_BYTES),
-    result_ttl_ms: u48(HEAD_BYTES + 6),
+    result_ttl_ms: u48(HEAD_BYTES + 15),
     group,
   };
   return {
@@ -160,15 +183,16 @@ export function readRecord(tenant: string, id: string, bytes: Buffer): StoredRec
     losses: bytes.readUInt16LE(4),
     retries: bytes.readUInt16LE(6),
     attempt: bytes.readUInt32LE(8),
-    submittedAt: u48(27),
-    claimedAt: u48(33),
-    startedAt: u48(39),
-    endedAt: u48(45),
+    submittedAt: u48(57),
+    claimedAt: u48(20),
+    startedAt: u48(26),
+    endedAt: u48(38),
     dueAt: u48(51),
     argsBytes,
-    resultBytes: bytes.readUIntLE(57, 5),
+    resultBytes: bytes.readUIntLE(44, 5),
     lane,
     args,
-    spec: unpackSpecRest(inRecord, bytes.subarray(at)),
+    tail: bytes.subarray(tailAt),
+    spec: unpackSpecRest(inRecord, bytes.subarray(at, tailAt)),
   };
 }

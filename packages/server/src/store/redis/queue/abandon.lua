@@ -6,8 +6,7 @@
 local abandoned = 0
 for at = 8, #ARGV do
   local r = load(ARGV[at])
-  local run = redis.call('HGET', P .. 'run', ARGV[at])
-  if r and r.state == RUNNING and run and string.sub(run, 1, string.find(run, '\0', 1, true) - 1) == ARGV[2] then
+  if r and r[STATE] == RUNNING and holder(r) == ARGV[2] then
     abandon(r, tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5], ARGV[6], ARGV[7])
     abandoned = abandoned + 1
   end

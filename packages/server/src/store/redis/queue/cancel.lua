@@ -7,10 +7,10 @@ for at = 4, #ARGV do
   local r = load(ARGV[at])
   if not r then
     replies[#replies + 1] = 2
-  elseif r.state > RUNNING then
-    replies[#replies + 1] = r.state
+  elseif r[STATE] > RUNNING then
+    replies[#replies + 1] = r[STATE]
   else
-    local was_running = r.state == RUNNING
+    local was_running = r[STATE] == RUNNING
     end_by_platform(r, CANCELED, tonumber(ARGV[2]), ARGV[3])
     if was_running then canceled[#canceled + 1] = r.id end
     replies[#replies + 1] = was_running and 1 or 0

@@ -4,8 +4,8 @@ import { endOf } from '../../state-code.ts';
 import type { CancelAnswer } from '../../store.ts';
 import { MAX_ABANDONMENTS } from '../../timing.ts';
 import { packUnsigned } from '../end-bytes.ts';
-import { kindCode } from '../record.ts';
-import { SCRIPT_TASKS, pieces, scattered } from '../shards.ts';
+import { idsOf, kindCode } from '../record.ts';
+import { pieces, scattered } from '../shards.ts';
 import type { Argument, Shards } from '../shards.ts';
 
 const CANCELED_END = packUnsigned(CANCELED, {});
@@ -39,26 +39,29 @@ export const ABANDONING: readonly Argument[] = [
   packUnsigned(ABANDONED_ONCE, {}),
 ];
 
-/** Looks through what runs (never more than the fleet has slots and prefetch for) and gives up what was the claimer's. */
+/** Looks through what was claimed and renewed in the last lease time and gives up what runs and was the claimer's. */
 export async function abandon(shards: Shards, tenant: string, claimer: string): Promise<number> {
   let abandoned = 0;
   for (const shard of shards.all()) {
-    for (const piece of pieces(await heldBy(shards, shard, tenant, claimer), () => ID_BYTES)) {
+    for (const piece of pieces(await leased(shards, shard, tenant), () => ID_BYTES)) {
       abandoned += Number(await shards.act('abandon', shard, tenant, [claimer, ...ABANDONING, ...piece], true));
     }
   }
   return abandoned;
 }
 
-async function heldBy(shards: Shards, shard: number, tenant: string, claimer: string): Promise<string[]> {
-  const key = `${shards.prefix(shard, tenant)}run`;
-  const held = new Set<string>();
+const ENTRIES_AT_ONCE = 64;
+
+/** All that the index of leases names: every RUNNING task, and what ended in the last lease time. */
+async function leased(shards: Shards, shard: number, tenant: string): Promise<string[]> {
+  const key = `${shards.prefix(shard, tenant)}lease`;
+  const named = new Set<string>();
   let cursor = '0';
   do {
     const from = cursor;
-    const [next, fields] = await shards.read((redis) => redis.hscan(key, from, 'COUNT', SCRIPT_TASKS));
-    for (let i = 0; i < fields.length; i += 2) if (fields[i + 1]!.startsWith(`${claimer}\0`)) held.add(fields[i]!);
-    cursor = next;
+    const [next, entries] = await shards.read((redis) => redis.zscanBuffer(key, from, 'COUNT', ENTRIES_AT_ONCE));
+    for (let i = 0; i < entries.length; i += 2) for (const id of idsOf(entries[i]!)) named.add(id);
+    cursor = next.toString();
   } while (cursor !== '0');
-  return [...held];
+  return [...named];
 }

@@ -3,68 +3,105 @@
 -- ARGV[2] claimer  [3] max  [4] lease ms  [5] bytes of arguments that may ride along  [6] bytes of arguments in all
 --      [7] tokens, 8 bytes each, at least max  [8] kind and [9] end of a task that expired; then two a lane: lane, quota
 -- answers three a task: id, record, arguments (false = in the record, or read them outside); the nth has the nth token
-local claimer, max, lease = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
+local max, lease = tonumber(ARGV[3]), tonumber(ARGV[4])
 local ride, room = tonumber(ARGV[5]), tonumber(ARGV[6])
 local expired_kind, expired_end = tonumber(ARGV[8]), ARGV[9]
+local MOST_RUNS_AT_ONCE = 32
+
+-- `run` = the one that begins with the lane's next task, `at` bytes of it taken, `score` that task's; `begun` runs at the
+-- lane's front have been looked at, `page` are the next ones.
 local lanes = {}
-for i = 10, #ARGV, 2 do lanes[#lanes + 1] = { name = ARGV[i], quota = tonumber(ARGV[i + 1]), ids = {}, at = 1, more = true } end
+for i = 10, #ARGV, 2 do
+  lanes[#lanes + 1] = { key = QUEUE .. ARGV[i], name = ARGV[i], quota = tonumber(ARGV[i + 1]), begun = 0, page = {}, next = 1,
+    size = 1, more = true, taken = 0 }
+end
 
-local out, claimed, looked = {}, 0, 0
-
--- Whatever has been looked at has left the zset, so the next look at a lane begins at its front again.
-local function refill(lane)
-  local wanted = math.min(lane.quota, max - claimed)
-  lane.at = 1
-  lane.ids = redis.call('ZRANGE', P .. 'q:' .. lane.name, 0, wanted - 1, 'WITHSCORES')
-  lane.more = #lane.ids == 2 * wanted
+local function next_run(lane)
+  if lane.next > #lane.page and lane.more then
+    lane.page = call('ZRANGE', lane.key, lane.begun, lane.begun + lane.size - 1, 'WITHSCORES')
+    lane.next, lane.more = 1, #lane.page == 2 * lane.size
+    lane.size = math.min(2 * lane.size, MOST_RUNS_AT_ONCE)
+  end
+  lane.run, lane.score, lane.at = lane.page[lane.next], tonumber(lane.page[lane.next + 1]), 0
+  if lane.run then lane.next, lane.begun = lane.next + 2, lane.begun + 1 end
 end
 
 -- The lane whose next task is the best of all.
 local function best()
   local found
-  for _, lane in ipairs(lanes) do
-    if lane.quota > 0 then
-      if lane.at > #lane.ids and lane.more then refill(lane) end
-      local score = tonumber(lane.ids[lane.at + 1])
-      if score and (not found or score < found.score) then found = { lane = lane, score = score } end
-    end
+  for i = 1, #lanes do
+    local lane = lanes[i]
+    if lane.quota > 0 and lane.score and (not found or lane.score < found.score) then found = lane end
   end
-  return found and found.lane
+  return found
 end
 
-local function hand_out(r)
+local out, handed, claimed, looked, bytes_taken = {}, {}, 0, 0, 0
+local tail = ARGV[2] .. '\0'
+-- From `claimed` to the length of the tail, the same for all.
+local leased = pack('<I6I6I6I6I5I2', now, 0, now + lease, 0, 0, #tail)
+
+local function hand_out(id, bytes, args, inline)
   claimed = claimed + 1
-  leave(r)
-  r.state, r.attempt, r.claimed, r.started = RUNNING, r.attempt + 1, now, 0
-  r.token = string.sub(ARGV[7], claimed * 8 - 7, claimed * 8)
-  count('state:RUNNING', 1)
-  redis.call('HSET', P .. 'run', r.id, claimer .. '\0')
-  redis.call('ZADD', P .. 'lease', now + lease, r.id)
-  save(r)
-  local bytes = false
-  if not r.inline and r.args <= ride then
-    bytes = redis.call('GET', P .. 'a:' .. r.id)
-    ride = ride - r.args
+  bytes_taken = bytes_taken + args
+  room = room - args
+  local token = sub(ARGV[7], claimed * 8 - 7, claimed * 8)
+  local attempt = from_bytes('<I4', bytes, FENCE_AT) + 1
+  local record = pack('B', RUNNING) .. sub(bytes, 2, FENCE_AT - 1) .. pack('<I4', attempt) .. token .. leased
+    .. sub(bytes, TAIL_AT + 2) .. tail
+  call('SET', RECORD .. id, record)
+  local payload = false
+  if not inline and args <= ride then
+    payload = call('GET', P .. 'a:' .. id)
+    ride = ride - args
   end
-  room = room - r.args
-  out[#out + 1] = r.id
-  out[#out + 1] = head(r) .. string.sub(r.bytes, #head(r) + 1)
-  out[#out + 1] = bytes
+  out[3 * claimed - 2], out[3 * claimed - 1], out[3 * claimed] = id, record, payload
+end
+
+for _, lane in ipairs(lanes) do
+  if lane.quota > 0 then next_run(lane) end
 end
 
 -- Expired tasks take no place, but their number a call is bounded.
 while claimed < max and looked - claimed < 256 do
   local lane = best()
   if not lane then break end
-  local r = load_from('q:' .. lane.name, lane.ids[lane.at])
-  if r and r.args > room and claimed > 0 then break end
-  lane.at = lane.at + 2
-  looked = looked + 1
-  if r and r.expires > 0 and r.expires <= now then
-    end_by_platform(r, FAILED, expired_kind, expired_end)
-  elseif r then
-    hand_out(r)
-    lane.quota = lane.quota - 1
+  local id = unpacked(lane.run, lane.at + 1)
+  local bytes = call('GET', RECORD .. id)
+  local score, expires, args, shape
+  if bytes then score, expires, args, shape = from_bytes('<I7I6I5B', bytes, SCORE_AT) end
+  if bytes and args > room and claimed > 0 then break end
+  local packed_id, expected = sub(lane.run, lane.at + 1, lane.at + ID_BYTES), lane.score
+  lane.at, lane.score, lane.taken, looked = lane.at + ID_BYTES, lane.score + 1, lane.taken + 1, looked + 1
+  if lane.at == #lane.run then next_run(lane) end
+  -- An entry without a record (a server that evicts), or one that the record does not know of, is dropped.
+  if bytes and string.byte(bytes) == QUEUED and score == expected then
+    if expires > 0 and expires <= now then
+      local r = read(id, bytes)
+      r.taken, r.packed = true, packed_id
+      end_by_platform(r, FAILED, expired_kind, expired_end)
+    else
+      if expires > 0 then call('ZREM', P .. 'exp', id) end
+      hand_out(id, bytes, args, is_inline(shape))
+      handed[claimed] = packed_id
+      lane.quota = lane.quota - 1
+    end
   end
+end
+
+for _, lane in ipairs(lanes) do
+  if lane.begun > 0 and lane.taken > 0 then
+    -- A run of which nothing was taken stays as it is; what is left of one goes back under its next task's score.
+    local whole = lane.run and lane.at == 0
+    call('ZREMRANGEBYRANK', lane.key, 0, lane.begun - (whole and 2 or 1))
+    if lane.run and not whole then call('ZADD', lane.key, lane.score, sub(lane.run, lane.at + 1)) end
+    wait_in(lane.name, -lane.taken)
+  end
+end
+if claimed > 0 then
+  count(STATE_COUNTER[QUEUED], -claimed)
+  count(STATE_COUNTER[RUNNING], claimed)
+  count('bytes', -bytes_taken)
+  call('ZADD', P .. 'lease', now + lease, table.concat(handed))
 end
 return answer(out)

@@ -4,9 +4,26 @@ import type { Release, Renewal } from '../../store.ts';
 import { scattered } from '../shards.ts';
 import type { Argument, Reply, Shards } from '../shards.ts';
 
-/** A fence as the scripts compare it. */
+/** A task's id and its fence as the record holds it: attempt u32, token. An attempt that no record can hold is none's. */
 export function fenceArguments({ id, attempt, token }: Fence): Argument[] {
-  return [id, attempt, Buffer.from(token, 'hex')];
+  const fence = Buffer.alloc(FENCE);
+  if (Number.isInteger(attempt) && attempt > 0 && attempt <= MOST) fence.writeUInt32LE(attempt);
+  fence.write(token, ATTEMPT, 'hex');
+  return [id, fence];
+}
+
+const ATTEMPT = 4;
+const FENCE = ATTEMPT + 8;
+const MOST = 0xffffffff;
+
+/** A note as the history holds it, without attempt and time, which the script adds. */
+export function noteArgument(worker: string, reason: string, message: string): string {
+  return `${worker}\0${reason}\0${message}`;
+}
+
+/** What a worker says of its clock, as the 48 bits that a record has for it. */
+export function asTime(ms: number): number {
+  return ms > 0 ? Math.min(Math.trunc(ms), 2 ** 48 - 1) : 0;
 }
 
 const FENCE_BYTES = 64;
@@ -26,7 +43,7 @@ export function renew(
       const args = piece.flatMap(({ fence, worker, startedAt }) => [
         ...fenceArguments(fence),
         worker,
-        Math.trunc(startedAt),
+        asTime(startedAt),
       ]);
       return flags(await shards.act('renew', shard, tenant, [leaseMs, ...args], false));
     },
@@ -42,9 +59,7 @@ export function release(shards: Shards, tenant: string, releases: readonly Relea
     async (shard, piece) => {
       const args = piece.flatMap(({ fence, worker, reason, message }) => [
         ...fenceArguments(fence),
-        worker,
-        reason,
-        message,
+        noteArgument(worker, reason, message),
       ]);
       return flags(await shards.act('release', shard, tenant, args, false));
     },

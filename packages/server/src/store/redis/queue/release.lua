@@ -1,17 +1,17 @@
 #!lua flags=allow-oom
 -- release: back to the queue, uncharged, under the first score.
--- ARGV: six a task from [2]: id, attempt, token, worker, reason, message
+-- ARGV: three a task from [2]: id, fence (attempt and token), what the history notes
 -- answers 1 (was current) or 0 for each
 local replies = {}
-for at = 2, #ARGV, 6 do
-  local r = load(ARGV[at])
-  if current(r, ARGV[at + 1], ARGV[at + 2]) then
-    note(r, ARGV[at + 3], ARGV[at + 4], ARGV[at + 5])
+for at = 2, #ARGV, 3 do
+  local id, bytes = ARGV[at], call('GET', RECORD .. ARGV[at])
+  local is_current = current(bytes, ARGV[at + 1])
+  if is_current then
+    local r = read(id, bytes)
+    note(r, ARGV[at + 2])
     put_back(r, QUEUED, 0)
     count('requeued:released', 1)
-    replies[#replies + 1] = 1
-  else
-    replies[#replies + 1] = 0
   end
+  replies[#replies + 1] = is_current and 1 or 0
 end
 return answer(replies)

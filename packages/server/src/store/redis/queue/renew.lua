@@ -1,24 +1,24 @@
 #!lua flags=allow-oom
 -- renew: extends the leases of those that are still current.
--- ARGV[2] lease ms; then five a task: id, attempt, token, worker, started_at
+-- ARGV[2] lease ms; then four a task: id, fence (attempt and token), worker, started_at
 -- answers 1 (current) or 0 for each
-local until_ms, replies = now + tonumber(ARGV[2]), {}
-for at = 3, #ARGV, 5 do
-  local r = load(ARGV[at])
-  if current(r, ARGV[at + 1], ARGV[at + 2]) then
-    local worker, started = ARGV[at + 3], tonumber(ARGV[at + 4])
-    redis.call('ZADD', P .. 'lease', until_ms, r.id)
-    if r.started ~= started then
-      r.started = started
-      save(r)
+local until_ms, replies, renewed = now + tonumber(ARGV[2]), {}, {}
+for at = 3, #ARGV, 4 do
+  local id, bytes = ARGV[at], call('GET', RECORD .. ARGV[at])
+  local is_current = current(bytes, ARGV[at + 1])
+  if is_current then
+    local worker, started = ARGV[at + 2], tonumber(ARGV[at + 3])
+    renewed[#renewed + 1] = packed(id)
+    -- A worker changes once an attempt, the times every second: they stand side by side and are overwritten in place.
+    if sub(bytes, -#worker - 1) == '\0' .. worker then
+      call('SETRANGE', RECORD .. id, STARTED_AT - 1, pack('<I6I6', started, until_ms))
+    else
+      local r = read(id, bytes)
+      r[STARTED], r[LEASE] = started, until_ms
+      save(r, holder(r) .. '\0' .. worker)
     end
-    if holder(r) ~= worker then
-      local run = redis.call('HGET', P .. 'run', r.id)
-      redis.call('HSET', P .. 'run', r.id, string.sub(run, 1, string.find(run, '\0', 1, true)) .. worker)
-    end
-    replies[#replies + 1] = 1
-  else
-    replies[#replies + 1] = 0
   end
+  replies[#replies + 1] = is_current and 1 or 0
 end
+if #renewed > 0 then call('ZADD', P .. 'lease', until_ms, table.concat(renewed)) end
 return answer(replies)

@@ -1,60 +1,66 @@
 #!lua flags=allow-oom
 -- settle: ends attempts.
--- ARGV[2] kind of a lost task; then thirteen a task: id, attempt, token, what ('end', 'loss', 'retry'), state, kind,
---      worker, started_at, size of the result, end ('' = it waits under b:<id>), logs ('' = none, '*' = they wait under
---      b:<id>:l), delay ms, what the history notes of a loss or retry
+-- ARGV[2] kind of a lost task  [3] ids, packed; then six a task: id, fence (attempt and token), facts (what: 0 end, 1 loss,
+--      2 retry; state, kind, started_at, size of the result, delay ms), end ('' = it waits under b:<id>), logs ('' = none,
+--      '*' = they wait under b:<id>:l), what the history notes of a loss or retry
 -- answers two a task: 0 accepted, 1 duplicate, 2 stale, 3 large bytes waited too long; and the state
+local END, LOSS, RETRY = 0, 1, 2
 local lost_kind, replies = tonumber(ARGV[2]), {}
 
-local function accept(r, at)
-  local what, worker, bytes, message = ARGV[at + 3], ARGV[at + 6], ARGV[at + 9], ARGV[at + 12]
-  if what == 'retry' then
-    local delay = tonumber(ARGV[at + 11])
-    note(r, worker, 'retry', message)
-    r.retries, r.score = r.retries + 1, next_score(r.priority)
+local function accept(r, what, state, kind, started, result, delay, bytes, logs, text)
+  if what == RETRY then
+    note(r, text)
+    r[RETRIES], r[SCORE] = r[RETRIES] + 1, next_score(r[PRIORITY])
     count('requeued:retry', 1)
     return put_back(r, delay > 0 and DELAYED or QUEUED, delay > 0 and now + delay or 0)
   end
-  if what == 'loss' then
-    note(r, worker, 'lost', message)
-    r.losses = r.losses + 1
-    if not r.once and r.losses < r.max_attempts then
+  if what == LOSS then
+    note(r, text)
+    r[LOSSES] = r[LOSSES] + 1
+    if not is_once(r) and r[LOSSES] < r[MAX_ATTEMPTS] then
       count('requeued:lost', 1)
       return put_back(r, QUEUED, 0)
     end
-    r.started = tonumber(ARGV[at + 7])
+    r[STARTED] = started
     return end_task(r, FAILED, lost_kind, bytes)
   end
-  r.started, r.result = tonumber(ARGV[at + 7]), tonumber(ARGV[at + 8])
+  r[STARTED], r[RESULT] = started, result
   -- What a running attempt printed comes with its end too.
-  r.plain = ARGV[at + 10] == ''
-  end_task(r, tonumber(ARGV[at + 4]), tonumber(ARGV[at + 5]), bytes ~= '' and bytes)
+  r.plain = logs == '' and r[ATTEMPT] <= 1
+  end_task(r, state, kind, bytes ~= '' and bytes)
 end
 
 local function gone(expected, name)
-  return expected and redis.call('EXISTS', P .. 'b:' .. name) == 0
+  return expected and call('EXISTS', P .. 'b:' .. name) == 0
 end
 
-for at = 3, #ARGV, 13 do
-  local r = load(ARGV[at])
-  local verdict = 2
-  local logs = ARGV[at + 10]
-  if not current(r, ARGV[at + 1], ARGV[at + 2]) then
-    local by_this_token = r and r.state > RUNNING and r.attempt == tonumber(ARGV[at + 1]) and r.token == ARGV[at + 2]
+for at = 4, #ARGV, 6 do
+  local id, fence, end_bytes, logs = ARGV[at], ARGV[at + 1], ARGV[at + 3], ARGV[at + 4]
+  local bytes = call('GET', RECORD .. id)
+  local verdict, state = 2, bytes and string.byte(bytes) or 0
+  if not current(bytes, fence) then
+    local by_this_token = state > RUNNING and sub(bytes, FENCE_AT, FENCE_AT + 11) == fence
     if by_this_token then verdict = 1 end
-  elseif gone(ARGV[at + 3] == 'end' and ARGV[at + 9] == '', r.id) or gone(logs == '*', r.id .. ':l') then
-    verdict = 3
   else
-    verdict = 0
-    if logs == '*' then
-      redis.call('RENAME', P .. 'b:' .. r.id .. ':l', P .. 'l:' .. r.id)
-      redis.call('PERSIST', P .. 'l:' .. r.id)
-    elseif logs ~= '' then
-      redis.call('SET', P .. 'l:' .. r.id, logs)
+    local what, end_state, kind, started, result, delay = from_bytes('<BBBI6I5I6', ARGV[at + 2])
+    if gone(what == END and end_bytes == '', id) or gone(logs == '*', id .. ':l') then
+      verdict = 3
+    else
+      verdict = 0
+      if logs == '*' then
+        call('RENAME', P .. 'b:' .. id .. ':l', P .. 'l:' .. id)
+        call('PERSIST', P .. 'l:' .. id)
+      elseif logs ~= '' then
+        call('SET', P .. 'l:' .. id, logs)
+      end
+      local r = read(id, bytes)
+      local n = (at - 4) / 6
+      r.packed = sub(ARGV[3], n * ID_BYTES + 1, (n + 1) * ID_BYTES)
+      accept(r, what, end_state, kind, started, result, delay, end_bytes, logs, ARGV[at + 5])
+      state = r[STATE]
     end
-    accept(r, at)
   end
   replies[#replies + 1] = verdict
-  replies[#replies + 1] = r and r.state or 0
+  replies[#replies + 1] = state
 end
 return answer(replies)

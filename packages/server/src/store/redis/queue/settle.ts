@@ -5,10 +5,10 @@ import type { SettleAnswer, Settlement } from '../../store.ts';
 import { StoreUnavailable } from '../../store.ts';
 import { packLogs } from '../../stream-log.ts';
 import { packEnd } from '../end-bytes.ts';
-import { kindCode } from '../record.ts';
+import { kindCode, packId } from '../record.ts';
 import { RIDES_IN_SCRIPT, scattered } from '../shards.ts';
 import type { Argument, Shards } from '../shards.ts';
-import { fenceArguments } from './hold.ts';
+import { asTime, fenceArguments, noteArgument } from './hold.ts';
 
 export async function settle(
   shards: Shards,
@@ -28,7 +28,8 @@ export async function settle(
         if (logs.length > RIDES_IN_SCRIPT) await shards.leave(shard, tenant, `${id}:l`, logs, true);
       }
       const args = piece.flatMap(({ settlement, end, logs }) => argumentsOf(settlement, end, logs));
-      const reply = (await shards.act('settle', shard, tenant, [kindCode('lost'), ...args], true)) as number[];
+      const ids = Buffer.concat(piece.map(({ settlement }) => packId(settlement.fence.id)));
+      const reply = (await shards.act('settle', shard, tenant, [kindCode('lost'), ids, ...args], true)) as number[];
       return piece.map((_, i) => answerOf(reply[2 * i]!, reply[2 * i + 1]!));
     },
   );
@@ -44,7 +45,7 @@ function logsOf({ fence, logs }: Settlement): Buffer {
   return logs === null ? NOTHING : packLogs(fence.attempt, logs);
 }
 
-/** What e:<id> will hold, if this ends the task. */
+/** The end as it is kept, if this ends the task. */
 function endOf(settlement: Settlement): Buffer {
   const { worker } = settlement;
   switch (settlement.is) {
@@ -69,25 +70,37 @@ function resultBytes(settlement: Settlement): number {
 }
 
 function argumentsOf(settlement: Settlement, end: Buffer, logs: Buffer): Argument[] {
-  const ends = settlement.is === 'end';
   return [
     ...fenceArguments(settlement.fence),
-    settlement.is,
-    ends ? STATE_CODE[settlement.state] : 0,
-    ends && settlement.state === 'FAILED' ? kindCode(settlement.kind) : 0,
-    settlement.worker,
-    Math.trunc(settlement.startedAt),
-    resultBytes(settlement),
+    factsOf(settlement),
     end.length > RIDES_IN_SCRIPT ? '' : end,
     logs.length > RIDES_IN_SCRIPT ? '*' : logs,
-    settlement.is === 'retry' ? Math.ceil(settlement.delayMs) : 0,
     noteOf(settlement),
   ];
 }
 
+const WHAT: Record<Settlement['is'], number> = { end: 0, loss: 1, retry: 2 };
+
+/** what u8, state u8, kind u8, started_at u48, size of the result u40, delay u48 */
+function factsOf(settlement: Settlement): Buffer {
+  const facts = Buffer.alloc(FACTS_BYTES);
+  const ends = settlement.is === 'end';
+  let at = facts.writeUInt8(WHAT[settlement.is], 0);
+  at = facts.writeUInt8(ends ? STATE_CODE[settlement.state] : 0, at);
+  at = facts.writeUInt8(ends && settlement.state === 'FAILED' ? kindCode(settlement.kind) : 0, at);
+  at = facts.writeUIntLE(asTime(settlement.startedAt), at, 6);
+  at = facts.writeUIntLE(resultBytes(settlement), at, 5);
+  facts.writeUIntLE(settlement.is === 'retry' ? asTime(Math.ceil(settlement.delayMs)) : 0, at, 6);
+  return facts;
+}
+
+const FACTS_BYTES = 1 + 1 + 1 + 6 + 5 + 6;
+
 function noteOf(settlement: Settlement): string {
-  if (settlement.is === 'loss') return settlement.error.message;
-  return settlement.is === 'retry' ? `${settlement.error.type}: ${settlement.error.message}` : '';
+  const { worker } = settlement;
+  if (settlement.is === 'loss') return noteArgument(worker, 'lost', settlement.error.message);
+  if (settlement.is === 'end') return '';
+  return noteArgument(worker, 'retry', `${settlement.error.type}: ${settlement.error.message}`);
 }
 
 function answerOf(verdict: number, state: number): SettleAnswer {

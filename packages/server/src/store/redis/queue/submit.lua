@@ -1,85 +1,170 @@
 #!lua
 -- submit: accepts up to 256 tasks, or refuses them all.
 -- ARGV[2] maxTasks  [3] maxBytes  [4] more tasks and [5] more bytes of the same batch, still to come; -1 = do not check
--- then six a task: id, not_before (0 = at once), digest of its key's content ('' = no key), '1' where the arguments
---      wait under b:<id>, the record without its changing head, the arguments ('' where the record holds them)
+--      [6] ids, packed; then four a task: id, the record without its changing head, the arguments ('' where the record
+--      holds them, or where they are large), and where the task has one of these: not_before (0 = at once), 1 = the
+--      arguments wait under b:<id>, digest of its key's content ('' = no key)
 -- answers a list: for each task 0 (accepted) and its time, 1 (replayed) or 2 (conflict) and the first task's id;
 --      or 'max_queued_tasks', 'max_queued_bytes', 'payload_gone' (large arguments waited too long)
-local FIELDS, FIRST = 6, 6
+local FIELDS, FIRST = 4, 7
 local total = (#ARGV - FIRST + 1) / FIELDS
+
+local function submitted_before(id)
+  local bytes = call('GET', RECORD .. id)
+  if bytes then return 0, read(id, bytes)[SUBMITTED] end
+end
 
 local function came_before(id, key, content)
   if content ~= '' then
-    local known = redis.call('GET', P .. 'k:' .. key)
-    if known and string.sub(known, 1, 36) ~= id then
-      return string.sub(known, 37) == content and 1 or 2, string.sub(known, 1, 36)
+    local known = call('GET', P .. 'k:' .. key)
+    if known and sub(known, 1, 36) ~= id then
+      return sub(known, 37) == content and 1 or 2, sub(known, 1, 36)
     end
   end
-  local bytes = redis.call('GET', P .. 't:' .. id)
-  if bytes then return 0, read({}, bytes).submitted end
+  return submitted_before(id)
 end
 
--- First look, then write: a batch that is refused leaves nothing behind.
-local tasks, fresh, fresh_bytes = {}, 0, 0
-local empty_head = head({ state = 0, pinned = 0, kind = 0, abandonments = 0, losses = 0, retries = 0, attempt = 0,
-  token = NO_TOKEN, score = 0, submitted = 0, claimed = 0, started = 0, ended = 0, due = 0, result = 0 })
+-- Due time, whether the arguments are large, digests of key and content; false for most tasks.
+local function peculiar(at)
+  local more, rest = ARGV[at + 3], ARGV[at + 1]
+  if more == '' then return false end
+  local due, large, content_at = from_bytes('<I6B', more)
+  local _, _, _, _, _, _, lane, digest, key, _, _, text = from_bytes(REST, rest)
+  local key_at = text + lane + digest
+  return { due = due, large = large == 1, content = sub(more, content_at), key = sub(rest, key_at, key_at + key - 1) }
+end
+
+-- First look, then write: a batch that is refused leaves nothing behind. Whether an id came before is told by the write
+-- itself, unless there is a key to be looked at. verdicts[i] is false while the task is taken for a new one.
+local verdicts, answers, more_of, fresh, fresh_bytes = {}, {}, {}, 0, 0
 for i = 1, total do
   local at = FIRST + (i - 1) * FIELDS
-  local r = read({ id = ARGV[at] }, empty_head .. ARGV[at + 4])
-  tasks[i] = r
-  r.due, r.content, r.large = tonumber(ARGV[at + 1]), ARGV[at + 2], ARGV[at + 3] == '1'
-  r.rest, r.payload = ARGV[at + 4], ARGV[at + 5]
-  if r.large and redis.call('EXISTS', P .. 'b:' .. r.id) == 0 then return { {}, 'payload_gone' } end
-  r.verdict, r.told = came_before(r.id, r.key, r.content)
-  if not r.verdict then
-    fresh = fresh + 1
-    fresh_bytes = fresh_bytes + r.args
-  end
-end
-
-local more_tasks = tonumber(ARGV[4])
-if fresh > 0 and more_tasks >= 0 then
-  local depth = redis.call('HMGET', P .. 'n', 'state:QUEUED', 'state:DELAYED', 'state:BLOCKED', 'bytes')
-  local waiting = (depth[1] or 0) + (depth[2] or 0) + (depth[3] or 0)
-  if waiting + fresh + more_tasks > tonumber(ARGV[2]) then return { {}, 'max_queued_tasks' } end
-  if (depth[4] or 0) + fresh_bytes + tonumber(ARGV[5]) > tonumber(ARGV[3]) then return { {}, 'max_queued_bytes' } end
-end
-
-local replies, references, seen = {}, {}, {}
--- One step of the counter for the whole batch.
-local sequence = fresh > 0 and redis.call('HINCRBY', P .. 'n', 'sequence', fresh) - fresh or 0
-for _, r in ipairs(tasks) do
-  -- A key or an id that comes twice in one batch is known the second time.
-  if not r.verdict and (seen[r.id] or (r.content ~= '' and seen[r.key])) then
-    r.verdict, r.told = came_before(r.id, r.key, r.content)
-  end
-  seen[r.id] = true
-  if r.content ~= '' then seen[r.key] = true end
-  if r.verdict then
-    if r.large then redis.call('UNLINK', P .. 'b:' .. r.id) end
-  else
-    r.verdict, r.told = 0, now
-    sequence = sequence + 1
-    r.submitted, r.score = now, score_of(r.priority, sequence)
-    r.state = r.due > now and DELAYED or QUEUED
-    if r.state == QUEUED then r.due = 0 end
-    redis.call('SET', P .. 't:' .. r.id, head(r) .. r.rest)
-    if r.large then
-      redis.call('RENAME', P .. 'b:' .. r.id, P .. 'a:' .. r.id)
-      redis.call('PERSIST', P .. 'a:' .. r.id)
-    elseif not r.inline then
-      redis.call('SET', P .. 'a:' .. r.id, r.payload)
+  local more = peculiar(at)
+  more_of[i], verdicts[i] = more, false
+  if more then
+    if more.large and call('EXISTS', P .. 'b:' .. ARGV[at]) == 0 then return { {}, 'payload_gone' } end
+    if more.content ~= '' then
+      local verdict, told = came_before(ARGV[at], more.key, more.content)
+      verdicts[i], answers[i] = verdict or false, told
     end
-    redis.call('ZADD', P .. 'all', 0, r.id)
-    if r.group ~= '' then redis.call('ZADD', P .. 'g:' .. r.group, 0, r.id) end
-    if r.content ~= '' then redis.call('SET', P .. 'k:' .. r.key, r.id .. r.content) end
-    references[r.digest] = (references[r.digest] or 0) + 1
-    enter(r)
-    count('submitted', 1)
-    announce('tasks', r.id)
   end
-  replies[#replies + 1] = r.verdict
-  replies[#replies + 1] = r.told
+  if not verdicts[i] then
+    fresh = fresh + 1
+    fresh_bytes = fresh_bytes + from_bytes('<I5', ARGV[at + 1], ARGS_IN_REST)
+  end
 end
-for digest, by in pairs(references) do redis.call('HINCRBY', P .. 'ref', digest, by) end
+
+local function over_the_limit()
+  local depth = call('HMGET', P .. 'n', 'state:QUEUED', 'state:DELAYED', 'state:BLOCKED', 'bytes')
+  local waiting = (depth[1] or 0) + (depth[2] or 0) + (depth[3] or 0)
+  if waiting + fresh + tonumber(ARGV[4]) > tonumber(ARGV[2]) then return 'max_queued_tasks' end
+  if (depth[4] or 0) + fresh_bytes + tonumber(ARGV[5]) > tonumber(ARGV[3]) then return 'max_queued_bytes' end
+end
+
+if fresh > 0 and tonumber(ARGV[4]) >= 0 and over_the_limit() then
+  -- Tasks that came before take no room.
+  for i = 1, total do
+    local at = FIRST + (i - 1) * FIELDS
+    local verdict, told
+    if not verdicts[i] then verdict, told = submitted_before(ARGV[at]) end
+    if verdict then
+      verdicts[i], answers[i], fresh = verdict, told, fresh - 1
+      fresh_bytes = fresh_bytes - from_bytes('<I5', ARGV[at + 1], ARGS_IN_REST)
+    end
+  end
+  local refusal = fresh > 0 and over_the_limit()
+  if refusal then return { {}, refusal } end
+end
+
+-- Tasks that follow each other and share lane and priority share a run, those whose ids share a stretch of time share an
+-- entry of `all`: `first` to `last` are their places.
+local function ids_of(span)
+  return sub(ARGV[6], (span.first - 1) * ID_BYTES + 1, span.last * ID_BYTES)
+end
+
+local run, stretch = { first = false }, { first = false }
+local function end_run()
+  if run.first then enqueue(run.lane, run.score, ids_of(run)) end
+  run.first = false
+end
+local function end_stretch()
+  if stretch.first then
+    call('ZADD', P .. 'all', stretch.number * STRETCH_ENTRIES + stretch.entry, ids_of(stretch))
+  end
+  stretch.first = false
+end
+
+local accepted, queued, bytes_accepted, references, seen = {}, 0, 0, {}, {}
+-- One step of the counter for the whole batch.
+local sequence = fresh > 0 and call('HINCRBY', P .. 'n', 'sequence', fresh) - fresh or 0
+-- A new record's head up to its due time is zeros, but for the state.
+local blank = { [QUEUED] = string.rep('\0', 51), [DELAYED] = pack('B', DELAYED) .. string.rep('\0', 50) }
+
+local function accept(i, at, more)
+  local id, rest = ARGV[at], ARGV[at + 1]
+  local expires, args, shape, priority, _, _, lane_bytes, digest_bytes, key_bytes, group_bytes, _, text = from_bytes(REST, rest)
+  local due = more and more.due > now and more.due or 0
+  local state = due > 0 and DELAYED or QUEUED
+  local score = score_of(priority, sequence + 1)
+  local number = math.floor(from_bytes('>I6', ARGV[6], (i - 1) * ID_BYTES + 1) / STRETCH)
+  if stretch.first and (stretch.last ~= i - 1 or stretch.number ~= number) then end_stretch() end
+  local entry = stretch.first and stretch.entry or (sequence + 1) % STRETCH_ENTRIES
+  if not call('SET', RECORD .. id, blank[state] .. pack('<I6I6I2I7', due, now, entry, score) .. rest, 'NX') then return false end
+
+  sequence, bytes_accepted = sequence + 1, bytes_accepted + args
+  accepted[#accepted + 1] = id
+  if not stretch.first then stretch.first, stretch.number, stretch.entry = i, number, entry end
+  stretch.last = i
+  local digest_at = text + lane_bytes
+  local group_from = digest_at + digest_bytes + key_bytes
+  if state == QUEUED then
+    local lane = sub(rest, text, digest_at - 1)
+    queued = queued + 1
+    if not run.first or run.last ~= i - 1 or run.lane ~= lane or run.priority ~= priority then
+      end_run()
+      run.first, run.lane, run.priority, run.score = i, lane, priority, score
+    end
+    run.last = i
+  else
+    call('ZADD', P .. 'due', due, id)
+  end
+  if expires > 0 then call('ZADD', P .. 'exp', expires, id) end
+  if more and more.large then
+    call('RENAME', P .. 'b:' .. id, P .. 'a:' .. id)
+    call('PERSIST', P .. 'a:' .. id)
+  elseif not is_inline(shape) then
+    call('SET', P .. 'a:' .. id, ARGV[at + 2])
+  end
+  if group_bytes > 0 then call('ZADD', P .. 'g:' .. sub(rest, group_from, group_from + group_bytes - 1), 0, id) end
+  if more and more.content ~= '' then call('SET', P .. 'k:' .. more.key, id .. more.content) end
+  local digest = sub(rest, digest_at, digest_at + digest_bytes - 1)
+  references[digest] = (references[digest] or 0) + 1
+  return true
+end
+
+local replies = {}
+for i = 1, total do
+  local at, more, verdict, told = FIRST + (i - 1) * FIELDS, more_of[i], verdicts[i], answers[i]
+  -- A key that comes twice in one batch is known the second time.
+  if not verdict and more and more.content ~= '' then
+    if seen[more.key] then verdict, told = came_before(ARGV[at], more.key, more.content) end
+    seen[more.key] = true
+  end
+  local is_new = not verdict and accept(i, at, more)
+  if is_new then
+    verdict, told = 0, now
+  elseif not verdict then
+    verdict, told = submitted_before(ARGV[at])
+  end
+  if more and more.large and not is_new then call('UNLINK', P .. 'b:' .. ARGV[at]) end
+  replies[2 * i - 1], replies[2 * i] = verdict, told
+end
+end_run()
+end_stretch()
+count('submitted', #accepted)
+count('bytes', bytes_accepted)
+count(STATE_COUNTER[QUEUED], queued)
+count(STATE_COUNTER[DELAYED], #accepted - queued)
+for digest, by in pairs(references) do call('HINCRBY', P .. 'ref', digest, by) end
+for _, id in ipairs(accepted) do announce('tasks', id) end
 return answer(replies)

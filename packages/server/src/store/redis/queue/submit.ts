@@ -1,7 +1,7 @@
 // submit: validated whole by the first script, accepted script by script.
 import type { QueueLimits, Submission, SubmitAnswer } from '../../store.ts';
 import { StoreUnavailable } from '../../store.ts';
-import { isInline, keyDigest, packRest } from '../record.ts';
+import { isInline, keyDigest, packId, packRest } from '../record.ts';
 import { RIDES_IN_SCRIPT, pieces } from '../shards.ts';
 import type { Argument, Reply, Shards } from '../shards.ts';
 
@@ -56,22 +56,23 @@ async function submitPiece(
   }
   const fresh = more?.filter(({ task }) => task.key === undefined || !known.has(task.key.name));
   const moreBytes = fresh?.reduce((sum, { task }) => sum + task.args.length, 0) ?? 0;
-  const args: Argument[] = [limits.maxTasks, limits.maxBytes, fresh?.length ?? -1, moreBytes];
+  const ids = Buffer.concat(piece.map(({ task }) => packId(task.spec.id)));
+  const args: Argument[] = [limits.maxTasks, limits.maxBytes, fresh?.length ?? -1, moreBytes, ids];
   for (const { task, rest, large } of piece) {
-    const { spec, key } = task;
-    const content = key === undefined ? '' : keyDigest(key.content);
-    args.push(
-      spec.id,
-      spec.not_before,
-      content,
-      large ? '1' : '0',
-      rest,
-      large || isInline(task.args) ? '' : task.args,
-    );
+    args.push(task.spec.id, rest, large || isInline(task.args) ? '' : task.args, peculiarities(task, large));
   }
   const reply = await shards.act('submit', shard, tenant, args, true);
   if (!Array.isArray(reply)) return [refusal(String(reply))];
   return piece.map(({ task }, i) => verdict(task.spec.id, Number(reply[2 * i]), reply[2 * i + 1]!));
+}
+
+/** What most tasks lack: not_before u48, large u8, digest of the key's content. */
+function peculiarities({ spec, key }: Submission, large: boolean): Buffer | '' {
+  if (spec.not_before === 0 && !large && key === undefined) return '';
+  const fixed = Buffer.alloc(7);
+  fixed.writeUIntLE(spec.not_before, 0, 6);
+  fixed.writeUInt8(large ? 1 : 0, 6);
+  return key === undefined ? fixed : Buffer.concat([fixed, keyDigest(key.content)]);
 }
 
 function refusal(word: string): SubmitAnswer {

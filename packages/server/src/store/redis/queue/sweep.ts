@@ -18,12 +18,12 @@ export async function sweep(shards: Shards, tenant: string): Promise<SweepReport
     const args: Argument[] = [SWEEP_ENTRIES, report.skipped === '' ? '0' : '1', kindCode('expired'), EXPIRED_END];
     args.push(...ABANDONING, EVENTS_KEPT_MS, EVENTS_KEPT);
     const reply = (await shards.act('sweep', shard, tenant, args, false)) as number[];
-    const [, promoted = 0, expired = 0, abandoned = 0, deleted = 0] = reply;
+    const [, promoted = 0, expired = 0, abandoned = 0, deleted = 0, more = 0] = reply;
     report.promoted += promoted;
     report.expired += expired;
     report.abandoned += abandoned;
     report.deleted += deleted;
-    report.more ||= Math.max(promoted, expired, abandoned, deleted) >= SWEEP_ENTRIES;
+    report.more ||= more === 1;
   }
   await reapCode(shards, tenant);
   return report;

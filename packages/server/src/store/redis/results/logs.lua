@@ -5,7 +5,7 @@
 -- answers 1 (done), 0 (changed meanwhile: read again) or 2 (too late: another attempt, or ended)
 local r = load(ARGV[2])
 local key, waiting = P .. 'l:' .. ARGV[2], P .. 'b:' .. ARGV[2] .. ':l'
-if not r or r.attempt ~= tonumber(ARGV[3]) or r.state > RUNNING then return answer(2) end
+if not r or r[ATTEMPT] ~= tonumber(ARGV[3]) or r[STATE] > RUNNING then return answer(2) end
 local unchanged
 if ARGV[4] == '' then
   unchanged = redis.call('EXISTS', key) == 0

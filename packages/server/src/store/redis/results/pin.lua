@@ -4,15 +4,15 @@
 -- answers 1, or 0 where there is no such task
 local r = load(ARGV[2])
 if not r then return answer(0) end
-r.pinned = tonumber(ARGV[3])
-save(r)
-if r.state > RUNNING then
-  if r.pinned == 1 then
-    redis.call('ZREM', P .. 'del', r.id)
+local pinned = tonumber(ARGV[3])
+call('SETRANGE', RECORD .. r.id, 1, pack('B', pinned))
+if r[STATE] > RUNNING then
+  if pinned == 1 then
+    -- Its entry in `del` stays: the sweep asks the record.
     keep_payloads(r.id, 0)
   else
-    redis.call('ZADD', P .. 'del', r.ended + r.ttl, r.id)
-    keep_payloads(r.id, math.max(now, r.ended + r.ttl))
+    delete_at(r[ENDED] + r[TTL], packed(r.id))
+    keep_payloads(r.id, math.max(now, r[ENDED] + r[TTL]))
   end
 end
 return answer(1)

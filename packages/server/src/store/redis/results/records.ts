@@ -26,36 +26,32 @@ export async function taskRecords(
 }
 
 async function taskRecord(shards: Shards, tenant: string, { id, prefix }: Addressed): Promise<TaskRecord | undefined> {
-  // The record comes first: an end that is written between two of these reads is then not looked at.
-  const [bytes, run, notes, endPrefix] = await shards.read((redis) =>
-    Promise.all([
-      redis.getBuffer(`${prefix}t:${id}`),
-      redis.hget(`${prefix}run`, id),
-      redis.lrangeBuffer(`${prefix}h:${id}`, 0, -1),
-      redis.getrangeBuffer(`${prefix}e:${id}`, 0, END_PREFIX_BYTES - 1),
-    ]),
+  const [bytes, notes] = await shards.read((redis) =>
+    Promise.all([redis.getBuffer(`${prefix}t:${id}`), redis.lrangeBuffer(`${prefix}h:${id}`, 0, -1)]),
   );
   if (bytes === null) return undefined;
-  const { lane: _lane, args: _args, state: code, ...record } = readRecord(tenant, id, bytes);
+  const { lane: _lane, args: _args, tail, state: code, ...record } = readRecord(tenant, id, bytes);
   const state = stateOf(code);
-  const end =
-    hasEnded(code) && endPrefix.length > 0 ? await readEnding(shards, `${prefix}e:${id}`, endPrefix) : undefined;
+  const end = hasEnded(code) ? await ending(shards, `${prefix}e:${id}`, tail) : undefined;
   return {
     ...record,
     state,
     dueAt: state === 'DELAYED' ? record.dueAt : 0,
-    worker: end?.worker ?? (state === 'RUNNING' ? (run?.slice(run.indexOf('\0') + 1) ?? '') : ''),
+    worker: end?.worker ?? (state === 'RUNNING' ? tail.toString('utf8', tail.indexOf(0) + 1) : ''),
     error: end?.error ?? null,
     history: notes.map(readNote),
   };
 }
 
-/** Worker and error of an end, without its result. */
-async function readEnding(
+/** Worker and error of an end, without its result: of the one in the record, or of a large one's first bytes. */
+async function ending(
   shards: Shards,
   key: string,
-  prefix: Buffer,
-): Promise<{ worker: string; error: ErrorInfo | null }> {
+  inside: Buffer,
+): Promise<{ worker: string; error: ErrorInfo | null } | undefined> {
+  const prefix =
+    inside.length > 0 ? inside : await shards.read((redis) => redis.getrangeBuffer(key, 0, END_PREFIX_BYTES - 1));
+  if (prefix.length === 0) return undefined;
   const { worker, from, to } = errorSpan(prefix);
   const bytes =
     to <= prefix.length
@@ -96,8 +92,10 @@ export async function taskEnds(
     tasks.map(async ({ id, prefix }, i) => {
       const bytes = records[i] ?? null;
       if (bytes === null || !hasEnded(bytes[0]!)) return undefined;
+      const record = readRecord(tenant, id, bytes);
+      if (record.tail.length > 0) return endedTask(id, record, record.tail);
       const end = await shards.read((redis) => redis.getBuffer(`${prefix}e:${id}`));
-      return end === null ? undefined : endedTask(id, readRecord(tenant, id, bytes), end);
+      return end === null ? undefined : endedTask(id, record, end);
     }),
   );
 }
