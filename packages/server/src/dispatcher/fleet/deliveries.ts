@@ -29,6 +29,8 @@ export interface Delivery extends GivenTask {
   /** Unix ms, 0 = waiting as far as we know. */
   startedAt: number;
   phase: 'given' | 'settling';
+  /** Its result fills the worker's memory until it is settled. */
+  isLarge: boolean;
 }
 
 /** Longer than a heartbeat and its answer take. */
@@ -95,6 +97,7 @@ export class Deliveries {
       namedAt: mono,
       startedAt: 0,
       phase: 'given',
+      isLarge: false,
     };
     this.#byToken.set(fence.token, delivery);
     this.#tokenOf.set(fence.id, fence.token);

@@ -142,13 +142,18 @@ class FleetExecutor implements Executor {
   }
 
   settled(tokens: readonly string[]): void {
+    const waiting = new Set<Link>();
     for (const token of tokens) {
       const delivery = this.#deliveries.get(token);
       if (delivery === undefined) continue;
       this.#deliveries.settle(token);
-      this.#links.get(delivery.worker)?.outgoing.name('settled', token);
+      const link = this.#links.get(delivery.worker);
+      link?.outgoing.name('settled', token);
+      if (link !== undefined && delivery.isLarge) waiting.add(link);
     }
-    this.#flushAll();
+    // Nobody waits for this word but the memory of the worker: it rides with what is said next, or goes at the next tick.
+    const mono = this.#options.clock.mono();
+    for (const link of waiting) link.flush(mono);
     this.#checkDrained();
   }
 

@@ -1,6 +1,7 @@
 // What workers say about attempts: which they hold (heartbeats), and which have ended. Compared with the ledger; what
 // differs is taken back, adopted, dropped, or asked for again.
 import type { Clock } from '../../clock.ts';
+import type { Outcome } from '../../lifecycle/outcome.ts';
 import type { EndedItem, HeldToken, PayloadReader } from '../../protocol/index.ts';
 import { StoreUnavailable } from '../../store/index.ts';
 import type { Ending } from '../../tasks/ending.ts';
@@ -16,6 +17,14 @@ export interface WordsParts {
   events: ExecutorEvents;
   /** Is this still the worker's line? An answer of the store may come after it went. */
   isCurrent: (link: Link) => boolean;
+}
+
+const LARGE_BYTES = 64 * 1024;
+
+function resultBytes(outcome: Outcome): number {
+  if (outcome.is === 'failed') return outcome.pickle?.length ?? 0;
+  if (outcome.is !== 'completed') return 0;
+  return (outcome.result.json?.length ?? 0) + (outcome.result.pickle?.length ?? 0);
 }
 
 export class WordsOnAttempts {
@@ -90,6 +99,7 @@ export class WordsOnAttempts {
         continue;
       }
       this.#parts.deliveries.ended(delivery);
+      delivery.isLarge = resultBytes(outcome) > LARGE_BYTES;
       if (item.at > 0) delivery.startedAt = item.at;
       endings.push({
         ...endingOf(delivery, outcome),
