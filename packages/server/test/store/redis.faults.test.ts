@@ -271,6 +271,39 @@ describe('10 the layout', () => {
     expect(await client(redis.url).pttl(`{s0}:default:e:${claimed!.fence.id}`)).toBe(-1);
   });
 
+  it('forgets old events by whole entries, and tells who stood before or in one', async () => {
+    const redis = await server();
+    const admin = client(redis.url);
+    const store = await open(redis.url);
+    const tasks = [submission(), submission(), submission()];
+    await store.submit('old', 0, tasks, NO_LIMITS);
+    const claimed = await store.claim('old', 'me', CLAIM, 2);
+    await store.settle(
+      'old',
+      claimed.map(({ fence }) => completion(fence)),
+    );
+    // The same entry twice at the beginning of time, as if it had been written then.
+    const [[, [, bytes]]] = (await admin.xrangeBuffer('{s0}:old:ev', '-', '+')) as [[Buffer, [Buffer, Buffer]]];
+    await admin.del('{s0}:old:ev');
+    for (const at of ['1000-0', '1000-1']) await admin.xadd('{s0}:old:ev', at, 'e', bytes, 'n', '2');
+    await admin.hset('{s0}:old:n', 'events', '4');
+    expect((await store.events('old', '1000-1', 10)).items.map((item) => item.cursor)).toEqual([
+      '1000-999',
+      '1000-1001',
+      '1000-1999',
+    ]);
+    await store.sweep('old');
+    expect(await admin.xlen('{s0}:old:ev')).toBe(0);
+    expect(await admin.hget('{s0}:old:n', 'events')).toBe('0');
+    for (const lost of ['0-0', '1000-1', '1000-999', '1000-1001'])
+      expect(await store.events('old', lost, 10)).toMatchObject({ items: [], cursor: '1000-1999', reset: true });
+    await store.cancel('old', [tasks[2]!.spec.id]);
+    const page = await store.events('old', '1000-1999', 10);
+    expect([page.reset, page.items.map((item) => item.id)]).toEqual([false, [tasks[2]!.spec.id]]);
+    for (const none of ['1000-1600', '1000-1999,1-1', '1000'])
+      expect(await store.events('old', none, 10)).toMatchObject({ items: [], reset: true });
+  });
+
   it('carries each accepted id on the channel `tasks`', async () => {
     const redis = await server();
     const store = await open(redis.url);

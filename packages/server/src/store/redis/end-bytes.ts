@@ -12,8 +12,13 @@ export interface EndContent {
   result: ResultForms;
 }
 
+/** As it is kept of a RUNNING task, too. */
+export function cutWorker(worker: string): Buffer {
+  return Buffer.from(worker).subarray(0, WORKER_BYTES);
+}
+
 export function packWorker(worker: string): Buffer {
-  const bytes = Buffer.from(worker).subarray(0, WORKER_BYTES);
+  const bytes = cutWorker(worker);
   return Buffer.concat([Buffer.from([bytes.length]), bytes]);
 }
 

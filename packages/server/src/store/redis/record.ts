@@ -70,9 +70,11 @@ export function squeeze(text: string): Buffer {
   return Buffer.from(text);
 }
 
-/** An id as the entries of indexes hold it: 16 bytes, in the same order as the text. */
-export function packId(id: string): Buffer {
-  return Buffer.from(id.replaceAll('-', ''), 'hex');
+/** Ids as the entries of indexes hold them: 16 bytes each (whatever they are), in the same order as their texts. */
+export function packIds(ids: readonly string[]): Buffer {
+  const packed = Buffer.alloc(ID_BYTES * ids.length);
+  for (const [i, id] of ids.entries()) packed.write(id.replaceAll('-', ''), ID_BYTES * i, ID_BYTES, 'hex');
+  return packed;
 }
 
 /** The ids of an entry of an index. */

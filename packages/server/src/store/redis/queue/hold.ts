@@ -1,6 +1,7 @@
 // renew and release: what the current holder of an attempt may do besides ending it.
 import type { Fence } from '../../../lifecycle/fence.ts';
 import type { Release, Renewal } from '../../store.ts';
+import { cutWorker } from '../end-bytes.ts';
 import { scattered } from '../shards.ts';
 import type { Argument, Reply, Shards } from '../shards.ts';
 
@@ -42,7 +43,7 @@ export function renew(
     async (shard, piece) => {
       const args = piece.flatMap(({ fence, worker, startedAt }) => [
         ...fenceArguments(fence),
-        worker,
+        cutWorker(worker),
         asTime(startedAt),
       ]);
       return flags(await shards.act('renew', shard, tenant, [leaseMs, ...args], false));

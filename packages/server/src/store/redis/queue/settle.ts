@@ -5,7 +5,7 @@ import type { SettleAnswer, Settlement } from '../../store.ts';
 import { StoreUnavailable } from '../../store.ts';
 import { packLogs } from '../../stream-log.ts';
 import { packEnd } from '../end-bytes.ts';
-import { kindCode, packId } from '../record.ts';
+import { kindCode, packIds } from '../record.ts';
 import { RIDES_IN_SCRIPT, scattered } from '../shards.ts';
 import type { Argument, Shards } from '../shards.ts';
 import { asTime, fenceArguments, noteArgument } from './hold.ts';
@@ -28,7 +28,7 @@ export async function settle(
         if (logs.length > RIDES_IN_SCRIPT) await shards.leave(shard, tenant, `${id}:l`, logs, true);
       }
       const args = piece.flatMap(({ settlement, end, logs }) => argumentsOf(settlement, end, logs));
-      const ids = Buffer.concat(piece.map(({ settlement }) => packId(settlement.fence.id)));
+      const ids = packIds(piece.map(({ settlement }) => settlement.fence.id));
       const reply = (await shards.act('settle', shard, tenant, [kindCode('lost'), ids, ...args], true)) as number[];
       return piece.map((_, i) => answerOf(reply[2 * i]!, reply[2 * i + 1]!));
     },

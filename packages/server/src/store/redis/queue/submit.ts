@@ -1,7 +1,7 @@
 // submit: validated whole by the first script, accepted script by script.
 import type { QueueLimits, Submission, SubmitAnswer } from '../../store.ts';
 import { StoreUnavailable } from '../../store.ts';
-import { isInline, keyDigest, packId, packRest } from '../record.ts';
+import { isInline, keyDigest, packIds, packRest } from '../record.ts';
 import { RIDES_IN_SCRIPT, pieces } from '../shards.ts';
 import type { Argument, Reply, Shards } from '../shards.ts';
 
@@ -56,7 +56,7 @@ async function submitPiece(
   }
   const fresh = more?.filter(({ task }) => task.key === undefined || !known.has(task.key.name));
   const moreBytes = fresh?.reduce((sum, { task }) => sum + task.args.length, 0) ?? 0;
-  const ids = Buffer.concat(piece.map(({ task }) => packId(task.spec.id)));
+  const ids = packIds(piece.map(({ task }) => task.spec.id));
   const args: Argument[] = [limits.maxTasks, limits.maxBytes, fresh?.length ?? -1, moreBytes, ids];
   for (const { task, rest, large } of piece) {
     args.push(task.spec.id, rest, large || isInline(task.args) ? '' : task.args, peculiarities(task, large));

@@ -108,6 +108,7 @@ repeat
     kept, trimmed, stale = kept - size, trimmed + size, stale + 1
   end
 until stale == 0 or stale < #looked or trimmed >= MOST_EVENTS
+more = more or trimmed >= MOST_EVENTS
 count('events', -trimmed)
 if floor then call('SET', P .. 'evfloor', floor) end
 
