@@ -2,7 +2,9 @@
 import { endOf } from '../state-code.ts';
 import type { Hint, TaskEnd } from '../store.ts';
 import { readEnd } from './end-bytes.ts';
-import { kindOf, readShape, expand } from './record.ts';
+import { readShape } from './record-header.ts';
+import { kindOf } from './record.ts';
+import { expand } from './squeeze.ts';
 
 export const HINTS_CHANNEL = 'mpcsfaas:hints';
 

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { shardOf } from '../../lifecycle/ids.ts';
 import { StoreUnavailable } from '../store.ts';
 import type { Connection } from './connection.ts';
+import { RecordHeaders } from './record-header.ts';
 import type { Script, ScriptName } from './scripts.ts';
 
 export type Argument = string | number | Buffer;
@@ -19,6 +20,7 @@ const WAITING_MS = 600_000;
 const WAIT_FOR_REPLICAS_MS = 1000;
 
 export class Shards {
+  readonly headers = new RecordHeaders();
   readonly #connection: Connection;
   readonly #waitReplicas: number;
   readonly #scripts: Record<ScriptName, Script>;

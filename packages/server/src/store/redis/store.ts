@@ -1,7 +1,7 @@
 // The Redis store: one Lua script an act, beside the file that calls it.
 //   connection (greeting, retries)  faults (the table of retries)  server-facts, readings, inspect (what a server is)  shards (keys, batches)  scripts  record
 //   queue/ submit claim hold settle cancel sweep depths  |  results/ records listing logs events
-//   functions/ functions code  |  fleet  |  hints, end-bytes, spec-bytes (bytes at rest and in flight)
+//   functions/ functions code  |  fleet  |  hints, record-header, header-bytes, end-bytes, squeeze (bytes at rest and in flight)
 import type { Clock } from '../../clock.ts';
 import type { Store } from '../store.ts';
 import { LEASE_MS } from '../timing.ts';

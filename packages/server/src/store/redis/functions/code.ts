@@ -1,6 +1,6 @@
 // The bytes of functions, in the first shard; tasks that name them are counted in every shard.
 import type { Shards } from '../shards.ts';
-import { squeeze } from '../record.ts';
+import { squeeze } from '../squeeze.ts';
 
 export async function codeBytes(
   shards: Shards,

@@ -1,6 +1,5 @@
 // claim: from the shard whose best waiting task is the best of all, then from the others.
 import { randomFillSync } from 'node:crypto';
-import { headerOf, packTaskHeader } from '../../../lifecycle/spec.ts';
 import { EXPIRED } from '../../platform-error.ts';
 import type { ClaimedTask, LaneQuota } from '../../store.ts';
 import { CLAIM_BYTES } from '../../timing.ts';
@@ -61,13 +60,14 @@ async function claimFrom(
     const id = String(reply[i]);
     const n = i / 3;
     const token = tokens.toString('hex', TOKEN_BYTES * n, TOKEN_BYTES * (n + 1));
-    const { spec, attempt, lane, losses, retries, args: inline } = readRecord(tenant, id, reply[i + 1]!);
+    const record = readRecord(shards.headers, tenant, id, reply[i + 1]!);
+    const { spec, packed, attempt, lane, losses, retries, args: inline } = record;
     const args = inline ?? reply[i + 2];
     if (args === undefined || args === null) absent.push(n);
     tasks.push({
       fence: { id, attempt, token },
       spec,
-      packed: packTaskHeader(headerOf(spec)),
+      packed,
       lane,
       args: args ?? NOTHING,
       losses,

@@ -19,7 +19,11 @@ export async function submit(
   tasks: readonly Submission[],
   limits: QueueLimits,
 ): Promise<SubmitAnswer[]> {
-  const prepared = tasks.map((task) => ({ task, rest: packRest(task), large: task.args.length > RIDES_IN_SCRIPT }));
+  const prepared = tasks.map((task) => ({
+    task,
+    rest: packRest(shards.headers, task),
+    large: task.args.length > RIDES_IN_SCRIPT,
+  }));
   const scripts = pieces(
     prepared,
     ({ task, rest, large }) => rest.length + (large || isInline(task.args) ? 0 : task.args.length),

@@ -145,7 +145,7 @@ async function matchingOf(
   const matching = ids.filter((id, i) => {
     const bytes = records[i] ?? null;
     if (bytes === null) return false;
-    const { state, submittedAt, spec } = readRecord(tenant, id, bytes);
+    const { state, submittedAt, spec } = readRecord(shards.headers, tenant, id, bytes);
     return matches(filter, codes, { state, submittedAt, functionId: spec.function_id, tags: spec.tags });
   });
   return new Set(matching);

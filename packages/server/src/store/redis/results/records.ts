@@ -30,7 +30,14 @@ async function taskRecord(shards: Shards, tenant: string, { id, prefix }: Addres
     Promise.all([redis.getBuffer(`${prefix}t:${id}`), redis.lrangeBuffer(`${prefix}h:${id}`, 0, -1)]),
   );
   if (bytes === null) return undefined;
-  const { lane: _lane, args: _args, tail, state: code, ...record } = readRecord(tenant, id, bytes);
+  const {
+    lane: _lane,
+    packed: _packed,
+    args: _args,
+    tail,
+    state: code,
+    ...record
+  } = readRecord(shards.headers, tenant, id, bytes);
   const state = stateOf(code);
   const end = hasEnded(code) ? await ending(shards, `${prefix}e:${id}`, tail) : undefined;
   return {
@@ -92,7 +99,7 @@ export async function taskEnds(
     tasks.map(async ({ id, prefix }, i) => {
       const bytes = records[i] ?? null;
       if (bytes === null || !hasEnded(bytes[0]!)) return undefined;
-      const record = readRecord(tenant, id, bytes);
+      const record = readRecord(shards.headers, tenant, id, bytes);
       if (record.tail.length > 0) return endedTask(id, record, record.tail);
       const end = await shards.read((redis) => redis.getBuffer(`${prefix}e:${id}`));
       return end === null ? undefined : endedTask(id, record, end);
@@ -109,7 +116,7 @@ export async function taskArgs(shards: Shards, tenant: string, id: string): Prom
   const prefix = shards.prefix(shards.shardOf(id), tenant);
   const record = await shards.read((redis) => redis.getBuffer(`${prefix}t:${id}`));
   if (record === null) return undefined;
-  const { args } = readRecord(tenant, id, record);
+  const { args } = readRecord(shards.headers, tenant, id, record);
   return args ?? (await shards.read((redis) => redis.getBuffer(`${prefix}a:${id}`))) ?? undefined;
 }
 
