@@ -1,6 +1,6 @@
 // Every option of the programs, once: flag, environment variable, default, what it means. Commands pick from here.
 import { availableParallelism, homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { LIMITS, type LimitName } from '@mpcsfaas/contract';
 import { collect, duration, durationText, port, size, sizeText, whole } from './units.ts';
@@ -29,6 +29,16 @@ export function tidyEnvironment(): void {
 /** Where `npm start` was typed; npm itself runs scripts in the package's folder. */
 export function startDirectory(): string {
   return environment['INIT_CWD'] ?? process.cwd();
+}
+
+/** A path as it was typed: from the directory of the command, whichever folder npm runs us in. */
+export function typedPath(text: string): string {
+  return resolve(startDirectory(), text);
+}
+
+/** A command is looked for on PATH where it names no folder, as a shell does. */
+function typedCommand(text: string): string {
+  return text.includes('/') ? typedPath(text) : text;
 }
 
 function dataHome(): string {
@@ -71,7 +81,9 @@ const OPTIONS = {
       .argParser(port)
       .default(5555),
   dataDir: () =>
-    option('--data-dir <dir>', 'where tasks, results and unpacked Python packages are kept').default(dataHome()),
+    option('--data-dir <dir>', 'where tasks, results and unpacked Python packages are kept')
+      .argParser(typedPath)
+      .default(dataHome()),
   sync: () =>
     option('--sync <level>', 'embedded store: survive the end of the process (normal) or of the machine (full)')
       .choices(['normal', 'full'])
@@ -100,10 +112,12 @@ const OPTIONS = {
       .argParser(whole(1, 1024))
       .default(cores, `${cores}, the number of cores`),
   python: () =>
-    option('--python <path>', 'the Python that runs functions').default(undefined, 'the first python3 on PATH'),
+    option('--python <path>', 'the Python that runs functions')
+      .argParser(typedCommand)
+      .default(undefined, 'the first python3 on PATH'),
   pythonPath: () =>
     option('--python-path <dir>', 'where functions find your own modules; repeatable')
-      .argParser(collect(`[,${delimiter}]`))
+      .argParser(collect(`[,${delimiter}]`, typedPath))
       .default(undefined, 'the directory of the command'),
   label: () => option('--label <label>', 'a label that tasks can require; repeatable').argParser(collect(',')),
   workerKey: () =>
@@ -112,7 +126,7 @@ const OPTIONS = {
     option(
       '--worker-key-file <file>',
       'file with the shared key of dispatchers and workers; needed off loopback (or MPCSFAAS_WORKER_KEY)',
-    ),
+    ).argParser(typedPath),
   grace: () =>
     option('--grace <time>', 'time for running calls when the program is told to end')
       .argParser(duration)

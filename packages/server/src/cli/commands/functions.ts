@@ -1,10 +1,10 @@
 // `mpcsfaas fn register FILE:NAME | ls | show | rm`.
 import { readFileSync } from 'node:fs';
-import { extname, resolve } from 'node:path';
+import { extname } from 'node:path';
 import type { Command } from 'commander';
 import { MAX_PAGE } from '@mpcsfaas/contract';
 import { Api, type ApiOptions } from '../api.ts';
-import { startDirectory, withOptions } from '../options.ts';
+import { typedPath, withOptions } from '../options.ts';
 import { printJson, printLine, printTable } from '../print.ts';
 import { whole } from '../units.ts';
 import { UserError } from '../user-error.ts';
@@ -96,7 +96,7 @@ function splitTarget(target: string): { file: string; entry: string } {
 
 function read(file: string): string {
   try {
-    return readFileSync(resolve(startDirectory(), file), 'utf8');
+    return readFileSync(typedPath(file), 'utf8');
   } catch (error) {
     throw new UserError(
       `The file ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`,
