@@ -1,5 +1,5 @@
 // The programs' lives: how they start, where they look, what their signals do, and Redis that is there or not.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -112,6 +112,45 @@ describe('npm start', () => {
     await one.ended;
   });
 
+  it('every path is meant from where it was typed, on the line and in the environment', async () => {
+    mkdirSync(join(folder, 'lib'));
+    writeFileSync(join(folder, 'lib', 'ours.py'), 'def triple(x):\n    return x * 3\n');
+    symlinkSync('/usr/bin/python3', join(folder, 'py'));
+    writeFileSync(join(folder, 'k'), 'a-worker-key-of-sixteen');
+    const typed = ['--port', '0', '--json', '--mode', 'local', '--data-dir', 'kept', '--worker-key-file', 'k'];
+    const env = { MPCSFAAS_PYTHON_PATH: 'lib', MPCSFAAS_PYTHON: './py' };
+    const one = start('npm', ['--prefix', root, 'start', '--silent', '--', ...typed], env, folder, true);
+    running.push(one);
+    const url = await urlOf(one);
+    expect(existsSync(join(folder, 'kept', 'store.db'))).toBe(true);
+    const byReference = Buffer.from('cours\ntriple\n.').toString('base64');
+    const { body } = await post<{ function_id: string }>(`${url}/register_function`, {
+      name: 'triple',
+      payload: `${byReference}\n`,
+    });
+    expect((await post(`${url}/v1/call/${body.function_id}`, { args: [14] })).body).toBe(42);
+    one.signal('SIGTERM');
+    await one.ended;
+    // A key file that is read from elsewhere would be missing.
+    const push = [
+      '--port',
+      '0',
+      '--mode',
+      'push',
+      '--worker-port',
+      '0',
+      '--data-dir',
+      'kept',
+      '--worker-key-file',
+      'k',
+    ];
+    const keyed = start('npm', ['--prefix', root, 'start', '--silent', '--', '--json', ...push], env, folder, true);
+    running.push(keyed);
+    await urlOf(keyed);
+    keyed.signal('SIGTERM');
+    await keyed.ended;
+  });
+
   it('Ctrl-C finishes what runs', async () => {
     const one = npmStart();
     await beginNap(await urlOf(one), 1.5);
@@ -130,6 +169,13 @@ it('a data directory that another has', async () => {
     /^mpcsfaas: The data directory \S+ is in use by another mpcsfaas process: [^\n]+ --data-dir\.\n$/,
   );
   expect((await get(`${url}/healthz`)).status).toBe(200);
+});
+
+it('a folder of --python-path that is none is told once', async () => {
+  const one = up('--python-path', 'lib,gone');
+  await one.says(/Functions will find no modules in \S+\/lib, \S+\/gone: no such folder; correct --python-path/);
+  await urlOf(one);
+  expect(one.stderr().match(/find no modules/g)).toHaveLength(1);
 });
 
 describe('classic command lines, on a Redis', () => {

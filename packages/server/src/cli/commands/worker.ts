@@ -9,6 +9,7 @@ import { version } from '../package.ts';
 import { printJson } from '../print.ts';
 import { runProgram, type Stop } from '../process.ts';
 import { UserError } from '../user-error.ts';
+import { demandDataDirectory } from '../roots/data-directory.ts';
 import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
 import { poolOpener, type RunnerOptions } from '../roots/runners.ts';
 import { isLoopback } from '../../auth/index.ts';
@@ -38,6 +39,7 @@ export async function runWorker(mode: 'pull' | 'push', urls: readonly string[], 
   const dispatchers = urls.flatMap((url) => url.split(',')).map((url) => dispatcherUrl(url, workerKey));
   const log = logTo(openLogger('worker', options.logLevel));
   const start = async (stops: Stop[]): Promise<void> => {
+    demandDataDirectory(options.dataDir);
     const worker = await startWorker({
       mode,
       urls: dispatchers,

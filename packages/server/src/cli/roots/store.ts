@@ -1,8 +1,8 @@
 // Composition root of the store: Redis where an address was given, else the embedded one.
 import { systemClock } from '../../clock.ts';
-import { makeDirectory } from '../../directory.ts';
 import { openEmbeddedStore, openRedisStore, type Store } from '../../store/index.ts';
 import { UserError } from '../user-error.ts';
+import { demandDataDirectory } from './data-directory.ts';
 
 export interface StoreOptions {
   dataDir: string;
@@ -27,13 +27,7 @@ export async function openStore(options: StoreOptions, warn: (message: string) =
     if (!ok) warn(`${detail} Waiting for ${withoutPassword(url)}: calls are answered 503 until it is there.`);
     return store;
   }
-  try {
-    makeDirectory(options.dataDir, 0o700);
-  } catch (error) {
-    throw new UserError(
-      `The data directory ${options.dataDir} cannot be made (${(error as Error).message}): name another with --data-dir.`,
-    );
-  }
+  demandDataDirectory(options.dataDir);
   return openEmbeddedStore({ dataDir: options.dataDir, sync: options.sync, clock: systemClock });
 }
 
