@@ -111,6 +111,17 @@ describe('a wrong call', () => {
     [['worker', 'push'], /missing required argument 'urls'/i],
     [['worker', 'pus', 'tcp://127.0.0.1:1'], /Allowed choices are pull, push/],
     [['worker', 'push', 'nonsense'], /address looks like tcp:\/\/127\.0\.0\.1:5555, not "nonsense"/],
+    [['worker', 'push', 'tcp://127.0.0.1:0'], /address looks like tcp:\/\/127\.0\.0\.1:5555/],
+    [['worker', 'push', 'tcp://[::1]:5555'], /dispatcher's address is an IPv4 address or a host's name, not \[::1\]/],
+    [['up', '--mode', 'push', '--host', '::1'], /workers' port is an IPv4 address or a host's name, not ::1/],
+    [
+      ['up', '--mode', 'push', '--host', '10.9.9.9', '--require-keys', '--worker-key', 'a-worker-key-of-sixteen'],
+      /workers' port 10\.9\.9\.9:5555 cannot be opened: 10\.9\.9\.9 is no address of this machine; .* --host\./,
+    ],
+    [
+      ['up', '--mode', 'push', '--host', 'no.such.host', '--require-keys', '--worker-key', 'a-worker-key-of-sixteen'],
+      /there is no host no\.such\.host; choose another with --host\./,
+    ],
     [['worker', 'push', 'tcp://10.9.9.9:5555'], /reached with the shared worker key only/],
     [['call'], /missing required argument 'name'/i],
     [['call', 'f', '--kw', 'oops'], /--kw takes name=value, not "oops"/],
@@ -161,7 +172,7 @@ describe('a wrong call', () => {
       join(folder, 'p'),
     ];
     expect(sentence(await mpcsfaas([...workers, '--log-level', 'silent']))).toMatch(
-      new RegExp(`workers' port 127.0.0.1:${port} cannot be opened`),
+      new RegExp(`workers' port 127.0.0.1:${port} cannot be opened: another program has it; .* --worker-port\\.$`),
     );
     server.close();
   });

@@ -9,7 +9,10 @@ import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
 import { openStore, type StoreOptions } from '../roots/store.ts';
 import { linkKey, type WorkerKeyOptions } from '../roots/worker-key.ts';
 
-export type DispatcherOptions = Omit<DispatcherRootOptions, 'workerPort' | 'ownsStore' | 'workerKey'> &
+export type DispatcherOptions = Omit<
+  DispatcherRootOptions,
+  'workerPort' | 'workerPortOption' | 'ownsStore' | 'workerKey'
+> &
   WorkerKeyOptions &
   StoreOptions & { port: number; logLevel: LogLevel; json: boolean };
 
@@ -52,7 +55,7 @@ export async function runDispatcher(options: DispatcherOptions): Promise<void> {
     stops.push(() => store.close());
     const dispatcher = await startDispatcherRoot(
       store,
-      { ...options, workerPort: options.port, ownsStore: false, workerKey },
+      { ...options, workerPort: options.port, workerPortOption: '-p', ownsStore: false, workerKey },
       log,
     );
     stops.push(() => dispatcher.stop(options.grace));

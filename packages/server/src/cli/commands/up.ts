@@ -13,7 +13,7 @@ import { linkKey, type WorkerKeyOptions } from '../roots/worker-key.ts';
 type UpOptions = StoreOptions &
   ServiceRootOptions &
   WorkerKeyOptions &
-  Omit<DispatcherRootOptions, 'ownsStore' | 'workerKey'> & { json: boolean; logLevel: LogLevel };
+  Omit<DispatcherRootOptions, 'workerPortOption' | 'ownsStore' | 'workerKey'> & { json: boolean; logLevel: LogLevel };
 
 export function upCommand(parent: Command): void {
   const command = parent
@@ -42,7 +42,7 @@ async function up(options: UpOptions): Promise<void> {
     stops.push(() => store.close());
     const dispatcher = await startDispatcherRoot(
       store,
-      { ...options, ownsStore: options.redis === undefined, workerKey },
+      { ...options, workerPortOption: '--worker-port', ownsStore: options.redis === undefined, workerKey },
       log,
     );
     stops.push(() => dispatcher.stop(options.grace));
