@@ -126,12 +126,17 @@ describe('/readyz', () => {
       },
     });
     const open = await startRig({ around });
-    const locked = await startRig({ around, config: { requireKeys: true } });
+    const locked = await startRig({
+      around,
+      config: { requireKeys: true },
+      firstKey: 'a-first-key-of-thirty-two-characters',
+    });
     try {
       expect((await open.get('/readyz')).status).toBe(200);
       expect((await locked.get('/readyz')).body).toMatchObject({ code: 'not_ready' });
       broken = false;
-      expect((await locked.get('/readyz')).status).toBe(200);
+      // The first key is brought in when the store is there.
+      await expect.poll(async () => (await locked.get('/readyz')).status, { timeout: 10_000 }).toBe(200);
     } finally {
       await open.stop();
       await locked.stop();
