@@ -49,19 +49,19 @@ async function stopAll(stops: readonly Stop[]): Promise<void> {
   for (const stop of [...stops].reverse()) await stop();
 }
 
-/** Runs a command; its failure is one sentence on stderr and an exit code. */
-export async function runCommand(act: () => Promise<void>): Promise<void> {
+/** Runs a command; its failure is one sentence on stderr, signed with the program's name, and an exit code. */
+export async function runCommand(program: string, act: () => Promise<void>): Promise<void> {
   // `mpcsfaas task ls | head` closes our stdout when it has seen enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   try {
     await act();
   } catch (error) {
-    fail(error);
+    fail(program, error);
   }
 }
 
-function fail(error: unknown): never {
+function fail(program: string, error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`mpcsfaas: ${message}\n`);
+  process.stderr.write(`${program}: ${message}\n`);
   process.exit(error instanceof UserError ? error.exitCode : 1);
 }

@@ -94,14 +94,56 @@ describe('call', () => {
     });
   });
 
-  it('that fails: kind, message and the remote traceback on stderr, exit 1', async () => {
+  it('that fails: one line on stderr, exit 1; the remote traceback where it is asked for', async () => {
     const { code, stdout, stderr } = await cli('call', 'fail');
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(/^mpcsfaas: The call failed, raised: ValueError: no such luck \(task [0-9a-f-]{36}\)\n/);
-    expect(stderr).toMatch(/Traceback \(most recent call last\)[^]*raise ValueError\("no such luck"\)/);
+    expect(stderr).toMatch(/^mpcsfaas: The call failed, raised: ValueError: no such luck \(task [0-9a-f-]{36}\)\n$/);
+    expect((await cli('call', 'fail', '--traceback')).stderr).toMatch(
+      /Traceback \(most recent call last\)[^]*raise ValueError\("no such luck"\)/,
+    );
     const told = await cli('call', 'fail', '--json');
     expect(JSON.parse(told.stdout)).toMatchObject({ error: { kind: 'raised', type: 'ValueError' } });
     expect(told.code).toBe(1);
+    expect(told.stderr).toMatch(/^mpcsfaas: [^\n]+\n$/);
+  });
+
+  it.each([['9007199254740993'], ['1e999'], ['[1, {"x": -9007199254740993}]']])(
+    '%s is not sent as another number',
+    async (text) => {
+      const { code, stdout, stderr } = await cli('call', 'add', text, '1');
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toMatch(/^mpcsfaas: The number \S+ is too large to arrive as it is: pass it as text, '"\S+"'/);
+    },
+  );
+
+  it('goes where the service was told to listen', async () => {
+    const { port } = new URL(env['MPCSFAAS_URL']!);
+    const call = ['call', 'add', '1', '2'];
+    expect((await mpcsfaas(call, { MPCSFAAS_PORT: port, MPCSFAAS_HOST: '0.0.0.0' })).stdout).toBe('3\n');
+    expect((await mpcsfaas([...call, '--port', port], { MPCSFAAS_URL: 'http://127.0.0.1:1' })).stdout).toBe('3\n');
+    expect((await mpcsfaas(call, { ...env, MPCSFAAS_PORT: '1' })).stdout).toBe('3\n');
+  });
+
+  it('whose service goes away names the task, and how to look again', async () => {
+    const other = program('mpcsfaas', [
+      ...['up', '--port', '0', '--json', '--grace', '0', '--python', '/usr/bin/python3'],
+      ...['--data-dir', join(folder, 'other')],
+    ]);
+    const [, url = ''] = await other.says(/"url": "(http:[^"]+)"/);
+    await mpcsfaas(['fn', 'register', 'tools.py:nap', '--url', url], {}, folder);
+    const waiting = program('mpcsfaas', ['call', 'nap', '600', '--url', url]);
+    await expect
+      .poll(async () => (await mpcsfaas(['task', 'ls', '--status', 'running', '--url', url])).stdout, {
+        timeout: 30_000,
+      })
+      .toMatch(/RUNNING/);
+    other.signal('SIGKILL');
+    const { code, stderr } = await waiting.ended;
+    expect(code).toBe(3);
+    expect(stderr).toMatch(
+      /^mpcsfaas: The service went away while task (\S+) was waited for; .*`mpcsfaas task show \1`/,
+    );
+    await other.ended;
   });
 
   it('of nothing that is registered', async () => {

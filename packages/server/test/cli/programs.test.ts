@@ -171,6 +171,19 @@ it('a data directory that another has', async () => {
   expect((await get(`${url}/healthz`)).status).toBe(200);
 });
 
+it('keys: the greeting and the refusals say how to call', async () => {
+  const key = 'a-first-key-of-at-least-32-characters';
+  const args = ['up', '--port', '0', '--host', '0.0.0.0', '--require-keys', ...PYTHON, '--data-dir', folder];
+  const one = begin('mpcsfaas', args, { MPCSFAAS_API_KEY: key });
+  const [, url = ''] = await one.says(/is ready at (http:\S+)[^]*call\/add .*\n/);
+  expect(url).not.toContain('0.0.0.0');
+  expect(one.stdout().match(/ -H "authorization: Bearer \$MPCSFAAS_API_KEY"/g)).toHaveLength(2);
+  expect((await get(`${url}/v1/functions`, { authorization: `Bearer ${key}` })).status).toBe(200);
+  expect((await mpcsfaas(['fn', 'ls', '--url', url])).stderr).toMatch(/wants an API key: give it with --api-key or/);
+  const wrong = await mpcsfaas(['fn', 'ls', '--url', url, '--api-key', 'nonsense']);
+  expect(wrong.stderr).toMatch(/does not know this API key: give a valid one with --api-key or MPCSFAAS_API_KEY/);
+});
+
 it('a folder of --python-path that is none is told once', async () => {
   const one = up('--python-path', 'lib,gone');
   await one.says(/Functions will find no modules in \S+\/lib, \S+\/gone: no such folder; correct --python-path/);

@@ -1,7 +1,7 @@
 // `mpcsfaas fn register FILE:NAME | ls | show | rm`.
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { MAX_PAGE } from '@mpcsfaas/contract';
 import { Api, type ApiOptions } from '../api.ts';
 import { typedPath, withOptions } from '../options.ts';
@@ -39,7 +39,7 @@ export function functionCommands(parent: Command): void {
       .command('register')
       .description('register a function from a Python, JavaScript or TypeScript file')
       .argument('<file:name>', 'the file and the function in it; without :name the only one or the default export')
-      .option('--as <name>', 'the name to register it under (default: its own)')
+      .addOption(new Option('--as <name>', 'the name to register it under').default(undefined, 'its own'))
       .option('--description <text>', 'what it does', ''),
     'client',
   ).action(register);
