@@ -66,6 +66,7 @@ export async function createService({
   const fastify = await buildApp(
     {
       store,
+      clock,
       config,
       version,
       functions: new Functions(store, clock, config.limits.maxCodeBytes),
