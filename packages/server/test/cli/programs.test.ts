@@ -290,6 +290,18 @@ describe('doctor', () => {
     client.disconnect();
   });
 
+  it('a Python that is none', async () => {
+    writeFileSync(join(folder, 'silent'), '#!/bin/sh\nexit 3\n', { mode: 0o755 });
+    writeFileSync(join(folder, 'chatty'), '#!/bin/sh\necho hello\n', { mode: 0o755 });
+    const doctor = ['doctor', '--port', '0', '--worker-port', '0', '--data-dir', folder, '--python'];
+    expect((await mpcsfaas([...doctor, './silent'], {}, folder)).stdout).toMatch(
+      /→ \S+\/silent does not work as a Python \(it ends with exit code 3\): name another with --python\n/,
+    );
+    expect((await mpcsfaas([...doctor, './chatty'], {}, folder)).stdout).toMatch(
+      /chatty does not work as a Python \(it does not answer as a Python\): name another with --python\n/,
+    );
+  });
+
   it('a Redis that is away, a Python that is missing', async () => {
     const { code, of } = await doctor(
       '--python',
