@@ -45,7 +45,23 @@ function bundledNode() {
  */
 function standInFor(program, node) {
   const child = spawn(node, process.argv.slice(1), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
-  for (const signal of PASSED_ON) process.on(signal, () => child.kill(signal));
+  let asked = false;
+  for (const signal of PASSED_ON) {
+    process.on(signal, () => {
+      asked = true;
+      child.kill(signal);
+    });
+  }
+  // As the program itself does under npm (see whenOrphaned in process.ts), whose parent we are here.
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event !== undefined) {
+    const timer = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(timer);
+      if (!asked && child.connected) child.disconnect();
+    }, 500);
+    timer.unref();
+  }
   child.once('error', (error) => {
     process.stderr.write(`${program}: the bundled Node at ${node} does not start (${error.message}).\n`);
     process.exit(1);

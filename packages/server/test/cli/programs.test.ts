@@ -112,6 +112,24 @@ describe('npm start', () => {
     await one.ended;
   });
 
+  it('a shell of npm that ends without a word takes the program along', async () => {
+    // What npx starts: the shell stays between npm and the program, and passes no signal on.
+    const bin = join(root, 'packages/server/bin/mpcsfaas.mjs');
+    const line = `"${process.execPath}" "${bin}" up --port 0 --json --data-dir "${folder}"; exit`;
+    const shell = start('sh', ['-c', line], { npm_lifecycle_event: 'npx' }, folder);
+    running.push(shell);
+    const pid = Number((await shell.says(/"pid": (\d+)/))[1]);
+    shell.signal('SIGTERM');
+    try {
+      // Its streams close when the program, too, is gone.
+      await expect(shell.ended).resolves.toMatchObject({
+        stderr: expect.stringMatching(/SIGHUP: finishing/) as string,
+      });
+    } finally {
+      if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL');
+    }
+  });
+
   it('every path is meant from where it was typed, on the line and in the environment', async () => {
     mkdirSync(join(folder, 'lib'));
     writeFileSync(join(folder, 'lib', 'ours.py'), 'def triple(x):\n    return x * 3\n');
