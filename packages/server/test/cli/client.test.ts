@@ -68,12 +68,35 @@ describe('fn', () => {
   });
 
   it('a function that is not in the file', async () => {
+    expect((await cli('fn', 'register', 'tools.py:nowhere')).stderr).toMatch(
+      /^mpcsfaas: tools\.py defines no function 'nowhere'; it defines add, greet, fail, nap \(--no-check .*\)\.\n$/,
+    );
     // Nothing of it runs before its first call: that one tells.
-    await done('fn', 'register', 'tools.py:nowhere');
+    await done('fn', 'register', 'tools.py:nowhere', '--no-check');
     const { code, stderr } = await cli('call', 'nowhere');
     expect(code).toBe(1);
     expect(stderr).toMatch(/load_failed.*nowhere/);
   });
+});
+
+it.each([
+  ['two.py', 'def one(): pass\ndef two(): pass\n', /two\.py defines several functions \(one, two\): say which one/],
+  ['bad.py', 'def one(:\n    pass\n', /bad\.py line 1 is no Python 3\.\d+: /],
+  ['bad.ts', 'export default (a) => {\n  return a +;\n}\n', /bad\.ts line 2 cannot be read: Expression expected/],
+  ['enum.ts', 'enum A { X }\nexport default () => A.X;\n', /enum\.ts line 1 uses what is not taken: TypeScript enum/],
+])('fn register %s is refused', async (file, source, expected) => {
+  writeFileSync(join(folder, file), source);
+  const { code, stderr } = await cli('fn', 'register', file);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(expected);
+  expect(stderr).toMatch(/^mpcsfaas: [^\n]+\n$/);
+});
+
+it('fn register lets pass what only running can tell', async () => {
+  writeFileSync(join(folder, 'made.py'), 'globals()["made"] = lambda: 1\n');
+  await done('fn', 'register', 'made.py:made');
+  writeFileSync(join(folder, 'bare.ts'), '(a: number) => a + 1;\n');
+  await done('fn', 'register', 'bare.ts');
 });
 
 describe('call', () => {
