@@ -1,11 +1,7 @@
 // The small schemas that bodies are built from: ids, times, payloads.
 import Type from 'typebox';
 import type { TSchema } from 'typebox';
-
-export const ID_PATTERN = '^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$';
-/** A name that were a UUID could never be found again: it would be read as an id. */
-export const NAME_PATTERN =
-  '^(?![0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$)[A-Za-z0-9._-]{1,128}$';
+import { ID_PATTERN, NAME_PATTERN } from './patterns.ts';
 
 export const Id = Type.String({ pattern: ID_PATTERN, description: 'UUID' });
 

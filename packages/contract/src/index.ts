@@ -35,7 +35,8 @@ export {
 export type { LimitName } from './limits.ts';
 export { ERRORS, ERROR_CODES, PROBLEM_JSON, problemType } from './errors.ts';
 export type { ErrorCode } from './errors.ts';
-export { FRAMES, Frame, NAME_PATTERN, framed } from './fields.ts';
+export { FRAMES, Frame, framed } from './fields.ts';
+export { NAME_PATTERN, PATTERN_WORDS } from './patterns.ts';
 export { FunctionOptions, TaskOptions } from './options.ts';
 export { Problem, Task, TaskError, TaskResult, WAIT_REASONS } from './record.ts';
 export type { WaitReason } from './record.ts';

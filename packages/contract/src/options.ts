@@ -4,6 +4,7 @@ import type { Static } from 'typebox';
 import { ISOLATIONS, RESULT_FORMS } from './vocabulary.ts';
 import { MAX_PRIORITY, MIN_RESULT_TTL_MS } from './limits.ts';
 import { Time } from './fields.ts';
+import { TRACEPARENT_PATTERN } from './patterns.ts';
 
 const YEAR_MS = 366 * 24 * 3_600_000;
 
@@ -69,9 +70,7 @@ export const TaskOptions = Type.Object(
     not_before: Type.Optional(Time),
     expires_at: Type.Optional(Time),
     group: Type.Optional(Type.String({ maxLength: 128, description: 'For lists and events' })),
-    traceparent: Type.Optional(
-      Type.String({ pattern: '^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$', description: 'W3C trace context' }),
-    ),
+    traceparent: Type.Optional(Type.String({ pattern: TRACEPARENT_PATTERN, description: 'W3C trace context' })),
   },
   {
     title: 'TaskOptions',

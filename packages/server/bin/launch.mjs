@@ -21,9 +21,9 @@ export async function launch(program) {
     return;
   }
   const node = bundledNode();
-  if (node !== undefined) return standInFor(node);
+  if (node !== undefined) return standInFor(program, node);
   process.stderr.write(
-    `mpcsfaas: Node ${NEEDED} or newer is needed and this is ${process.versions.node}: install it, or reinstall with optional dependencies on Linux x64 or arm64, where it comes along.\n`,
+    `${program}: Node ${NEEDED} or newer is needed and this is ${process.versions.node}: install it, or reinstall with optional dependencies on Linux x64 or arm64, where it comes along.\n`,
   );
   process.exit(1);
 }
@@ -43,11 +43,27 @@ function bundledNode() {
  * Runs the same command on another Node and is, to the outside, that process: signals go in, its end comes out. The
  * channel between the two carries nothing: its end tells the program that this process was killed (see process.ts).
  */
-function standInFor(node) {
+function standInFor(program, node) {
   const child = spawn(node, process.argv.slice(1), { stdio: ['inherit', 'inherit', 'inherit', 'ipc'] });
-  for (const signal of PASSED_ON) process.on(signal, () => child.kill(signal));
+  let asked = false;
+  for (const signal of PASSED_ON) {
+    process.on(signal, () => {
+      asked = true;
+      child.kill(signal);
+    });
+  }
+  // As the program itself does under npm (see whenOrphaned in process.ts), whose parent we are here.
+  const parent = process.ppid;
+  if (process.env.npm_lifecycle_event !== undefined) {
+    const timer = setInterval(() => {
+      if (process.ppid === parent) return;
+      clearInterval(timer);
+      if (!asked && child.connected) child.disconnect();
+    }, 500);
+    timer.unref();
+  }
   child.once('error', (error) => {
-    process.stderr.write(`mpcsfaas: the bundled Node at ${node} does not start (${error.message}).\n`);
+    process.stderr.write(`${program}: the bundled Node at ${node} does not start (${error.message}).\n`);
     process.exit(1);
   });
   child.once('exit', (code, signal) => {

@@ -6,6 +6,7 @@ import { FunctionOptions } from '../options.ts';
 import { SAMPLE } from '../samples.ts';
 import { MAX_PAGE } from '../limits.ts';
 import { route } from '../route.ts';
+import { PYTHON_PATTERN } from '../patterns.ts';
 
 export const FunctionBody = Type.Object(
   {
@@ -57,9 +58,7 @@ export const registerFunction = route({
       source: Type.Optional(Type.String({ minLength: 1, description: 'Source text; or else `payload`' })),
       payload: Type.Optional(Payload),
       entry: Type.Optional(Type.String({ maxLength: 200, description: "The function's name in the source" })),
-      python: Type.Optional(
-        Type.String({ pattern: '^(3\\.[0-9]{1,3}(\\.[0-9]{1,3})?)?$', description: 'Python version that pickled it' }),
-      ),
+      python: Type.Optional(Type.String({ pattern: PYTHON_PATTERN, description: 'Python version that pickled it' })),
       description: Type.Optional(Type.String({ maxLength: 4096 })),
       options: Type.Optional(FunctionOptions),
     },

@@ -10,7 +10,7 @@ export async function loadFunction({ source, entry, name }) {
   try {
     exported = await evaluate(source, file);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw failed(`cannot load the function: ${error?.message ?? error}`, error);
+    if (!(error instanceof SyntaxError)) throw failed(`cannot load the function: ${told(error, file)}`, error);
     exported = await evaluateTypeScript(source, file, error);
   }
   return entryOf(exported, entry);
@@ -20,20 +20,41 @@ async function evaluateTypeScript(source, file, first) {
   let stripped;
   try {
     stripped = stripTypeScriptTypes(source, { mode: 'strip' });
-  } catch {
-    // Not TypeScript either: what is wrong with it as JavaScript says more.
-    throw failed(`cannot load the function: ${first.message}`, first);
+  } catch (wrong) {
+    // It is neither. V8 tells no line of a module that it cannot read; this parser reads both languages and does.
+    const line = /^[^\n]*:(\d+)\n/.exec(wrong.stack ?? '')?.[1];
+    const where = line === undefined ? '' : `line ${line}: `;
+    const erasable =
+      wrong.code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
+        ? '; only TypeScript that can be erased is taken: no enums, namespaces or parameter properties'
+        : '';
+    throw failed(`cannot load the function: ${where}${wrong.message}${erasable}`, first);
   }
   try {
     return await evaluate(stripped, file);
   } catch (error) {
-    throw failed(`cannot load the function: ${error?.message ?? error}`, error);
+    throw failed(`cannot load the function: ${told(error, file)}`, error);
   }
+}
+
+const COMMON_JS = /^(module|exports|require) is not defined/;
+
+/** What was thrown while the source was evaluated, with its line where the stack has one. */
+function told(error, file) {
+  const message = String(error?.message ?? error);
+  const line = String(error?.stack ?? '').match(new RegExp(`${RegExp.escape(file)}:(\\d+)`))?.[1];
+  const where = line === undefined ? '' : `line ${line}: `;
+  const word = error instanceof ReferenceError ? COMMON_JS.exec(message)?.[1] : undefined;
+  if (word === undefined) return `${where}${message}`;
+  const instead =
+    word === 'require' ? '`import … from` in place of `require`' : '`export default` in place of `module.exports`';
+  return `${where}${message}: this is CommonJS, and an ES module is wanted; write ${instead}`;
 }
 
 /** The module's exports; of a bare expression, its value as the default export. */
 async function evaluate(source, file) {
-  const expression = source.trim().replace(/;+$/, '');
+  // What stands before it stays: lines are told by their numbers.
+  const expression = source.trimEnd().replace(/;+$/, '');
   const text = isExpression(expression) ? `export default (${expression}\n);` : source;
   const url = `data:text/javascript;base64,${Buffer.from(`${text}\n//# sourceURL=${file}`).toString('base64')}`;
   return import(url);

@@ -1,6 +1,7 @@
 // API keys: 32 random bytes, kept as HMAC-SHA-256, compared in constant time. A password hash would be a denial of
 // service against oneself, and a key has nothing to guess.
 import { createHmac, randomBytes, randomUUID, timingSafeEqual } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../clock.ts';
 
 /** A key as it is kept. */
@@ -28,8 +29,15 @@ export interface Caller {
   keyId: string;
 }
 
+/** What became of a key given from outside: it is a key; others were there before; it was one and is revoked. */
+export type Seeding = 'taken' | 'not_first' | 'revoked';
+
 const PREFIX = 'mpk_';
 const SECRET_FACT = 'api_key_secret';
+/** Before the hash of a key: it was brought in from outside, or revoked. */
+const HAD_FACT = 'had_api_key:';
+const SEED_LOOKS = 5;
+const SEED_LOOK_MS = 200;
 /** How long a revoked key may still be taken, and how often an unknown one makes us look, ms. */
 const REFRESH_MS = 5000;
 const LOOK_AGAIN_MS = 1000;
@@ -39,6 +47,8 @@ const BUCKET_DIGITS = 8;
 export class ApiKeys {
   readonly #shelf: KeyShelf;
   readonly #clock: Clock;
+  /** Tells our own bringing in of the first key from everybody else's. */
+  readonly #mark = randomUUID();
   /** The installation's; read when it is first needed: the store may be away when a service starts. */
   #secret: Promise<Buffer> | undefined;
   #buckets = new Map<string, KeptKey[]>();
@@ -59,12 +69,35 @@ export class ApiKeys {
     return { id, createdAt, key };
   }
 
-  /** Makes sure that this very key is taken: the first one, given from outside. At least 32 characters. */
-  async seed(key: string, name: string, tenant: string): Promise<void> {
+  /**
+   * Brings in the first key, given from outside: into a store that has none, and only once, so that a revoked key does
+   * not come back with the next start. At least 32 characters.
+   */
+  async seed(key: string, name: string, tenant: string): Promise<Seeding> {
     if (key.length < 32)
-      throw new Error('An API key needs at least 32 characters: make one with `mpcsfaas keys create`.');
-    await this.#refresh();
-    if ((await this.#find(key)) === undefined) await this.#keep(key, name, tenant);
+      throw new Error(
+        'The first API key, in MPCSFAAS_API_KEY, needs at least 32 characters: make one with `openssl rand -hex 32`.',
+      );
+    await this.#refreshAfterChange();
+    if ((await this.#find(key)) !== undefined) return 'taken';
+    if (this.#buckets.size > 0) return 'not_first';
+    if ((await this.#shelf.fact(await this.#hadFact(key), this.#mark)) === this.#mark) {
+      await this.#keep(key, name, tenant);
+      return 'taken';
+    }
+    // Another service may be at it in this very moment.
+    for (let look = 0; look < SEED_LOOKS; look++) {
+      await this.#refreshAfterChange();
+      if ((await this.#find(key)) !== undefined) return 'taken';
+      await pause(SEED_LOOK_MS);
+    }
+    return 'revoked';
+  }
+
+  /** Is there a key at all? Rejects where the store is away. */
+  async hasAny(): Promise<boolean> {
+    await this.#refreshAfterChange();
+    return this.#buckets.size > 0;
   }
 
   /** The tenant's keys, oldest first. */
@@ -75,8 +108,9 @@ export class ApiKeys {
 
   /** False where the tenant has none of this id. Other services follow within 5 s. */
   async revoke(id: string, tenant: string): Promise<boolean> {
-    const own = (await this.#shelf.listKeys()).some((key) => key.id === id && key.tenant === tenant);
-    const revoked = own && (await this.#shelf.deleteKey(id));
+    const own = (await this.#shelf.listKeys()).find((key) => key.id === id && key.tenant === tenant);
+    if (own !== undefined) await this.#shelf.fact(HAD_FACT + own.hash, 'revoked');
+    const revoked = own !== undefined && (await this.#shelf.deleteKey(id));
     await this.#refreshAfterChange();
     return revoked;
   }
@@ -91,11 +125,12 @@ export class ApiKeys {
     return found && { tenant: found.tenant, keyId: found.id };
   }
 
-  /** '' or why the newest keys cannot be known. Reads them where the last reading failed, or there was none. */
+  /** '' or why nobody can call, or the newest keys cannot be known. Reads them where the last reading failed, or there was none. */
   async trouble(): Promise<string> {
     try {
-      if (!this.#current) await this.#refresh();
-      return '';
+      // Another service may have brought the first one meanwhile.
+      if (!this.#current || this.#buckets.size === 0) await this.#refresh();
+      return this.#buckets.size > 0 ? '' : 'there is no API key yet: start it with the first one in MPCSFAAS_API_KEY';
     } catch (fault) {
       return `API keys cannot be read (${fault instanceof Error ? fault.message : String(fault)})`;
     }
@@ -118,6 +153,10 @@ export class ApiKeys {
     await this.#shelf.putKey(kept);
     await this.#refreshAfterChange();
     return kept;
+  }
+
+  async #hadFact(key: string): Promise<string> {
+    return HAD_FACT + (await this.#hash(key));
   }
 
   async #hash(key: string): Promise<string> {

@@ -23,6 +23,11 @@ export class Refused extends UserError {
   }
 }
 
+/** Nothing answered, or not to the end. */
+export class Unreachable extends UserError {
+  override name = 'Unreachable';
+}
+
 type Query = Record<string, string | number | undefined>;
 
 export class Api {
@@ -60,13 +65,13 @@ export class Api {
       });
       text = await response.text();
     } catch (error) {
-      throw new UserError(
-        `No service answers at ${this.#url} (${reason(error)}): start one with \`mpcsfaas up\`, or name another with --url.`,
+      throw new Unreachable(
+        `No service answers at ${this.#url} (${reason(error)}): start one with \`mpcsfaas up\`, or name another with --url or --port.`,
       );
     }
     const answer = { status: response.status, body: parse(text), headers: response.headers };
     if (response.ok) return answer;
-    throw new Refused(problemText(answer, text, this.#url), answer);
+    throw new Refused(problemText(answer, text, this.#url, 'authorization' in this.#headers), answer);
   }
 }
 
@@ -91,9 +96,14 @@ function parse(text: string): unknown {
   }
 }
 
-/** A problem's `detail`, with the faulty fields. */
-function problemText({ status, body }: Answer, text: string, url: string): string {
+/** A problem's `detail`, with the faulty fields. `given`: a key was sent along. */
+function problemText({ status, body }: Answer, text: string, url: string, given: boolean): string {
   const problem = body as { detail?: string; errors?: { pointer: string; message: string }[] } | null;
+  if (status === 401) {
+    return given
+      ? `The service at ${url} does not know this API key: give a valid one with --api-key or MPCSFAAS_API_KEY.`
+      : `The service at ${url} wants an API key: give it with --api-key or MPCSFAAS_API_KEY.`;
+  }
   if (typeof problem?.detail !== 'string')
     return `What answers at ${url} is no MPCSFaaS: it said ${status} ${JSON.stringify(text.slice(0, 80))}.`;
   const { detail, errors = [] } = problem;

@@ -26,7 +26,7 @@ First steps:
 
 /** Runs a program by its name with its arguments. Ends the process with an exit code when something is wrong. */
 export async function main(name: string, args: readonly string[]): Promise<void> {
-  await runCommand(async () => {
+  await runCommand(name, async () => {
     tidyEnvironment();
     const program = strict(programOf(name));
     describeOptions(program);
@@ -83,7 +83,7 @@ function sentence(error: CommanderError, command: Command): string {
   const help = `\`${fullName(command)} --help\``;
   if (error.code === 'commander.help') {
     const choices = command.commands.map((one) => one.name()).join(', ');
-    return `Say what to do, one of ${choices}.\n\n${command.helpInformation()}`;
+    return `Say what to do, one of ${choices}; ${help} tells more.`;
   }
   const text = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
   return `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}${/[.!?)]$/.test(text) ? '' : '.'} See ${help}.`;

@@ -1,6 +1,6 @@
 // Every option of the programs, once: flag, environment variable, default, what it means. Commands pick from here.
 import { availableParallelism, homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { LIMITS, type LimitName } from '@mpcsfaas/contract';
 import { collect, duration, durationText, port, size, sizeText, whole } from './units.ts';
@@ -29,6 +29,16 @@ export function tidyEnvironment(): void {
 /** Where `npm start` was typed; npm itself runs scripts in the package's folder. */
 export function startDirectory(): string {
   return environment['INIT_CWD'] ?? process.cwd();
+}
+
+/** A path as it was typed: from the directory of the command, whichever folder npm runs us in. */
+export function typedPath(text: string): string {
+  return resolve(startDirectory(), text);
+}
+
+/** A command is looked for on PATH where it names no folder, as a shell does. */
+function typedCommand(text: string): string {
+  return text.includes('/') ? typedPath(text) : text;
 }
 
 function dataHome(): string {
@@ -71,7 +81,11 @@ const OPTIONS = {
       .argParser(port)
       .default(5555),
   dataDir: () =>
-    option('--data-dir <dir>', 'where tasks, results and unpacked Python packages are kept').default(dataHome()),
+    option('--data-dir <dir>', 'where the embedded store, large results and unpacked Python packages are kept')
+      .argParser(typedPath)
+      .default(dataHome()),
+  /** A service keeps nothing here, but one list of options may serve for all programs of a machine. */
+  unusedDataDir: () => option('--data-dir <dir>', 'not used by this program').hideHelp(),
   sync: () =>
     option('--sync <level>', 'embedded store: survive the end of the process (normal) or of the machine (full)')
       .choices(['normal', 'full'])
@@ -80,6 +94,15 @@ const OPTIONS = {
     option('--redis <url>', 'keep everything in this Redis (7 or newer) or Valkey; rediss:// for TLS').default(
       undefined,
       'the embedded store',
+    ),
+  sharedRedis: () =>
+    option('--redis <url>', 'the Redis (7 or newer) or Valkey where service and dispatchers meet').default(
+      undefined,
+      'none, it must be given',
+    ),
+  classicRedis: () =>
+    option('--redis <url>', 'the Redis (7 or newer) or Valkey where service and dispatchers meet').default(
+      'redis://127.0.0.1:6379',
     ),
   shards: () =>
     option('--shards <n>', 'number of shards, fixed at the first start; more than 1 only for Cluster')
@@ -100,19 +123,21 @@ const OPTIONS = {
       .argParser(whole(1, 1024))
       .default(cores, `${cores}, the number of cores`),
   python: () =>
-    option('--python <path>', 'the Python that runs functions').default(undefined, 'the first python3 on PATH'),
+    option('--python <path>', 'the Python that runs functions')
+      .argParser(typedCommand)
+      .default(undefined, 'the first python3 on PATH'),
   pythonPath: () =>
     option('--python-path <dir>', 'where functions find your own modules; repeatable')
-      .argParser(collect(`[,${delimiter}]`))
+      .argParser(collect(`[,${delimiter}]`, typedPath))
       .default(undefined, 'the directory of the command'),
   label: () => option('--label <label>', 'a label that tasks can require; repeatable').argParser(collect(',')),
   workerKey: () =>
-    option('--worker-key <key>', 'shared key of dispatchers and workers; needed off loopback').hideHelp(),
+    option('--worker-key <key>', 'that key itself; others can read it here, so better use the file or the variable'),
   workerKeyFile: () =>
     option(
       '--worker-key-file <file>',
-      'file with the shared key of dispatchers and workers; needed off loopback (or MPCSFAAS_WORKER_KEY)',
-    ),
+      'file with the shared key of dispatchers and workers; needed off loopback',
+    ).argParser(typedPath),
   grace: () =>
     option('--grace <time>', 'time for running calls when the program is told to end')
       .argParser(duration)
@@ -128,7 +153,10 @@ const OPTIONS = {
     option('--log-level <level>', 'how much is logged to stderr')
       .choices(['debug', 'info', 'warn', 'error', 'silent'])
       .default('info'),
-  url: () => option('--url <url>', 'address of the service').default('http://127.0.0.1:8000'),
+  url: () =>
+    option('--url <url>', 'address of the service').default(undefined, 'http://HOST:PORT of the two options below'),
+  serviceHost: () => option('--host <address>', 'host of the service').default('127.0.0.1'),
+  servicePort: () => option('--port <port>', 'port of the service').argParser(port).default(8000),
   json: () => new Option('--json', 'print JSON, for programs').default(false),
   maxArgs: () => limit('max_args_bytes', 'largest arguments of a task'),
   maxResult: () => limit('max_result_bytes', 'largest result of a task'),
@@ -152,6 +180,8 @@ export type OptionName = keyof typeof OPTIONS;
 
 const GROUPS = {
   store: ['dataDir', 'redis', 'shards', 'waitReplicas', 'expectAof', 'sync'],
+  sharedStore: ['sharedRedis', 'shards', 'waitReplicas', 'expectAof'],
+  classicStore: ['classicRedis', 'shards', 'waitReplicas', 'expectAof'],
   service: [
     'host',
     'port',
@@ -171,14 +201,18 @@ const GROUPS = {
     'rateLimitBurst',
   ],
   runners: ['slots', 'python', 'pythonPath', 'label', 'grace', 'logHead', 'logTail'],
-  client: ['url', 'apiKey', 'json'],
+  classicRunners: ['python', 'pythonPath', 'label', 'grace', 'logHead', 'logTail'],
+  client: ['url', 'serviceHost', 'servicePort', 'apiKey', 'json'],
 } as const satisfies Record<string, readonly OptionName[]>;
 
 /** What stands above a group in a command's help. */
 const HEADINGS: Record<keyof typeof GROUPS, string> = {
   store: 'Where tasks are kept:',
+  sharedStore: 'Where tasks are kept:',
+  classicStore: 'Where tasks are kept:',
   service: 'The REST API:',
   runners: 'What runs functions:',
+  classicRunners: 'What runs functions:',
   client: 'Which service:',
 };
 
@@ -187,8 +221,23 @@ export function withOptions(command: Command, ...names: (OptionName | keyof type
   for (const name of names) {
     if (!isGroup(name)) command.addOption(OPTIONS[name]());
     else for (const member of GROUPS[name]) command.addOption(OPTIONS[member]().helpGroup(HEADINGS[name]));
+    if (name === 'client') command.hook('preAction', (_parent, called) => settleUrl(called));
   }
   return command;
+}
+
+/**
+ * One address of the service for a client's command: --url, else that of host and port, by which a service on this
+ * machine was told where to listen. A host or port on the line is said later than MPCSFAAS_URL, and counts.
+ */
+function settleUrl(command: Command): void {
+  const said = (name: string, source: string): boolean => command.getOptionValueSource(name) === source;
+  const { url, host, port: at } = command.opts<{ url?: string; host: string; port: number }>();
+  const here = said('host', 'cli') || said('port', 'cli');
+  if (url !== undefined && !(said('url', 'env') && here)) return;
+  // What listens on all addresses is asked at the nearest.
+  const near = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
+  command.setOptionValue('url', `http://${near.includes(':') ? `[${near}]` : near}:${at}`);
 }
 
 function isGroup(name: OptionName | keyof typeof GROUPS): name is keyof typeof GROUPS {

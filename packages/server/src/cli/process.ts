@@ -7,6 +7,7 @@ export type Stop = () => Promise<void>;
 
 /** A keypress reaches a program under npm or our launcher twice: from the terminal and from them. Ms. */
 const ECHO_MS = 500;
+const PARENT_LOOK_MS = 500;
 
 /**
  * Starts a program and runs it until SIGTERM or SIGINT, then stops what was started in reverse order and ends with 0;
@@ -30,7 +31,8 @@ export async function runProgram(start: (stops: Stop[]) => Promise<void>, say: (
 
 /** The first signal that asks for the end; the second ends at once. The end of the launcher counts as one. */
 function endSignal(): Promise<NodeJS.Signals> {
-  const echoed = process.connected || environment['npm_lifecycle_event'] !== undefined;
+  const underNpm = environment['npm_lifecycle_event'] !== undefined;
+  const echoed = process.connected || underNpm;
   let first: { name: NodeJS.Signals; at: number } | undefined;
   return new Promise((resolve) => {
     const end = (name: NodeJS.Signals): void => {
@@ -42,26 +44,42 @@ function endSignal(): Promise<NodeJS.Signals> {
     };
     for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, end);
     if (process.connected) process.once('disconnect', () => end('SIGHUP'));
+    // Where the end has begun already, npm's own is part of it.
+    else if (underNpm) whenOrphaned(() => first === undefined && end('SIGHUP'));
   });
+}
+
+/**
+ * npx starts a program through a shell that passes no signal on: who ends npx ends npm and the shell, and not us. No
+ * event tells of a parent's end; asking for its number is one cheap system call.
+ */
+function whenOrphaned(act: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    act();
+  }, PARENT_LOOK_MS);
+  timer.unref();
 }
 
 async function stopAll(stops: readonly Stop[]): Promise<void> {
   for (const stop of [...stops].reverse()) await stop();
 }
 
-/** Runs a command; its failure is one sentence on stderr and an exit code. */
-export async function runCommand(act: () => Promise<void>): Promise<void> {
+/** Runs a command; its failure is one sentence on stderr, signed with the program's name, and an exit code. */
+export async function runCommand(program: string, act: () => Promise<void>): Promise<void> {
   // `mpcsfaas task ls | head` closes our stdout when it has seen enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
   try {
     await act();
   } catch (error) {
-    fail(error);
+    fail(program, error);
   }
 }
 
-function fail(error: unknown): never {
+function fail(program: string, error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`mpcsfaas: ${message}\n`);
+  process.stderr.write(`${program}: ${message}\n`);
   process.exit(error instanceof UserError ? error.exitCode : 1);
 }

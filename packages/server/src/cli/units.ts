@@ -43,10 +43,22 @@ export function whole(min: number, max: number): (text: string) => number {
 
 export const port = whole(0, 65_535);
 
-/** Adds a repeatable option's values to those before them; `between` is what may stand between values. */
-export function collect(between: string): (value: string, before: string[] | undefined) => string[] {
+/**
+ * Adds a repeatable option's values to those before them; `between` is what may stand between values, `read` makes of
+ * each what is meant.
+ */
+export function collect(
+  between: string,
+  read: (part: string) => string = (part) => part,
+): (value: string, before: string[] | undefined) => string[] {
   const separator = new RegExp(between);
-  return (value, before) => [...(before ?? []), ...value.split(separator).filter((part) => part !== '')];
+  return (value, before) => [
+    ...(before ?? []),
+    ...value
+      .split(separator)
+      .filter((part) => part !== '')
+      .map(read),
+  ];
 }
 
 export function durationText(ms: number): string {

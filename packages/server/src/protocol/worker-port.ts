@@ -1,6 +1,7 @@
 // The dispatcher's side of ZeroMQ: one ROUTER that both REQ (pull) and DEALER (push) workers speak to.
 // Every message is [routing id, empty, header, payload frames…]; a REQ socket adds the empty frame by itself.
 import * as zmq from 'zeromq';
+import type { Clock } from '../clock.ts';
 import { BadMessage } from './bad-message.ts';
 import { curveKeys, type CurveKeys } from './curve.ts';
 import { packHeader, unpackHeader } from './envelope.ts';
@@ -25,7 +26,13 @@ export interface WorkerPortOptions {
   onMessage: (peer: Peer, envelope: Envelope<WorkerItem>, payloads: Buffer[]) => void;
   /** A message that was refused: one sentence. */
   onBad: (peer: Peer, sentence: string) => void;
+  /** A connection with the wrong key, or none, was turned away: one sentence, not more often than every 10 s. */
+  onTurnedAway: (sentence: string) => void;
+  clock: Clock;
 }
+
+/** A worker that is turned away comes again twice a second. */
+const TURNED_AWAY_EVERY_MS = 10_000;
 
 const ZAP_DOMAIN = 'mpcsfaas';
 
@@ -58,6 +65,23 @@ export class WorkerPort {
         zapEnforceDomain: true,
       }),
     });
+    let toldAt = Number.NEGATIVE_INFINITY;
+    const tell = (why: string): void => {
+      const now = options.clock.mono();
+      if (now - toldAt < TURNED_AWAY_EVERY_MS) return;
+      toldAt = now;
+      options.onTurnedAway(
+        `A worker was turned away at the workers' port: ${why} (MPCSFAAS_WORKER_KEY or --worker-key-file, the same on both sides).`,
+      );
+    };
+    this.#router.events.on('handshake:error:auth', () => tell('its worker key is another one'));
+    // A connection that ends in the middle (handshake:error:other) says nothing about keys.
+    this.#router.events.on('handshake:error:protocol', ({ error }) => {
+      const code = (error as NodeJS.ErrnoException).code;
+      if (code === 'ERR_ZMTP_MECHANISM_MISMATCH')
+        tell(keys === undefined ? 'it has a worker key and this side has none' : 'it has no worker key');
+      else if (code === 'ERR_ZMTP_CRYPTOGRAPHIC') tell('its worker key is another one');
+    });
     this.#outbox = new Outbox(
       (frames) => this.#router.send(frames),
       () => undefined,
@@ -74,7 +98,7 @@ export class WorkerPort {
       port.#router.close();
       port.#zap?.close();
       throw new Error(
-        `The workers' port ${options.host}:${options.port} cannot be opened (${(error as Error).message}): another program may use it; choose one with -p PORT.`,
+        `The workers' port ${options.host}:${options.port} cannot be opened: ${(error as Error).message}.`,
         { cause: error },
       );
     }

@@ -48,8 +48,20 @@ export async function findInterpreter(
     if (major > 3 || (major === 3 && minor >= 8)) return found;
     return `${found.executable} is Python ${found.version}: name Python 3.8 or newer with --python`;
   } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT') return `${command} does not work: ${message.split('\n')[0] ?? ''}`;
+    const { code, stderr = '' } = error as { code?: string | number; stderr?: string };
+    if (code !== 'ENOENT') {
+      // What a traceback ends with says what it is about.
+      const last = stderr.trim().split('\n').at(-1) ?? '';
+      const how =
+        typeof code === 'number'
+          ? `it ends with exit code ${code}`
+          : error instanceof SyntaxError
+            ? 'it does not answer as a Python'
+            : code === 'EACCES'
+              ? 'it may not be run'
+              : 'it does not answer';
+      return `${command} does not work as a Python (${how}${last === '' ? '' : `: ${last}`}): name another with --python`;
+    }
     return python === undefined
       ? 'there is no python3 on PATH: install Python 3.8 or newer, or name one with --python'
       : `there is no Python at ${python}: correct --python`;

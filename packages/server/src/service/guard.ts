@@ -80,7 +80,7 @@ export async function authenticate(
     'unauthorized',
     key === undefined
       ? 'This service wants an API key: send the header `Authorization: Bearer mpk_…`.'
-      : 'This API key is not known here. Make one with `mpcsfaas keys create`.',
+      : 'This API key is not known here: it may be revoked, or belong to another service. Whoever has a valid one can make another (`POST /v1/keys`).',
   );
 }
 

@@ -4,6 +4,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { ApiKeys, isLoopback } from '../auth/index.ts';
+import type { Seeding } from '../auth/index.ts';
 import type { Clock } from '../clock.ts';
 import type { ServiceConfig } from '../config/service.ts';
 import { StoreUnavailable } from '../store/index.ts';
@@ -58,12 +59,14 @@ export async function createService({
   refuseOpenDoor(config, config.boundHost);
   const keys = new ApiKeys(store, clock);
   const stopping = new AbortController();
-  if (firstKey !== '') await seedFirst(keys, firstKey, stopping.signal);
+  const seeding = firstKey === '' ? 'taken' : await seedFirst(keys, firstKey, logger, stopping.signal);
+  if (config.requireKeys) await demandKey(keys, seeding);
   const waits = await EndWaits.open(store);
   const reader = new TaskReader(store, clock, config.resultTtlMs);
   const fastify = await buildApp(
     {
       store,
+      clock,
       config,
       version,
       functions: new Functions(store, clock, config.limits.maxCodeBytes),
@@ -111,18 +114,45 @@ export async function createService({
 function refuseOpenDoor(config: ServiceConfig, host: string): void {
   if (config.requireKeys || isLoopback(host)) return;
   throw new Error(
-    `The service runs what it is sent, so without API keys it listens on loopback only, not on ${host}. Turn keys on (--require-keys, with the first key in MPCSFAAS_API_KEY), or bind to 127.0.0.1.`,
+    `The service runs what it is sent, so without API keys it listens on loopback only, not on ${host}. Turn keys on (--require-keys, with the first key, from \`openssl rand -hex 32\`, in MPCSFAAS_API_KEY), or bind to 127.0.0.1.`,
   );
 }
 
 /** Where the store is away, the key is brought in when it comes. Rejects where the key is no good. */
-async function seedFirst(keys: ApiKeys, key: string, stopping: AbortSignal): Promise<void> {
+async function seedFirst(
+  keys: ApiKeys,
+  key: string,
+  logger: Logger,
+  stopping: AbortSignal,
+): Promise<Seeding | undefined> {
   try {
-    await keys.seed(key, 'first', 'default');
+    const seeding = await keys.seed(key, 'first', 'default');
+    if (seeding === 'not_first') {
+      logger.warn(
+        'The key in MPCSFAAS_API_KEY is not taken: only the first key comes from there, and the store has others; make more with `mpcsfaas keys create`.',
+      );
+    }
+    return seeding;
   } catch (fault) {
     if (!(fault instanceof StoreUnavailable)) throw fault;
     void pause(SEED_AGAIN_MS, undefined, { signal: stopping })
-      .then(() => seedFirst(keys, key, stopping))
+      .then(() => seedFirst(keys, key, logger, stopping))
       .catch(() => undefined);
+    return undefined;
   }
+}
+
+/** A service that wants keys and has none would lock everybody out. While the store is away /readyz tells. */
+async function demandKey(keys: ApiKeys, seeding: Seeding | undefined): Promise<void> {
+  try {
+    if (await keys.hasAny()) return;
+  } catch (fault) {
+    if (fault instanceof StoreUnavailable) return;
+    throw fault;
+  }
+  throw new Error(
+    seeding === 'revoked'
+      ? 'The key in MPCSFAAS_API_KEY was revoked and the store has no other, so nobody could call: set MPCSFAAS_API_KEY to a new one, from `openssl rand -hex 32`.'
+      : 'Callers need a key (--require-keys) and the store has none, so nobody could call: set MPCSFAAS_API_KEY to the first one, 32 or more random characters from `openssl rand -hex 32`.',
+  );
 }

@@ -2,6 +2,7 @@
 import type { BodyOf, OperationId, ParamsOf, QueryOf } from '@mpcsfaas/contract';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { ApiKeys } from '../auth/index.ts';
+import type { Clock } from '../clock.ts';
 import type { ServiceConfig } from '../config/service.ts';
 import type { Store } from '../store/index.ts';
 import type { Feed } from '../tasks/feed.ts';
@@ -15,6 +16,7 @@ import type { Metrics } from '../telemetry/index.ts';
 
 export interface ServiceParts {
   store: Store;
+  clock: Clock;
   config: ServiceConfig;
   version: string;
   functions: Functions;

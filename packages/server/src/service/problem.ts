@@ -67,7 +67,8 @@ function readFault(fault: FastifyError, request: FastifyRequest, maxBody: number
 }
 
 function storeAway(fault: StoreUnavailable, request: FastifyRequest): Problem {
-  request.log.warn({ err: fault, ...concerning(request) }, 'the store is away');
+  // Outside this program: a stack says nothing, and there is one such line for each request.
+  request.log.warn({ reason: fault.message, ...concerning(request) }, 'the store is away');
   const { accepted } = fault;
   const partly =
     accepted.length === 0

@@ -1,6 +1,6 @@
 // Checks a request against its route's schemas. Nothing is coerced, except in the address, where everything is text.
 import type { RouteContract } from '@mpcsfaas/contract';
-import { framed } from '@mpcsfaas/contract';
+import { PATTERN_WORDS, framed } from '@mpcsfaas/contract';
 import type { TObject, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import { Refusal } from '../tasks/refusal.ts';
@@ -51,6 +51,15 @@ function check(schema: TSchema, what: string, prefix: string): Check {
       if (error.keyword === 'additionalProperties') {
         const { additionalProperties } = error.params;
         return additionalProperties.map((name) => ({ pointer: `${at}/${name}`, message: 'is not a known field' }));
+      }
+      if (error.keyword === 'pattern') {
+        const words = PATTERN_WORDS[String(error.params.pattern)];
+        return [{ pointer: at, message: words ?? error.message }];
+      }
+      if (error.keyword === 'enum') {
+        const allowed = error.params.allowedValues.map((one) => JSON.stringify(one)).join(', ');
+        const hint = at.endsWith('/runtime') ? ' ("javascript" takes TypeScript, too)' : '';
+        return [{ pointer: at, message: `must be one of ${allowed}${hint}` }];
       }
       return error.keyword === 'boolean' ? [] : [{ pointer: at, message: error.message }];
     });

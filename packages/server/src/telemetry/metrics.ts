@@ -15,6 +15,8 @@ export interface Measured {
   requeued: Readonly<Record<string, number>>;
   states: Readonly<Record<string, number>>;
   queuedBytes: number;
+  /** Age of the oldest task that waits for a worker, ms; 0 = none waits. */
+  oldestWaitingMs: number;
   workers: Readonly<Record<string, number>>;
   slots: number;
   busy: number;
@@ -72,6 +74,11 @@ function installation(measured: Measured): Registry {
   counter('mpcsfaas_tasks_requeued_total', 'Tasks put back into the queue, by cause.', 'cause', measured.requeued);
   gauges('mpcsfaas_tasks', 'Tasks that have not ended, by state.', 'state', measured.states);
   gauge('mpcsfaas_queued_bytes', 'Bytes of arguments of waiting tasks.', measured.queuedBytes);
+  gauge(
+    'mpcsfaas_queue_oldest_age_seconds',
+    'Age of the oldest task that waits for a worker; 0 = none waits.',
+    measured.oldestWaitingMs / 1000,
+  );
   gauges('mpcsfaas_workers', 'Workers, by state.', 'state', measured.workers);
   gauge('mpcsfaas_slots', 'Slots of all ready workers.', measured.slots);
   gauge('mpcsfaas_slots_busy', 'Slots that run a call.', measured.busy);

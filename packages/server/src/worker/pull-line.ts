@@ -57,6 +57,8 @@ export class PullLine implements Line {
     let failures = 0;
     while (!this.#closed) {
       const answered = await this.#exchange(this.#session.registration(), []);
+      // Left in the middle of its first words: that says nothing of the dispatcher.
+      if (!answered && this.#closing()) break;
       if (!answered || !this.#session.isUp) {
         this.#session.down('does not answer');
         failures += 1;
@@ -96,9 +98,13 @@ export class PullLine implements Line {
     await asking;
   }
 
-  /** Asked anew after every await: methods, because both change meanwhile. */
+  /** Asked anew after every await: methods, because all change meanwhile. */
   #up(): boolean {
     return this.#session.isUp;
+  }
+
+  #closing(): boolean {
+    return this.#closed;
   }
 
   #serving(): boolean {

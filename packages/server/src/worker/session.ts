@@ -30,6 +30,8 @@ export interface SessionHost {
   readonly identity: Identity;
   readonly clock: Clock;
   readonly draining: boolean;
+  /** This worker has a worker key. */
+  readonly keyed: boolean;
   runtimes(): RuntimeSnapshot[];
   load(): { free: number; running: number; waiting: number };
   held(url: string): HeldToken[];
@@ -39,7 +41,13 @@ export interface SessionHost {
   note(level: 'info' | 'warn', message: string): void;
 }
 
-type State = { is: 'down'; since: number } | { is: 'registering' } | { is: 'up'; session: string; dispatcher: string };
+/** A standing trouble is told once and then as a reminder, not at every try. */
+const REMIND_MS = 30_000;
+
+type State =
+  | { is: 'down'; since: number }
+  | { is: 'registering'; since: number }
+  | { is: 'up'; session: string; dispatcher: string };
 
 export class Session {
   readonly url: string;
@@ -55,6 +63,7 @@ export class Session {
   #state: State;
   #seq = 0;
   #missedDelivery = false;
+  #warned = { what: '', at: Number.NEGATIVE_INFINITY };
   /** What the dispatcher believes it may spend: the last grant, less what came since. */
   #believed: Share = { credits: 0, free: 0 };
 
@@ -93,6 +102,7 @@ export class Session {
   down(why: string): void {
     if (this.#state.is === 'up')
       this.#host.note('warn', `The dispatcher at ${this.url} ${why}; trying to reach it again.`);
+    else if (this.#state.is === 'registering' && this.heardAt <= this.#state.since) this.#warn(this.#unanswered());
     if (this.#state.is !== 'down') this.#state = { is: 'down', since: this.#host.clock.mono() };
     this.#reset();
   }
@@ -100,7 +110,7 @@ export class Session {
   /** The first message of a connection. */
   registration(): WorkerItem[] {
     if (this.#state.is !== 'down') this.#reset();
-    this.#state = { is: 'registering' };
+    this.#state = { is: 'registering', since: this.#host.clock.mono() };
     const { mode, host, pid, version, slots, labels } = this.#host.identity;
     const runtimes = this.#host.runtimes();
     return [{ k: 'register', mode, host, pid, version, slots, labels, runtimes, held: this.#host.held(this.url) }];
@@ -143,6 +153,7 @@ export class Session {
       switch (item.k) {
         case 'welcome':
           this.#host.note('info', `Registered with the dispatcher at ${this.url}.`);
+          this.#warned = { what: '', at: Number.NEGATIVE_INFINITY };
           this.#state = { is: 'up', session: item.session, dispatcher: item.dispatcher };
           break;
         case 'register_again':
@@ -152,7 +163,7 @@ export class Session {
           this.down('has gone away');
           return;
         case 'refused':
-          this.#host.note('warn', `The dispatcher at ${this.url} refused a message: ${item.message}.`);
+          this.#warn(`The dispatcher at ${this.url} refused a message: ${item.message}.`);
           this.down('refused');
           return;
         case 'tasks':
@@ -168,6 +179,21 @@ export class Session {
           this.#host.received(this, item, reader);
       }
     }
+  }
+
+  /** ZeroMQ tells nothing of these causes apart: who knows better is the dispatcher, and it logs it. */
+  #unanswered(): string {
+    const key = this.#host.keyed
+      ? "its worker key is another one than this worker's, or it has none"
+      : 'it wants a worker key and this worker has none';
+    return `No answer from a dispatcher at ${this.url}: nothing listens there, or ${key} (MPCSFAAS_WORKER_KEY or --worker-key-file); this worker goes on trying.`;
+  }
+
+  #warn(what: string): void {
+    const now = this.#host.clock.mono();
+    if (this.#warned.what === what && now - this.#warned.at < REMIND_MS) return;
+    this.#warned = { what, at: now };
+    this.#host.note('warn', what);
   }
 
   #reset(): void {

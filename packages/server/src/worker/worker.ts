@@ -182,6 +182,10 @@ class RunningWorker implements Worker, SessionHost {
     return shares[at]!;
   }
 
+  get keyed(): boolean {
+    return this.#options.workerKey !== '';
+  }
+
   note(level: 'info' | 'warn', message: string): void {
     this.#options.log(level, message, { worker: this.id });
   }

@@ -50,15 +50,31 @@ describe('a key', () => {
     expect(await here.revoke(id, 'default')).toBe(false);
   });
 
-  it('is seeded once', async () => {
-    const keys = new ApiKeys(store, systemClock);
+  it('from outside is brought in as the first one, and never again', async () => {
     const first = 'a-key-from-the-environment-of-32-chars';
-    const before = (await store.listKeys()).length;
-    await keys.seed(first, 'first', 'default');
-    await new ApiKeys(store, systemClock).seed(first, 'first', 'default');
-    expect((await store.listKeys()).length).toBe(before + 1);
+    const seed = (key: string) => new ApiKeys(store, systemClock).seed(key, 'first', 'default');
+    for (const { id } of await store.listKeys()) await store.deleteKey(id);
+    // Two services start at the same time.
+    expect(await Promise.all([seed(first), seed(first)])).toEqual(['taken', 'taken']);
+    const [kept, ...others] = await store.listKeys();
+    expect(others).toEqual([]);
+    const keys = new ApiKeys(store, systemClock);
     expect(await keys.check(first)).toMatchObject({ tenant: 'default' });
-    await expect(keys.seed('short', 'first', 'default')).rejects.toThrow('32 characters');
+    expect(await seed('another-key-from-the-environment-of-32')).toBe('not_first');
+    expect(await keys.revoke(kept!.id, 'default')).toBe(true);
+    expect(await seed(first)).toBe('revoked');
+    expect(await keys.check(first)).toBeUndefined();
+    expect(await keys.hasAny()).toBe(false);
+    expect(await seed('another-key-from-the-environment-of-32')).toBe('taken');
+    await expect(seed('short')).rejects.toThrow('32 characters: make one with `openssl rand -hex 32`');
+  });
+
+  it('that was made here and revoked does not come back from outside either', async () => {
+    for (const { id } of await store.listKeys()) await store.deleteKey(id);
+    const keys = new ApiKeys(store, systemClock);
+    const { id, key } = await keys.create('ci', 'default');
+    await keys.revoke(id, 'default');
+    expect(await keys.seed(key, 'first', 'default')).toBe('revoked');
   });
 
   it('goes on while the store is away', async () => {

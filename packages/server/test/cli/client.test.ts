@@ -68,12 +68,35 @@ describe('fn', () => {
   });
 
   it('a function that is not in the file', async () => {
+    expect((await cli('fn', 'register', 'tools.py:nowhere')).stderr).toMatch(
+      /^mpcsfaas: tools\.py defines no function 'nowhere'; it defines add, greet, fail, nap \(--no-check .*\)\.\n$/,
+    );
     // Nothing of it runs before its first call: that one tells.
-    await done('fn', 'register', 'tools.py:nowhere');
+    await done('fn', 'register', 'tools.py:nowhere', '--no-check');
     const { code, stderr } = await cli('call', 'nowhere');
     expect(code).toBe(1);
     expect(stderr).toMatch(/load_failed.*nowhere/);
   });
+});
+
+it.each([
+  ['two.py', 'def one(): pass\ndef two(): pass\n', /two\.py defines several functions \(one, two\): say which one/],
+  ['bad.py', 'def one(:\n    pass\n', /bad\.py line 1 is no Python 3\.\d+: /],
+  ['bad.ts', 'export default (a) => {\n  return a +;\n}\n', /bad\.ts line 2 cannot be read: Expression expected/],
+  ['enum.ts', 'enum A { X }\nexport default () => A.X;\n', /enum\.ts line 1 uses what is not taken: TypeScript enum/],
+])('fn register %s is refused', async (file, source, expected) => {
+  writeFileSync(join(folder, file), source);
+  const { code, stderr } = await cli('fn', 'register', file);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(expected);
+  expect(stderr).toMatch(/^mpcsfaas: [^\n]+\n$/);
+});
+
+it('fn register lets pass what only running can tell', async () => {
+  writeFileSync(join(folder, 'made.py'), 'globals()["made"] = lambda: 1\n');
+  await done('fn', 'register', 'made.py:made');
+  writeFileSync(join(folder, 'bare.ts'), '(a: number) => a + 1;\n');
+  await done('fn', 'register', 'bare.ts');
 });
 
 describe('call', () => {
@@ -94,14 +117,56 @@ describe('call', () => {
     });
   });
 
-  it('that fails: kind, message and the remote traceback on stderr, exit 1', async () => {
+  it('that fails: one line on stderr, exit 1; the remote traceback where it is asked for', async () => {
     const { code, stdout, stderr } = await cli('call', 'fail');
     expect([code, stdout]).toEqual([1, '']);
-    expect(stderr).toMatch(/^mpcsfaas: The call failed, raised: ValueError: no such luck \(task [0-9a-f-]{36}\)\n/);
-    expect(stderr).toMatch(/Traceback \(most recent call last\)[^]*raise ValueError\("no such luck"\)/);
+    expect(stderr).toMatch(/^mpcsfaas: The call failed, raised: ValueError: no such luck \(task [0-9a-f-]{36}\)\n$/);
+    expect((await cli('call', 'fail', '--traceback')).stderr).toMatch(
+      /Traceback \(most recent call last\)[^]*raise ValueError\("no such luck"\)/,
+    );
     const told = await cli('call', 'fail', '--json');
     expect(JSON.parse(told.stdout)).toMatchObject({ error: { kind: 'raised', type: 'ValueError' } });
     expect(told.code).toBe(1);
+    expect(told.stderr).toMatch(/^mpcsfaas: [^\n]+\n$/);
+  });
+
+  it.each([['9007199254740993'], ['1e999'], ['[1, {"x": -9007199254740993}]']])(
+    '%s is not sent as another number',
+    async (text) => {
+      const { code, stdout, stderr } = await cli('call', 'add', text, '1');
+      expect([code, stdout]).toEqual([2, '']);
+      expect(stderr).toMatch(/^mpcsfaas: The number \S+ is too large to arrive as it is: pass it as text, '"\S+"'/);
+    },
+  );
+
+  it('goes where the service was told to listen', async () => {
+    const { port } = new URL(env['MPCSFAAS_URL']!);
+    const call = ['call', 'add', '1', '2'];
+    expect((await mpcsfaas(call, { MPCSFAAS_PORT: port, MPCSFAAS_HOST: '0.0.0.0' })).stdout).toBe('3\n');
+    expect((await mpcsfaas([...call, '--port', port], { MPCSFAAS_URL: 'http://127.0.0.1:1' })).stdout).toBe('3\n');
+    expect((await mpcsfaas(call, { ...env, MPCSFAAS_PORT: '1' })).stdout).toBe('3\n');
+  });
+
+  it('whose service goes away names the task, and how to look again', async () => {
+    const other = program('mpcsfaas', [
+      ...['up', '--port', '0', '--json', '--grace', '0', '--python', '/usr/bin/python3'],
+      ...['--data-dir', join(folder, 'other')],
+    ]);
+    const [, url = ''] = await other.says(/"url": "(http:[^"]+)"/);
+    await mpcsfaas(['fn', 'register', 'tools.py:nap', '--url', url], {}, folder);
+    const waiting = program('mpcsfaas', ['call', 'nap', '600', '--url', url]);
+    await expect
+      .poll(async () => (await mpcsfaas(['task', 'ls', '--status', 'running', '--url', url])).stdout, {
+        timeout: 30_000,
+      })
+      .toMatch(/RUNNING/);
+    other.signal('SIGKILL');
+    const { code, stderr } = await waiting.ended;
+    expect(code).toBe(3);
+    expect(stderr).toMatch(
+      /^mpcsfaas: The service went away while task (\S+) was waited for; .*`mpcsfaas task show \1`/,
+    );
+    await other.ended;
   });
 
   it('of nothing that is registered', async () => {

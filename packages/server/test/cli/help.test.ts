@@ -25,8 +25,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function sentence({ code, stderr }: Said): string {
   expect(code).toSatisfy((one) => typeof one === 'number' && one > 0);
   expect(stderr).not.toMatch(/^\s+at /m);
-  expect(stderr).toMatch(/^mpcsfaas: [^\n]+\n$/);
-  return stderr.slice('mpcsfaas: '.length, -1);
+  expect(stderr).toMatch(/^\w+: [^\n]+\n$/);
+  return stderr.slice(stderr.indexOf(': ') + 2, -1);
 }
 
 /** An option and its text, wrapped lines joined. */
@@ -49,9 +49,22 @@ describe('--help', () => {
       expect(stdout).toContain(`Usage: ${line}`);
       const options = optionsIn(stdout);
       expect(options.length).toBeGreaterThan(0);
-      expect(options.filter((option) => !option.includes('default: '))).toEqual([]);
+      expect(options.filter((option) => option.split('default: ').length !== 2)).toEqual([]);
     },
   );
+
+  it.each<[string, RegExp, RegExp]>([
+    ['mpcsfaas service', /--redis .*default: none, it must be given/, /--sync|embedded|--data-dir/],
+    ['mpcsfaas dispatcher', /--redis .*default: none, it must be given/, /--sync|the embedded store\)/],
+    ['task_dispatcher', /--redis .*default: redis:\/\/127\.0\.0\.1:6379/, /--sync/],
+    ['pull_worker', /--worker-key </, /--slots/],
+    ['push_worker', /--worker-key-file/, /--slots/],
+  ])('%s: the defaults are its own', async (line, there, notThere) => {
+    const [name = '', ...args] = line.split(' ');
+    const text = optionsIn((await program(name, [...args, '--help']).ended).stdout).join('\n');
+    expect(text).toMatch(there);
+    expect(text).not.toMatch(notThere);
+  });
 
   it('tells the environment variable of each option', async () => {
     const { stdout } = await mpcsfaas(['up', '--help']);
@@ -81,7 +94,8 @@ describe('--help', () => {
   it.each([[[]], [['fn']], [['task']], [['keys']]])('%j alone says what there is', async (args) => {
     const { code, stdout, stderr } = await mpcsfaas(args);
     expect([code, stdout]).toEqual([2, '']);
-    expect(stderr).toMatch(/^mpcsfaas: Say what to do, one of [a-z, ]+\.\n\nUsage: mpcsfaas/);
+    const help = ['mpcsfaas', ...args, '--help'].join(' ');
+    expect(stderr).toMatch(new RegExp(`^mpcsfaas: Say what to do, one of [a-z, ]+; \`${help}\` tells more\\.\n$`));
   });
 
   it('--version', async () => {
@@ -111,6 +125,17 @@ describe('a wrong call', () => {
     [['worker', 'push'], /missing required argument 'urls'/i],
     [['worker', 'pus', 'tcp://127.0.0.1:1'], /Allowed choices are pull, push/],
     [['worker', 'push', 'nonsense'], /address looks like tcp:\/\/127\.0\.0\.1:5555, not "nonsense"/],
+    [['worker', 'push', 'tcp://127.0.0.1:0'], /address looks like tcp:\/\/127\.0\.0\.1:5555/],
+    [['worker', 'push', 'tcp://[::1]:5555'], /dispatcher's address is an IPv4 address or a host's name, not \[::1\]/],
+    [['up', '--mode', 'push', '--host', '::1'], /workers' port is an IPv4 address or a host's name, not ::1/],
+    [
+      ['up', '--mode', 'push', '--host', '10.9.9.9', '--require-keys', '--worker-key', 'a-worker-key-of-sixteen'],
+      /workers' port 10\.9\.9\.9:5555 cannot be opened: 10\.9\.9\.9 is no address of this machine; .* --host\./,
+    ],
+    [
+      ['up', '--mode', 'push', '--host', 'no.such.host', '--require-keys', '--worker-key', 'a-worker-key-of-sixteen'],
+      /there is no host no\.such\.host; choose another with --host\./,
+    ],
     [['worker', 'push', 'tcp://10.9.9.9:5555'], /reached with the shared worker key only/],
     [['call'], /missing required argument 'name'/i],
     [['call', 'f', '--kw', 'oops'], /--kw takes name=value, not "oops"/],
@@ -129,7 +154,9 @@ describe('a wrong call', () => {
     ['pull_worker', ['tcp://127.0.0.1:5555', '2'], /number of slots comes first/],
     ['push_worker', ['2'], /missing required argument 'urls'/i],
   ])('%s %s', async (name, args, expected) => {
-    expect(sentence(await program(name, args).ended)).toMatch(expected);
+    const said = await program(name, args).ended;
+    expect(said.stderr).toMatch(new RegExp(`^${name}: `));
+    expect(sentence(said)).toMatch(expected);
   });
 
   it('a wrong value from the environment names the variable', async () => {
@@ -140,7 +167,7 @@ describe('a wrong call', () => {
   it.each([[['fn', 'ls']], [['task', 'show', 'x']], [['call', 'f', '1']]])('%s: no service runs', async (args) => {
     const said = await mpcsfaas([...args, '--url', nobody]);
     expect(sentence(said)).toBe(
-      `No service answers at ${nobody} (ECONNREFUSED): start one with \`mpcsfaas up\`, or name another with --url.`,
+      `No service answers at ${nobody} (ECONNREFUSED): start one with \`mpcsfaas up\`, or name another with --url or --port.`,
     );
     expect(said.code).toBe(1);
   });
@@ -161,7 +188,7 @@ describe('a wrong call', () => {
       join(folder, 'p'),
     ];
     expect(sentence(await mpcsfaas([...workers, '--log-level', 'silent']))).toMatch(
-      new RegExp(`workers' port 127.0.0.1:${port} cannot be opened`),
+      new RegExp(`workers' port 127.0.0.1:${port} cannot be opened: another program has it; .* --worker-port\\.$`),
     );
     server.close();
   });

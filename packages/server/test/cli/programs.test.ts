@@ -1,5 +1,5 @@
 // The programs' lives: how they start, where they look, what their signals do, and Redis that is there or not.
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -112,6 +112,63 @@ describe('npm start', () => {
     await one.ended;
   });
 
+  it('a shell of npm that ends without a word takes the program along', async () => {
+    // What npx starts: the shell stays between npm and the program, and passes no signal on.
+    const bin = join(root, 'packages/server/bin/mpcsfaas.mjs');
+    const line = `"${process.execPath}" "${bin}" up --port 0 --json --data-dir "${folder}"; exit`;
+    const shell = start('sh', ['-c', line], { npm_lifecycle_event: 'npx' }, folder);
+    running.push(shell);
+    const pid = Number((await shell.says(/"pid": (\d+)/))[1]);
+    shell.signal('SIGTERM');
+    try {
+      // Its streams close when the program, too, is gone.
+      await expect(shell.ended).resolves.toMatchObject({
+        stderr: expect.stringMatching(/SIGHUP: finishing/) as string,
+      });
+    } finally {
+      if (existsSync(`/proc/${pid}`)) process.kill(pid, 'SIGKILL');
+    }
+  });
+
+  it('every path is meant from where it was typed, on the line and in the environment', async () => {
+    mkdirSync(join(folder, 'lib'));
+    writeFileSync(join(folder, 'lib', 'ours.py'), 'def triple(x):\n    return x * 3\n');
+    symlinkSync('/usr/bin/python3', join(folder, 'py'));
+    writeFileSync(join(folder, 'k'), 'a-worker-key-of-sixteen');
+    const typed = ['--port', '0', '--json', '--mode', 'local', '--data-dir', 'kept', '--worker-key-file', 'k'];
+    const env = { MPCSFAAS_PYTHON_PATH: 'lib', MPCSFAAS_PYTHON: './py' };
+    const one = start('npm', ['--prefix', root, 'start', '--silent', '--', ...typed], env, folder, true);
+    running.push(one);
+    const url = await urlOf(one);
+    expect(existsSync(join(folder, 'kept', 'store.db'))).toBe(true);
+    const byReference = Buffer.from('cours\ntriple\n.').toString('base64');
+    const { body } = await post<{ function_id: string }>(`${url}/register_function`, {
+      name: 'triple',
+      payload: `${byReference}\n`,
+    });
+    expect((await post(`${url}/v1/call/${body.function_id}`, { args: [14] })).body).toBe(42);
+    one.signal('SIGTERM');
+    await one.ended;
+    // A key file that is read from elsewhere would be missing.
+    const push = [
+      '--port',
+      '0',
+      '--mode',
+      'push',
+      '--worker-port',
+      '0',
+      '--data-dir',
+      'kept',
+      '--worker-key-file',
+      'k',
+    ];
+    const keyed = start('npm', ['--prefix', root, 'start', '--silent', '--', '--json', ...push], env, folder, true);
+    running.push(keyed);
+    await urlOf(keyed);
+    keyed.signal('SIGTERM');
+    await keyed.ended;
+  });
+
   it('Ctrl-C finishes what runs', async () => {
     const one = npmStart();
     await beginNap(await urlOf(one), 1.5);
@@ -130,6 +187,26 @@ it('a data directory that another has', async () => {
     /^mpcsfaas: The data directory \S+ is in use by another mpcsfaas process: [^\n]+ --data-dir\.\n$/,
   );
   expect((await get(`${url}/healthz`)).status).toBe(200);
+});
+
+it('keys: the greeting and the refusals say how to call', async () => {
+  const key = 'a-first-key-of-at-least-32-characters';
+  const args = ['up', '--port', '0', '--host', '0.0.0.0', '--require-keys', ...PYTHON, '--data-dir', folder];
+  const one = begin('mpcsfaas', args, { MPCSFAAS_API_KEY: key });
+  const [, url = ''] = await one.says(/is ready at (http:\S+)[^]*call\/add .*\n/);
+  expect(url).not.toContain('0.0.0.0');
+  expect(one.stdout().match(/ -H "authorization: Bearer \$MPCSFAAS_API_KEY"/g)).toHaveLength(2);
+  expect((await get(`${url}/v1/functions`, { authorization: `Bearer ${key}` })).status).toBe(200);
+  expect((await mpcsfaas(['fn', 'ls', '--url', url])).stderr).toMatch(/wants an API key: give it with --api-key or/);
+  const wrong = await mpcsfaas(['fn', 'ls', '--url', url, '--api-key', 'nonsense']);
+  expect(wrong.stderr).toMatch(/does not know this API key: give a valid one with --api-key or MPCSFAAS_API_KEY/);
+});
+
+it('a folder of --python-path that is none is told once', async () => {
+  const one = up('--python-path', 'lib,gone');
+  await one.says(/Functions will find no modules in \S+\/lib, \S+\/gone: no such folder; correct --python-path/);
+  await urlOf(one);
+  expect(one.stderr().match(/find no modules/g)).toHaveLength(1);
 });
 
 describe('classic command lines, on a Redis', () => {
@@ -229,6 +306,18 @@ describe('doctor', () => {
     const client = new Redis(redis.url);
     expect(await client.dbsize()).toBe(0);
     client.disconnect();
+  });
+
+  it('a Python that is none', async () => {
+    writeFileSync(join(folder, 'silent'), '#!/bin/sh\nexit 3\n', { mode: 0o755 });
+    writeFileSync(join(folder, 'chatty'), '#!/bin/sh\necho hello\n', { mode: 0o755 });
+    const doctor = ['doctor', '--port', '0', '--worker-port', '0', '--data-dir', folder, '--python'];
+    expect((await mpcsfaas([...doctor, './silent'], {}, folder)).stdout).toMatch(
+      /→ \S+\/silent does not work as a Python \(it ends with exit code 3\): name another with --python\n/,
+    );
+    expect((await mpcsfaas([...doctor, './chatty'], {}, folder)).stdout).toMatch(
+      /chatty does not work as a Python \(it does not answer as a Python\): name another with --python\n/,
+    );
   });
 
   it('a Redis that is away, a Python that is missing', async () => {

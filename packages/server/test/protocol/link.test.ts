@@ -1,5 +1,6 @@
 // Real sockets: a dispatcher's port with REQ and DEALER peers, in plain text and under CURVE.
 import { afterEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import {
   FreeSocket,
   LockstepSocket,
@@ -17,8 +18,9 @@ afterEach(async () => {
 const hello: Envelope<WorkerItem> = { worker: 'w1', incarnation: 'i1', seq: 1, session: '', items: [{ k: 'goodbye' }] };
 
 /** A port that answers every message with `welcome` and its payloads. */
-async function echoPort(workerKey: string): Promise<{ url: string; bad: string[] }> {
+async function echoPort(workerKey: string): Promise<{ url: string; bad: string[]; turnedAway: string[] }> {
   const bad: string[] = [];
+  const turnedAway: string[] = [];
   const port: WorkerPort = await WorkerPort.open({
     host: '127.0.0.1',
     port: 0,
@@ -26,9 +28,11 @@ async function echoPort(workerKey: string): Promise<{ url: string; bad: string[]
     onMessage: (peer, envelope, payloads) =>
       port.send(peer, { ...envelope, items: [{ k: 'welcome', session: 's', dispatcher: 'd' }] }, payloads),
     onBad: (_, sentence) => bad.push(sentence),
+    onTurnedAway: (sentence) => turnedAway.push(sentence),
+    clock: systemClock,
   });
   closers.push(() => port.close());
-  return { url: port.address, bad };
+  return { url: port.address, bad, turnedAway };
 }
 
 function lockstep(url: string, workerKey: string): LockstepSocket {
@@ -72,14 +76,23 @@ describe('the worker key', () => {
   const key = 'a-worker-key-of-some-length';
 
   it('keeps out a worker without one', async () => {
-    const { url } = await echoPort(key);
+    const { url, turnedAway } = await echoPort(key);
     expect(await lockstep(url, '').exchange(hello, [], 600)).toBeUndefined();
+    await expect.poll(() => turnedAway).toEqual([expect.stringMatching(/turned away .*: it has no worker key \(/)]);
   });
 
   it('keeps out a worker with another', async () => {
-    const { url } = await echoPort(key);
+    const { url, turnedAway } = await echoPort(key);
     expect(await lockstep(url, 'another-key-of-some-length').exchange(hello, [], 600)).toBeUndefined();
     expect(await lockstep(url, key).exchange(hello, [], 5_000)).toBeDefined();
+    // It came several times, and is told once.
+    expect(turnedAway).toEqual([expect.stringMatching(/its worker key is another one/)]);
+  });
+
+  it('is not known to a port without one', async () => {
+    const { url, turnedAway } = await echoPort('');
+    expect(await lockstep(url, key).exchange(hello, [], 600)).toBeUndefined();
+    await expect.poll(() => turnedAway).toEqual([expect.stringMatching(/it has a worker key and this side has none/)]);
   });
 });
 
@@ -94,6 +107,8 @@ describe('a REQ lane', () => {
         if (answering) port.send(peer, { ...envelope, items: [{ k: 'register_again' }] }, []);
       },
       onBad: () => undefined,
+      onTurnedAway: () => undefined,
+      clock: systemClock,
     });
     closers.push(() => port.close());
     const socket = lockstep(port.address, '');
@@ -113,7 +128,9 @@ describe('a port that is taken', () => {
       workerKey: '',
       onMessage: () => undefined,
       onBad: () => undefined,
+      onTurnedAway: () => undefined,
+      clock: systemClock,
     });
-    await expect(open).rejects.toThrow(/cannot be opened.*-p PORT/);
+    await expect(open).rejects.toThrow(/cannot be opened: Address already in use\.$/);
   });
 });

@@ -43,6 +43,16 @@ describe('source', () => {
     expect(await failureOf(run('42'))).toContain('load_failed');
     expect(await failureOf(run('export default ('))).toContain('load_failed SyntaxError');
   });
+
+  test.each([
+    ['export default (a) => {\n  return a +;\n}', /line 2: Expression expected/],
+    ['enum A { X }\nexport default () => A.X', /line 1: TypeScript enum .*only TypeScript that can be erased is taken/],
+    ['const k = 1;\nthrow new Error("at start");', /line 2: at start/],
+    ['\nmodule.exports = (a) => a;', /line 2: module is not defined.*CommonJS.*`export default`/],
+    ['const fs = require("fs");\nexport default () => 1;', /line 1: require is not defined.*CommonJS.*`import/],
+  ])('%j: what is wrong, and where', async (text, expected) => {
+    expect(await failureOf(run(text))).toMatch(expected);
+  });
 });
 
 describe('results', () => {

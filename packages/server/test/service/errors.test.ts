@@ -167,3 +167,15 @@ describe('while the store is away', () => {
     }
   });
 });
+
+it.each([
+  [{ name: 'a b', runtime: 'python', source: 'x' }, /^\/name must be 1 to 128 letters of A-Z and a-z, digits, /],
+  [
+    { name: 'a', runtime: 'typescript', source: 'x' },
+    /^\/runtime must be one of "python", "javascript" \("javascript" takes TypeScript, too\)\.$/,
+  ],
+  [{ name: 'a', runtime: 'python', python: 'three', source: 'x' }, /^\/python must be a version of Python 3 such as/],
+  [{ name: 'a', runtime: 'python', source: 'x', options: { isolation: 'much' } }, /must be one of "warm", "task"/],
+])('%j is refused in words', async (body, expected) => {
+  expect((await rig.post('/v1/functions', body)).body.detail).toMatch(expected);
+});

@@ -46,6 +46,11 @@ describe('/metrics', () => {
     const metrics = await rig.get('/metrics');
     expect(metrics.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
     const text = metrics.bytes.toString();
+    const oldest = /^mpcsfaas_queue_oldest_age_seconds (\S+)$/m.exec(text)?.[1];
+    const stats = JSON.parse((await rig.get('/v1/stats')).bytes.toString()) as { lanes: { oldest_at: string }[] };
+    const since = (Date.now() - Date.parse(stats.lanes[0]!.oldest_at)) / 1000;
+    expect(Number(oldest)).toBeLessThanOrEqual(since);
+    expect(Number(oldest)).toBeGreaterThanOrEqual(0);
     for (const line of [
       'mpcsfaas_tasks_submitted_total 4',
       'mpcsfaas_tasks_ended_total{end="COMPLETED"} 3',
@@ -126,12 +131,17 @@ describe('/readyz', () => {
       },
     });
     const open = await startRig({ around });
-    const locked = await startRig({ around, config: { requireKeys: true } });
+    const locked = await startRig({
+      around,
+      config: { requireKeys: true },
+      firstKey: 'a-first-key-of-thirty-two-characters',
+    });
     try {
       expect((await open.get('/readyz')).status).toBe(200);
       expect((await locked.get('/readyz')).body).toMatchObject({ code: 'not_ready' });
       broken = false;
-      expect((await locked.get('/readyz')).status).toBe(200);
+      // The first key is brought in when the store is there.
+      await expect.poll(async () => (await locked.get('/readyz')).status, { timeout: 10_000 }).toBe(200);
     } finally {
       await open.stop();
       await locked.stop();

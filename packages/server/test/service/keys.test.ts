@@ -51,6 +51,11 @@ describe('with keys on', () => {
   });
 });
 
+it('without any key a service that wants them does not start', async () => {
+  const said = startRig({ config: { requireKeys: true } }).then((rig) => rig.stop());
+  await expect(said).rejects.toThrow(/nobody could call: set MPCSFAAS_API_KEY .* `openssl rand -hex 32`\.$/);
+});
+
 describe('with keys off', () => {
   it('the first key is made, and holds when they are turned on', async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'first-key-'));

@@ -67,13 +67,14 @@ describe('a debug line', () => {
 
 describe('a line about a fault', () => {
   it.each([
-    ['warn', 40, new StoreUnavailable('connection lost.')],
-    ['error', 50, new TypeError('a bug')],
-  ] as const)('(%s) has the ids of the request and the task', async (_name, level, thrown) => {
+    ['warn', 40, new StoreUnavailable('connection lost.'), { reason: 'connection lost.' }],
+    ['error', 50, new TypeError('a bug'), { err: { message: 'a bug' } }],
+  ] as const)('(%s) has the ids of the request and the task', async (name, level, thrown, told) => {
     fault = thrown;
     try {
       const [line] = await linesOf('GET', `/result/${id}`);
-      expect(line).toMatchObject({ level, task_id: id, err: { message: thrown.message } });
+      expect(line).toMatchObject({ level, task_id: id, ...told });
+      expect(JSON.stringify(line).includes('stack')).toBe(name === 'error');
     } finally {
       fault = undefined;
     }

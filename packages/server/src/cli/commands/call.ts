@@ -1,8 +1,8 @@
 // `mpcsfaas call NAME ARGS…`: runs a function and prints its value.
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { MAX_WAIT_MS } from '@mpcsfaas/contract';
 import type { Task, TaskError } from '@mpcsfaas/contract';
-import { Api, Refused, type ApiOptions } from '../api.ts';
+import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
 import { withOptions } from '../options.ts';
 import { printJson, printLine } from '../print.ts';
 import { UserError } from '../user-error.ts';
@@ -12,6 +12,7 @@ interface CallOptions extends ApiOptions {
   json: boolean;
   kw?: string[];
   wait: number;
+  traceback: boolean;
 }
 
 /** How a call went. */
@@ -27,8 +28,8 @@ export function callCommand(parent: Command): void {
       ...(before ?? []),
       value,
     ])
-    .option('--wait <time>', 'how long to wait for the value', duration, 60_000);
-  command.options.find(({ long }) => long === '--wait')!.defaultValueDescription = '60s';
+    .addOption(new Option('--wait <time>', 'how long to wait for the value').argParser(duration).default(60_000, '60s'))
+    .addOption(new Option('--traceback', "after the sentence of a failure, the function's traceback").default(false));
   withOptions(command, 'client').action(call);
 }
 
@@ -36,7 +37,8 @@ async function call(name: string, args: string[], options: CallOptions): Promise
   const kwargs = Object.fromEntries((options.kw ?? []).map(keyword));
   const api = new Api(options);
   const until = performance.now() + options.wait;
-  const { id, end: first } = await begin(api, name, { args: args.map(value), kwargs }, waitMs(until));
+  // Begun without a wait: the task's id is here before anything can happen to the service.
+  const { id, end: first } = await begin(api, name, { args: args.map(value), kwargs });
   let end = first;
   while (end.is === 'open' && performance.now() < until) end = await waitOn(api, id, waitMs(until));
   switch (end.is) {
@@ -46,7 +48,7 @@ async function call(name: string, args: string[], options: CallOptions): Promise
       return;
     case 'failed':
       if (options.json) printJson({ task_id: id, error: end.error });
-      throw new UserError(failure(id, end.error));
+      throw new UserError(failure(id, end.error, options.traceback && !options.json));
     case 'open':
       throw new UserError(
         `The call has not ended yet; it goes on as task ${id}: \`mpcsfaas task show ${id}\` tells.`,
@@ -55,10 +57,10 @@ async function call(name: string, args: string[], options: CallOptions): Promise
   }
 }
 
-async function begin(api: Api, name: string, body: object, wait: number): Promise<{ id: string; end: End }> {
+async function begin(api: Api, name: string, body: object): Promise<{ id: string; end: End }> {
   try {
     const path = `/v1/call/${encodeURIComponent(name)}`;
-    const answer = await api.post(path, { ...body, options: { result_as: 'json' } }, { wait_ms: wait });
+    const answer = await api.post(path, { ...body, options: { result_as: 'json' } }, { wait_ms: 0 });
     const id = answer.headers.get('x-task-id') ?? '';
     return { id, end: answer.status === 202 ? { is: 'open' } : { is: 'value', value: answer.body } };
   } catch (refused) {
@@ -71,7 +73,14 @@ async function begin(api: Api, name: string, body: object, wait: number): Promis
 
 /** One more long wait: the service itself waits for a minute at most. */
 async function waitOn(api: Api, id: string, wait: number): Promise<End> {
-  const { status, body } = await api.get(`/v1/tasks/${id}/result`, { wait_ms: wait });
+  const { status, body } = await api.get(`/v1/tasks/${id}/result`, { wait_ms: wait }).catch((error: unknown) => {
+    const away = error instanceof Unreachable || (error instanceof Refused && error.answer.status === 503);
+    if (!away) throw error;
+    throw new UserError(
+      `The service went away while task ${id} was waited for; its end is kept: \`mpcsfaas task show ${id}\` tells when the service is back.`,
+      3,
+    );
+  });
   if (status === 202) return { is: 'open' };
   const { error, value: result } = body as Pick<Task, 'error'> & { value?: unknown };
   return error === null ? { is: 'value', value: result } : { is: 'failed', error };
@@ -81,10 +90,11 @@ function waitMs(until: number): number {
   return Math.max(0, Math.min(MAX_WAIT_MS, Math.round(until - performance.now())));
 }
 
-/** What happened, then the remote traceback. */
-function failure(id: string, { kind, type, message, traceback }: TaskError): string {
-  const sentence = `The call failed, ${kind}: ${[type, message].filter((part) => part !== '').join(': ')} (task ${id})`;
-  return traceback.trim() === '' ? sentence : `${sentence}\n\n${traceback.trimEnd()}`;
+/** What happened, in one line; then the remote traceback, where it is wanted. */
+function failure(id: string, { kind, type, message, traceback }: TaskError, whole: boolean): string {
+  const what = [type, message].filter((part) => part !== '').join(': ');
+  const sentence = `The call failed, ${kind}: ${what.replaceAll(/\s*\n\s*/g, ' ')} (task ${id})`;
+  return whole && traceback.trim() !== '' ? `${sentence}\n\n${traceback.trimEnd()}` : sentence;
 }
 
 /** `name=value`. */
@@ -94,11 +104,23 @@ function keyword(pair: string): [string, unknown] {
   return [pair.slice(0, at), value(pair.slice(at + 1))];
 }
 
-/** `1` is a number, `'{"a": 2}'` an object, `hello` a text. */
+/** `1` is a number, `'{"a": 2}'` an object, `hello` a text. @throws UserError for a number that JSON cannot carry. */
 function value(text: string): unknown {
   try {
-    return JSON.parse(text);
-  } catch {
+    // The types know nothing of the third argument yet.
+    return JSON.parse(text, exact as (key: string, read: unknown) => unknown);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
     return text;
   }
+}
+
+/** Node and the service read numbers as doubles: one that would arrive as another is not sent. */
+function exact(_key: string, read: unknown, { source }: { source: string }): unknown {
+  if (typeof read !== 'number') return read;
+  if (Number.isFinite(read) && (Number.isSafeInteger(read) || !/^-?\d+$/.test(source))) return read;
+  throw new UserError(
+    `The number ${source} is too large to arrive as it is: pass it as text, '${JSON.stringify(source)}', and let the function make a number of it.`,
+    2,
+  );
 }

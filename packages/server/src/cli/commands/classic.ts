@@ -6,13 +6,10 @@ import { whole } from '../units.ts';
 import { runDispatcher, withDispatcherOptions, type DispatcherOptions } from './dispatcher.ts';
 import { runWorker, type WorkerOptions } from './worker.ts';
 
-/** Where classic set-ups keep their tasks. */
-const CLASSIC_REDIS = 'redis://127.0.0.1:6379';
-
 export function taskDispatcherCommand(program: Command): Command {
   const command = program.description('classic command line of `mpcsfaas dispatcher`');
-  return withDispatcherOptions(command).action(async (options: DispatcherOptions) =>
-    runDispatcher({ ...options, redis: options.redis ?? CLASSIC_REDIS }),
+  return withDispatcherOptions(command, 'classicStore').action(async (options: DispatcherOptions) =>
+    runDispatcher(options),
   );
 }
 
@@ -21,8 +18,8 @@ export function classicWorkerCommand(program: Command, mode: 'pull' | 'push'): C
     .description(`classic command line of \`mpcsfaas worker ${mode}\``)
     .argument('<slots>', 'how many calls run at a time')
     .argument('<urls...>', 'dispatchers, e.g. tcp://127.0.0.1:5555');
-  return withOptions(command, 'runners', 'dataDir', 'workerKey', 'workerKeyFile', 'logLevel', 'json').action(
-    async (slots: string, urls: string[], options: WorkerOptions) =>
+  return withOptions(command, 'classicRunners', 'dataDir', 'workerKey', 'workerKeyFile', 'logLevel', 'json').action(
+    async (slots: string, urls: string[], options: Omit<WorkerOptions, 'slots'>) =>
       runWorker(mode, urls, { ...options, slots: slotsOf(slots) }),
   );
 }

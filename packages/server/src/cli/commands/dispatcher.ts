@@ -6,28 +6,32 @@ import { runProgram, type Stop } from '../process.ts';
 import { UserError } from '../user-error.ts';
 import { startDispatcherRoot, type DispatcherRootOptions } from '../roots/dispatcher.ts';
 import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
-import { openStore, type StoreOptions } from '../roots/store.ts';
+import { openSharedStore, type SharedStoreOptions } from '../roots/store.ts';
 import { linkKey, type WorkerKeyOptions } from '../roots/worker-key.ts';
 
-export type DispatcherOptions = Omit<DispatcherRootOptions, 'workerPort' | 'ownsStore' | 'workerKey'> &
+export type DispatcherOptions = Omit<
+  DispatcherRootOptions,
+  'workerPort' | 'workerPortOption' | 'ownsStore' | 'workerKey'
+> &
   WorkerKeyOptions &
-  StoreOptions & { port: number; logLevel: LogLevel; json: boolean };
+  SharedStoreOptions & { port: number; logLevel: LogLevel; json: boolean };
 
 export function dispatcherCommand(parent: Command): void {
   const command = parent
     .command('dispatcher')
     .description('hand queued tasks to runners here (local) or to workers (pull, push)');
-  withDispatcherOptions(command).action(async (options: DispatcherOptions) => runDispatcher(options));
+  withDispatcherOptions(command, 'sharedStore').action(async (options: DispatcherOptions) => runDispatcher(options));
 }
 
 /** What a dispatcher can be told, by its modern and its classic name. */
-export function withDispatcherOptions(command: Command): Command {
+export function withDispatcherOptions(command: Command, store: 'sharedStore' | 'classicStore'): Command {
   return withOptions(
     command,
     'mode',
     'host',
     'dispatcherPort',
-    'store',
+    store,
+    'dataDir',
     'runners',
     'maxArgs',
     'maxResult',
@@ -39,7 +43,8 @@ export function withDispatcherOptions(command: Command): Command {
 }
 
 export async function runDispatcher(options: DispatcherOptions): Promise<void> {
-  if (options.redis === undefined) {
+  const { redis } = options;
+  if (redis === undefined) {
     throw new UserError(
       'A dispatcher of its own meets the service in Redis: give both the same --redis redis://HOST:6379. For one machine without Redis use `mpcsfaas up`, which runs both.',
       2,
@@ -48,11 +53,13 @@ export async function runDispatcher(options: DispatcherOptions): Promise<void> {
   const workerKey = linkKey(options);
   const log = logTo(openLogger('dispatcher', options.logLevel));
   const start = async (stops: Stop[]): Promise<void> => {
-    const store = await openStore(options, (message) => log('warn', message));
+    const store = await openSharedStore({ ...options, redis }, 'nothing runs until it is there', (message) =>
+      log('warn', message),
+    );
     stops.push(() => store.close());
     const dispatcher = await startDispatcherRoot(
       store,
-      { ...options, workerPort: options.port, ownsStore: false, workerKey },
+      { ...options, workerPort: options.port, workerPortOption: '-p', ownsStore: false, workerKey },
       log,
     );
     stops.push(() => dispatcher.stop(options.grace));

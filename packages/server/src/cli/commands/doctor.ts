@@ -8,7 +8,8 @@ import { inspectRedis } from '../../store/index.ts';
 import { environment, withOptions } from '../options.ts';
 import { version } from '../package.ts';
 import { printJson, printLine } from '../print.ts';
-import { pythonPathOf } from '../roots/runners.ts';
+import { trialTrouble } from '../roots/data-directory.ts';
+import { missingFolders, pythonPathOf } from '../roots/runners.ts';
 import { redisAddress, withoutPassword, type StoreOptions } from '../roots/store.ts';
 import { UserError } from '../user-error.ts';
 
@@ -52,6 +53,8 @@ async function doctor(options: DoctorOptions): Promise<void> {
   const findings = [
     { what: 'mpcsfaas', ok: true, found: version, advice: '' },
     ...(await runtimes(options)),
+    ...importPath(options),
+    dataDirectory(options),
     await redis(options),
     await portFinding('REST API', options.host, options.port, '--port'),
     await portFinding('workers (pull, push)', options.host, options.workerPort, '--worker-port'),
@@ -87,6 +90,19 @@ async function runtimes({ python, pythonPath, dataDir }: DoctorOptions): Promise
     // The first start brings what is missing.
     return [...lines, { what: 'dill, cloudpickle', ok: true, found: where, advice }];
   });
+}
+
+function importPath(options: DoctorOptions): Finding[] {
+  const missing = missingFolders({ ...(options.pythonPath && { pythonPath: options.pythonPath }) });
+  if (missing.length === 0) return [];
+  return [
+    { what: 'import path', ok: false, found: `no folder ${missing.join(', ')}`, advice: 'correct --python-path' },
+  ];
+}
+
+function dataDirectory({ dataDir }: DoctorOptions): Finding {
+  const trouble = trialTrouble(dataDir);
+  return { what: 'data directory', ok: trouble === '', found: trouble || dataDir, advice: '' };
 }
 
 async function redis({ redis: url, expectAof }: DoctorOptions): Promise<Finding> {

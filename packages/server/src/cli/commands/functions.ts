@@ -1,10 +1,11 @@
 // `mpcsfaas fn register FILE:NAME | ls | show | rm`.
 import { readFileSync } from 'node:fs';
-import { extname, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { extname } from 'node:path';
+import { Option, type Command } from 'commander';
 import { MAX_PAGE } from '@mpcsfaas/contract';
 import { Api, type ApiOptions } from '../api.ts';
-import { startDirectory, withOptions } from '../options.ts';
+import { typedPath, withOptions } from '../options.ts';
+import { sourceFault } from '../source-check.ts';
 import { printJson, printLine, printTable } from '../print.ts';
 import { whole } from '../units.ts';
 import { UserError } from '../user-error.ts';
@@ -39,8 +40,12 @@ export function functionCommands(parent: Command): void {
       .command('register')
       .description('register a function from a Python, JavaScript or TypeScript file')
       .argument('<file:name>', 'the file and the function in it; without :name the only one or the default export')
-      .option('--as <name>', 'the name to register it under (default: its own)')
-      .option('--description <text>', 'what it does', ''),
+      .addOption(new Option('--as <name>', 'the name to register it under').default(undefined, 'its own'))
+      .option('--description <text>', 'what it does', '')
+      .addOption(
+        new Option('--no-check', 'register it as it is, without looking at it').default(true, 'it is looked at'),
+      ),
+    'python',
     'client',
   ).action(register);
   withOptions(
@@ -63,7 +68,14 @@ export function functionCommands(parent: Command): void {
   ).action(remove);
 }
 
-async function register(target: string, options: ClientOptions & { as?: string; description: string }): Promise<void> {
+interface RegisterOptions extends ClientOptions {
+  as?: string;
+  description: string;
+  check: boolean;
+  python?: string;
+}
+
+async function register(target: string, options: RegisterOptions): Promise<void> {
   const { file, entry } = splitTarget(target);
   const runtime = RUNTIME_OF[extname(file)];
   if (runtime === undefined) {
@@ -73,6 +85,8 @@ async function register(target: string, options: ClientOptions & { as?: string; 
     );
   }
   const source = read(file);
+  const fault = options.check ? await sourceFault(runtime, source, entry, options.python) : '';
+  if (fault !== '') throw new UserError(`${file} ${fault} (--no-check registers it all the same).`);
   const name = options.as ?? (entry || baseName(file));
   const { status, body } = await new Api(options).post('/v1/functions', {
     name,
@@ -96,7 +110,7 @@ function splitTarget(target: string): { file: string; entry: string } {
 
 function read(file: string): string {
   try {
-    return readFileSync(resolve(startDirectory(), file), 'utf8');
+    return readFileSync(typedPath(file), 'utf8');
   } catch (error) {
     throw new UserError(
       `The file ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`,

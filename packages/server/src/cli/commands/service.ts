@@ -6,21 +6,22 @@ import { runProgram, type Stop } from '../process.ts';
 import { UserError } from '../user-error.ts';
 import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
 import { startService, type ServiceRootOptions } from '../roots/service.ts';
-import { openStore, type StoreOptions } from '../roots/store.ts';
+import { openSharedStore, type SharedStoreOptions } from '../roots/store.ts';
 
-type ServiceOptions = StoreOptions & ServiceRootOptions & { json: boolean; logLevel: LogLevel };
+type ServiceOptions = SharedStoreOptions & ServiceRootOptions & { json: boolean; logLevel: LogLevel };
 
 export function serviceCommand(parent: Command): void {
   const command = parent
     .command('service')
     .description('serve the REST API; dispatchers run elsewhere, on the same Redis');
-  withOptions(command, 'service', 'store', 'logHead', 'logTail', 'logLevel', 'json').action(
+  withOptions(command, 'service', 'sharedStore', 'unusedDataDir', 'logHead', 'logTail', 'logLevel', 'json').action(
     async (options: ServiceOptions) => service(options),
   );
 }
 
 async function service(options: ServiceOptions): Promise<void> {
-  if (options.redis === undefined) {
+  const { redis } = options;
+  if (redis === undefined) {
     throw new UserError(
       'A service of its own meets its dispatchers in Redis: give both the same --redis redis://HOST:6379. For one machine without Redis use `mpcsfaas up`, which runs both.',
       2,
@@ -29,7 +30,9 @@ async function service(options: ServiceOptions): Promise<void> {
   const logger = openLogger('service', options.logLevel);
   const log = logTo(logger);
   const start = async (stops: Stop[]): Promise<void> => {
-    const store = await openStore(options, (message) => log('warn', message));
+    const store = await openSharedStore({ ...options, redis }, 'calls are answered 503 until it is there', (message) =>
+      log('warn', message),
+    );
     stops.push(() => store.close());
     const running = await startService(store, options, logger, () => []);
     stops.push(() => running.stop());

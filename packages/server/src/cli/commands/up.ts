@@ -6,6 +6,7 @@ import { printJson, printLine } from '../print.ts';
 import { runProgram, type Stop } from '../process.ts';
 import { startDispatcherRoot, type DispatcherRootOptions } from '../roots/dispatcher.ts';
 import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
+import { reachable } from '../roots/reachable.ts';
 import { startService, type ServiceRootOptions } from '../roots/service.ts';
 import { openStore, withoutPassword, type StoreOptions } from '../roots/store.ts';
 import { linkKey, type WorkerKeyOptions } from '../roots/worker-key.ts';
@@ -13,7 +14,7 @@ import { linkKey, type WorkerKeyOptions } from '../roots/worker-key.ts';
 type UpOptions = StoreOptions &
   ServiceRootOptions &
   WorkerKeyOptions &
-  Omit<DispatcherRootOptions, 'ownsStore' | 'workerKey'> & { json: boolean; logLevel: LogLevel };
+  Omit<DispatcherRootOptions, 'workerPortOption' | 'ownsStore' | 'workerKey'> & { json: boolean; logLevel: LogLevel };
 
 export function upCommand(parent: Command): void {
   const command = parent
@@ -42,7 +43,7 @@ async function up(options: UpOptions): Promise<void> {
     stops.push(() => store.close());
     const dispatcher = await startDispatcherRoot(
       store,
-      { ...options, ownsStore: options.redis === undefined, workerKey },
+      { ...options, workerPortOption: '--worker-port', ownsStore: options.redis === undefined, workerKey },
       log,
     );
     stops.push(() => dispatcher.stop(options.grace));
@@ -61,7 +62,8 @@ function greeting(url: string, options: UpOptions, workers: string): string[] {
   const where =
     options.mode === 'local'
       ? `${options.slots} slots in this process`
-      : `workers: mpcsfaas worker ${options.mode} ${workers}`;
+      : `workers: mpcsfaas worker ${options.mode} ${workers.replace('0.0.0.0', reachable('0.0.0.0'))}`;
+  const key = options.requireKeys ? ` -H "authorization: Bearer $MPCSFAAS_API_KEY"` : '';
   return [
     '',
     `  MPCSFaaS ${version} is ready at ${url}`,
@@ -71,9 +73,9 @@ function greeting(url: string, options: UpOptions, workers: string): string[] {
     '',
     '  A first function and its first call, to paste into another terminal:',
     '',
-    `  curl -s ${url}/v1/functions -H 'content-type: application/json' \\`,
+    `  curl -s ${url}/v1/functions -H 'content-type: application/json'${key} \\`,
     `    -d '{"name": "add", "runtime": "python", "source": "def add(a, b):\\n    return a + b"}'`,
-    `  curl -s ${url}/v1/call/add -H 'content-type: application/json' -d '{"args": [1, 2]}'`,
+    `  curl -s ${url}/v1/call/add -H 'content-type: application/json'${key} -d '{"args": [1, 2]}'`,
     '',
   ];
 }

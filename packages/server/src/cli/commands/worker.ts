@@ -9,10 +9,11 @@ import { version } from '../package.ts';
 import { printJson } from '../print.ts';
 import { runProgram, type Stop } from '../process.ts';
 import { UserError } from '../user-error.ts';
+import { demandDataDirectory } from '../roots/data-directory.ts';
 import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
 import { poolOpener, type RunnerOptions } from '../roots/runners.ts';
 import { isLoopback } from '../../auth/index.ts';
-import { workerKeyOf, type WorkerKeyOptions } from '../roots/worker-key.ts';
+import { refuseIpv6, workerKeyOf, type WorkerKeyOptions } from '../roots/worker-key.ts';
 
 export interface WorkerOptions extends RunnerOptions, WorkerKeyOptions {
   logLevel: LogLevel;
@@ -38,6 +39,7 @@ export async function runWorker(mode: 'pull' | 'push', urls: readonly string[], 
   const dispatchers = urls.flatMap((url) => url.split(',')).map((url) => dispatcherUrl(url, workerKey));
   const log = logTo(openLogger('worker', options.logLevel));
   const start = async (stops: Stop[]): Promise<void> => {
+    demandDataDirectory(options.dataDir);
     const worker = await startWorker({
       mode,
       urls: dispatchers,
@@ -55,7 +57,7 @@ export async function runWorker(mode: 'pull' | 'push', urls: readonly string[], 
     });
     stops.push(() => worker.stop(options.grace));
     const { slots } = options;
-    log('info', `Worker ${worker.id} has ${slots} slots and serves ${dispatchers.join(', ')} (${mode}).`);
+    log('info', `Worker ${worker.id} has ${slots} slots (${mode}) and registers with ${dispatchers.join(', ')}.`);
     if (options.json) printJson({ worker: worker.id, mode, slots, dispatchers, pid: process.pid });
   };
   await runProgram(start, (line) => log('info', line));
@@ -64,9 +66,10 @@ export async function runWorker(mode: 'pull' | 'push', urls: readonly string[], 
 /** `host:port`, `tcp://host:port`. @throws UserError */
 function dispatcherUrl(text: string, workerKey: string): string {
   const [, host = '', port = ''] = /^(?:tcp:\/\/)?(\[[0-9a-fA-F:]+\]|[^:/\s]+):(\d{1,5})\/?$/.exec(text.trim()) ?? [];
-  if (host === '' || Number(port) > 65_535) {
+  if (host === '' || Number(port) > 65_535 || Number(port) === 0) {
     throw new UserError(`A dispatcher's address looks like tcp://127.0.0.1:5555, not ${JSON.stringify(text)}.`, 2);
   }
+  refuseIpv6(host, "A dispatcher's address");
   if (workerKey === '' && !isLoopback(host)) {
     throw new UserError(
       `A dispatcher on another machine (${host}) is reached with the shared worker key only: set MPCSFAAS_WORKER_KEY or --worker-key-file to the dispatcher's.`,

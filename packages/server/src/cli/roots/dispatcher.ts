@@ -3,6 +3,7 @@ import { systemClock } from '../../clock.ts';
 import { openFleetExecutor, openLocalExecutor, startDispatcher, type Dispatcher } from '../../dispatcher/index.ts';
 import type { Store } from '../../store/index.ts';
 import { version } from '../package.ts';
+import { UserError } from '../user-error.ts';
 import type { Log } from './log.ts';
 import { poolOpener, type RunnerOptions } from './runners.ts';
 
@@ -14,13 +15,15 @@ export interface DispatcherRootOptions extends RunnerOptions {
   workerKey: string;
   host: string;
   workerPort: number;
+  /** What that port is chosen with in this program. */
+  workerPortOption: '--worker-port' | '-p';
   maxArgsBytes: number;
   maxResultBytes: number;
 }
 
 export async function startDispatcherRoot(store: Store, options: DispatcherRootOptions, log: Log): Promise<Dispatcher> {
   const { mode, host, workerKey } = options;
-  return startDispatcher({
+  const dispatcher = startDispatcher({
     store,
     tenant: 'default',
     version,
@@ -52,4 +55,29 @@ export async function startDispatcherRoot(store: Store, options: DispatcherRootO
             events,
           }),
   });
+  return dispatcher.catch((error: unknown) => {
+    throw portFault(error, options);
+  });
+}
+
+/** Why the workers' port is not to be had, with the option that this program knows it by. */
+function portFault(error: unknown, options: DispatcherRootOptions): unknown {
+  const { host, workerPort, workerPortOption } = options;
+  const place = `The workers' port ${host}:${workerPort} cannot be opened`;
+  switch (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code) {
+    case 'EADDRINUSE':
+      return new UserError(
+        `${place}: another program has it; stop that one, or choose another with ${workerPortOption}.`,
+      );
+    case 'EACCES':
+      return new UserError(`${place}: you have no right to it; choose one above 1023 with ${workerPortOption}.`);
+    case 'EADDRNOTAVAIL':
+      return new UserError(`${place}: ${host} is no address of this machine; choose another with --host.`);
+    // ZeroMQ's words for a name without an address, by whether a name server answered.
+    case 'ENODEV':
+    case 'EAGAIN':
+      return new UserError(`${place}: there is no host ${host}; choose another with --host.`);
+    default:
+      return error;
+  }
 }

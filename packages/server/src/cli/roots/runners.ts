@@ -1,8 +1,9 @@
 // Composition root of a runner pool, for the local executor and for workers.
+import { statSync } from 'node:fs';
 import { systemClock } from '../../clock.ts';
-import { makeDirectory } from '../../directory.ts';
 import { openRunnerPool, type PoolListener, type RunnerPool } from '../../runner/index.ts';
 import { environment, startDirectory } from '../options.ts';
+import { demandDataDirectory } from './data-directory.ts';
 import type { Log } from './log.ts';
 
 export interface RunnerOptions {
@@ -21,9 +22,19 @@ export function pythonPathOf(options: Pick<RunnerOptions, 'pythonPath'>): string
   return [startDirectory(), ...(options.pythonPath ?? [])];
 }
 
+/** Folders of --python-path that are none. They may come later, so they are a warning and no refusal. */
+export function missingFolders(options: Pick<RunnerOptions, 'pythonPath'>): string[] {
+  return (options.pythonPath ?? []).filter(
+    (folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true,
+  );
+}
+
 export function poolOpener(options: RunnerOptions, log: Log): (listener: PoolListener) => Promise<RunnerPool> {
   return (listener) => {
-    makeDirectory(options.dataDir, 0o700);
+    demandDataDirectory(options.dataDir);
+    const missing = missingFolders(options);
+    if (missing.length > 0)
+      log('warn', `Functions will find no modules in ${missing.join(', ')}: no such folder; correct --python-path.`);
     return openRunnerPool({
       slots: options.slots,
       python: options.python,

@@ -7,6 +7,7 @@ import { environment } from '../options.ts';
 import { version } from '../package.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { UserError } from '../user-error.ts';
+import { reachable } from './reachable.ts';
 
 export interface ServiceRootOptions {
   host: string;
@@ -30,7 +31,7 @@ export interface ServiceRootOptions {
 }
 
 export interface RunningService {
-  /** http://host:port */
+  /** http://host:port, to be called at. */
   url: string;
   stop(): Promise<void>;
 }
@@ -89,8 +90,7 @@ export async function startService(
   }
   const address = service.fastify.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.port;
-  const host = options.host.includes(':') ? `[${options.host}]` : options.host;
-  return { url: `http://${host}:${port}`, stop: () => service.close() };
+  return { url: `http://${reachable(options.host)}:${port}`, stop: () => service.close() };
 }
 
 function listenFault(error: NodeJS.ErrnoException, { host, port }: ServiceRootOptions): Error {

@@ -1,40 +1,49 @@
 // Composition root of the store: Redis where an address was given, else the embedded one.
 import { systemClock } from '../../clock.ts';
-import { makeDirectory } from '../../directory.ts';
 import { openEmbeddedStore, openRedisStore, type Store } from '../../store/index.ts';
 import { UserError } from '../user-error.ts';
+import { demandDataDirectory } from './data-directory.ts';
 
-export interface StoreOptions {
-  dataDir: string;
+export interface SharedStoreOptions {
   redis?: string;
   shards: number;
   waitReplicas: number;
   /** What of AOF the operator counts on: less is a warning in /readyz. */
   expectAof: 'none' | 'everysec' | 'always';
+}
+
+export interface StoreOptions extends SharedStoreOptions {
+  dataDir: string;
   sync: 'normal' | 'full';
 }
 
+type Warn = (message: string) => void;
+
+/** @throws UserError where the address or the directory cannot be used; Error where another process has the directory */
+export async function openStore(options: StoreOptions, warn: Warn): Promise<Store> {
+  const { redis, dataDir, sync } = options;
+  if (redis !== undefined) {
+    return openSharedStore({ ...options, redis }, 'calls are answered 503 until it is there', warn);
+  }
+  demandDataDirectory(dataDir);
+  return openEmbeddedStore({ dataDir, sync, clock: systemClock });
+}
+
 /**
- * Opens the store. A Redis that is away is no fault: everything starts, waits for it and goes on by itself.
- * @throws UserError where the address or the directory cannot be used; Error where another process has the directory
+ * Opens a Redis. One that is away is no fault: everything starts, waits for it and goes on by itself. `meanwhile`: what
+ * that means in this program. @throws UserError where the address cannot be used
  */
-export async function openStore(options: StoreOptions, warn: (message: string) => void): Promise<Store> {
-  if (options.redis !== undefined) {
-    const { shards, waitReplicas, expectAof } = options;
-    const url = redisAddress(options.redis);
-    const store = await openRedisStore({ url, shards, waitReplicas, expectAof, clock: systemClock, onError: warn });
-    const { ok, detail } = await store.health();
-    if (!ok) warn(`${detail} Waiting for ${withoutPassword(url)}: calls are answered 503 until it is there.`);
-    return store;
-  }
-  try {
-    makeDirectory(options.dataDir, 0o700);
-  } catch (error) {
-    throw new UserError(
-      `The data directory ${options.dataDir} cannot be made (${(error as Error).message}): name another with --data-dir.`,
-    );
-  }
-  return openEmbeddedStore({ dataDir: options.dataDir, sync: options.sync, clock: systemClock });
+export async function openSharedStore(
+  options: SharedStoreOptions & { redis: string },
+  meanwhile: string,
+  warn: Warn,
+): Promise<Store> {
+  const { shards, waitReplicas, expectAof } = options;
+  const url = redisAddress(options.redis);
+  const store = await openRedisStore({ url, shards, waitReplicas, expectAof, clock: systemClock, onError: warn });
+  const { ok, detail } = await store.health();
+  if (!ok) warn(`${detail} Waiting for ${withoutPassword(url)}: ${meanwhile}.`);
+  return store;
 }
 
 /** @throws UserError */

@@ -34,9 +34,16 @@ function readKey(file: string): string {
 /** The key of a dispatcher's port, '' where none is set or none is needed. @throws UserError where one is demanded. */
 export function linkKey(options: WorkerKeyOptions & { mode: string; host: string }): string {
   if (options.mode === 'local') return '';
+  refuseIpv6(options.host, "The workers' port");
   const key = workerKeyOf(options);
   demandWorkerKey(options.host, key);
   return key;
+}
+
+/** @throws UserError. The link between dispatchers and workers is IPv4; what else would be said is `No such device`. */
+export function refuseIpv6(host: string, what: string): void {
+  if (!host.includes(':')) return;
+  throw new UserError(`${what} is an IPv4 address or a host's name, not ${host}: use 127.0.0.1 in place of ::1.`, 2);
 }
 
 /** @throws UserError where workers would be served beyond this machine without a key. */

@@ -68,11 +68,13 @@ class FleetExecutor implements Executor {
   }
 
   async open(): Promise<void> {
-    const { host, port, workerKey, events } = this.#options;
+    const { host, port, workerKey, events, clock } = this.#options;
     this.#port = await WorkerPort.open({
       host,
       port,
       workerKey,
+      clock,
+      onTurnedAway: (sentence) => events.note('warn', sentence),
       onMessage: (peer, envelope, payloads) => this.#receive(peer, envelope, payloads),
       onBad: (peer, sentence) => {
         events.note('warn', `A message to the workers' port was refused: ${sentence}.`);

@@ -53,7 +53,7 @@ export const fleetHandlers: Handlers<Operations> = {
     return { status: 'ready', store: version, warnings, troubles };
   },
 
-  async metrics({ tenant, reply }, { store, metrics }) {
+  async metrics({ tenant, reply }, { store, metrics, clock }) {
     const [stats, fleet] = await Promise.all([store.stats(tenant), store.fleet()]);
     const workers = readyWorkers(fleet);
     const byState = { ready: 0, draining: 0, lost: 0 };
@@ -64,6 +64,7 @@ export const fleetHandlers: Handlers<Operations> = {
       requeued: stats.requeued,
       states: stats.states,
       queuedBytes: stats.queuedBytes,
+      oldestWaitingMs: oldestAge(stats.lanes, clock.wall()),
       workers: byState,
       slots: sum(workers, ({ slots }) => slots),
       busy: sum(workers, ({ busy }) => busy),
@@ -76,6 +77,11 @@ export const fleetHandlers: Handlers<Operations> = {
 
 function readyWorkers(fleet: readonly DispatcherSnapshot[]): WorkerSnapshot[] {
   return fleet.flatMap(({ workers }) => workers).filter(({ state }) => state === 'ready');
+}
+
+function oldestAge(lanes: readonly { oldestAt: number }[], now: number): number {
+  const oldest = Math.min(...lanes.map(({ oldestAt }) => oldestAt).filter((at) => at > 0));
+  return Number.isFinite(oldest) ? Math.max(0, now - oldest) : 0;
 }
 
 function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {

@@ -24,7 +24,7 @@ export class Database {
       this.#migrate(dataDir);
     } catch (fault) {
       this.#lock.close();
-      throw fault;
+      throw openingFault(join(dataDir, 'store.db'), fault);
     }
   }
 
@@ -78,13 +78,15 @@ export class Database {
 
 /** An EXCLUSIVE transaction held for life on a file of its own: a kernel lock, the one kind Node can hold. */
 function lockDirectory(dataDir: string): DatabaseSync {
-  const lock = new DatabaseSync(join(dataDir, 'lock.db'), { timeout: 0 });
+  const file = join(dataDir, 'lock.db');
+  let lock: DatabaseSync | undefined;
   try {
+    lock = new DatabaseSync(file, { timeout: 0 });
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
     return lock;
   } catch (fault) {
-    lock.close();
-    if (sqliteCode(fault) !== SQLITE_BUSY) throw fault;
+    lock?.close();
+    if (sqliteCode(fault) !== SQLITE_BUSY) throw openingFault(file, fault);
     throw new Error(
       `The data directory ${dataDir} is in use by another mpcsfaas process: stop that one, or give this one a directory of its own with --data-dir.`,
       { cause: fault },
@@ -103,6 +105,24 @@ const OUTSIDE_FAULTS: Record<number, string> = {
   13: 'The disk of the data directory is full; free some space.',
   14: 'The store file cannot be opened; check the data directory and the limit of open files.',
 };
+
+/** Why a file of the data directory cannot be opened, in one sentence; what is no fault of SQLite's stays as it is. */
+function openingFault(file: string, fault: unknown): unknown {
+  const code = sqliteCode(fault);
+  if (code === undefined) return fault;
+  const reason =
+    code === 11 || code === 26
+      ? 'it is damaged, or no file of ours'
+      : code === 8
+        ? 'it is read-only'
+        : code === 13
+          ? 'the disk is full'
+          : (fault as Error).message;
+  return new Error(
+    `The file ${file} cannot be opened (${reason}): put it right, or name another directory with --data-dir.`,
+    { cause: fault },
+  );
+}
 
 function sqliteCode(fault: unknown): number | undefined {
   if (!(fault instanceof Error) || !('errcode' in fault) || typeof fault.errcode !== 'number') return undefined;

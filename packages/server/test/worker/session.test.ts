@@ -1,0 +1,98 @@
+// What a worker says of a dispatcher that does not take it: once, and then rarely.
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Session, type SessionHost } from '../../src/worker/session.ts';
+
+const URL = 'tcp://127.0.0.1:5555';
+let now: number;
+let notes: string[];
+let keyed: boolean;
+let session: Session;
+
+beforeEach(() => {
+  now = 1000;
+  notes = [];
+  keyed = false;
+  const host: SessionHost = {
+    identity: {
+      worker: 'w',
+      incarnation: 'i',
+      mode: 'push',
+      host: 'h',
+      pid: 1,
+      version: '1',
+      slots: 1,
+      labels: [],
+    },
+    clock: { mono: () => now, wall: () => now },
+    draining: false,
+    get keyed() {
+      return keyed;
+    },
+    runtimes: () => [],
+    load: () => ({ free: 1, running: 0, waiting: 0 }),
+    held: () => [],
+    share: () => ({ credits: 1, free: 1 }),
+    received: () => undefined,
+    note: (level, message) => void notes.push(`${level} ${message}`),
+  };
+  session = new Session(URL, host);
+});
+
+/** One try that gets no answer for 2 s. */
+function tryInVain(): void {
+  session.registration();
+  now += 2000;
+  session.down('does not answer');
+}
+
+function receive(
+  item: { k: 'refused'; message: string } | { k: 'welcome'; session: string; dispatcher: string },
+): void {
+  const envelope = { worker: 'w', incarnation: 'd', seq: 1, session: '', items: [item] };
+  session.receive({ envelope, payloads: [] });
+}
+
+describe('a dispatcher that does not answer', () => {
+  it('is told at once, with the causes, and again after half a minute', () => {
+    tryInVain();
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /^warn No answer .* tcp:\/\/127\.0\.0\.1:5555: nothing listens there, or it wants a worker key/,
+      ),
+    ]);
+    for (let n = 0; n < 14; n++) tryInVain();
+    expect(notes).toHaveLength(1);
+    tryInVain();
+    expect(notes).toHaveLength(2);
+  });
+
+  it('may have another key', () => {
+    keyed = true;
+    tryInVain();
+    expect(notes[0]).toMatch(/its worker key is another one than this worker's, or it has none/);
+  });
+});
+
+it('a dispatcher of the other mode is told once', () => {
+  for (let n = 0; n < 3; n++) {
+    session.registration();
+    now += 10;
+    receive({ k: 'refused', message: 'this dispatcher serves pull workers: start a pull worker' });
+  }
+  expect(notes).toEqual([expect.stringMatching(/refused a message: this dispatcher serves pull workers/)]);
+});
+
+it('the trouble after a welcome is a new one', () => {
+  tryInVain();
+  session.registration();
+  now += 10;
+  receive({ k: 'welcome', session: 's', dispatcher: 'd' });
+  session.down('is silent');
+  tryInVain();
+  expect(notes.map((note) => note.slice(0, 25))).toEqual([
+    'warn No answer from a dis',
+    'info Registered with the ',
+    'warn The dispatcher at tc',
+    'warn No answer from a dis',
+  ]);
+});
