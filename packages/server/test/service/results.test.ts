@@ -122,8 +122,8 @@ describe('calls', () => {
     expect((await rig.get(`/v1/tasks/${answer.body.task_id}`)).body.status).toBe('QUEUED');
   });
 
-  it('whose time is up: 202 where it runs', async () => {
-    const waiting = call('/v1/call/double?wait_ms=300');
+  it.each(['', '&cancel_on_disconnect=true'])('whose time is up: 202 where it runs (%s)', async (query) => {
+    const waiting = call(`/v1/call/double?wait_ms=300${query}`);
     const claimed = await claimSoon();
     const answer = await waiting;
     expect(answer).toMatchObject({ status: 202, body: { status: 'RUNNING', task_id: claimed } });

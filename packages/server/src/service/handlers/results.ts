@@ -40,7 +40,8 @@ export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
     };
     const progress = await parts.results.submitted(tenant, id, submit, waitOf(query.wait_ms, MAX_WAIT_MS), signal);
     if (progress.is === 'ended') return valueOf(progress.end, call, reply);
-    if (query.cancel_on_disconnect === true && request.raw.destroyed) await parts.store.cancel(tenant, [id]);
+    // The connection and not the request: a request is destroyed as soon as its body has been read.
+    if (query.cancel_on_disconnect === true && request.raw.socket.destroyed) await parts.store.cancel(tenant, [id]);
     return notYet(id, call, parts);
   },
 };
