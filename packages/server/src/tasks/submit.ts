@@ -95,12 +95,18 @@ export class Submitter {
     return this.#outcome(settled.answers, wishes);
   }
 
-  /** A new task with the same spec and arguments. */
+  /** A new task with the same spec and arguments. Moments that lie ahead still hold. */
   async again(spec: TaskSpec, args: Buffer): Promise<string> {
     const now = Math.trunc(this.#clock.wall());
     const shard = this.#anyShard();
-    // A moment that has passed would end the new task before it starts.
-    const header: TaskHeader = { ...headerOf(spec), not_before: 0, expires_at: 0 };
+    // By the store's time, which will judge them (S9). One that has passed would end the new task before it starts.
+    const stored = await this.#store.now();
+    const ahead = (moment: number): number => (moment > stored ? moment : 0);
+    const header: TaskHeader = {
+      ...headerOf(spec),
+      not_before: ahead(spec.not_before),
+      expires_at: ahead(spec.expires_at),
+    };
     const fresh = specOf(newId(now, shard), header);
     const submission = { spec: fresh, packed: packTaskHeader(header), lane: laneOf(header), args };
     const settled = await this.#turns.add(`${shard} ${spec.tenant}`, [submission]);
@@ -161,18 +167,19 @@ export class Submitter {
 
   #check({ fn, args, argsAs, classic, pointer }: Wish): void {
     const { maxArgsBytes } = this.#settings;
+    const field = classic ? 'payload' : argsAs === 'pickle' ? 'args_pickle' : 'args';
     if (args.length > maxArgsBytes) {
       throw new Refusal(
         'args_too_large',
         `The arguments have ${args.length} bytes; the limit is ${maxArgsBytes}. Start the service with a larger ${LIMITS.max_args_bytes.option}.`,
-        { limit: maxArgsBytes, option: LIMITS.max_args_bytes.option, ...at(pointer, 'args', 'is too large') },
+        { limit: maxArgsBytes, option: LIMITS.max_args_bytes.option, ...at(pointer, field, 'is too large') },
       );
     }
     if (fn.runtime === 'javascript' && argsAs === 'pickle') {
       throw new Refusal(
         'pickle_for_javascript',
         `"${fn.name}" is a JavaScript function: it takes JSON. Send \`args\` and \`kwargs\` to /v1/tasks.`,
-        at(pointer, classic ? 'payload' : 'args_pickle', 'is a pickle for a JavaScript function'),
+        at(pointer, field, 'is a pickle for a JavaScript function'),
       );
     }
   }

@@ -103,6 +103,19 @@ describe('a task', () => {
     expect((await submit({ args_pickle: 'gAJLKi4=' })).status).toBe(422);
   });
 
+  it('hands numbers on as they were written', async () => {
+    const numbers = '[9007199254740993, 1e400, 1.0, -0.0, 12345678901234567890.5]';
+    const task = `{"function":"double","args":${numbers},"kwargs":{"a": 2.5}}`;
+    await rig.post('/v1/tasks', task);
+    await rig.post('/v1/tasks/batch', `{"tasks":[{"function":"double","args": [1, 2]},${task}]}`);
+    const claimed = (await rig.claim()).map(({ args }) => args.toString());
+    expect(claimed).toEqual([
+      `{"args":${numbers},"kwargs":{"a":2.5}}`,
+      '{"args":[1,2],"kwargs":{}}',
+      `{"args":${numbers},"kwargs":{"a":2.5}}`,
+    ]);
+  });
+
   it('says why it waits', async () => {
     const now = Date.now();
     const { task_id } = (await submit()).body;
@@ -142,6 +155,14 @@ describe('idempotency', () => {
     const otherArgs = { args: [22], options: { priority: 1, tags: ['x'] } };
     expect((await submit(otherArgs, key)).body.code).toBe('idempotency_key_reused');
     expect((await submit({ options: { priority: 2, tags: ['x'] } }, key)).status).toBe(422);
+  });
+
+  it('tells numbers apart that JavaScript takes for one', async () => {
+    const post = (text: string): Promise<Answer> =>
+      rig.post('/v1/tasks', `{"function":"double","args":[${text}]}`, { 'idempotency-key': 'numbers' });
+    const first = await post('9007199254740993');
+    expect((await post('9007199254740993')).body.task_id).toBe(first.body.task_id);
+    expect((await post('9007199254740992')).body.code).toBe('idempotency_key_reused');
   });
 
   it('holds while a newer version takes the name', async () => {
@@ -190,7 +211,13 @@ describe('a batch', () => {
     const { status, body } = await rig.post('/v1/tasks/batch', { tasks });
     expect(status).toBe(201);
     expect(new Set(body.task_ids).size).toBe(10_000);
-    expect((await rig.post('/v1/tasks/batch', { tasks: [...tasks, tasks[0]] })).status).toBe(422);
+    for (const more of [1, 2]) {
+      const many = await rig.post('/v1/tasks/batch', { tasks: [...tasks, ...tasks.slice(0, more)] });
+      expect(many.body).toMatchObject({ status: 422, limit: 10_000, errors: [{ pointer: '/tasks' }] });
+      expect(many.body).not.toHaveProperty('option');
+    }
+    expect((await rig.get('/v1/tasks?limit=1001')).body).toMatchObject({ status: 422, limit: 1000 });
+    expect((await rig.get('/v1/tasks?limit=99999999999999999999')).body).toMatchObject({ status: 422, limit: 1000 });
   });
 });
 
@@ -219,6 +246,28 @@ describe('acts', () => {
     expect(claimed!.spec).toMatchObject({ id: retried.body.task_id, priority: 9, tags: ['t'] });
     expect(claimed!.args.toString()).toContain('again');
     await rig.store.cancel('default', [retried.body.task_id]);
+  });
+
+  it('retry keeps the moments that lie ahead, and no other', async () => {
+    const [not_before, expires_at] = ['2100-01-01T00:00:00.000Z', '2100-01-02T00:00:00.000Z'];
+    for (const [options, held] of [
+      [
+        { not_before, expires_at },
+        { not_before, expires_at },
+      ],
+      [
+        { not_before: '2001-01-01T00:00:00Z', expires_at },
+        { not_before: null, expires_at },
+      ],
+      [{ expires_at: '2001-01-01T00:00:00Z' }, { not_before: null, expires_at: null }],
+    ] as const) {
+      const { task_id } = (await submit({ options })).body;
+      await rig.claim();
+      await rig.store.cancel('default', [task_id]);
+      const retried = (await rig.post(`/v1/tasks/${task_id}/retry`, {})).body.task_id;
+      expect((await rig.get(`/v1/tasks/${retried}`)).body).toMatchObject({ options: held });
+      await rig.store.cancel('default', [retried]);
+    }
   });
 
   it('pin and unpin', async () => {

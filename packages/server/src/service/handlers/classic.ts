@@ -38,7 +38,7 @@ export const classicHandlers: Handlers<Operations> = {
       throw new Refusal('invalid_id', `"${ref.slice(0, 64)}" is no function id: a UUID is wanted.`);
     }
     const fn = await functions.find(tenant, ref);
-    const { args } = argumentsOf({}, payloadBytes(body.payload, [], '/payload'), '', 'payload');
+    const { args } = argumentsOf({}, undefined, payloadBytes(body.payload, [], '/payload'), '', 'payload');
     const { ids, replayed } = await submitter.submit(
       tenant,
       [{ ref, fn, argsAs: 'pickle', args, options: {}, classic: true, pointer: '' }],

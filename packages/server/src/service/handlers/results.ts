@@ -23,11 +23,11 @@ export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
   },
 
   async callFunction(call, parts) {
-    const { params, query, frames, tenant, callerId, request, reply, signal } = call;
+    const { params, query, tenant, callerId, request, reply, signal } = call;
     parts.rateLimit.take(callerId, 1);
     // A call without arguments may have no body.
     const asked = (call.body as BodyOf<'callFunction'> | undefined) ?? {};
-    const wish = await wishOf(params.ref, asked, frames, '', tenant, parts);
+    const wish = await wishOf(params.ref, asked, call, parts);
     const draft = parts.submitter.draft(tenant, [wish], requestKey(request, false));
     let id = draft.submissions[0]!.spec.id;
     const submit = async () => {

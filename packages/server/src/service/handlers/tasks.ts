@@ -19,18 +19,20 @@ type Operations =
 const PAGE = 100;
 
 export const taskHandlers: Handlers<Operations> = {
-  async submitTask({ body, frames, tenant, callerId, request, reply }, parts) {
+  async submitTask(call, parts) {
+    const { body, tenant, callerId, request, reply } = call;
     parts.rateLimit.take(callerId, 1);
-    const wish = await wishOf(body.function, body, frames, '', tenant, parts);
+    const wish = await wishOf(body.function, body, call, parts);
     const { ids, replayed } = await parts.submitter.submit(tenant, [wish], requestKey(request, false));
     created(reply, replayed);
     request.taskId = ids[0]!;
     return { task_id: request.taskId };
   },
 
-  async submitBatch({ body, frames, tenant, callerId, request, reply }, parts) {
+  async submitBatch(call, parts) {
+    const { body, tenant, callerId, request, reply } = call;
     parts.rateLimit.take(callerId, body.tasks.length);
-    const wishes = await batchWishes(body.tasks, frames, tenant, parts);
+    const wishes = await batchWishes(body.tasks, call, parts);
     const { ids, replayed } = await parts.submitter.submit(tenant, wishes, requestKey(request, true));
     created(reply, replayed);
     return { task_ids: ids };
@@ -132,36 +134,31 @@ interface AskedCall {
   options?: TaskOptions;
 }
 
+/** What came with a body: its raw frames, the arguments' own texts. */
+type Came = Pick<Call<'submitTask'>, 'frames' | 'texts' | 'tenant'>;
+
 /** One call as it was asked for; its function is looked up. */
-export async function wishOf(
-  ref: string,
-  asked: AskedCall,
-  frames: Call<'submitTask'>['frames'],
-  pointer: string,
-  tenant: string,
-  { functions }: ServiceParts,
-): Promise<Wish> {
-  return makeWish(ref, await functions.find(tenant, ref), asked, frames, pointer);
+export async function wishOf(ref: string, asked: AskedCall, came: Came, { functions }: ServiceParts): Promise<Wish> {
+  return makeWish(ref, await functions.find(came.tenant, ref), asked, came, '');
 }
 
-function makeWish(ref: string, fn: Wish['fn'], asked: AskedCall, frames: readonly Buffer[], pointer: string): Wish {
+function makeWish(ref: string, fn: Wish['fn'], asked: AskedCall, { frames, texts }: Came, pointer: string): Wish {
   const pickle =
     asked.args_pickle === undefined ? undefined : payloadBytes(asked.args_pickle, frames, `${pointer}/args_pickle`);
-  const { argsAs, args } = argumentsOf(asked, pickle, pointer);
+  const { argsAs, args } = argumentsOf(asked, texts.get(pointer), pickle, pointer);
   return { ref, fn, argsAs, args, options: asked.options ?? {}, classic: false, pointer };
 }
 
 /** Each function of a batch is looked up once. */
 async function batchWishes(
   tasks: BodyOf<'submitBatch'>['tasks'],
-  frames: readonly Buffer[],
-  tenant: string,
+  came: Came,
   { functions }: ServiceParts,
 ): Promise<Wish[]> {
   const found = new Map<string, Wish['fn']>();
   for (const [i, { function: ref }] of tasks.entries()) {
     if (found.has(ref)) continue;
-    const fn = await functions.look(tenant, ref);
+    const fn = await functions.look(came.tenant, ref);
     if (fn === undefined) {
       throw new Refusal('function_not_found', `There is no function "${ref}", which task ${i} of the batch names.`, {
         errors: [{ pointer: `/tasks/${i}/function`, message: 'there is no such function' }],
@@ -169,5 +166,5 @@ async function batchWishes(
     }
     found.set(ref, fn);
   }
-  return tasks.map((task, i) => makeWish(task.function, found.get(task.function)!, task, frames, `/tasks/${i}`));
+  return tasks.map((task, i) => makeWish(task.function, found.get(task.function)!, task, came, `/tasks/${i}`));
 }
