@@ -174,6 +174,35 @@ describe('idempotency', () => {
     expect(again.body).toEqual(first.body);
   });
 
+  it('holds after the function was deleted, for the same content alone', async () => {
+    const gone = await addFunction(rig, 'gone');
+    const large = 'x'.repeat(100_000);
+    const tasks = Array.from({ length: 300 }, (_, i) => ({ function: 'gone', args: [i] }));
+    const requests = [
+      ['/v1/tasks', { function: 'gone', args: [large], options: { tags: ['t'] } }],
+      ['/v1/tasks/batch', { tasks }],
+      ['/execute_function', { function_id: gone, payload: 'gAIpfYYu' }],
+    ] as const;
+    const first = [];
+    for (const [path, body] of requests) first.push(await rig.post(path, body, { 'idempotency-key': `gone${path}` }));
+    await rig.send('DELETE', '/v1/functions/gone');
+    for (const [i, [path, body]] of requests.entries()) {
+      const again = await rig.post(path, body, { 'idempotency-key': `gone${path}` });
+      expect(again).toMatchObject({ status: 200, body: first[i]!.body });
+      expect(again.headers.get('idempotent-replayed')).toBe('true');
+      expect((await rig.post(path, body, { 'idempotency-key': 'new' })).status).toBe(404);
+      expect((await rig.post(path, body)).status).toBe(404);
+    }
+    const single = { 'idempotency-key': 'gone/v1/tasks' };
+    const call = await rig.post('/v1/call/gone?wait_ms=1', { args: [large], options: { tags: ['t'] } }, single);
+    expect(call.headers.get('x-task-id')).toBe(first[0]!.body.task_id);
+    expect((await rig.post('/v1/tasks', { function: 'gone' }, single)).body.code).toBe('idempotency_key_reused');
+    // One task of it never came: it cannot be completed any more.
+    const more = { tasks: [...tasks, { function: 'gone' }] };
+    expect((await rig.post('/v1/tasks/batch', more, { 'idempotency-key': 'gone/v1/tasks/batch' })).status).toBe(404);
+    expect((await rig.get('/v1/stats')).body).toMatchObject({ states: { QUEUED: 302 } });
+  });
+
   it('completes a batch: item i has the key K/i', async () => {
     const batch = { tasks: [1, 2, 3].map((n) => ({ function: 'double', args: [n] })) };
     await rig.post('/v1/tasks', batch.tasks[1], { 'idempotency-key': 'k-3/1' });

@@ -10,7 +10,7 @@ import { wantsFrames, waitOf } from '../negotiate.ts';
 import type { Call, Handlers, ServiceParts } from '../parts.ts';
 import { requestKey } from '../request-key.ts';
 import { ResultWriter } from '../result-writer.ts';
-import { tell, wishOf } from './tasks.ts';
+import { askOf, draftOf, tell } from './tasks.ts';
 
 export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
   async readResults({ body, tenant, request, reply, signal }, { results }) {
@@ -27,9 +27,9 @@ export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
     parts.rateLimit.take(callerId, 1);
     // A call without arguments may have no body.
     const asked = (call.body as BodyOf<'callFunction'> | undefined) ?? {};
-    const wish = await wishOf(params.ref, asked, call, parts);
-    const draft = parts.submitter.draft(tenant, [wish], requestKey(request, false));
-    let id = draft.submissions[0]!.spec.id;
+    const ask = askOf(params.ref, asked, call, '');
+    const draft = await draftOf([ask], requestKey(request, false), tenant, parts);
+    let id = draft.ids[0]!;
     const submit = async () => {
       const { ids, replayed } = await parts.submitter.accept(draft);
       id = ids[0]!;
