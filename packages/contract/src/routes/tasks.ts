@@ -60,6 +60,7 @@ export const submitTask = route({
   errors: [
     'invalid_frames',
     'invalid_base64',
+    'invalid_pickle',
     'pickle_for_javascript',
     'function_not_found',
     'args_too_large',

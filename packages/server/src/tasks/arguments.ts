@@ -10,9 +10,6 @@ export interface Arguments {
   args: Buffer;
 }
 
-/** Larger arguments are not walked: what is wrong with them fails the task. */
-const CHECKED_BYTES = 256 * 1024;
-
 interface Given {
   args?: unknown[];
   kwargs?: Record<string, unknown>;
@@ -37,8 +34,8 @@ export function argumentsOf(
       errors: [{ pointer: `${pointer}/${field}`, message: 'is empty' }],
     });
   }
-  const check = pickle.length <= CHECKED_BYTES ? checkPickle(pickle) : undefined;
-  if (check?.is === 'malformed') {
+  const check = checkPickle(pickle);
+  if (check.is === 'malformed') {
     throw new Refusal('invalid_pickle', `The arguments are no whole pickle: it ${check.reason}.`, {
       errors: [{ pointer: `${pointer}/${field}`, message: check.reason }],
     });
