@@ -49,7 +49,7 @@ const lasting = {
   labels: Type.Optional(
     Type.Array(Type.String({ minLength: 1, maxLength: 128 }), {
       maxItems: 16,
-      description: 'Labels the worker must have, `key` or `key=value`',
+      description: 'Labels the worker must have: `key=value`, or `key` with any value or none',
     }),
   ),
   result_as: Type.Optional(

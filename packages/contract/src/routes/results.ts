@@ -87,6 +87,7 @@ export const callFunction = route({
   errors: [
     'invalid_frames',
     'invalid_base64',
+    'invalid_pickle',
     'pickle_for_javascript',
     'function_not_found',
     'task_expired',

@@ -60,6 +60,7 @@ export const submitTask = route({
   errors: [
     'invalid_frames',
     'invalid_base64',
+    'invalid_pickle',
     'pickle_for_javascript',
     'function_not_found',
     'args_too_large',
@@ -288,7 +289,9 @@ export const retryTask = route({
   path: '/v1/tasks/{task_id}/retry',
   tag: 'tasks',
   summary: 'Run it again as a new task',
-  description: 'The same function, arguments and options under a new id, behind what waits now.',
+  description:
+    'The same function, arguments and options under a new id, behind what waits now. `not_before` and `expires_at` hold ' +
+    'where they still lie ahead.',
   params: TaskParams,
   body: Type.Object({}, { title: 'Retry', additionalProperties: false }),
   bodyOptional: true,

@@ -61,7 +61,9 @@ function textOf(value) {
   }
 }
 
-function bounded(text) {
+/** Of at most MAX_TEXT, and well-formed: a lone surrogate, which UTF-8 cannot say, becomes U+FFFD before anybody stores it. */
+function bounded(given) {
+  const text = given.toWellFormed();
   if (text.length <= MAX_TEXT) return text;
   const half = MAX_TEXT / 2;
   return `${text.slice(0, half)}\n… ${text.length - MAX_TEXT} characters left out …\n${text.slice(-half)}`;

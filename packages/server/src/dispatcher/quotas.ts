@@ -1,4 +1,5 @@
 // How many tasks of which lanes to claim: what the offers can take, never more. Pure.
+import { hasLabels } from '../lifecycle/labels.ts';
 import { parseLane, type LaneDemand } from '../lifecycle/lane.ts';
 import type { LaneQuota } from '../store/index.ts';
 import type { Offer } from './executor.ts';
@@ -9,7 +10,7 @@ export function serves(offer: Pick<Offer, 'runtimes' | 'labels'>, demand: LaneDe
   if (runtime === undefined || runtime.broken !== '') return false;
   if (demand.python !== '' && !runtime.version.startsWith(`${demand.python}.`) && runtime.version !== demand.python)
     return false;
-  return demand.labels.every((label) => offer.labels.includes(label));
+  return hasLabels(offer.labels, demand.labels);
 }
 
 /**

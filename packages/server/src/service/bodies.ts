@@ -4,9 +4,11 @@ import type { FastifyInstance } from 'fastify';
 import { Refusal } from '../tasks/refusal.ts';
 import { readFrames } from './frames.ts';
 import type { FramedBody } from './frames.ts';
+import { parseJson } from './json-text.ts';
+import type { ParsedJson } from './json-text.ts';
 
-/** A parsed body; `frames` is empty for JSON. An absent body is undefined. */
-export type ReadBody = { is: 'json'; value: unknown } | ({ is: 'framed' } & FramedBody);
+/** A parsed body. An absent one is undefined. */
+export type ReadBody = ({ is: 'json' } & ParsedJson) | ({ is: 'framed' } & FramedBody);
 
 export function addBodyReaders(fastify: FastifyInstance): void {
   fastify.removeAllContentTypeParsers();
@@ -27,9 +29,9 @@ export function addBodyReaders(fastify: FastifyInstance): void {
 }
 
 function readJson(bytes: Buffer): ReadBody {
-  if (bytes.length === 0) return { is: 'json', value: undefined };
+  if (bytes.length === 0) return { is: 'json', value: undefined, texts: new Map() };
   try {
-    return { is: 'json', value: JSON.parse(bytes.toString('utf8')) };
+    return { is: 'json', ...parseJson(bytes) };
   } catch (fault) {
     throw new Refusal('invalid_json', `The body is not JSON: ${(fault as Error).message}.`);
   }

@@ -2,9 +2,11 @@
 // The header has the route's schema; a payload in it is `{"frame": n}`.
 import type { Frame } from '@mpcsfaas/contract';
 import { Refusal } from '../tasks/refusal.ts';
+import { parseJson } from './json-text.ts';
+import type { ParsedJson } from './json-text.ts';
 
 export interface FramedBody {
-  header: unknown;
+  header: ParsedJson;
   frames: Buffer[];
 }
 
@@ -25,7 +27,7 @@ export function readFrames(bytes: Buffer): FramedBody {
   const [head, ...frames] = parts;
   if (head === undefined) throw broken('it is empty');
   try {
-    return { header: JSON.parse(head.toString('utf8')), frames };
+    return { header: parseJson(head), frames };
   } catch {
     throw broken('its header is not JSON');
   }

@@ -84,10 +84,26 @@ export async function authenticate(
   );
 }
 
+const CHARSET = /;\s*charset\s*=\s*"?([^\s";]*)/i;
+
 /** A POST says its type even without a body: a page's form cannot say this one, and is refused. */
 export function checkContentType(request: FastifyRequest, contract: RouteContract): void {
   if (contract.method !== 'POST') return;
-  const given = mediaType(request.headers['content-type']);
+  const { 'content-type': header, 'content-encoding': encoding = 'identity' } = request.headers;
+  if (encoding.trim().toLowerCase() !== 'identity') {
+    throw new Refusal(
+      'unsupported_media_type',
+      `The content encoding ${encoding.slice(0, 100)} is not taken here: send the body as it is, without Content-Encoding.`,
+    );
+  }
+  const charset = CHARSET.exec(header ?? '')?.[1];
+  if (charset !== undefined && !/^utf-?8$/i.test(charset)) {
+    throw new Refusal(
+      'unsupported_media_type',
+      `The charset ${charset.slice(0, 100)} is not taken here: send the body in UTF-8.`,
+    );
+  }
+  const given = mediaType(header);
   const framed = contract.frames === 'in' || contract.frames === 'both';
   if (given === 'application/json' || (framed && given === FRAMES)) return;
   const wanted = framed ? `application/json or ${FRAMES}` : 'application/json';

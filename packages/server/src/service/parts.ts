@@ -5,6 +5,7 @@ import type { ApiKeys } from '../auth/index.ts';
 import type { Clock } from '../clock.ts';
 import type { ServiceConfig } from '../config/service.ts';
 import type { Store } from '../store/index.ts';
+import type { ArgumentTexts } from '../tasks/argument-texts.ts';
 import type { Feed } from '../tasks/feed.ts';
 import type { Functions } from '../tasks/functions.ts';
 import type { TaskReader } from '../tasks/reader.ts';
@@ -40,6 +41,8 @@ export interface Call<Op extends OperationId> {
   body: BodyOf<Op>;
   /** Raw frames of a body in the frames format. */
   frames: readonly Buffer[];
+  /** The arguments as they were written, where a number of them might change when it is parsed. */
+  texts: ArgumentTexts;
   tenant: string;
   /** Whose rate is limited: the key, or without keys everybody. */
   callerId: string;

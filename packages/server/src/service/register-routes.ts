@@ -3,6 +3,7 @@ import { ROUTES } from '@mpcsfaas/contract';
 import type { OperationId, RouteContract } from '@mpcsfaas/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/index.ts';
+import type { ArgumentTexts } from '../tasks/argument-texts.ts';
 import { Refusal } from '../tasks/refusal.ts';
 import type { ReadBody } from './bodies.ts';
 import { authenticate, checkContentType } from './guard.ts';
@@ -53,7 +54,7 @@ function checkedCall(
   request.taskId = (request.params as { task_id?: string }).task_id?.toLowerCase() ?? '';
   checks.headers(request.headers);
   const query = checks.query(request.query as Record<string, unknown>);
-  const { body, frames } =
+  const { body, frames, texts } =
     contract.body === undefined ? NO_BODY : checkedBody(request.body as ReadBody | undefined, contract, checks);
   let signal: AbortSignal | undefined;
   const call: object = {
@@ -61,6 +62,7 @@ function checkedCall(
     query,
     body,
     frames,
+    texts,
     tenant: request.caller.tenant,
     callerId: request.caller.keyId,
     request,
@@ -71,17 +73,22 @@ function checkedCall(
   return call as Call<OperationId>;
 }
 
-const NO_BODY: { body: unknown; frames: readonly Buffer[] } = { body: undefined, frames: [] };
+const NO_BODY: { body: unknown; frames: readonly Buffer[]; texts: ArgumentTexts } = {
+  body: undefined,
+  frames: [],
+  texts: new Map(),
+};
 
 function checkedBody(read: ReadBody | undefined, contract: RouteContract, checks: RequestChecks): typeof NO_BODY {
   if (read?.is === 'framed') {
-    checks.framedBody(read.header);
-    return { body: read.header, frames: read.frames };
+    const { value, texts } = read.header;
+    checks.framedBody(value);
+    return { body: value, frames: read.frames, texts };
   }
   if (read?.value === undefined) {
     if (contract.bodyOptional === true) return NO_BODY;
     throw new Refusal('invalid_json', 'The request has no body: send a JSON object.');
   }
   checks.body(read.value);
-  return { body: read.value, frames: [] };
+  return { body: read.value, frames: [], texts: read.texts };
 }

@@ -3,6 +3,7 @@ import type { RouteContract } from '@mpcsfaas/contract';
 import { PATTERN_WORDS, framed } from '@mpcsfaas/contract';
 import type { TObject, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
+import type { TLocalizedValidationError } from 'typebox/error';
 import { Refusal } from '../tasks/refusal.ts';
 
 /** What a schema of a query parameter may be. */
@@ -42,7 +43,9 @@ function check(schema: TSchema, what: string, prefix: string): Check {
   return (value) => {
     if (compiled.Check(value)) return;
     // Bounded by the compiler: a few errors, whatever the size of what was sent.
-    const errors = compiled.Errors(value).flatMap((error) => {
+    const faults = compiled.Errors(value);
+    const limit = faults.map(limitOf).find((passed) => passed !== undefined);
+    const errors = faults.flatMap((error) => {
       const at = prefix + error.instancePath;
       if (error.keyword === 'required') {
         const { requiredProperties } = error.params;
@@ -65,8 +68,17 @@ function check(schema: TSchema, what: string, prefix: string): Check {
     });
     const [first] = errors;
     const where = first === undefined || first.pointer === '' ? `The ${what}` : first.pointer;
-    throw new Refusal('validation_failed', `${where} ${first?.message ?? 'does not fit its schema'}.`, { errors });
+    const detail = `${where} ${first?.message ?? 'does not fit its schema'}.`;
+    throw new Refusal('validation_failed', detail, { ...(limit !== undefined && { limit }), errors });
   };
+}
+
+/** The limit that was passed, where the fault is that one was. */
+function limitOf(fault: TLocalizedValidationError): number | undefined {
+  if (fault.keyword === 'maxItems' || fault.keyword === 'maximum' || fault.keyword === 'maxLength') {
+    return Number(fault.params.limit);
+  }
+  return undefined;
 }
 
 /** Only ids have a form in a path; a reference that names nothing is simply not found. */
@@ -96,7 +108,10 @@ function queryCheck(schema: TObject): RequestChecks['query'] {
 
 function typedValue(given: unknown, type: string | undefined): unknown {
   if (type === 'array') return (Array.isArray(given) ? given : [given]).flatMap((text: string) => text.split(','));
-  if (type === 'integer' && typeof given === 'string' && /^-?\d{1,15}$/.test(given)) return Number(given);
+  // Of any length: what is too much for a number is too much for every limit, and told or shortened like the rest.
+  if (type === 'integer' && typeof given === 'string' && /^-?\d+$/.test(given)) {
+    return Math.min(Number(given), Number.MAX_VALUE);
+  }
   if (type === 'boolean' && (given === 'true' || given === '1' || given === '')) return true;
   if (type === 'boolean' && (given === 'false' || given === '0')) return false;
   return given;

@@ -68,10 +68,7 @@ export class Functions {
   async find(tenant: string, ref: string): Promise<FunctionRecord> {
     const fn = await this.look(tenant, ref);
     if (fn !== undefined) return fn;
-    throw new Refusal(
-      'function_not_found',
-      `There is no function "${ref}". Register it first, or look at /v1/functions.`,
-    );
+    throw noFunction(ref);
   }
 
   /** As `find`, undefined where there is none. */
@@ -109,6 +106,13 @@ export class Functions {
     if (deleted === 0) await this.find(tenant, ref);
     return deleted;
   }
+}
+
+export function noFunction(ref: string): Refusal {
+  return new Refusal(
+    'function_not_found',
+    `There is no function "${ref}". Register it first, or look at /v1/functions.`,
+  );
 }
 
 function checkCallable(runtime: Runtime, code: Buffer): void {

@@ -14,11 +14,15 @@ import type { ServiceDefaults } from './options.ts';
 import { Refusal } from './refusal.ts';
 import { TurnBatches } from './turn.ts';
 
+/** One task as it was asked for, its function found. */
+export interface Wish extends Ask {
+  fn: FunctionRecord;
+}
+
 /** One task as it was asked for. */
-export interface Wish {
+export interface Ask {
   /** The function as the caller named it. */
   ref: string;
-  fn: FunctionRecord;
   argsAs: ArgsEncoding;
   args: Buffer;
   options: TaskOptions;
@@ -41,6 +45,10 @@ export interface Submitted {
 
 /** One request's tasks between their checks and their acceptance. */
 export interface Draft {
+  /** The ids they will have if they are new. */
+  ids: readonly string[];
+  /** They are known to have come before: nothing is left to be written. */
+  replayed: boolean;
   /** Shard and tenant. */
   place: string;
   wishes: readonly Wish[];
@@ -52,6 +60,9 @@ interface Prepared {
   packed: Buffer;
   lane: string;
 }
+
+/** Few and small enough for one look of any store. */
+const ASKED_AT_ONCE = 100;
 
 /** Headers remembered; the first ones made go first. */
 const MOST_HEADERS = 512;
@@ -72,35 +83,56 @@ export class Submitter {
   }
 
   /**
-   * Queues all tasks of one request, in one shard. `keyOf(i)` is task i's idempotency key; `key` the request's.
-   * Refuses the whole request before the first write where a task cannot be; rejects with StoreUnavailable, whose
-   * `accepted` names the tasks that made it.
+   * The tasks of one request, all for one shard, checked and with the ids they will have if they are new. Refuses the
+   * whole request where a task cannot be; nothing is written yet.
    */
-  async submit(tenant: string, wishes: readonly Wish[], key?: RequestKey): Promise<Submitted> {
-    return this.accept(this.draft(tenant, wishes, key));
-  }
-
-  /** The tasks of one request, checked and with the ids they will have if they are new; nothing is written yet. */
   draft(tenant: string, wishes: readonly Wish[], key?: RequestKey): Draft {
     const shard = key === undefined ? this.#anyShard() : shardOfKey(tenant, key.name, this.#store.shards);
     const now = Math.trunc(this.#clock.wall());
     const submissions = wishes.map((wish, i) => this.#submission(tenant, shard, now, wish, key && itemKey(key, i)));
-    return { place: `${shard} ${tenant}`, wishes, submissions };
+    const ids = submissions.map(({ spec }) => spec.id);
+    return { ids, replayed: false, place: `${shard} ${tenant}`, wishes, submissions };
   }
 
-  /** The second half of `submit`. */
-  async accept({ place, wishes, submissions }: Draft): Promise<Submitted> {
+  /**
+   * The draft of a request that came before under its key, whole: its function may be gone since. Undefined where a task
+   * of it is new; refuses other content under the key. Tasks that came before take no room in the queue, so where there
+   * is none for new ones, the store tells the former and accepts none of the latter.
+   */
+  async before(tenant: string, asks: readonly Ask[], key: RequestKey): Promise<Draft | undefined> {
+    const shard = shardOfKey(tenant, key.name, this.#store.shards);
+    const ids: string[] = [];
+    for (let from = 0; from < asks.length; from += ASKED_AT_ONCE) {
+      const some = asks.slice(from, from + ASKED_AT_ONCE);
+      const now = Math.trunc(this.#clock.wall());
+      const probes = some.map((ask, i) => probe(tenant, newId(now, shard), ask, itemKey(key, from + i)));
+      const answers = await this.#store.submit(tenant, shard, probes, { maxTasks: 0, maxBytes: 0 });
+      if (answers.some(({ is }) => is === 'queue_full')) return undefined;
+      ids.push(...this.#outcome(answers, some).ids);
+    }
+    return { ids, replayed: true, place: '', wishes: [], submissions: [] };
+  }
+
+  /** Queues a draft's tasks. Rejects with StoreUnavailable, whose `accepted` names the tasks that made it. */
+  async accept({ ids, replayed, place, wishes, submissions }: Draft): Promise<Submitted> {
+    if (replayed) return { ids: [...ids], replayed };
     const settled = await this.#turns.add(place, submissions);
     if (settled.is === 'failed') throw settled.fault;
     return this.#outcome(settled.answers, wishes);
   }
 
-  /** A new task with the same spec and arguments. */
+  /** A new task with the same spec and arguments. Moments that lie ahead still hold. */
   async again(spec: TaskSpec, args: Buffer): Promise<string> {
     const now = Math.trunc(this.#clock.wall());
     const shard = this.#anyShard();
-    // A moment that has passed would end the new task before it starts.
-    const header: TaskHeader = { ...headerOf(spec), not_before: 0, expires_at: 0 };
+    // By the store's time, which will judge them (S9). One that has passed would end the new task before it starts.
+    const stored = await this.#store.now();
+    const ahead = (moment: number): number => (moment > stored ? moment : 0);
+    const header: TaskHeader = {
+      ...headerOf(spec),
+      not_before: ahead(spec.not_before),
+      expires_at: ahead(spec.expires_at),
+    };
     const fresh = specOf(newId(now, shard), header);
     const submission = { spec: fresh, packed: packTaskHeader(header), lane: laneOf(header), args };
     const settled = await this.#turns.add(`${shard} ${spec.tenant}`, [submission]);
@@ -114,12 +146,12 @@ export class Submitter {
   }
 
   #submission(tenant: string, shard: number, now: number, wish: Wish, keyName: string | undefined): Submission {
-    const { args, argsAs } = wish;
+    const { args } = wish;
     this.#check(wish);
     const { header, packed, lane } = this.#prepared(tenant, wish);
     const submission: Submission = { spec: specOf(newId(now, shard), header), packed, lane, args };
     if (keyName !== undefined) {
-      submission.key = { name: keyName, content: contentDigest(wish.ref, wish.options, argsAs, args) };
+      submission.key = keyOf(wish, keyName);
     }
     return submission;
   }
@@ -161,18 +193,19 @@ export class Submitter {
 
   #check({ fn, args, argsAs, classic, pointer }: Wish): void {
     const { maxArgsBytes } = this.#settings;
+    const field = classic ? 'payload' : argsAs === 'pickle' ? 'args_pickle' : 'args';
     if (args.length > maxArgsBytes) {
       throw new Refusal(
         'args_too_large',
         `The arguments have ${args.length} bytes; the limit is ${maxArgsBytes}. Start the service with a larger ${LIMITS.max_args_bytes.option}.`,
-        { limit: maxArgsBytes, option: LIMITS.max_args_bytes.option, ...at(pointer, 'args', 'is too large') },
+        { limit: maxArgsBytes, option: LIMITS.max_args_bytes.option, ...at(pointer, field, 'is too large') },
       );
     }
     if (fn.runtime === 'javascript' && argsAs === 'pickle') {
       throw new Refusal(
         'pickle_for_javascript',
         `"${fn.name}" is a JavaScript function: it takes JSON. Send \`args\` and \`kwargs\` to /v1/tasks.`,
-        at(pointer, classic ? 'payload' : 'args_pickle', 'is a pickle for a JavaScript function'),
+        at(pointer, field, 'is a pickle for a JavaScript function'),
       );
     }
   }
@@ -195,7 +228,7 @@ export class Submitter {
     }
   }
 
-  #outcome(answers: readonly SubmitAnswer[], wishes: readonly Wish[]): Submitted {
+  #outcome(answers: readonly SubmitAnswer[], wishes: readonly Ask[]): Submitted {
     let replays = 0;
     const ids = answers.map((answer, i) => {
       switch (answer.is) {
@@ -234,6 +267,34 @@ export interface RequestKey {
   name: string;
   each: boolean;
 }
+
+function keyOf({ ref, options, argsAs, args }: Ask, name: string): { name: string; content: string } {
+  return { name, content: contentDigest(ref, options, argsAs, args) };
+}
+
+/** A task that carries its key and nothing else: it is never accepted. */
+function probe(tenant: string, id: string, ask: Ask, keyName: string): Submission {
+  const header: TaskHeader = {
+    tenant,
+    function_id: '',
+    function_name: '',
+    function_version: 0,
+    runtime: 'python',
+    digest: '',
+    form: 'source',
+    entry: '',
+    python: '',
+    args_as: ask.argsAs,
+    result_as: ask.argsAs,
+    max_result_bytes: 0,
+    classic: ask.classic,
+    ...resolveOptions({}, {}, { timeoutMs: 0, resultTtlMs: 0 }),
+  };
+  const key = keyOf(ask, keyName);
+  return { spec: specOf(id, header), packed: packTaskHeader(header), lane: laneOf(header), args: NO_BYTES, key };
+}
+
+const NO_BYTES = Buffer.alloc(0);
 
 function itemKey(key: RequestKey, i: number): string {
   return key.each ? `${key.name}/${i}` : key.name;

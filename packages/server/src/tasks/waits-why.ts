@@ -1,5 +1,6 @@
 // Why a task has not started, from what the fleet and the queue say. Pure.
 import type { Task, WaitReason } from '@mpcsfaas/contract';
+import { hasLabels } from '../lifecycle/labels.ts';
 import { parseLane, laneOf } from '../lifecycle/lane.ts';
 import type { LaneDemand } from '../lifecycle/lane.ts';
 import type { DispatcherSnapshot, LaneDepth, TaskRecord, WorkerSnapshot } from '../store/index.ts';
@@ -39,7 +40,7 @@ function why(reason: WaitReason, detail: string): Task['waits'] {
 
 function fits(worker: WorkerSnapshot, demand: LaneDemand): boolean {
   return (
-    demand.labels.every((label) => hasLabel(worker.labels, label)) &&
+    hasLabels(worker.labels, demand.labels) &&
     worker.runtimes.some((runtime) => runtime.broken === '' && runs(runtime, demand))
   );
 }
@@ -47,10 +48,6 @@ function fits(worker: WorkerSnapshot, demand: LaneDemand): boolean {
 function runs({ runtime, version }: { runtime: string; version: string }, demand: LaneDemand): boolean {
   if (runtime !== demand.runtime) return false;
   return demand.python === '' || version === demand.python || version.startsWith(`${demand.python}.`);
-}
-
-function hasLabel(labels: readonly string[], wanted: string): boolean {
-  return labels.some((label) => label === wanted || label.startsWith(`${wanted}=`));
 }
 
 function nobodyFits(workers: readonly WorkerSnapshot[], demand: LaneDemand): string {

@@ -27,6 +27,11 @@ describe('serves', () => {
     ['another minor version', worker('a', 1, 1), { ...demand, python: '3.1' }, false],
     ['a runtime that is missing', worker('a', 1, 1), { ...demand, runtime: 'javascript' as const }, false],
     ['a label it has', worker('a', 1, 1, { labels: ['gpu', 'zone=a'] }), { ...demand, labels: ['gpu'] }, true],
+    ['a label’s key', worker('a', 1, 1, { labels: ['zone=a'] }), { ...demand, labels: ['zone'] }, true],
+    ['a label’s key and value', worker('a', 1, 1, { labels: ['zone=a'] }), { ...demand, labels: ['zone=a'] }, true],
+    ['another value', worker('a', 1, 1, { labels: ['zone=a'] }), { ...demand, labels: ['zone=b'] }, false],
+    ['the beginning of a value', worker('a', 1, 1, { labels: ['z=a=b'] }), { ...demand, labels: ['z=a'] }, false],
+    ['the beginning of a key', worker('a', 1, 1, { labels: ['zone=a'] }), { ...demand, labels: ['zo'] }, false],
     ['a label it lacks', worker('a', 1, 1), { ...demand, labels: ['gpu'] }, false],
     [
       'a broken runtime',

@@ -1,5 +1,5 @@
 // The pool's own promises: order, pipelining and taking back, cancel, isolation, losses, stop.
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -210,6 +210,35 @@ describe('functions by reference', () => {
       utimesSync(file, version, version);
       for (let round = 0; round < 3; round += 1) expect(valueOf(await pool.run(call()))).toBe(version);
     }
+    rmSync(folder, { recursive: true });
+  });
+
+  test('a file that is edited during the call that imports it is seen by the next', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'modules-'));
+    const file = join(folder, 'edited.py');
+    writeFileSync(file, 'VALUE = "before"\n');
+    const pool = await start({ slots: 1, pythonPath: [folder] });
+    const edit = source(
+      'def edit():\n    import edited\n    with open(edited.__file__, "w") as file:\n' +
+        '        file.write("VALUE = \'after that\'\\n")\n    return edited.VALUE',
+    );
+    const read = source('def read():\n    import edited\n    return edited.VALUE');
+    expect(valueOf(await pool.run(pool.call(edit)))).toBe('before');
+    expect(valueOf(await pool.run(pool.call(read)))).toBe('after that');
+    rmSync(folder, { recursive: true });
+  });
+
+  test('an edit within the second that leaves the size is seen, and nothing is written beside the file', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'modules-'));
+    const file = join(folder, 'quick.py');
+    const pool = await start({ slots: 1, pythonPath: [folder] });
+    const read = source('def read():\n    import quick\n    return quick.VALUE');
+    for (let version = 1; version < 4; version += 1) {
+      writeFileSync(file, `VALUE = ${version}\n`);
+      utimesSync(file, 1_000_000, 1_000_000 + version / 10);
+      expect(valueOf(await pool.run(pool.call(read)))).toBe(version);
+    }
+    expect(readdirSync(folder)).toEqual(['quick.py']);
     rmSync(folder, { recursive: true });
   });
 

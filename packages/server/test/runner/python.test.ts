@@ -100,6 +100,9 @@ describe('arguments', () => {
       /^load_failed .*cannot load the arguments/,
     );
   });
+  test('that are a list where the tuple belongs are refused', async () => {
+    expect(words(await classic('lambda x: x', '([1], {})'))).toMatch(/^load_failed .*TypeError|^load_failed .*tuple/);
+  });
   test('functions as arguments', async () => {
     const end = await classic('lambda f, x: f(x)', '((lambda x: x + 1, 1), {})');
     expect(end.outcome.is === 'completed' && unpickled(end.outcome.result.pickle)).toBe('2');
@@ -138,6 +141,11 @@ describe('exceptions', () => {
     ['class E(Exception):\n    def __reduce__(self): raise OSError\ndef f(): raise E("no")\nf', 'E: no'],
   ])('that do not survive a pickle are told by one that does', async (text, said) => {
     expect(unpickled(failed(await classic(text)).pickle)).toContain(`RuntimeError('${said}`);
+  });
+  test('a text that UTF-8 cannot say is told by its escape', async () => {
+    const { error } = failed(await run('def f(): raise ValueError("odd \\ud800 é")'));
+    expect(error.message).toBe('odd \\ud800 é');
+    expect(error.traceback).toContain('ValueError: odd \\ud800 é');
   });
   test('a text that cannot be shown and a text without end', async () => {
     const bad = 'class E(Exception):\n    def __str__(self): raise OSError\ndef f(): raise E\n';

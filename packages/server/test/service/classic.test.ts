@@ -109,6 +109,12 @@ describe('the four calls', () => {
     expect(answer.body).toMatchObject({ status: 400, code: 'invalid_base64' });
     const empty = await rig.post('/execute_function', { function_id: await register(), payload: '' });
     expect(empty.body).toMatchObject({ status: 400, code: 'invalid_pickle', errors: [{ pointer: '/payload' }] });
+    const long = Buffer.alloc(300_000, 'x');
+    const head = Buffer.from('80024200000000', 'hex');
+    head.writeUInt32LE(long.length + 1, 3);
+    const short = Buffer.concat([head, long]).toString('base64');
+    const large = await rig.post('/execute_function', { function_id: await register(), payload: short });
+    expect(large.body).toMatchObject({ status: 400, code: 'invalid_pickle', errors: [{ pointer: '/payload' }] });
     // A pickle of ((1,), {}) without its end.
     const cut = Buffer.from('800495090000000000000028', 'hex').toString('base64');
     const truncated = await rig.post('/execute_function', { function_id: await register(), payload: cut });

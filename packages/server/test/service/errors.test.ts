@@ -9,13 +9,14 @@ import { addFunction, startRig } from './harness.ts';
 import type { Rig } from './harness.ts';
 
 let rig: Rig;
+let double: string;
 beforeAll(async () => {
   const limits = {
     ...defaultServiceConfig.limits,
     ...{ maxBodyBytes: 100_000, maxArgsBytes: 1000, maxCodeBytes: 2000, maxQueuedTasks: 3 },
   };
   rig = await startRig({ config: { limits } });
-  await addFunction(rig);
+  double = await addFunction(rig);
 });
 afterAll(() => rig.stop());
 
@@ -30,6 +31,9 @@ describe('a refusal', () => {
     ['POST', '/v1/tasks', '', json, 400, 'invalid_json'],
     ['POST', '/v1/tasks', '[]', json, 422, 'validation_failed'],
     ['POST', '/register_function', '{"a":', json, 400, 'invalid_json'],
+    ['POST', '/v1/tasks', Buffer.from('{"function":"double","args":["\xff"]}', 'latin1'), json, 400, 'invalid_json'],
+    ['POST', '/v1/tasks', '{}', { 'content-type': 'application/json; charset=latin1' }, 415, 'unsupported_media_type'],
+    ['POST', '/v1/tasks', '{}', { ...json, 'content-encoding': 'gzip' }, 415, 'unsupported_media_type'],
     [
       'POST',
       '/v1/tasks',
@@ -53,6 +57,13 @@ describe('a refusal', () => {
     if (status === 405) expect(answer.headers.get('allow')).toMatch(/POST/);
   });
 
+  it.each([
+    { 'content-type': 'application/json; charset="UTF-8"' },
+    { 'content-type': 'application/json;charset=utf8', 'content-encoding': 'identity' },
+  ])('is not met by UTF-8 as it is: %j', async (headers) => {
+    expect((await rig.send('POST', '/v1/results', `{"task_ids":["${double}"]}`, headers)).status).toBe(200);
+  });
+
   it('keeps the caller’s request id where it is a plain word', async () => {
     const named = await rig.get('/nowhere', { 'x-request-id': 'my-id/1' });
     expect(named.body.request_id).toBe('my-id/1');
@@ -66,6 +77,18 @@ describe('a refusal', () => {
       ...{ status: 413, code: 'args_too_large', limit: 1000, option: '--max-args-bytes' },
       errors: [{ pointer: '/args' }],
     });
+    // A pickle of ('xxx…', {}).
+    const long = Buffer.from('x'.repeat(3000));
+    const pickle = Buffer.concat([Buffer.from('80025800000000', 'hex'), long, Buffer.from('7d862e', 'hex')]);
+    pickle.writeUInt32LE(long.length, 3);
+    const args_pickle = pickle.toString('base64');
+    for (const [path, body, pointer] of [
+      ['/v1/tasks', { function: 'double', args_pickle }, '/args_pickle'],
+      ['/v1/tasks/batch', { tasks: [{ function: 'double', args_pickle }] }, '/tasks/0/args_pickle'],
+      ['/execute_function', { function_id: double, payload: args_pickle }, '/payload'],
+    ] as const) {
+      expect((await rig.post(path, body)).body).toMatchObject({ code: 'args_too_large', errors: [{ pointer }] });
+    }
     expect((await rig.post('/v1/functions', { name: 'l', runtime: 'python', source: large })).body).toMatchObject({
       ...{ status: 413, code: 'code_too_large', limit: 2000, option: '--max-code-bytes' },
     });

@@ -38,6 +38,31 @@ describe('/v1/workers and /v1/stats', () => {
   });
 });
 
+describe('a worker that serves two dispatchers', () => {
+  it('is one worker, with its slots', async () => {
+    const own = await startRig();
+    try {
+      for (const [id, busy, state] of [
+        ['d1', 1, 'ready'],
+        ['d2', 3, 'ready'],
+        ['d3', 4, 'lost'],
+      ] as const) {
+        const told = dispatcher(id);
+        const seenAt = told.seenAt + busy;
+        await own.store.report({ ...told, workers: [{ ...told.workers[0]!, id: 'w', busy, state, seenAt }] }, 600_000);
+      }
+      // As the one says that saw it last and does not think it lost.
+      expect((await own.get('/v1/stats')).body).toMatchObject({ workers: 1, slots: 4, busy: 3 });
+      const lines = (await own.get('/metrics')).bytes.toString().split('\n');
+      for (const line of ['workers{state="ready"} 1', 'workers{state="lost"} 0', 'slots 4', 'credits 6']) {
+        expect(lines).toContain(`mpcsfaas_${line}`);
+      }
+    } finally {
+      await own.stop();
+    }
+  });
+});
+
 describe('/metrics', () => {
   it('count what the store counted, and sum what the dispatchers measured', async () => {
     for (let i = 0; i < 3; i++) await rig.post('/v1/tasks', { function: 'double' });

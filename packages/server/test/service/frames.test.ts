@@ -2,6 +2,7 @@
 import { FRAMES } from '@mpcsfaas/contract';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { newId } from '../../src/lifecycle/ids.ts';
 import { PICKLE_42, addFunction, startRig } from './harness.ts';
 import type { Rig } from './harness.ts';
 
@@ -94,6 +95,24 @@ describe('frames out', () => {
       expect(header).toMatchObject(body === undefined ? result : { results: [result], pending: [], unknown: [] });
       expect(frames).toEqual([PICKLE_42]);
     }
+  });
+
+  it.each([
+    [FRAMES, true],
+    [`${FRAMES}, application/json`, true],
+    [`${FRAMES}, */*`, true],
+    [`application/json;q=0.5, ${FRAMES.toUpperCase()}; q=0.6`, true],
+    [`application/json;q=0, */*`, true],
+    [`application/json, ${FRAMES};q=0.5`, false],
+    [`${FRAMES};q=0.9, */*`, false],
+    [`${FRAMES};q=0`, false],
+    [`${FRAMES};q=0, */*;q=0.1`, false],
+    ['*/*', false],
+    ['application/*', false],
+    ['', false],
+  ])('are weighed against JSON: %s', async (accept, framed) => {
+    const answer = await rig.send('POST', '/v1/results', { task_ids: [newId(Date.now(), 0)] }, { accept });
+    expect(answer.headers.get('content-type') === FRAMES).toBe(framed);
   });
 
   it('carry large payloads whole', async () => {

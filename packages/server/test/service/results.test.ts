@@ -29,6 +29,17 @@ describe('results', () => {
     expect((await waiting).body).toMatchObject({ task_id, status: 'COMPLETED', value: 42, error: null });
   });
 
+  it('are waited for no longer than the longest wait, however long was asked for', async () => {
+    const { task_id } = (await submit()).body;
+    await rig.finish();
+    for (const ms of ['60001', '9007199254740993', '9'.repeat(400)]) {
+      expect((await rig.get(`/v1/tasks/${task_id}/result?wait_ms=${ms}`)).status).toBe(200);
+    }
+    const asked = `{"task_ids":["${task_id}"],"wait_ms":9007199254740993000}`;
+    expect((await rig.post('/v1/results', asked)).status).toBe(200);
+    expect((await rig.get(`/v1/tasks/${task_id}/result?wait_ms=-1`)).status).toBe(422);
+  });
+
   it('come in the form that was chosen at submit', async () => {
     const { task_id } = (await submit()).body;
     await rig.finish({ state: 'COMPLETED', result: { json: Buffer.from('42') } });
@@ -122,8 +133,8 @@ describe('calls', () => {
     expect((await rig.get(`/v1/tasks/${answer.body.task_id}`)).body.status).toBe('QUEUED');
   });
 
-  it('whose time is up: 202 where it runs', async () => {
-    const waiting = call('/v1/call/double?wait_ms=300');
+  it.each(['', '&cancel_on_disconnect=true'])('whose time is up: 202 where it runs (%s)', async (query) => {
+    const waiting = call(`/v1/call/double?wait_ms=300${query}`);
     const claimed = await claimSoon();
     const answer = await waiting;
     expect(answer).toMatchObject({ status: 202, body: { status: 'RUNNING', task_id: claimed } });

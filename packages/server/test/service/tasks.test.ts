@@ -103,6 +103,19 @@ describe('a task', () => {
     expect((await submit({ args_pickle: 'gAJLKi4=' })).status).toBe(422);
   });
 
+  it('hands numbers on as they were written', async () => {
+    const numbers = '[9007199254740993, 1e400, 1.0, -0.0, 12345678901234567890.5]';
+    const task = `{"function":"double","args":${numbers},"kwargs":{"a": 2.5}}`;
+    await rig.post('/v1/tasks', task);
+    await rig.post('/v1/tasks/batch', `{"tasks":[{"function":"double","args": [1, 2]},${task}]}`);
+    const claimed = (await rig.claim()).map(({ args }) => args.toString());
+    expect(claimed).toEqual([
+      `{"args":${numbers},"kwargs":{"a":2.5}}`,
+      '{"args":[1,2],"kwargs":{}}',
+      `{"args":${numbers},"kwargs":{"a":2.5}}`,
+    ]);
+  });
+
   it('says why it waits', async () => {
     const now = Date.now();
     const { task_id } = (await submit()).body;
@@ -144,6 +157,14 @@ describe('idempotency', () => {
     expect((await submit({ options: { priority: 2, tags: ['x'] } }, key)).status).toBe(422);
   });
 
+  it('tells numbers apart that JavaScript takes for one', async () => {
+    const post = (text: string): Promise<Answer> =>
+      rig.post('/v1/tasks', `{"function":"double","args":[${text}]}`, { 'idempotency-key': 'numbers' });
+    const first = await post('9007199254740993');
+    expect((await post('9007199254740993')).body.task_id).toBe(first.body.task_id);
+    expect((await post('9007199254740992')).body.code).toBe('idempotency_key_reused');
+  });
+
   it('holds while a newer version takes the name', async () => {
     await addFunction(rig, 'moving');
     const wish = { function: 'moving', args: [1] };
@@ -151,6 +172,35 @@ describe('idempotency', () => {
     await addFunction(rig, 'moving', { source: 'def other(x): return x' });
     const again = await rig.post('/v1/tasks', wish, { 'idempotency-key': 'k-2' });
     expect(again.body).toEqual(first.body);
+  });
+
+  it('holds after the function was deleted, for the same content alone', async () => {
+    const gone = await addFunction(rig, 'gone');
+    const large = 'x'.repeat(100_000);
+    const tasks = Array.from({ length: 300 }, (_, i) => ({ function: 'gone', args: [i] }));
+    const requests = [
+      ['/v1/tasks', { function: 'gone', args: [large], options: { tags: ['t'] } }],
+      ['/v1/tasks/batch', { tasks }],
+      ['/execute_function', { function_id: gone, payload: 'gAIpfYYu' }],
+    ] as const;
+    const first = [];
+    for (const [path, body] of requests) first.push(await rig.post(path, body, { 'idempotency-key': `gone${path}` }));
+    await rig.send('DELETE', '/v1/functions/gone');
+    for (const [i, [path, body]] of requests.entries()) {
+      const again = await rig.post(path, body, { 'idempotency-key': `gone${path}` });
+      expect(again).toMatchObject({ status: 200, body: first[i]!.body });
+      expect(again.headers.get('idempotent-replayed')).toBe('true');
+      expect((await rig.post(path, body, { 'idempotency-key': 'new' })).status).toBe(404);
+      expect((await rig.post(path, body)).status).toBe(404);
+    }
+    const single = { 'idempotency-key': 'gone/v1/tasks' };
+    const call = await rig.post('/v1/call/gone?wait_ms=1', { args: [large], options: { tags: ['t'] } }, single);
+    expect(call.headers.get('x-task-id')).toBe(first[0]!.body.task_id);
+    expect((await rig.post('/v1/tasks', { function: 'gone' }, single)).body.code).toBe('idempotency_key_reused');
+    // One task of it never came: it cannot be completed any more.
+    const more = { tasks: [...tasks, { function: 'gone' }] };
+    expect((await rig.post('/v1/tasks/batch', more, { 'idempotency-key': 'gone/v1/tasks/batch' })).status).toBe(404);
+    expect((await rig.get('/v1/stats')).body).toMatchObject({ states: { QUEUED: 302 } });
   });
 
   it('completes a batch: item i has the key K/i', async () => {
@@ -190,7 +240,13 @@ describe('a batch', () => {
     const { status, body } = await rig.post('/v1/tasks/batch', { tasks });
     expect(status).toBe(201);
     expect(new Set(body.task_ids).size).toBe(10_000);
-    expect((await rig.post('/v1/tasks/batch', { tasks: [...tasks, tasks[0]] })).status).toBe(422);
+    for (const more of [1, 2]) {
+      const many = await rig.post('/v1/tasks/batch', { tasks: [...tasks, ...tasks.slice(0, more)] });
+      expect(many.body).toMatchObject({ status: 422, limit: 10_000, errors: [{ pointer: '/tasks' }] });
+      expect(many.body).not.toHaveProperty('option');
+    }
+    expect((await rig.get('/v1/tasks?limit=1001')).body).toMatchObject({ status: 422, limit: 1000 });
+    expect((await rig.get('/v1/tasks?limit=99999999999999999999')).body).toMatchObject({ status: 422, limit: 1000 });
   });
 });
 
@@ -219,6 +275,28 @@ describe('acts', () => {
     expect(claimed!.spec).toMatchObject({ id: retried.body.task_id, priority: 9, tags: ['t'] });
     expect(claimed!.args.toString()).toContain('again');
     await rig.store.cancel('default', [retried.body.task_id]);
+  });
+
+  it('retry keeps the moments that lie ahead, and no other', async () => {
+    const [not_before, expires_at] = ['2100-01-01T00:00:00.000Z', '2100-01-02T00:00:00.000Z'];
+    for (const [options, held] of [
+      [
+        { not_before, expires_at },
+        { not_before, expires_at },
+      ],
+      [
+        { not_before: '2001-01-01T00:00:00Z', expires_at },
+        { not_before: null, expires_at },
+      ],
+      [{ expires_at: '2001-01-01T00:00:00Z' }, { not_before: null, expires_at: null }],
+    ] as const) {
+      const { task_id } = (await submit({ options })).body;
+      await rig.claim();
+      await rig.store.cancel('default', [task_id]);
+      const retried = (await rig.post(`/v1/tasks/${task_id}/retry`, {})).body.task_id;
+      expect((await rig.get(`/v1/tasks/${retried}`)).body).toMatchObject({ options: held });
+      await rig.store.cancel('default', [retried]);
+    }
   });
 
   it('pin and unpin', async () => {

@@ -188,6 +188,21 @@ export function describeSubmit({ store, tenant }: Bench): void {
       ]);
     });
 
+    it('tells what came before, and accepts nothing, where there is no room at all', async () => {
+      const [t, task] = [tenant(), keyed('k', 'a')];
+      await store().submit(t, 0, [task], NO_LIMITS);
+      const bare = { function_id: '', function_name: '', digest: '', result_ttl_ms: 0, max_result_bytes: 0 };
+      const asked = (name: string, content: string) => ({ ...submission(bare, ''), key: { name, content } });
+      const none = { maxTasks: 0, maxBytes: 0 };
+      expect(await store().submit(t, 0, [asked('k', 'a'), asked('k', 'b')], none)).toEqual([
+        { is: 'replayed', id: task.spec.id },
+        { is: 'conflict', id: task.spec.id },
+      ]);
+      const some = await store().submit(t, 0, [asked('k', 'a'), asked('other', 'a')], none);
+      expect(some.map(({ is }) => is)).toEqual(['queue_full', 'queue_full']);
+      expect((await store().stats(t)).submitted).toBe(1);
+    });
+
     it('are scoped to the tenant', async () => {
       const [t, other] = [tenant(), tenant()];
       await store().submit(t, 0, [keyed('k', 'a')], NO_LIMITS);

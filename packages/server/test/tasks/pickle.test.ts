@@ -85,6 +85,31 @@ describe('checkPickle', () => {
   });
 });
 
+describe('a large pickle', () => {
+  const sized = (opcode: number, bytes: number): Buffer => {
+    const head = Buffer.from([0x80, 4, opcode, 0, 0, 0, 0]);
+    head.writeUInt32LE(bytes, 3);
+    return Buffer.concat([head, Buffer.alloc(bytes, 0x2e)]);
+  };
+
+  it('is checked to its end, and what is in it is passed over', () => {
+    const value = sized(0x42, 20_000_000);
+    expect(checkPickle(Buffer.concat([value, Buffer.from('.')]))).toEqual({ is: 'not_callable', kind: 'bytes' });
+    expect(checkPickle(value)).toEqual({ is: 'malformed', reason: 'is cut off: it has no STOP' });
+    expect(checkPickle(value.subarray(0, -1))).toEqual({ is: 'malformed', reason: 'is cut off inside a value' });
+  });
+
+  it('takes no more room than its bytes, whatever it holds', () => {
+    const before = process.memoryUsage();
+    for (const byte of ['N', '(', ']']) {
+      expect(checkPickle(Buffer.alloc(2_000_000, byte)).is).toBe('malformed');
+    }
+    // An index of the memo that no bytes account for.
+    expect(checkPickle(Buffer.from('4e72ffffffff306affffffff2e', 'hex'))).toEqual({ is: 'not_callable', kind: 'none' });
+    expect(process.memoryUsage().arrayBuffers - before.arrayBuffers).toBeLessThan(50_000_000);
+  });
+});
+
 describe('the writer', () => {
   const read = (pickle: Buffer): string =>
     python(

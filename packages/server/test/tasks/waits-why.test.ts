@@ -25,6 +25,7 @@ describe('whyItWaits', () => {
     [{ labels: ['gpu=a100', 'big'] }, {}, 'behind_others'],
     [{ labels: ['gpu=h100'] }, {}, 'no_worker_with_runtime'],
     [{ labels: ['gp'] }, {}, 'no_worker_with_runtime'],
+    [{ labels: ['z=a'] }, { labels: ['z=a=b'] as string[] }, 'no_worker_with_runtime'],
     [{ runtime: 'javascript' }, {}, 'no_worker_with_runtime'],
     [{}, { state: 'draining' }, 'no_worker'],
   ] as const)('%j with %j: %s', (demand, worker, reason) => {

@@ -19,8 +19,6 @@ def decode(data, as_json):
         decoded = _with_dill(data, error)
     if type(decoded) is tuple and len(decoded) == 2:
         args, kwargs = decoded
-        if type(args) is list:
-            args = tuple(args)
         if isinstance(args, tuple) and isinstance(kwargs, dict) and all(type(key) is str for key in kwargs):
             return args, kwargs
     raise failures.Failed('load_failed', TypeError(

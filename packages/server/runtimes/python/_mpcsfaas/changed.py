@@ -1,4 +1,5 @@
 """Have files changed that were imported from the users' import path?"""
+import importlib.machinery
 import os
 import sys
 import time
@@ -12,6 +13,8 @@ _OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 _PAUSE = 0.001
 _MANY = 64
 _LONG_PAUSE = 0.05
+# What a package manager put there is not edited by hand: Python may keep its byte code.
+_INSTALLED = (os.sep + 'site-packages' + os.sep, os.sep + 'dist-packages' + os.sep)
 
 
 class Watch:
@@ -20,9 +23,33 @@ class Watch:
         self._seen = 0
         self._looked = 0.0
         self.files = {}  # file -> (mtime in ns, size)
+        if self._roots:
+            self._note_imports()
+
+    def _note_imports(self):
+        """Notes each source file before it is read, so that an edit during the call that imports it is seen later."""
+        watch = self
+        loader = importlib.machinery.SourceFileLoader
+        path_stats = loader.path_stats
+
+        def noted(self, path):
+            if watch._is_users(path):
+                about = _stat(path)
+                watch.files.setdefault(path, (about.st_mtime_ns, about.st_size))
+                if not any(part in path for part in _INSTALLED):
+                    # The loader goes on without byte code: a cache knows its source by second and size alone, and would
+                    # hide an edit within the same second; and nothing is written into a user's folders.
+                    raise OSError('the source itself is read')
+            return path_stats(self, path)
+
+        loader.path_stats = noted
+
+    def _is_users(self, file):
+        path = os.path.abspath(file)
+        return path.startswith(self._roots) and not path.startswith(_OURS)
 
     def look(self):
-        """After a call: note what it imported."""
+        """After a call: note what else it imported (extension modules and the like)."""
         if not self._roots or len(sys.modules) == self._seen:
             return
         self._seen = len(sys.modules)
@@ -30,8 +57,7 @@ class Watch:
             file = getattr(module, '__file__', None)
             if not isinstance(file, str) or file in self.files:
                 continue
-            path = os.path.abspath(file)
-            if not path.startswith(self._roots) or path.startswith(_OURS):
+            if not self._is_users(file):
                 continue
             try:
                 about = _stat(file)
@@ -44,7 +70,7 @@ class Watch:
         if now - self._looked < (_PAUSE if len(self.files) <= _MANY else _LONG_PAUSE):
             return False
         self._looked = now
-        for file, seen in self.files.items():
+        for file, seen in list(self.files.items()):
             try:
                 about = _stat(file)
             except OSError:

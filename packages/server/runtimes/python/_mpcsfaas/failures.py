@@ -89,9 +89,14 @@ def answer(kind, error, with_pickle):
 
 def _message(error):
     try:
-        return str(error)
+        return _sayable(str(error))
     except BaseException as second:
         return '(its text cannot be shown: __str__ raised %s)' % type(second).__name__
+
+
+def _sayable(text):
+    """A lone surrogate, which UTF-8 cannot say, as its escape: every reader then sees the same text."""
+    return text.encode('utf-8', 'backslashreplace').decode()
 
 
 def _bounded(text):
@@ -109,7 +114,7 @@ def _traceback(error):
     if trace is None:
         return ''
     try:
-        return _bounded(''.join(traceback.format_exception(type(error), error, trace)))
+        return _bounded(_sayable(''.join(traceback.format_exception(type(error), error, trace))))
     except BaseException:
         return ''
 

@@ -5,11 +5,13 @@ import { isWellFormedId } from '../../lifecycle/ids.ts';
 import { argumentsOf } from '../../tasks/arguments.ts';
 import { classicPickle } from '../../tasks/classic.ts';
 import { Refusal } from '../../tasks/refusal.ts';
+import type { Ask } from '../../tasks/submit.ts';
 import { AnswerParts } from '../answer-parts.ts';
 import { frontPageHtml } from '../front-page.ts';
 import type { Call, Handlers, ServiceParts } from '../parts.ts';
 import { payloadBytes } from '../payloads.ts';
 import { requestKey } from '../request-key.ts';
+import { draftOf } from './tasks.ts';
 
 type Operations =
   'frontPage' | 'registerClassic' | 'executeClassic' | 'classicStatus' | 'classicResult' | 'classicResultV1';
@@ -31,19 +33,17 @@ export const classicHandlers: Handlers<Operations> = {
     return { function_id: fn.id };
   },
 
-  async executeClassic({ body, tenant, callerId, request, reply }, { functions, submitter, rateLimit, config }) {
+  async executeClassic({ body, tenant, callerId, request, reply }, parts) {
+    const { submitter, rateLimit, config } = parts;
     rateLimit.take(callerId, 1);
     const ref = body.function_id;
     if (!isWellFormedId(ref)) {
       throw new Refusal('invalid_id', `"${ref.slice(0, 64)}" is no function id: a UUID is wanted.`);
     }
-    const fn = await functions.find(tenant, ref);
-    const { args } = argumentsOf({}, payloadBytes(body.payload, [], '/payload'), '', 'payload');
-    const { ids, replayed } = await submitter.submit(
-      tenant,
-      [{ ref, fn, argsAs: 'pickle', args, options: {}, classic: true, pointer: '' }],
-      requestKey(request, false),
-    );
+    const { args } = argumentsOf({}, undefined, payloadBytes(body.payload, [], '/payload'), '', 'payload');
+    const ask: Ask = { ref, argsAs: 'pickle', args, options: {}, classic: true, pointer: '' };
+    const draft = await draftOf([ask], requestKey(request, false), tenant, parts);
+    const { ids, replayed } = await submitter.accept(draft);
     if (replayed) reply.header('idempotent-replayed', 'true');
     reply.code(config.classicCreated && !replayed ? 201 : 200);
     request.taskId = ids[0]!;

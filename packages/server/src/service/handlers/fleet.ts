@@ -18,6 +18,7 @@ export const fleetHandlers: Handlers<Operations> = {
   async getStats({ tenant }, { store }) {
     const [stats, fleet] = await Promise.all([store.stats(tenant), store.fleet()]);
     const workers = readyWorkers(fleet);
+    const distinct = eachOnce(workers);
     return {
       submitted: stats.submitted,
       ended: stats.ended,
@@ -29,9 +30,9 @@ export const fleetHandlers: Handlers<Operations> = {
         waiting,
         oldest_at: oldestAt === 0 ? null : timeText(oldestAt),
       })),
-      slots: sum(workers, ({ slots }) => slots),
-      busy: sum(workers, ({ busy }) => busy),
-      workers: workers.length,
+      slots: sum(distinct, ({ slots }) => slots),
+      busy: sum(distinct, ({ busy }) => busy),
+      workers: distinct.length,
     };
   },
 
@@ -57,7 +58,8 @@ export const fleetHandlers: Handlers<Operations> = {
     const [stats, fleet] = await Promise.all([store.stats(tenant), store.fleet()]);
     const workers = readyWorkers(fleet);
     const byState = { ready: 0, draining: 0, lost: 0 };
-    for (const { state } of fleet.flatMap((dispatcher) => dispatcher.workers)) byState[state]++;
+    for (const { state } of eachOnce(fleet.flatMap((dispatcher) => dispatcher.workers))) byState[state]++;
+    const distinct = eachOnce(workers);
     const text = await metrics.render({
       submitted: stats.submitted,
       ended: stats.ended,
@@ -66,8 +68,9 @@ export const fleetHandlers: Handlers<Operations> = {
       queuedBytes: stats.queuedBytes,
       oldestWaitingMs: oldestAge(stats.lanes, clock.wall()),
       workers: byState,
-      slots: sum(workers, ({ slots }) => slots),
-      busy: sum(workers, ({ busy }) => busy),
+      slots: sum(distinct, ({ slots }) => slots),
+      busy: sum(distinct, ({ busy }) => busy),
+      // A worker shares its room out: what it grants to each dispatcher is that one's alone.
       credits: sum(workers, ({ credits }) => credits),
       histograms: sumHistograms(fleet),
     });
@@ -82,6 +85,22 @@ function readyWorkers(fleet: readonly DispatcherSnapshot[]): WorkerSnapshot[] {
 function oldestAge(lanes: readonly { oldestAt: number }[], now: number): number {
   const oldest = Math.min(...lanes.map(({ oldestAt }) => oldestAt).filter((at) => at > 0));
   return Number.isFinite(oldest) ? Math.max(0, now - oldest) : 0;
+}
+
+const BEST_FIRST = { ready: 0, draining: 1, lost: 2 } as const;
+
+/**
+ * A worker that serves several dispatchers is told of by each, and is one worker all the same: as it was seen last by
+ * those that know it in its best state.
+ */
+function eachOnce(workers: readonly WorkerSnapshot[]): WorkerSnapshot[] {
+  const known = new Map<string, WorkerSnapshot>();
+  for (const worker of workers) {
+    const other = known.get(worker.id);
+    const better = other === undefined ? -1 : BEST_FIRST[worker.state] - BEST_FIRST[other.state];
+    if (better < 0 || (better === 0 && worker.seenAt > other!.seenAt)) known.set(worker.id, worker);
+  }
+  return [...known.values()];
 }
 
 function sum<Item>(items: readonly Item[], of: (item: Item) => number): number {

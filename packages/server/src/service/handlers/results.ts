@@ -10,7 +10,7 @@ import { wantsFrames, waitOf } from '../negotiate.ts';
 import type { Call, Handlers, ServiceParts } from '../parts.ts';
 import { requestKey } from '../request-key.ts';
 import { ResultWriter } from '../result-writer.ts';
-import { tell, wishOf } from './tasks.ts';
+import { askOf, draftOf, tell } from './tasks.ts';
 
 export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
   async readResults({ body, tenant, request, reply, signal }, { results }) {
@@ -23,13 +23,13 @@ export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
   },
 
   async callFunction(call, parts) {
-    const { params, query, frames, tenant, callerId, request, reply, signal } = call;
+    const { params, query, tenant, callerId, request, reply, signal } = call;
     parts.rateLimit.take(callerId, 1);
     // A call without arguments may have no body.
     const asked = (call.body as BodyOf<'callFunction'> | undefined) ?? {};
-    const wish = await wishOf(params.ref, asked, frames, '', tenant, parts);
-    const draft = parts.submitter.draft(tenant, [wish], requestKey(request, false));
-    let id = draft.submissions[0]!.spec.id;
+    const ask = askOf(params.ref, asked, call, '');
+    const draft = await draftOf([ask], requestKey(request, false), tenant, parts);
+    let id = draft.ids[0]!;
     const submit = async () => {
       const { ids, replayed } = await parts.submitter.accept(draft);
       id = ids[0]!;
@@ -40,7 +40,8 @@ export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
     };
     const progress = await parts.results.submitted(tenant, id, submit, waitOf(query.wait_ms, MAX_WAIT_MS), signal);
     if (progress.is === 'ended') return valueOf(progress.end, call, reply);
-    if (query.cancel_on_disconnect === true && request.raw.destroyed) await parts.store.cancel(tenant, [id]);
+    // The connection and not the request: a request is destroyed as soon as its body has been read.
+    if (query.cancel_on_disconnect === true && request.raw.socket.destroyed) await parts.store.cancel(tenant, [id]);
     return notYet(id, call, parts);
   },
 };

@@ -5,8 +5,9 @@ import type { TaskFilter, TaskRecord } from '../../store/index.ts';
 import { argumentsOf } from '../../tasks/arguments.ts';
 import { cursorOf } from '../../tasks/cursor.ts';
 import { describeTask } from '../../tasks/describe.ts';
+import { noFunction } from '../../tasks/functions.ts';
 import { Refusal } from '../../tasks/refusal.ts';
-import type { Wish } from '../../tasks/submit.ts';
+import type { Ask, Draft, RequestKey, Wish } from '../../tasks/submit.ts';
 import { wantsFrames, waitOf } from '../negotiate.ts';
 import type { Call, Handlers, ServiceParts } from '../parts.ts';
 import { payloadBytes } from '../payloads.ts';
@@ -19,19 +20,23 @@ type Operations =
 const PAGE = 100;
 
 export const taskHandlers: Handlers<Operations> = {
-  async submitTask({ body, frames, tenant, callerId, request, reply }, parts) {
+  async submitTask(call, parts) {
+    const { body, tenant, callerId, request, reply } = call;
     parts.rateLimit.take(callerId, 1);
-    const wish = await wishOf(body.function, body, frames, '', tenant, parts);
-    const { ids, replayed } = await parts.submitter.submit(tenant, [wish], requestKey(request, false));
+    const ask = askOf(body.function, body, call, '');
+    const draft = await draftOf([ask], requestKey(request, false), tenant, parts);
+    const { ids, replayed } = await parts.submitter.accept(draft);
     created(reply, replayed);
     request.taskId = ids[0]!;
     return { task_id: request.taskId };
   },
 
-  async submitBatch({ body, frames, tenant, callerId, request, reply }, parts) {
+  async submitBatch(call, parts) {
+    const { body, tenant, callerId, request, reply } = call;
     parts.rateLimit.take(callerId, body.tasks.length);
-    const wishes = await batchWishes(body.tasks, frames, tenant, parts);
-    const { ids, replayed } = await parts.submitter.submit(tenant, wishes, requestKey(request, true));
+    const asks = body.tasks.map((task, i) => askOf(task.function, task, call, `/tasks/${i}`));
+    const draft = await draftOf(asks, requestKey(request, true), tenant, parts);
+    const { ids, replayed } = await parts.submitter.accept(draft);
     created(reply, replayed);
     return { task_ids: ids };
   },
@@ -132,42 +137,47 @@ interface AskedCall {
   options?: TaskOptions;
 }
 
-/** One call as it was asked for; its function is looked up. */
-export async function wishOf(
+/** One call as it was asked for. `came`: what came with the body, its raw frames and the arguments' own texts. */
+export function askOf(
   ref: string,
   asked: AskedCall,
-  frames: Call<'submitTask'>['frames'],
+  came: Pick<Call<'submitTask'>, 'frames' | 'texts'>,
   pointer: string,
-  tenant: string,
-  { functions }: ServiceParts,
-): Promise<Wish> {
-  return makeWish(ref, await functions.find(tenant, ref), asked, frames, pointer);
-}
-
-function makeWish(ref: string, fn: Wish['fn'], asked: AskedCall, frames: readonly Buffer[], pointer: string): Wish {
+): Ask {
+  const { args_pickle } = asked;
   const pickle =
-    asked.args_pickle === undefined ? undefined : payloadBytes(asked.args_pickle, frames, `${pointer}/args_pickle`);
-  const { argsAs, args } = argumentsOf(asked, pickle, pointer);
-  return { ref, fn, argsAs, args, options: asked.options ?? {}, classic: false, pointer };
+    args_pickle === undefined ? undefined : payloadBytes(args_pickle, came.frames, `${pointer}/args_pickle`);
+  const { argsAs, args } = argumentsOf(asked, came.texts.get(pointer), pickle, pointer);
+  return { ref, argsAs, args, options: asked.options ?? {}, classic: false, pointer };
 }
 
-/** Each function of a batch is looked up once. */
-async function batchWishes(
-  tasks: BodyOf<'submitBatch'>['tasks'],
-  frames: readonly Buffer[],
+/**
+ * Finds the functions, each one once. Where one is missing the request is refused, unless all of it came before under
+ * its key: what was answered once is answered again, also after the function was deleted.
+ */
+export async function draftOf(
+  asks: readonly Ask[],
+  key: RequestKey | undefined,
   tenant: string,
-  { functions }: ServiceParts,
-): Promise<Wish[]> {
+  { functions, submitter }: ServiceParts,
+): Promise<Draft> {
   const found = new Map<string, Wish['fn']>();
-  for (const [i, { function: ref }] of tasks.entries()) {
+  for (const [i, { ref, pointer }] of asks.entries()) {
     if (found.has(ref)) continue;
     const fn = await functions.look(tenant, ref);
     if (fn === undefined) {
+      const before = key === undefined ? undefined : await submitter.before(tenant, asks, key);
+      if (before !== undefined) return before;
+      if (pointer === '') throw noFunction(ref);
       throw new Refusal('function_not_found', `There is no function "${ref}", which task ${i} of the batch names.`, {
-        errors: [{ pointer: `/tasks/${i}/function`, message: 'there is no such function' }],
+        errors: [{ pointer: `${pointer}/function`, message: 'there is no such function' }],
       });
     }
     found.set(ref, fn);
   }
-  return tasks.map((task, i) => makeWish(task.function, found.get(task.function)!, task, frames, `/tasks/${i}`));
+  return submitter.draft(
+    tenant,
+    asks.map((ask) => ({ ...ask, fn: found.get(ask.ref)! })),
+    key,
+  );
 }

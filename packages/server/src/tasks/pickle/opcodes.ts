@@ -2,13 +2,26 @@
 // and what is put there. Source: the names and effects of Python's `pickletools`.
 
 /** How an opcode's argument is found: so many bytes, so many lines, or a length of so many bytes before the data. */
-export type Argument = { is: 'bytes'; count: number } | { is: 'lines'; count: number } | { is: 'sized'; width: number };
+type Argument = { is: 'bytes'; count: number } | { is: 'lines'; count: number } | { is: 'sized'; width: number };
 
 /** What is on the stack, as far as one can tell without loading. `object` may be callable, `''` puts nothing. */
-export type Kind =
-  'none' | 'bool' | 'int' | 'float' | 'str' | 'bytes' | 'list' | 'tuple' | 'dict' | 'set' | 'object' | '';
+export const KINDS = [
+  '',
+  'none',
+  'bool',
+  'int',
+  'float',
+  'str',
+  'bytes',
+  'list',
+  'tuple',
+  'dict',
+  'set',
+  'object',
+] as const;
+export type Kind = (typeof KINDS)[number];
 
-export interface Opcode {
+interface Opcode {
   argument: Argument;
   /** Values taken; 'mark' = all down to the last mark, and it. */
   takes: number | 'mark';
@@ -34,8 +47,9 @@ export const DUP = 0x32;
 export const PROTO = 0x80;
 export const FRAME = 0x95;
 export const MEMOIZE = 0x94;
-export const PUTS = new Set([0x70, 0x71, 0x72]);
-export const GETS = new Set([0x67, 0x68, 0x6a]);
+/** For all that write, and all that read, the memo at the index in their argument. */
+export const PUT = 0x70;
+export const GET = 0x67;
 
 const table: Record<string, Opcode> = {
   '1': op(none, 'mark', ''),
@@ -109,8 +123,37 @@ const table: Record<string, Opcode> = {
   j: op(bytes(4), 0, ''),
 };
 
-/** By byte. */
-export const OPCODES: readonly (Opcode | undefined)[] = Array.from(
-  { length: 256 },
-  (_, byte) => table[String.fromCharCode(byte)],
-);
+// The table by byte, column by column: a pickle may have tens of millions of opcodes.
+
+/** What the checker does: 0 = as the columns say, a code from above; 255 = there is no such opcode. */
+export const HANDLED = new Uint8Array(256).fill(0xff);
+export const ARGUMENT_KIND = new Uint8Array(256);
+export const IS_BYTES = 0;
+export const IS_SIZED = 1;
+const IS_LINES = 2;
+export const ARGUMENT_COUNT = new Uint8Array(256);
+export const TAKES = new Uint8Array(256);
+/** In TAKES: all down to the last mark. */
+export const TO_MARK = 255;
+export const UNDER = new Uint8Array(256);
+/** By its place in KINDS, 0 = nothing. */
+export const PUTS_KIND = new Uint8Array(256);
+
+/** The same for opcodes that do nothing but put a value there, behind an argument of a fixed size; else 0. */
+export const PLAIN = new Uint8Array(256);
+
+const HANDLED_AS: Record<string, number> = {
+  ...{ '(': MARK, '.': STOP, '0': POP, '2': DUP, '\x80': PROTO, '\x94': MEMOIZE, '\x95': FRAME },
+  ...{ p: PUT, q: PUT, r: PUT, g: GET, h: GET, j: GET },
+};
+
+for (const [char, { argument, takes, puts, under }] of Object.entries(table)) {
+  const byte = char.charCodeAt(0);
+  HANDLED[byte] = HANDLED_AS[char] ?? 0;
+  ARGUMENT_KIND[byte] = argument.is === 'bytes' ? IS_BYTES : argument.is === 'sized' ? IS_SIZED : IS_LINES;
+  ARGUMENT_COUNT[byte] = argument.is === 'sized' ? argument.width : argument.count;
+  TAKES[byte] = takes === 'mark' ? TO_MARK : takes;
+  UNDER[byte] = under;
+  PUTS_KIND[byte] = KINDS.indexOf(puts);
+  if (argument.is === 'bytes' && takes === 0 && under === 0) PLAIN[byte] = PUTS_KIND[byte];
+}
