@@ -25,6 +25,7 @@ export type {
   ResultStore,
   TaskRecord,
   EndedTask,
+  TaskProgress,
   TaskFilter,
   LogLimits,
 } from './store.ts';

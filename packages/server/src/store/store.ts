@@ -207,8 +207,8 @@ export interface ResultStore {
   tasks(tenant: string, ids: readonly string[]): Promise<(TaskRecord | undefined)[]>;
   /** States alone, at the price of one read. */
   states(tenant: string, ids: readonly string[]): Promise<(TaskState | undefined)[]>;
-  /** Ends with their payloads; undefined where the task has not ended or is unknown. */
-  ends(tenant: string, ids: readonly string[]): Promise<(EndedTask | undefined)[]>;
+  /** How far each is: its end with the payloads, or its state; undefined where it is unknown. */
+  progress(tenant: string, ids: readonly string[]): Promise<(TaskProgress | undefined)[]>;
   /** The arguments, for a retry as a new task. */
   args(tenant: string, id: string): Promise<Buffer | undefined>;
   /** Newest first; the cursor is stable under inserts. A page may be short, even empty, while nextCursor is set. */
@@ -259,6 +259,8 @@ export interface TaskRecord {
   argsBytes: number;
   resultBytes: number;
 }
+
+export type TaskProgress = { is: 'ended'; end: EndedTask } | { is: 'open'; state: TaskState };
 
 export interface EndedTask {
   id: string;

@@ -3,12 +3,12 @@ import { MIN_RESULT_TTL_MS } from '@mpcsfaas/contract';
 import type { TaskState } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
 import { isWellFormedId, shardOf, timeOf } from '../lifecycle/ids.ts';
-import type { EndedTask, Store, TaskRecord } from '../store/index.ts';
+import type { Store, TaskProgress, TaskRecord } from '../store/index.ts';
 import { Refusal } from './refusal.ts';
 import { TurnBatches } from './turn.ts';
 
 /** How far a task is: its end, or its state. */
-export type Progress = { is: 'ended'; end: EndedTask } | { is: 'open'; state: TaskState } | { is: 'missing' };
+export type Progress = TaskProgress | { is: 'missing' };
 
 export class TaskReader {
   readonly #store: Store;
@@ -47,32 +47,10 @@ export class TaskReader {
     return record ?? this.refuse(id);
   }
 
-  /** Progress of each, in the order asked: one read of the ends, one of the states of what has none. */
+  /** Progress of each, in the order asked. */
   async progressOfMany(tenant: string, ids: readonly string[]): Promise<Progress[]> {
-    const ends = await this.#store.ends(tenant, ids);
-    const open = ids.filter((_, i) => ends[i] === undefined);
-    const states = open.length === 0 ? [] : await this.#store.states(tenant, open);
-    let next = 0;
-    const late: string[] = [];
-    const all = ids.map((id, i): Progress => {
-      const end = ends[i];
-      if (end !== undefined) return { is: 'ended', end };
-      const state = states[next++];
-      if (state === undefined) return { is: 'missing' };
-      if (isEnd(state)) late.push(id);
-      return { is: 'open', state };
-    });
-    return late.length === 0 ? all : this.#catchUp(tenant, ids, all, late);
-  }
-
-  /** Some ended between the two reads: an end is told with its result or not at all. */
-  async #catchUp(tenant: string, ids: readonly string[], all: Progress[], late: string[]): Promise<Progress[]> {
-    const ends = new Map((await this.#store.ends(tenant, late)).map((end, i) => [late[i]!, end]));
-    return all.map((progress, i) => {
-      const end = ends.get(ids[i]!);
-      if (end !== undefined) return { is: 'ended', end };
-      return progress.is === 'open' && isEnd(progress.state) ? { is: 'missing' } : progress;
-    });
+    const found = await this.#store.progress(tenant, ids);
+    return found.map((progress) => progress ?? { is: 'missing' });
   }
 
   /** An id of ours that is older than the shortest retention has expired; any other was never here. */
@@ -84,8 +62,4 @@ export class TaskReader {
     }
     throw new Refusal('task_not_found', `There is no task ${id}.`, { task_id: id });
   }
-}
-
-function isEnd(state: TaskState): boolean {
-  return state === 'COMPLETED' || state === 'FAILED' || state === 'CANCELED';
 }

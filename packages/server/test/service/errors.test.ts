@@ -140,7 +140,7 @@ describe('while the store is away', () => {
     const faulty = (store: Store): Store => ({
       ...store,
       submit: async (...args) => (check(), store.submit(...args)),
-      ends: async (...args) => (check(), store.ends(...args)),
+      progress: async (...args) => (check(), store.progress(...args)),
       findFunction: async (...args) => (check(), store.findFunction(...args)),
     });
     const cut = await startRig({ around: faulty });
@@ -152,7 +152,7 @@ describe('while the store is away', () => {
       for (const answer of [
         await cut.post('/v1/tasks', { function: 'double' }),
         await cut.get(`/result/${id}`),
-        await cut.post('/execute_function', { function_id: id, payload: '' }),
+        await cut.post('/execute_function', { function_id: id, payload: 'gASVBgAAAAAAAAApfZSGlC4=' }),
       ]) {
         expect(answer.body).toMatchObject({ status: 503, code: 'store_unavailable' });
         expect(answer.headers.get('retry-after')).toBe('1');

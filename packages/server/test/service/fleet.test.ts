@@ -122,7 +122,7 @@ describe('/readyz', () => {
       around: (store) => ({
         ...store,
         // The last thing read before the sleep.
-        states: (...args) => (asleep.resolve(undefined), store.states(...args)),
+        progress: (...args) => (asleep.resolve(undefined), store.progress(...args)),
         subscribe: (onHint) => store.subscribe((hint) => (deaf ? undefined : onHint(hint))),
       }),
     });

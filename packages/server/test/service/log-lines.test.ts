@@ -20,9 +20,9 @@ beforeAll(async () => {
     logTo: { write: (line) => void lines.push(line) },
     around: (store) => ({
       ...store,
-      ends: async (...args) => {
+      progress: async (...args) => {
         if (fault !== undefined) throw fault;
-        return store.ends(...args);
+        return store.progress(...args);
       },
     }),
   });

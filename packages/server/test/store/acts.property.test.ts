@@ -12,7 +12,7 @@ import type { Act } from '../../src/lifecycle/moves.ts';
 import { openEmbeddedStore, openRedisStore } from '../../src/store/index.ts';
 import type { Store } from '../../src/store/store.ts';
 import { startRedis } from './redis-server.ts';
-import { completion, loss, retry, submission } from './submission.ts';
+import { completion, loss, retry, submission, endsIn } from './submission.ts';
 
 /** One step. Numbers pick a task, or one of the fences given out (current or void), the newest being 0. */
 type Step =
@@ -206,7 +206,7 @@ class Life {
       const notes = history.map(({ at: _at, ...note }) => note);
       return { ...rest, claimed: claimedAt > 0, ended: endedAt > 0, due: dueAt > 0, notes };
     });
-    const ends = (await store.ends(t, this.#ids)).map((end) => end && { ...end, endedAt: 0 });
+    const ends = (await endsIn(store, t, this.#ids)).map((end) => end && { ...end, endedAt: 0 });
     const { lanes, ...counters } = await store.stats(t);
     const depths = lanes.map(({ lane, waiting }) => [lane, waiting]).sort();
     const { ids } = await store.list(t, {}, 100, '');

@@ -4,7 +4,7 @@ import type { ClaimedTask } from '../../src/store/store.ts';
 import { MAX_ABANDONMENTS } from '../../src/store/timing.ts';
 import { TEST_LEASE_MS } from './conformance.ts';
 import type { Bench } from './conformance.ts';
-import { LANE, NO_LIMITS, completion, loss, retry, submission } from './submission.ts';
+import { LANE, NO_LIMITS, completion, loss, retry, submission, endsIn } from './submission.ts';
 import { sweptUntil, until } from './waiting.ts';
 
 export function describeClaims({ store, tenant }: Bench): void {
@@ -69,7 +69,7 @@ export function describeClaims({ store, tenant }: Bench): void {
       const good = submission();
       await store().submit(t, 0, [late, good], NO_LIMITS);
       expect(ids(await claim(t, 1))).toEqual([good.spec.id]);
-      const [end] = await store().ends(t, [late.spec.id]);
+      const [end] = await endsIn(store(), t, [late.spec.id]);
       expect(end).toMatchObject({ state: 'FAILED', kind: 'expired', error: { type: 'TaskExpired' } });
     });
   });
@@ -261,7 +261,7 @@ export function describeClaims({ store, tenant }: Bench): void {
       await store().submit(t, 0, [task], NO_LIMITS);
       const [claimed] = await claim(t, 1, [{ lane: task.lane, max: 1 }]);
       expect(await store().settle(t, [loss(claimed!.fence)])).toEqual([{ is: 'accepted', state: 'FAILED' }]);
-      expect((await store().ends(t, [task.spec.id]))[0]).toMatchObject({ kind: 'lost' });
+      expect((await endsIn(store(), t, [task.spec.id]))[0]).toMatchObject({ kind: 'lost' });
     });
 
     it('a retry waits its time, comes back counted as a retry, and is no loss', async () => {
@@ -359,7 +359,7 @@ export function describeClaims({ store, tenant }: Bench): void {
       await store().submit(t, 0, [task], NO_LIMITS);
       await claim(t, 1, [{ lane: task.lane, max: 1 }]);
       await sweptUntil(store(), t, (report) => report.abandoned === 1);
-      expect((await store().ends(t, [task.spec.id]))[0]).toMatchObject({
+      expect((await endsIn(store(), t, [task.spec.id]))[0]).toMatchObject({
         state: 'FAILED',
         kind: 'lost',
         error: { type: 'WorkerLost' },

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ClaimedTask, Settlement } from '../../src/store/store.ts';
 import type { Bench } from './conformance.ts';
-import { LANE, NO_LIMITS, completion, loss, submission } from './submission.ts';
+import { LANE, NO_LIMITS, completion, loss, submission, endsIn } from './submission.ts';
 import { sweptUntil } from './waiting.ts';
 
 export function describeEnds({ store, tenant }: Bench): void {
@@ -43,7 +43,7 @@ export function describeEnds({ store, tenant }: Bench): void {
       );
       expect(answers).toEqual([{ is: 'stale' }, { is: 'stale' }, { is: 'stale' }]);
       expect(await store().tasks(t, [task.fence.id])).toEqual(before);
-      expect((await store().ends(t, [task.fence.id]))[0]?.result.json?.toString()).toBe('42');
+      expect((await endsIn(store(), t, [task.fence.id]))[0]?.result.json?.toString()).toBe('42');
       expect((await store().stats(t)).ended).toEqual({ COMPLETED: 1 });
     });
 
@@ -58,7 +58,7 @@ export function describeEnds({ store, tenant }: Bench): void {
       const t = tenant();
       const task = await running(t, { result_as: 'both' });
       await store().settle(t, [failure(task)]);
-      const [end] = await store().ends(t, [task.fence.id]);
+      const [end] = await endsIn(store(), t, [task.fence.id]);
       const error = {
         type: 'ValueError',
         message: 'no',
@@ -93,7 +93,7 @@ export function describeEnds({ store, tenant }: Bench): void {
         const task = await running(t, { result_as: 'both' });
         const result = { json: Buffer.alloc(size, 'j'), pickle: Buffer.alloc(size + 1, 0xfe) };
         await store().settle(t, [{ ...completion(task.fence), result } as Settlement]);
-        const [end] = await store().ends(t, [task.fence.id]);
+        const [end] = await endsIn(store(), t, [task.fence.id]);
         expect(end?.result.json?.equals(result.json)).toBe(true);
         expect(end?.result.pickle?.equals(result.pickle)).toBe(true);
       }
@@ -119,7 +119,7 @@ export function describeEnds({ store, tenant }: Bench): void {
     it('has no end to tell of a task that has not ended', async () => {
       const t = tenant();
       const task = await running(t);
-      expect(await store().ends(t, [task.fence.id, submission().spec.id])).toEqual([undefined, undefined]);
+      expect(await endsIn(store(), t, [task.fence.id, submission().spec.id])).toEqual([undefined, undefined]);
     });
   });
 
@@ -141,7 +141,7 @@ export function describeEnds({ store, tenant }: Bench): void {
         { is: 'stale' },
         { is: 'stale' },
       ]);
-      const [end] = await store().ends(t, [task.fence.id]);
+      const [end] = await endsIn(store(), t, [task.fence.id]);
       expect(end).toMatchObject({ state: 'CANCELED', kind: 'canceled', error: { type: 'TaskCanceled' } });
       expect((await store().stats(t)).ended).toEqual({ canceled: 3 });
     });
@@ -250,7 +250,7 @@ export function describeEnds({ store, tenant }: Bench): void {
         true,
       ]);
       expect(await store().args(t, gone.spec.id)).toBeUndefined();
-      expect((await store().ends(t, [pinned.spec.id]))[0]?.result.json?.toString()).toBe('42');
+      expect((await endsIn(store(), t, [pinned.spec.id]))[0]?.result.json?.toString()).toBe('42');
       expect((await store().list(t, {}, 10, '')).ids).toEqual([pinned.spec.id]);
       const again = { ...submission(), key: { name: 'k', content: 'other' } };
       expect((await store().submit(t, 0, [again], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });

@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { specOf, unpackTaskHeader } from '../../src/lifecycle/spec.ts';
 import type { Bench } from './conformance.ts';
-import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
+import { LANE, NO_LIMITS, completion, submission, endsIn } from './submission.ts';
 import { listen, until } from './waiting.ts';
 
 export function describeSubmit({ store, tenant }: Bench): void {
@@ -223,7 +223,7 @@ export function describeSubmit({ store, tenant }: Bench): void {
       const ends = () => hints.flatMap((hint) => (hint.is === 'ends' ? hint.ends : []));
       const told = await until(() => ends().find((end) => end.id === done.spec.id));
       expect(told).toMatchObject({ state: 'COMPLETED', kind: '', group: 'g', functionId: done.spec.function_id });
-      expect(told.end).toEqual((await store().ends(t, [done.spec.id]))[0]);
+      expect(told.end).toEqual((await endsIn(store(), t, [done.spec.id]))[0]);
       await until(() => hints.find((hint) => hint.is === 'canceled' && hint.ids.includes(dropped.spec.id)));
       expect(await until(() => ends().find((end) => end.id === dropped.spec.id))).toMatchObject({
         state: 'CANCELED',

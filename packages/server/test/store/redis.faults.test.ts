@@ -11,7 +11,7 @@ import type { Store } from '../../src/store/store.ts';
 import { forgetfulProxy } from './forgetful-proxy.ts';
 import { startRedis } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';
-import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
+import { LANE, NO_LIMITS, completion, submission, endsIn } from './submission.ts';
 import { listen, sweptUntil, until } from './waiting.ts';
 
 const T = 'default';
@@ -134,7 +134,7 @@ describe('10 a server that refuses', () => {
     const large = `"${'x'.repeat(1_000_000)}"`;
     const answers = await store.settle(T, [completion(claimed[0]!.fence), completion(claimed[1]!.fence, large)]);
     expect(answers.map((answer) => answer.is)).toEqual(['accepted', 'accepted']);
-    expect((await store.ends(T, [claimed[1]!.fence.id]))[0]?.result.json?.toString()).toBe(large);
+    expect((await endsIn(store, T, [claimed[1]!.fence.id]))[0]?.result.json?.toString()).toBe(large);
     await admin.config('SET', 'maxmemory', '0');
     expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
   });

@@ -4,7 +4,7 @@ import { laneOf } from '../../src/lifecycle/lane.ts';
 import { headerOf, packTaskHeader } from '../../src/lifecycle/spec.ts';
 import type { TaskSpec } from '../../src/lifecycle/spec.ts';
 import type { NewFunction } from '../../src/store/functions.ts';
-import type { Settlement, Submission } from '../../src/store/store.ts';
+import type { EndedTask, ResultStore, Settlement, Submission } from '../../src/store/store.ts';
 import type { Fence } from '../../src/lifecycle/fence.ts';
 
 export const LANE = 'python|||';
@@ -76,4 +76,14 @@ export function newFunction(overrides: Partial<NewFunction> = {}): NewFunction {
     code: Buffer.from('def double(x): return 2 * x'),
     ...overrides,
   };
+}
+
+/** The ends of those that have ended. */
+export async function endsIn(
+  store: Pick<ResultStore, 'progress'>,
+  tenant: string,
+  ids: readonly string[],
+): Promise<(EndedTask | undefined)[]> {
+  const all = await store.progress(tenant, ids);
+  return all.map((progress) => (progress?.is === 'ended' ? progress.end : undefined));
 }

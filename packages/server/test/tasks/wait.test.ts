@@ -25,8 +25,8 @@ describe('a waiter', () => {
     const around = (store: Store): Store => ({
       ...store,
       // The last thing read before the sleep.
-      states: async (...args) => {
-        const stale = await store.states(...args);
+      progress: async (...args) => {
+        const stale = await store.progress(...args);
         const act = between;
         between = undefined;
         await act?.();
@@ -112,11 +112,11 @@ describe('a waiter', () => {
 
 describe('one turn of the event loop', () => {
   it('is one submit and one read, whoever asked', async () => {
-    const calls = { submit: 0, ends: 0, states: 0 };
+    const calls = { submit: 0, progress: 0, states: 0 };
     const counting = (store: Store): Store => ({
       ...store,
       submit: (...args) => (calls.submit++, store.submit(...args)),
-      ends: (...args) => (calls.ends++, store.ends(...args)),
+      progress: (...args) => (calls.progress++, store.progress(...args)),
       states: (...args) => (calls.states++, store.states(...args)),
     });
     await withRig(counting, async (rig) => {
@@ -130,7 +130,7 @@ describe('one turn of the event loop', () => {
       expect(calls.submit).toBeLessThanOrEqual(5);
       await Promise.all(ids.map((id) => inject('GET', `/result/${id}`)));
       await Promise.all(ids.map((id) => inject('GET', `/status/${id}`)));
-      expect(calls.ends).toBeLessThanOrEqual(5);
+      expect(calls.progress).toBeLessThanOrEqual(5);
       expect(calls.states).toBeLessThanOrEqual(10);
     });
   });

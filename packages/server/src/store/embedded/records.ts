@@ -4,7 +4,7 @@ import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcom
 import { specOf, unpackTaskHeader } from '../../lifecycle/spec.ts';
 import type { TaskSpec } from '../../lifecycle/spec.ts';
 import { endOf, hasEnded, stateOf } from '../state-code.ts';
-import type { EndedTask, TaskRecord } from '../store.ts';
+import type { TaskProgress, TaskRecord } from '../store.ts';
 import { asBuffer } from './claim.ts';
 import type { Database } from './database.ts';
 import { leaseKey } from './task-row.ts';
@@ -81,25 +81,27 @@ interface EndRow {
   ended_at: number;
   runtime: TaskSpec['runtime'];
   result_as: TaskSpec['result_as'];
-  error: string;
+  error: string | null;
   json: Uint8Array | null;
   pickle: Uint8Array | null;
 }
 
-export function taskEnds(db: Database, tenant: string, ids: readonly string[]): (EndedTask | undefined)[] {
+export function taskProgress(db: Database, tenant: string, ids: readonly string[]): (TaskProgress | undefined)[] {
   return ids.map((id) => {
     const row = db.get<EndRow>(
-      `SELECT state, kind, ended_at, runtime, result_as, error, json, pickle FROM task JOIN ending ON ending.n = task.n
+      `SELECT state, kind, ended_at, runtime, result_as, error, json, pickle FROM task LEFT JOIN ending ON ending.n = task.n
         WHERE tenant = ? AND id = ?`,
       tenant,
       id,
     );
-    if (row === undefined || !hasEnded(row.state)) return undefined;
+    if (row === undefined) return undefined;
+    if (!hasEnded(row.state)) return { is: 'open', state: stateOf(row.state) };
     const result: ResultForms = {};
     if (row.json !== null) result.json = asBuffer(row.json);
     if (row.pickle !== null) result.pickle = asBuffer(row.pickle);
     const { kind, runtime, result_as: resultAs, ended_at: endedAt } = row;
-    return { id, state: endOf(row.state), kind, error: errorFrom(row.error), result, resultAs, runtime, endedAt };
+    const state = endOf(row.state);
+    return { is: 'ended', end: { id, state, kind, error: errorFrom(row.error), result, resultAs, runtime, endedAt } };
   });
 }
 

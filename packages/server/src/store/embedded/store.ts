@@ -18,7 +18,7 @@ import { deleteFunction, findFunction, listFunctions, registerFunction } from '.
 import { release, renew } from './hold.ts';
 import { listTasks } from './listing.ts';
 import { appendLogs, taskLogs } from './logs.ts';
-import { pinTask, taskArgs, taskEnds, taskRecords, taskStates } from './records.ts';
+import { pinTask, taskArgs, taskProgress, taskRecords, taskStates } from './records.ts';
 import { Running } from './running.ts';
 import { settle } from './settle.ts';
 import { submit } from './submit.ts';
@@ -84,7 +84,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
 
     tasks: (tenant, ids) => turns.read((open) => taskRecords(open, tenant, ids)),
     states: (tenant, ids) => turns.read((open) => taskStates(open, tenant, ids)),
-    ends: (tenant, ids) => turns.read((open) => taskEnds(open, tenant, ids)),
+    progress: (tenant, ids) => turns.read((open) => taskProgress(open, tenant, ids)),
     args: (tenant, id) => turns.read((open) => taskArgs(open, tenant, id)),
     list: (tenant, filter, limit, cursor) => turns.read((open) => listTasks(open, tenant, filter, limit, cursor)),
     pin: (tenant, id, pinned) => turns.act((act) => pinTask(act, tenant, id, pinned)),

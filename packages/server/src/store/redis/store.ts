@@ -19,7 +19,7 @@ import { serverTime, sweep } from './queue/sweep.ts';
 import { eventsAfter } from './results/events.ts';
 import { listTasks } from './results/listing.ts';
 import { appendLogs, taskLogs } from './results/logs.ts';
-import { pinTask, taskArgs, taskEnds, taskRecords, taskStates } from './results/records.ts';
+import { pinTask, taskArgs, taskProgress, taskRecords, taskStates } from './results/records.ts';
 import { readScripts } from './scripts.ts';
 import type { ExpectedAof } from './server-facts.ts';
 import { Shards } from './shards.ts';
@@ -75,7 +75,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
 
     tasks: (tenant, ids) => taskRecords(shards, tenant, ids),
     states: (tenant, ids) => taskStates(shards, tenant, ids),
-    ends: (tenant, ids) => taskEnds(shards, tenant, ids),
+    progress: (tenant, ids) => taskProgress(shards, tenant, ids),
     args: (tenant, id) => taskArgs(shards, tenant, id),
     list: (tenant, filter, limit, cursor) => listTasks(shards, tenant, filter, limit, cursor),
     pin: (tenant, id, pinned) => pinTask(shards, tenant, id, pinned),

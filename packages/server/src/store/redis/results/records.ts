@@ -2,7 +2,7 @@
 import type { TaskState } from '@mpcsfaas/contract';
 import type { AttemptNote, ErrorInfo } from '../../../lifecycle/outcome.ts';
 import { endOf, hasEnded, stateOf } from '../../state-code.ts';
-import type { EndedTask, TaskRecord } from '../../store.ts';
+import type { EndedTask, TaskProgress, TaskRecord } from '../../store.ts';
 import { END_PREFIX_BYTES, errorSpan, readEnd, readError } from '../end-bytes.ts';
 import { readRecord } from '../record.ts';
 import type { StoredRecord } from '../record.ts';
@@ -86,11 +86,11 @@ export async function taskStates(
   return heads.map((head) => (head.length === 0 ? undefined : stateOf(head[0]!)));
 }
 
-export async function taskEnds(
+export async function taskProgress(
   shards: Shards,
   tenant: string,
   ids: readonly string[],
-): Promise<(EndedTask | undefined)[]> {
+): Promise<(TaskProgress | undefined)[]> {
   const tasks = addressed(shards, tenant, ids);
   const records = await shards.read((redis) =>
     Promise.all(tasks.map(({ id, prefix }) => redis.getBuffer(`${prefix}t:${id}`))),
@@ -98,11 +98,12 @@ export async function taskEnds(
   return Promise.all(
     tasks.map(async ({ id, prefix }, i) => {
       const bytes = records[i] ?? null;
-      if (bytes === null || !hasEnded(bytes[0]!)) return undefined;
+      if (bytes === null) return undefined;
+      if (!hasEnded(bytes[0]!)) return { is: 'open', state: stateOf(bytes[0]!) };
       const record = readRecord(shards.headers, tenant, id, bytes);
-      if (record.tail.length > 0) return endedTask(id, record, record.tail);
+      if (record.tail.length > 0) return { is: 'ended', end: endedTask(id, record, record.tail) };
       const end = await shards.read((redis) => redis.getBuffer(`${prefix}e:${id}`));
-      return end === null ? undefined : endedTask(id, record, end);
+      return end === null ? undefined : { is: 'ended', end: endedTask(id, record, end) };
     }),
   );
 }
