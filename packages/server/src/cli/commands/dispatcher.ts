@@ -53,7 +53,7 @@ export async function runDispatcher(options: DispatcherOptions): Promise<void> {
   const workerKey = linkKey(options);
   const log = logTo(openLogger('dispatcher', options.logLevel));
   const start = async (stops: Stop[]): Promise<void> => {
-    const store = await openSharedStore({ ...options, redis }, 'nothing runs until it is there', (message) =>
+    const store = await openSharedStore({ ...options, redis }, ['work'], 'nothing runs until it is there', (message) =>
       log('warn', message),
     );
     stops.push(() => store.close());

@@ -30,8 +30,11 @@ async function service(options: ServiceOptions): Promise<void> {
   const logger = openLogger('service', options.logLevel);
   const log = logTo(logger);
   const start = async (stops: Stop[]): Promise<void> => {
-    const store = await openSharedStore({ ...options, redis }, 'calls are answered 503 until it is there', (message) =>
-      log('warn', message),
+    const store = await openSharedStore(
+      { ...options, redis },
+      ['ends'],
+      'calls are answered 503 until it is there',
+      (message) => log('warn', message),
     );
     stops.push(() => store.close());
     const running = await startService(store, options, logger, () => []);

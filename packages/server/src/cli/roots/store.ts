@@ -23,24 +23,33 @@ type Warn = (message: string) => void;
 export async function openStore(options: StoreOptions, warn: Warn): Promise<Store> {
   const { redis, dataDir, sync } = options;
   if (redis !== undefined) {
-    return openSharedStore({ ...options, redis }, 'calls are answered 503 until it is there', warn);
+    return openSharedStore({ ...options, redis }, ['work', 'ends'], 'calls are answered 503 until it is there', warn);
   }
   demandDataDirectory(dataDir);
   return openEmbeddedStore({ dataDir, sync, clock: systemClock });
 }
 
 /**
- * Opens a Redis. One that is away is no fault: everything starts, waits for it and goes on by itself. `meanwhile`: what
- * that means in this program. @throws UserError where the address cannot be used
+ * Opens a Redis. One that is away is no fault: everything starts, waits for it and goes on by itself. `topics`: what this
+ * program listens for; `meanwhile`: what a Redis that is away means in it. @throws UserError where the address cannot be used
  */
 export async function openSharedStore(
   options: SharedStoreOptions & { redis: string },
+  topics: readonly ('work' | 'ends')[],
   meanwhile: string,
   warn: Warn,
 ): Promise<Store> {
   const { shards, waitReplicas, expectAof } = options;
   const url = redisAddress(options.redis);
-  const store = await openRedisStore({ url, shards, waitReplicas, expectAof, clock: systemClock, onError: warn });
+  const store = await openRedisStore({
+    url,
+    shards,
+    waitReplicas,
+    expectAof,
+    topics,
+    clock: systemClock,
+    onError: warn,
+  });
   const { ok, detail } = await store.health();
   if (!ok) warn(`${detail} Waiting for ${withoutPassword(url)}: ${meanwhile}.`);
   return store;

@@ -14,7 +14,8 @@ import type { Clock } from '../../clock.ts';
 import type { Hint } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
 import { remedyFor } from './faults.ts';
-import { HINTS_CHANNEL, readHint } from './hints.ts';
+import { HINT_CHANNELS, readHint } from './hints.ts';
+import type { HintTopic } from './hints.ts';
 import { readWarnings } from './readings.ts';
 import { serverFacts, unfit } from './server-facts.ts';
 import type { Script } from './scripts.ts';
@@ -28,6 +29,8 @@ export interface ConnectionOptions {
   leaseMs: number;
   clock: Clock;
   onError: (message: string) => void;
+  /** What is listened for; a message that nobody here needs is a wake-up less. */
+  topics: readonly HintTopic[];
   /** Loaded at every greeting, so that acts need only name them. */
   scripts: readonly Script[];
 }
@@ -264,7 +267,7 @@ export class Connection {
 
   /** R4. */
   async #listen(): Promise<void> {
-    await this.#listener.subscribe(HINTS_CHANNEL);
+    await this.#listener.subscribe(...this.#options.topics.map((topic) => HINT_CHANNELS[topic]));
     this.#subscribed = true;
     this.#events.emit('changed');
     this.#events.emit('hint', { is: 'reconnected' });

@@ -6,7 +6,10 @@ import { readShape } from './record-header.ts';
 import { kindOf } from './record.ts';
 import { expand } from './squeeze.ts';
 
-export const HINTS_CHANNEL = 'mpcsfaas:hints';
+/** What a process may listen for: work that waits or was canceled (dispatchers), ends (services). */
+export type HintTopic = 'work' | 'ends';
+
+export const HINT_CHANNELS: Record<HintTopic, string> = { work: 'mpcsfaas:work', ends: 'mpcsfaas:ends' };
 
 const ID_BYTES = 36;
 

@@ -296,10 +296,10 @@ local function answer(value)
   for lane, by in pairs(depths) do
     if by ~= 0 and call('HINCRBY', P .. 'lanes', lane, by) <= 0 then call('HDEL', P .. 'lanes', lane) end
   end
-  if #canceled > 0 then announce('mpcsfaas:hints', 'c' .. table.concat(canceled)) end
-  if #ends > 0 then announce('mpcsfaas:hints', 'e' .. table.concat(ends)) end
+  if #canceled > 0 then announce('mpcsfaas:work', 'c' .. table.concat(canceled)) end
+  if #ends > 0 then announce('mpcsfaas:ends', 'e' .. table.concat(ends)) end
   local lanes = {}
   for lane in pairs(woken) do lanes[#lanes + 1] = lane end
-  if #lanes > 0 then announce('mpcsfaas:hints', 'w' .. table.concat(lanes, '\n')) end
+  if #lanes > 0 then announce('mpcsfaas:work', 'w' .. table.concat(lanes, '\n')) end
   return { told, value }
 end

@@ -20,6 +20,7 @@ import { eventsAfter } from './results/events.ts';
 import { listTasks } from './results/listing.ts';
 import { appendLogs, taskLogs } from './results/logs.ts';
 import { pinTask, taskArgs, taskProgress, taskRecords, taskStates } from './results/records.ts';
+import type { HintTopic } from './hints.ts';
 import { readScripts } from './scripts.ts';
 import type { ExpectedAof } from './server-facts.ts';
 import { Shards } from './shards.ts';
@@ -35,6 +36,8 @@ export interface RedisOptions {
   expectAof?: ExpectedAof;
   /** How long a claim or renewal holds; 4000. */
   leaseMs?: number;
+  /** What `subscribe` hears of, beside reconnections; all. */
+  topics?: readonly HintTopic[];
   clock: Clock;
   /** Told once for each loss of the connection and each setting that cannot be. */
   onError: (message: string) => void;
@@ -46,9 +49,19 @@ export interface RedisOptions {
  */
 export async function openRedisStore(options: RedisOptions): Promise<Store> {
   const { url, clock, onError, shards: wished, waitReplicas = 0, expectAof = 'none', leaseMs = LEASE_MS } = options;
+  const { topics = ['work', 'ends'] } = options;
   const scripts = readScripts();
   const loaded = Object.values(scripts);
-  const connection = new Connection({ url, shards: wished, expectAof, leaseMs, clock, onError, scripts: loaded });
+  const connection = new Connection({
+    url,
+    shards: wished,
+    expectAof,
+    leaseMs,
+    clock,
+    onError,
+    topics,
+    scripts: loaded,
+  });
   await connection.open();
   const shards = new Shards(connection, scripts, waitReplicas);
 
