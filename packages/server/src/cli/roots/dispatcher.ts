@@ -1,4 +1,5 @@
 // Composition root of a dispatcher: store, executor of the mode asked for, dispatcher.
+import { isIP } from 'node:net';
 import { systemClock } from '../../clock.ts';
 import { openFleetExecutor, openLocalExecutor, startDispatcher, type Dispatcher } from '../../dispatcher/index.ts';
 import type { Store } from '../../store/index.ts';
@@ -71,12 +72,15 @@ function portFault(error: unknown, options: DispatcherRootOptions): unknown {
       );
     case 'EACCES':
       return new UserError(`${place}: you have no right to it; choose one above 1023 with ${workerPortOption}.`);
+    // ZeroMQ's words for an address that is not here and for a name without one; which, depends on the system.
     case 'EADDRNOTAVAIL':
-      return new UserError(`${place}: ${host} is no address of this machine; choose another with --host.`);
-    // ZeroMQ's words for a name without an address, by whether a name server answered.
     case 'ENODEV':
     case 'EAGAIN':
-      return new UserError(`${place}: there is no host ${host}; choose another with --host.`);
+      return new UserError(
+        isIP(host) > 0
+          ? `${place}: ${host} is no address of this machine; choose another with --host.`
+          : `${place}: there is no host ${host}; choose another with --host.`,
+      );
     default:
       return error;
   }

@@ -5,8 +5,9 @@ import { EXPIRED } from '../platform-error.ts';
 import { STATE_CODE } from '../state-code.ts';
 import type { ClaimedTask, LaneQuota } from '../store.ts';
 import { CLAIM_BYTES, SWEEP_ENTRIES } from '../timing.ts';
-import { TASK_COLUMNS, endTask, leaseKey, platformEnding, startAttempt } from './task-row.ts';
-import type { TaskRow } from './task-row.ts';
+import { TASK_COLUMNS } from './row.ts';
+import { endTask, leaseKey, platformEnding, startAttempt } from './task-row.ts';
+import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
 
 export function claim(

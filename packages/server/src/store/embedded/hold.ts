@@ -3,7 +3,7 @@ import { STATE_CODE } from '../state-code.ts';
 import type { Fence } from '../../lifecycle/fence.ts';
 import type { Release, Renewal } from '../store.ts';
 import { addNote, leaseKey, putBack, taskRow, unchanged } from './task-row.ts';
-import type { TaskRow } from './task-row.ts';
+import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
 
 /** The row, where the task is RUNNING under this very fence. */

@@ -1,7 +1,7 @@
 // What runs in this incarnation: leases on the monotonic clock, and the rows as they are committed, so that a renewal
 // costs no write and an end no read. They live in memory only: a lease is void with the process that gave it. Equal
 // lengths and re-insertion keep the map ordered by end.
-import type { TaskRow } from './task-row.ts';
+import type { TaskRow } from './row.ts';
 
 interface Lease {
   until: number;

@@ -7,7 +7,8 @@ import type { SettleAnswer, Settlement } from '../store.ts';
 import { packLogs } from '../stream-log.ts';
 import { currentRow } from './hold.ts';
 import { addNote, endTask, putBack, taskRow, unchanged } from './task-row.ts';
-import type { Ending, TaskRow } from './task-row.ts';
+import type { TaskRow } from './row.ts';
+import type { Ending } from './task-row.ts';
 import type { Act } from './turn.ts';
 
 export function settle(act: Act, tenant: string, settlements: readonly Settlement[]): SettleAnswer[] {

@@ -4,17 +4,9 @@ import { STATE_CODE } from '../state-code.ts';
 import type { SweepReport } from '../store.ts';
 import { EVENTS_KEPT, EVENTS_KEPT_MS, SWEEP_ENTRIES } from '../timing.ts';
 import { dropReferences } from './code.ts';
-import {
-  TASK_COLUMNS,
-  abandonTask,
-  endTask,
-  leaseKey,
-  platformEnding,
-  putBack,
-  taskRow,
-  unchanged,
-} from './task-row.ts';
-import type { TaskRow } from './task-row.ts';
+import { TASK_COLUMNS } from './row.ts';
+import { abandonTask, endTask, leaseKey, platformEnding, putBack, taskRow, unchanged } from './task-row.ts';
+import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
 
 export function sweep(act: Act, tenant: string, monoMs: number): SweepReport {

@@ -3,44 +3,13 @@ import type { FailureKind, TaskState } from '@mpcsfaas/contract';
 import { isLegal } from '../../lifecycle/moves.ts';
 import type { Act as MoveName } from '../../lifecycle/moves.ts';
 import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';
-import type { TaskSpec } from '../../lifecycle/spec.ts';
 import { ABANDONED, ABANDONED_ONCE, LEASE_RAN_OUT } from '../platform-error.ts';
 import { STATE_CODE, endOf, stateOf } from '../state-code.ts';
 import type { TaskEnd } from '../store.ts';
 import { HISTORY_KEPT, MAX_ABANDONMENTS, RIDE_ALONG_BYTES } from '../timing.ts';
+import { TASK_COLUMNS } from './row.ts';
+import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
-
-/** What every move needs to know. */
-export interface TaskRow {
-  n: number;
-  tenant: string;
-  id: string;
-  state: number;
-  lane: string;
-  score: number;
-  priority: number;
-  attempt: number;
-  token: string;
-  worker: string;
-  losses: number;
-  abandonments: number;
-  retries: number;
-  started_at: number;
-  expires_at: number;
-  pinned: number;
-  ttl: number;
-  max_attempts: number;
-  once: number;
-  args_bytes: number;
-  function_id: string;
-  digest: string;
-  runtime: TaskSpec['runtime'];
-  result_as: TaskSpec['result_as'];
-  grp: string;
-}
-
-export const TASK_COLUMNS = `n, tenant, id, state, lane, score, priority, attempt, token, worker, losses, abandonments, retries,
-  started_at, expires_at, pinned, ttl, max_attempts, once, args_bytes, function_id, digest, runtime, result_as, grp`;
 
 export function taskRow(act: Act, tenant: string, id: string): TaskRow | undefined {
   return act.db.get<TaskRow>(`SELECT ${TASK_COLUMNS} FROM task WHERE tenant = ? AND id = ?`, tenant, id);
