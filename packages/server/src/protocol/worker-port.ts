@@ -75,13 +75,20 @@ export class WorkerPort {
       );
     };
     this.#router.events.on('handshake:error:auth', () => tell('its worker key is another one'));
-    // A connection that ends in the middle (handshake:error:other) says nothing about keys.
     this.#router.events.on('handshake:error:protocol', ({ error }) => {
       const code = (error as NodeJS.ErrnoException).code;
       if (code === 'ERR_ZMTP_MECHANISM_MISMATCH')
         tell(keys === undefined ? 'it has a worker key and this side has none' : 'it has no worker key');
       else if (code === 'ERR_ZMTP_CRYPTOGRAPHIC') tell('its worker key is another one');
     });
+    // The same mismatch, where the other side saw it first and hung up.
+    this.#router.events.on('handshake:error:other', () =>
+      tell(
+        keys === undefined
+          ? 'it hung up in the handshake, as one does that has a worker key and this side has none'
+          : 'it hung up in the handshake, as one does that has no worker key',
+      ),
+    );
     this.#outbox = new Outbox(
       (frames) => this.#router.send(frames),
       () => undefined,
