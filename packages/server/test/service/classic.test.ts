@@ -97,6 +97,12 @@ describe('the four calls', () => {
       { function_id: newId(Date.now(), 0), payload: serialize('((),{})') },
       404,
     ],
+    [
+      'an unknown function without arguments',
+      '/execute_function',
+      { function_id: newId(Date.now(), 0), payload: '' },
+      404,
+    ],
     ['no payload', '/execute_function', { function_id: newId(Date.now(), 0) }, 422],
   ])('refuses %s', async (_what, path, body, status) => {
     const answer = await rig.post(path, body);

@@ -4,6 +4,7 @@ import type { TaskState } from '@mpcsfaas/contract';
 import { isWellFormedId } from '../../lifecycle/ids.ts';
 import { argumentsOf } from '../../tasks/arguments.ts';
 import { classicPickle } from '../../tasks/classic.ts';
+import { noFunction } from '../../tasks/functions.ts';
 import { Refusal } from '../../tasks/refusal.ts';
 import type { Ask } from '../../tasks/submit.ts';
 import { AnswerParts } from '../answer-parts.ts';
@@ -40,9 +41,12 @@ export const classicHandlers: Handlers<Operations> = {
     if (!isWellFormedId(ref)) {
       throw new Refusal('invalid_id', `"${ref.slice(0, 64)}" is no function id: a UUID is wanted.`);
     }
-    const { args } = argumentsOf({}, undefined, payloadBytes(body.payload, [], '/payload'), '', 'payload');
-    const ask: Ask = { ref, argsAs: 'pickle', args, options: {}, classic: true, pointer: '' };
-    const draft = await draftOf([ask], requestKey(request, false), tenant, parts);
+    const read = (): Ask[] => {
+      const { argsAs, args } = argumentsOf({}, undefined, payloadBytes(body.payload, [], '/payload'), '', 'payload');
+      return [{ ref, argsAs, args, options: {}, classic: true, pointer: '' }];
+    };
+    const key = requestKey(request, false);
+    const draft = await draftOf({ refs: [ref], missing: noFunction, read, key }, tenant, parts);
     const { ids, replayed } = await submitter.accept(draft);
     if (replayed) reply.header('idempotent-replayed', 'true');
     reply.code(config.classicCreated && !replayed ? 201 : 200);

@@ -4,6 +4,7 @@ import type { BodyOf, ErrorCode, FailureKind } from '@mpcsfaas/contract';
 import type { FastifyReply } from 'fastify';
 import type { EndedTask } from '../../store/index.ts';
 import { describeError } from '../../tasks/describe.ts';
+import { noFunction } from '../../tasks/functions.ts';
 import { Refusal } from '../../tasks/refusal.ts';
 import { hasWorkerFor } from '../../tasks/waits-why.ts';
 import { wantsFrames, waitOf } from '../negotiate.ts';
@@ -27,8 +28,9 @@ export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
     parts.rateLimit.take(callerId, 1);
     // A call without arguments may have no body.
     const asked = (call.body as BodyOf<'callFunction'> | undefined) ?? {};
-    const ask = askOf(params.ref, asked, call, '');
-    const draft = await draftOf([ask], requestKey(request, false), tenant, parts);
+    const read = () => [askOf(params.ref, asked, call, '')];
+    const key = requestKey(request, false);
+    const draft = await draftOf({ refs: [params.ref], missing: noFunction, read, key }, tenant, parts);
     let id = draft.ids[0]!;
     const submit = async () => {
       const { ids, replayed } = await parts.submitter.accept(draft);

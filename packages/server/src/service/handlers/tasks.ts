@@ -23,8 +23,12 @@ export const taskHandlers: Handlers<Operations> = {
   async submitTask(call, parts) {
     const { body, tenant, callerId, request, reply } = call;
     parts.rateLimit.take(callerId, 1);
-    const ask = askOf(body.function, body, call, '');
-    const draft = await draftOf([ask], requestKey(request, false), tenant, parts);
+    const read = () => [askOf(body.function, body, call, '')];
+    const draft = await draftOf(
+      { refs: [body.function], missing: noFunction, read, key: requestKey(request, false) },
+      tenant,
+      parts,
+    );
     const { ids, replayed } = await parts.submitter.accept(draft);
     created(reply, replayed);
     request.taskId = ids[0]!;
@@ -34,8 +38,9 @@ export const taskHandlers: Handlers<Operations> = {
   async submitBatch(call, parts) {
     const { body, tenant, callerId, request, reply } = call;
     parts.rateLimit.take(callerId, body.tasks.length);
-    const asks = body.tasks.map((task, i) => askOf(task.function, task, call, `/tasks/${i}`));
-    const draft = await draftOf(asks, requestKey(request, true), tenant, parts);
+    const refs = body.tasks.map((task) => task.function);
+    const read = () => body.tasks.map((task, i) => askOf(task.function, task, call, `/tasks/${i}`));
+    const draft = await draftOf({ refs, missing: noFunctionOf, read, key: requestKey(request, true) }, tenant, parts);
     const { ids, replayed } = await parts.submitter.accept(draft);
     created(reply, replayed);
     return { task_ids: ids };
@@ -151,33 +156,42 @@ export function askOf(
   return { ref, argsAs, args, options: asked.options ?? {}, classic: false, pointer };
 }
 
+/** One request's calls: their functions, and the calls themselves, read when the functions were looked up. */
+interface Asked {
+  refs: readonly string[];
+  /** The refusal of the i-th, whose function is missing. */
+  missing: (ref: string, i: number) => Refusal;
+  read: () => readonly Ask[];
+  key: RequestKey | undefined;
+}
+
 /**
- * Finds the functions, each one once. Where one is missing the request is refused, unless all of it came before under
- * its key: what was answered once is answered again, also after the function was deleted.
+ * Finds the functions, each one once. Where one is missing the request is refused, unless all of it came before under its
+ * key: what was answered once is answered again, also after the function was deleted.
  */
 export async function draftOf(
-  asks: readonly Ask[],
-  key: RequestKey | undefined,
+  { refs, missing, read, key }: Asked,
   tenant: string,
-  { functions, submitter }: ServiceParts,
+  parts: ServiceParts,
 ): Promise<Draft> {
+  const { functions, submitter } = parts;
   const found = new Map<string, Wish['fn']>();
-  for (const [i, { ref, pointer }] of asks.entries()) {
+  for (const [i, ref] of refs.entries()) {
     if (found.has(ref)) continue;
     const fn = await functions.look(tenant, ref);
     if (fn === undefined) {
-      const before = key === undefined ? undefined : await submitter.before(tenant, asks, key);
+      const before = key === undefined ? undefined : await submitter.before(tenant, read(), key);
       if (before !== undefined) return before;
-      if (pointer === '') throw noFunction(ref);
-      throw new Refusal('function_not_found', `There is no function "${ref}", which task ${i} of the batch names.`, {
-        errors: [{ pointer: `${pointer}/function`, message: 'there is no such function' }],
-      });
+      throw missing(ref, i);
     }
     found.set(ref, fn);
   }
-  return submitter.draft(
-    tenant,
-    asks.map((ask) => ({ ...ask, fn: found.get(ask.ref)! })),
-    key,
-  );
+  const wishes = read().map((ask) => ({ ...ask, fn: found.get(ask.ref)! }));
+  return submitter.draft(tenant, wishes, key);
+}
+
+function noFunctionOf(ref: string, i: number): Refusal {
+  return new Refusal('function_not_found', `There is no function "${ref}", which task ${i} of the batch names.`, {
+    errors: [{ pointer: `/tasks/${i}/function`, message: 'there is no such function' }],
+  });
 }
