@@ -177,7 +177,7 @@ async function claimRates(store: Store): Promise<number[]> {
   const rates: number[] = [];
   for (let n = 0; n < SAMPLES + 5; n += 1) {
     const started = performance.now();
-    const claimed = await store.claim('default', 'bench', quotas, 256);
+    const { tasks: claimed } = await store.claim('default', 'bench', quotas, 256);
     rates.push((claimed.length * 1000) / (performance.now() - started));
     if (claimed.length !== 256) throw new Error(`claimed ${claimed.length} of 256`);
     const back = claimed.map(({ fence }) => ({ fence, reason: 'drain' as const, worker: '', message: '' }));

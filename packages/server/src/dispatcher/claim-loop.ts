@@ -2,10 +2,11 @@
 //
 //  C1  It never claims more than the executor offers.
 //  C2  A wake-up during a claim means: claim again before sleeping.
-//  C3  An idle loop looks again every second, jittered, and after each reconnect: a lost hint costs a second at most.
+//  C3  It looks for lanes every second or so, and after each reconnect: a lost hint costs a second at most.
 //  C4  A dispatcher that could not renew claims nothing.
+//  C5  A lane that was claimed empty is left alone until a hint names it or a look finds it.
 import { backoffMs } from '../backoff.ts';
-import { CLAIM_BYTES, StoreUnavailable, type ClaimedTask, type Store } from '../store/index.ts';
+import { StoreUnavailable, type Claim, type ClaimedTask, type LaneQuota, type Store } from '../store/index.ts';
 import { quotasOf } from './quotas.ts';
 import type { Offer } from './executor.ts';
 
@@ -23,7 +24,7 @@ export interface ClaimLoopOptions {
   onTrouble: (sentence: string) => void;
 }
 
-const IDLE_MS = 1_000;
+const LOOK_MS = 1_000;
 const TROUBLE = { baseMs: 50, maxMs: 1_000, factor: 2 };
 /** Tasks a claim: more would hold the store up. */
 const CLAIM_MAX = 256;
@@ -32,9 +33,12 @@ const STUCK_MS = 15_000;
 
 export class ClaimLoop {
   readonly #options: ClaimLoopOptions;
-  /** Lanes seen by hints and by looking; those that stay empty are dropped when the loop looks. */
+  /** Lanes in which tasks may wait. */
   #lanes = new Set<string>();
-  #lookAgain = true;
+  /** Those of them that a hint has named since the claim under way was sent. */
+  readonly #hinted = new Set<string>();
+  /** When to look for lanes, monotonic ms. */
+  #lookAt = 0;
   #woken = true;
   #wake: (() => void) | undefined;
   #stopped = false;
@@ -58,13 +62,16 @@ export class ClaimLoop {
 
   /** There may be work in these lanes. */
   hint(lanes: readonly string[]): void {
-    for (const lane of lanes) this.#lanes.add(lane);
+    for (const lane of lanes) {
+      this.#lanes.add(lane);
+      this.#hinted.add(lane);
+    }
     this.wake();
   }
 
   /** Something changed: capacity, or the connection (then look for lanes, too). */
   wake(look = false): void {
-    if (look) this.#lookAgain = true;
+    if (look) this.#lookAt = 0;
     this.#woken = true;
     this.#wake?.();
   }
@@ -88,12 +95,13 @@ export class ClaimLoop {
         if (!(error instanceof StoreUnavailable)) throw error;
         failures += 1;
         if (failures === 1) this.#options.onTrouble(`Claiming waits for the store: ${error.message}`);
-        this.#lookAgain = true;
+        this.#lookAt = 0;
         await this.#sleep(backoffMs(TROUBLE, failures, this.#options.random()), false);
         continue;
       }
-      const idle = IDLE_MS * (0.75 + 0.5 * this.#options.random());
-      if (await this.#sleep(idle, true)) this.#lookAgain = true;
+      const idle = this.#lookAt - performance.now();
+      // Past its time where it may not claim: it is woken when it may.
+      await this.#sleep(idle > 0 ? idle : LOOK_MS, true);
     }
   }
 
@@ -101,34 +109,49 @@ export class ClaimLoop {
   async #round(): Promise<boolean> {
     const { store, tenant, claimer, offers, mayClaim, onClaimed, onLate } = this.#options;
     if (!mayClaim()) return false;
-    if (this.#lookAgain) {
-      this.#lookAgain = false;
-      this.#lanes = new Set((await store.lanes(tenant)).map(({ lane }) => lane));
-    }
+    if (performance.now() >= this.#lookAt) await this.#look();
     const { quotas, max } = quotasOf(offers(), this.#lanes);
     if (quotas.length === 0) return this.#woken;
-    const wanted = Math.min(max, CLAIM_MAX);
-    const tasks = await store.claim(tenant, claimer, quotas, wanted);
+    this.#hinted.clear();
+    const answer = await store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX));
+    const { tasks, more } = answer;
+    this.#leaveEmptied(quotas, answer);
     // Asked again: the answer may have taken so long that the leases are not ours to trust (C4).
     if (tasks.length > 0) (mayClaim() ? onClaimed : onLate)(tasks);
-    // A full answer, by count or by bytes, means that there may be more.
-    const bytes = tasks.reduce((sum, { args }) => sum + args.length, 0);
-    return this.#woken || tasks.length === wanted || bytes >= CLAIM_BYTES / 2;
+    return this.#woken || more;
   }
 
-  /** True when the time was up, false when woken. */
-  async #sleep(ms: number, wakeable: boolean): Promise<boolean> {
-    if (this.#woken && wakeable) return false;
-    return new Promise((resolve) => {
+  async #look(): Promise<void> {
+    const { store, tenant, random } = this.#options;
+    this.#hinted.clear();
+    const depths = await store.lanes(tenant);
+    this.#lanes = new Set([...depths.map(({ lane }) => lane), ...this.#hinted]);
+    this.#lookAt = performance.now() + LOOK_MS * (0.75 + 0.5 * random());
+  }
+
+  /** Forgets the lanes that had less than was asked of them (C5). */
+  #leaveEmptied(quotas: readonly LaneQuota[], { tasks, more }: Claim): void {
+    if (more) return;
+    const got = new Map<string, number>();
+    for (const { lane } of tasks) got.set(lane, (got.get(lane) ?? 0) + 1);
+    for (const { lane, max } of quotas) {
+      if ((got.get(lane) ?? 0) < max && !this.#hinted.has(lane)) this.#lanes.delete(lane);
+    }
+  }
+
+  /** Until the time is up, or something wakes it. */
+  async #sleep(ms: number, wakeable: boolean): Promise<void> {
+    if (this.#woken && wakeable) return;
+    await new Promise<void>((resolve) => {
       const timer = setTimeout(() => {
         this.#wake = undefined;
-        resolve(true);
+        resolve();
       }, ms);
       this.#wake = () => {
         if (!wakeable && !this.#stopped) return;
         clearTimeout(timer);
         this.#wake = undefined;
-        resolve(false);
+        resolve();
       };
     });
   }

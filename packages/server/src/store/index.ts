@@ -11,6 +11,7 @@ export type {
   QueueLimits,
   SubmitAnswer,
   LaneQuota,
+  Claim,
   ClaimedTask,
   Renewal,
   Release,

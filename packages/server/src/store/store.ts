@@ -53,7 +53,7 @@ export interface QueueStore {
   /** Accepts tasks: all go to `shard`. Each is QUEUED, or DELAYED where spec.not_before lies ahead. */
   submit(tenant: string, shard: number, tasks: readonly Submission[], limits: QueueLimits): Promise<SubmitAnswer[]>;
   /** Hands out up to `max` waiting tasks of these lanes, best score first, with payloads. Expired ones are ended, not handed out. */
-  claim(tenant: string, claimer: string, lanes: readonly LaneQuota[], max: number): Promise<ClaimedTask[]>;
+  claim(tenant: string, claimer: string, lanes: readonly LaneQuota[], max: number): Promise<Claim>;
   /** Extends leases; answers per fence whether it is still the current one. `note` tells what the record shows. */
   renew(tenant: string, fences: readonly Renewal[]): Promise<boolean[]>;
   /** Gives tasks back, uncharged, under their first score; answers per fence whether it was current. */
@@ -105,6 +105,12 @@ export interface LaneQuota {
   lane: string;
   /** At most this many of this lane. */
   max: number;
+}
+
+export interface Claim {
+  tasks: ClaimedTask[];
+  /** Waiting tasks within the quotas may have been left. False: none were, and what comes next is told by a hint. */
+  more: boolean;
 }
 
 export interface ClaimedTask {

@@ -113,7 +113,7 @@ export async function startRig(settings: Settings = {}): Promise<Rig> {
 
   const claim = async (): Promise<ClaimedTask[]> => {
     const lanes = (await store.lanes('default')).map(({ lane }) => ({ lane, max: 10_000 }));
-    return store.claim('default', 'test', lanes, 10_000);
+    return (await store.claim('default', 'test', lanes, 10_000)).tasks;
   };
 
   return {

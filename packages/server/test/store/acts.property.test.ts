@@ -122,7 +122,7 @@ class Life {
         return this.#submit(step);
       case 'claim': {
         const lanes = step.lanes.map((max, i) => ({ lane: LANES[i]!, max }));
-        const claimed = await store.claim(t, step.claimer, lanes, step.max);
+        const claimed = (await store.claim(t, step.claimer, lanes, step.max)).tasks;
         this.#fences.push(...claimed.map((task) => task.fence));
         return this.#named(
           claimed.map(({ fence: { id: of, attempt }, losses, retries, lane }) => ({

@@ -1,15 +1,15 @@
 // The suite, part 2: claims, fences, leases, order.
 import { describe, expect, it } from 'vitest';
 import type { ClaimedTask } from '../../src/store/store.ts';
-import { MAX_ABANDONMENTS } from '../../src/store/timing.ts';
+import { CLAIM_BYTES, MAX_ABANDONMENTS } from '../../src/store/timing.ts';
 import { TEST_LEASE_MS } from './conformance.ts';
 import type { Bench } from './conformance.ts';
 import { LANE, NO_LIMITS, completion, loss, retry, submission, endsIn } from './submission.ts';
 import { sweptUntil, until } from './waiting.ts';
 
 export function describeClaims({ store, tenant }: Bench): void {
-  const claim = (t: string, max: number, lanes = [{ lane: LANE, max: 1000 }]): Promise<ClaimedTask[]> =>
-    store().claim(t, 'claimer-1', lanes, max);
+  const claim = async (t: string, max: number, lanes = [{ lane: LANE, max: 1000 }]): Promise<ClaimedTask[]> =>
+    (await store().claim(t, 'claimer-1', lanes, max)).tasks;
   const ids = (claimed: ClaimedTask[]): string[] => claimed.map((task) => task.spec.id);
   const renewal = ({ fence }: ClaimedTask) => ({ fence, worker: 'w1', startedAt: 1234 });
   const handBack = ({ fence }: ClaimedTask) => ({
@@ -37,6 +37,40 @@ export function describeClaims({ store, tenant }: Bench): void {
         expect(fence.token).toMatch(/^[0-9a-f]{16}$/);
       }
       expect(new Set(claimed.map((task) => task.fence.token)).size).toBe(40);
+    });
+
+    it('tells that more waits where an answer was cut short, and that none does where a lane was emptied', async () => {
+      const [t, other] = [tenant(), 'python||other|'];
+      const more = async (max: number, quota: number): Promise<[number, boolean]> => {
+        const lanes = [LANE, other].map((lane) => ({ lane, max: quota }));
+        const answer = await store().claim(t, 'claimer-1', lanes, max);
+        return [answer.tasks.length, answer.more];
+      };
+      const tasks = [[], [], [], ['other'], ['other']].map((labels) => submission({ labels }));
+      await store().submit(t, 0, tasks, NO_LIMITS);
+      // Cut short by the number asked for; by the quotas only, so the rest is not for this claimer; not at all; nothing there.
+      expect([await more(1, 9), await more(9, 1), await more(9, 9), await more(9, 9)]).toEqual([
+        [1, true],
+        [2, false],
+        [2, false],
+        [0, false],
+      ]);
+    });
+
+    it('tells that more waits where the next arguments are too large for the same answer', async () => {
+      const t = tenant();
+      const large = Buffer.alloc(CLAIM_BYTES, ' ');
+      await store().submit(t, 0, [submission(), submission({}, large)], NO_LIMITS);
+      const answers = [];
+      for (let n = 0; n < 3; n += 1) {
+        const { tasks, more } = await store().claim(t, 'claimer-1', [{ lane: LANE, max: 9 }], 9);
+        answers.push([tasks.length, more]);
+      }
+      expect(answers).toEqual([
+        [1, true],
+        [1, false],
+        [0, false],
+      ]);
     });
 
     it('shows in the record who is at it only once the holder has said so', async () => {
@@ -197,7 +231,7 @@ export function describeClaims({ store, tenant }: Bench): void {
       const [again] = await claim(t, 1);
       await store().settle(t, [loss(again!.fence)]);
       expect(await waiting()).toEqual([3]);
-      await store().claim(t, 'dead', [{ lane: LANE, max: 2 }], 2);
+      (await store().claim(t, 'dead', [{ lane: LANE, max: 2 }], 2)).tasks;
       expect(await waiting()).toEqual([1]);
       expect(await store().abandon(t, 'dead')).toBe(2);
       expect(await waiting()).toEqual([3]);
@@ -370,8 +404,8 @@ export function describeClaims({ store, tenant }: Bench): void {
       const t = tenant();
       const [mine, theirs] = [submission(), submission()];
       await store().submit(t, 0, [mine, theirs], NO_LIMITS);
-      await store().claim(t, 'dead', [{ lane: LANE, max: 1 }], 1);
-      await store().claim(t, 'alive', [{ lane: LANE, max: 1 }], 1);
+      (await store().claim(t, 'dead', [{ lane: LANE, max: 1 }], 1)).tasks;
+      (await store().claim(t, 'alive', [{ lane: LANE, max: 1 }], 1)).tasks;
       expect(await store().abandon(t, 'dead')).toBe(1);
       const records = await store().tasks(t, [mine.spec.id, theirs.spec.id]);
       expect(records.map((record) => [record?.state, record?.abandonments])).toEqual([
@@ -386,7 +420,7 @@ export function describeClaims({ store, tenant }: Bench): void {
       await store().submit(t, 0, [task], NO_LIMITS);
       for (let i = 1; i <= MAX_ABANDONMENTS; i += 1) {
         expect(await store().states(t, [task.spec.id])).toEqual(['QUEUED']);
-        expect(await store().claim(t, 'dead', [{ lane: LANE, max: 1 }], 1)).toHaveLength(1);
+        expect((await store().claim(t, 'dead', [{ lane: LANE, max: 1 }], 1)).tasks).toHaveLength(1);
         expect(await store().abandon(t, 'dead')).toBe(1);
       }
       expect((await store().tasks(t, [task.spec.id]))[0]).toMatchObject({

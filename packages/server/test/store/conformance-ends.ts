@@ -9,7 +9,7 @@ export function describeEnds({ store, tenant }: Bench): void {
   async function running(t: string, overrides: Parameters<typeof submission>[0] = {}): Promise<ClaimedTask> {
     const task = submission(overrides);
     await store().submit(t, 0, [task], NO_LIMITS);
-    const [claimed] = await store().claim(t, 'me', [{ lane: task.lane, max: 1 }], 1);
+    const [claimed] = (await store().claim(t, 'me', [{ lane: task.lane, max: 1 }], 1)).tasks;
     return claimed!;
   }
   const failure = ({ fence }: ClaimedTask): Settlement => ({
@@ -108,7 +108,8 @@ export function describeEnds({ store, tenant }: Bench): void {
         NO_LIMITS,
       );
       const claimed: ClaimedTask[] = [];
-      while (claimed.length < 600) claimed.push(...(await store().claim(t, 'me', [{ lane: LANE, max: 600 }], 600)));
+      while (claimed.length < 600)
+        claimed.push(...(await store().claim(t, 'me', [{ lane: LANE, max: 600 }], 600)).tasks);
       const answers = await store().settle(
         t,
         claimed.map(({ fence }) => completion(fence)),
@@ -135,7 +136,7 @@ export function describeEnds({ store, tenant }: Bench): void {
         { is: 'canceled', wasRunning: false },
         { is: 'canceled', wasRunning: false },
       ]);
-      expect(await store().claim(t, 'me', [{ lane: LANE, max: 9 }], 9)).toEqual([]);
+      expect((await store().claim(t, 'me', [{ lane: LANE, max: 9 }], 9)).tasks).toEqual([]);
       expect(await store().renew(t, [{ fence: task.fence, worker: 'w1', startedAt: 0 }])).toEqual([false]);
       expect(await store().settle(t, [completion(task.fence), loss(task.fence)])).toEqual([
         { is: 'stale' },
@@ -198,7 +199,7 @@ export function describeEnds({ store, tenant }: Bench): void {
       const tasks = Array.from({ length: 6 }, () => submission());
       await store().submit(t, 0, tasks, NO_LIMITS);
       const all = tasks.map((task) => task.spec.id);
-      const claimed = await store().claim(t, 'me', [{ lane: LANE, max: 5 }], 5);
+      const claimed = (await store().claim(t, 'me', [{ lane: LANE, max: 5 }], 5)).tasks;
       await store().settle(
         t,
         claimed.map(({ fence }) => completion(fence)),
@@ -238,7 +239,7 @@ export function describeEnds({ store, tenant }: Bench): void {
       const [gone, pinned] = [submission({ result_ttl_ms: 60 }), submission({ result_ttl_ms: 60 })];
       const keyed = { ...gone, key: { name: 'k', content: 'c' } };
       await store().submit(t, 0, [keyed, pinned], NO_LIMITS);
-      const claimed = await store().claim(t, 'me', [{ lane: LANE, max: 2 }], 2);
+      const claimed = (await store().claim(t, 'me', [{ lane: LANE, max: 2 }], 2)).tasks;
       expect(await store().pin(t, pinned.spec.id, true)).toBe(true);
       await store().settle(
         t,
@@ -264,7 +265,7 @@ export function describeEnds({ store, tenant }: Bench): void {
       const tasks = Array.from({ length: 5 }, (_, i) => submission({ result_ttl_ms: i === 4 ? 3_600_000 : 60 }));
       await store().submit(t, 0, tasks, NO_LIMITS);
       const all = tasks.map((task) => task.spec.id);
-      const claimed = await store().claim(t, 'me', [{ lane: LANE, max: 5 }], 5);
+      const claimed = (await store().claim(t, 'me', [{ lane: LANE, max: 5 }], 5)).tasks;
       await store().settle(
         t,
         claimed.map(({ fence }) => completion(fence)),

@@ -88,7 +88,7 @@ export function describeFunctions({ store, tenant }: Bench): void {
       await store().submit(t, 0, [submission({ digest, result_ttl_ms: 1 })], NO_LIMITS);
       await store().deleteFunction(t, 'double');
       expect((await store().code(t, [digest]))[0]).toBeDefined();
-      const [claimed] = await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1);
+      const [claimed] = (await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1)).tasks;
       await store().settle(t, [completion(claimed!.fence)]);
       expect((await store().code(t, [digest]))[0]).toBeDefined();
       await sweptUntil(store(), t, (report) => report.deleted === 1);

@@ -61,7 +61,7 @@ export function describeRecords({ store, tenant }: Bench): void {
       const below = newestFirst(everything).filter((id) => id < from);
       expect((await store().list(t, {}, 20, from)).ids).toEqual(below.slice(0, 20));
 
-      const claimed = await store().claim(t, 'me', [{ lane: LANE, max: 200 }], 200);
+      const claimed = (await store().claim(t, 'me', [{ lane: LANE, max: 200 }], 200)).tasks;
       const pinned = [even[3]!, odd[4]!, early[1]!];
       for (const task of pinned) await store().pin(t, task.spec.id, true);
       await store().settle(
@@ -85,7 +85,7 @@ export function describeRecords({ store, tenant }: Bench): void {
       ];
       const ids = tasks.map((task) => task.spec.id);
       await store().submit(t, 0, tasks, NO_LIMITS);
-      const [first] = await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1);
+      const [first] = (await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1)).tasks;
       await store().settle(t, [completion(first!.fence)]);
       const [record] = await store().tasks(t, [ids[0]!]);
       expect(await all(t, { states: ['COMPLETED'] }, 9)).toEqual([ids[0]]);
@@ -108,7 +108,7 @@ export function describeRecords({ store, tenant }: Bench): void {
     it('keep the head and the tail, whatever the pieces and however often they come', async () => {
       const [t, task] = [tenant(), submission()];
       await store().submit(t, 0, [task], NO_LIMITS);
-      await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1);
+      (await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1)).tasks;
       const say = (...chunks: ReturnType<typeof chunk>[]) =>
         store().appendLogs(t, [{ id: task.spec.id, attempt: 1, chunks }], limits);
       expect(await store().logs(t, task.spec.id)).toBeUndefined();
@@ -124,7 +124,7 @@ export function describeRecords({ store, tenant }: Bench): void {
     it('of another attempt come too late', async () => {
       const [t, task] = [tenant(), submission()];
       await store().submit(t, 0, [task], NO_LIMITS);
-      await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1);
+      (await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1)).tasks;
       await store().appendLogs(t, [{ id: task.spec.id, attempt: 2, chunks: [chunk(0, 'x')] }], limits);
       expect(await store().logs(t, task.spec.id)).toBeUndefined();
     });
@@ -132,7 +132,7 @@ export function describeRecords({ store, tenant }: Bench): void {
     it('are what settle says, in the end', async () => {
       const [t, task] = [tenant(), submission()];
       await store().submit(t, 0, [task], NO_LIMITS);
-      const [claimed] = await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1);
+      const [claimed] = (await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1)).tasks;
       await store().appendLogs(t, [{ id: task.spec.id, attempt: 1, chunks: [chunk(0, 'x')] }], limits);
       const logs: TaskLogs = {
         stdout: { head: Buffer.alloc(60_000, 'h'), tail: Buffer.alloc(60_000, 't'), total: 9_999_999_999 },

@@ -33,7 +33,7 @@ export function describeSubmit({ store, tenant }: Bench): void {
       });
       expect(record?.spec).toEqual(task.spec);
       expect(answer).toMatchObject({ submittedAt: record?.submittedAt });
-      expect(await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1)).toHaveLength(1);
+      expect((await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1)).tasks).toHaveLength(1);
     });
 
     it('accepts the same id again as the same task: a repeat after a lost answer makes no second one', async () => {
@@ -41,13 +41,13 @@ export function describeSubmit({ store, tenant }: Bench): void {
       const first = await store().submit(t, 0, [task], NO_LIMITS);
       expect(await store().submit(t, 0, [task], NO_LIMITS)).toEqual(first);
       expect((await store().stats(t)).submitted).toBe(1);
-      expect(await store().claim(t, 'me', [{ lane: LANE, max: 9 }], 9)).toHaveLength(1);
+      expect((await store().claim(t, 'me', [{ lane: LANE, max: 9 }], 9)).tasks).toHaveLength(1);
     });
 
     it('accepts the same id again after the task has ended, without bringing it back', async () => {
       const [t, task] = [tenant(), submission()];
       await store().submit(t, 0, [task], NO_LIMITS);
-      const [claimed] = await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1);
+      const [claimed] = (await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1)).tasks;
       await store().settle(t, [completion(claimed!.fence)]);
       expect((await store().submit(t, 0, [task], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
       expect(await store().states(t, [task.spec.id])).toEqual(['COMPLETED']);
@@ -66,7 +66,7 @@ export function describeSubmit({ store, tenant }: Bench): void {
       const sizes = [0, 1, 256, 257, 16_384, 16_385, 300_000, 5_000_000];
       const tasks = sizes.map((size) => submission({ tenant: t }, Buffer.alloc(size, 'ÿ\r\n\0', 'latin1')));
       await store().submit(t, 0, tasks, NO_LIMITS);
-      const claimed = await store().claim(t, 'me', [{ lane: LANE, max: 99 }], 99);
+      const claimed = (await store().claim(t, 'me', [{ lane: LANE, max: 99 }], 99)).tasks;
       expect(claimed.map((task) => task.args.length)).toEqual(sizes);
       for (const [i, task] of claimed.entries()) {
         expect(task.args.equals(tasks[i]!.args)).toBe(true);
@@ -80,7 +80,7 @@ export function describeSubmit({ store, tenant }: Bench): void {
       const [t, other, task] = [tenant(), tenant(), submission()];
       await store().submit(t, 0, [task], NO_LIMITS);
       expect(await store().tasks(other, [task.spec.id])).toEqual([undefined]);
-      expect(await store().claim(other, 'me', [{ lane: LANE, max: 1 }], 1)).toEqual([]);
+      expect((await store().claim(other, 'me', [{ lane: LANE, max: 1 }], 1)).tasks).toEqual([]);
       expect(await store().cancel(other, [task.spec.id])).toEqual([{ is: 'unknown' }]);
     });
   });
@@ -119,7 +119,7 @@ export function describeSubmit({ store, tenant }: Bench): void {
       expect([answers[0], answers[2]]).toEqual(first);
       expect(answers[1]).toMatchObject({ is: 'accepted', id: three.spec.id });
       expect((await store().stats(t)).submitted).toBe(3);
-      const order = (await store().claim(t, 'me', [{ lane: LANE, max: 9 }], 9)).map((task) => task.spec.id);
+      const order = (await store().claim(t, 'me', [{ lane: LANE, max: 9 }], 9)).tasks.map((task) => task.spec.id);
       expect(order).toEqual([one, two, three].map((task) => task.spec.id));
     });
 
@@ -128,7 +128,7 @@ export function describeSubmit({ store, tenant }: Bench): void {
       const limits = { maxTasks: 1, maxBytes: 1000 };
       await store().submit(t, 0, [submission()], limits);
       expect((await store().submit(t, 0, [submission()], limits))[0]).toMatchObject({ is: 'queue_full' });
-      const [claimed] = await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1);
+      const [claimed] = (await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1)).tasks;
       expect((await store().submit(t, 0, [submission()], limits))[0]).toMatchObject({ is: 'accepted' });
       await store().settle(t, [completion(claimed!.fence)]);
       expect((await store().stats(t)).states).toMatchObject({ QUEUED: 1, RUNNING: 0 });
@@ -217,7 +217,7 @@ export function describeSubmit({ store, tenant }: Bench): void {
       const [done, dropped] = [submission({ group: 'g' }), submission({ group: 'g' })];
       await store().submit(t, 0, [done, dropped], NO_LIMITS);
       await until(() => hints.find((hint) => hint.is === 'work' && hint.lanes.includes(LANE)));
-      const claimed = await store().claim(t, 'me', [{ lane: LANE, max: 2 }], 2);
+      const claimed = (await store().claim(t, 'me', [{ lane: LANE, max: 2 }], 2)).tasks;
       await store().settle(t, [completion(claimed[0]!.fence)]);
       await store().cancel(t, [dropped.spec.id]);
       const ends = () => hints.flatMap((hint) => (hint.is === 'ends' ? hint.ends : []));
@@ -236,7 +236,7 @@ export function describeSubmit({ store, tenant }: Bench): void {
       const [t, task] = [tenant(), submission()];
       const { hints, stop } = await listen(store());
       await store().submit(t, 0, [task], NO_LIMITS);
-      const [claimed] = await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1);
+      const [claimed] = (await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1)).tasks;
       await store().settle(t, [completion(claimed!.fence, `"${'x'.repeat(2000)}"`)]);
       const told = await until(() =>
         hints.flatMap((h) => (h.is === 'ends' ? h.ends : [])).find((end) => end.id === task.spec.id),

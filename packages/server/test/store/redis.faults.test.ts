@@ -63,7 +63,7 @@ describe('10 a server that is away', () => {
     const { hints } = await listen(store);
     const [held, waiting] = [submission(), submission()];
     await store.submit(T, 0, [held, waiting], NO_LIMITS);
-    const [claimed] = await store.claim(T, 'me', CLAIM, 1);
+    const [claimed] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
     const before = hints.length;
     await redis.kill('SIGKILL');
     const [, answers] = await Promise.all([redis.restart(), store.states(T, [held.spec.id, waiting.spec.id])]);
@@ -109,9 +109,9 @@ describe('10 an answer that is lost', () => {
     await store.submit(T, 0, [task], NO_LIMITS);
     proxy.forgetNextAnswer();
     // The first answer is lost with its tokens; the repeat finds nothing more.
-    expect(await store.claim(T, 'me', CLAIM, 1)).toEqual([]);
+    expect((await store.claim(T, 'me', CLAIM, 1)).tasks).toEqual([]);
     await sweptUntil(store, T, (report) => report.abandoned === 1);
-    const [again] = await store.claim(T, 'me', CLAIM, 1);
+    const [again] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
     proxy.forgetNextAnswer();
     expect(await store.settle(T, [completion(again!.fence)])).toEqual([{ is: 'duplicate', state: 'COMPLETED' }]);
     expect((await store.stats(T)).ended).toEqual({ COMPLETED: 1 });
@@ -129,7 +129,7 @@ describe('10 a server that refuses', () => {
     await admin.config('SET', 'maxmemory', '1mb');
     await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toThrow(/maxmemory/);
     await expect(store.submit(T, 0, [submission({}, Buffer.alloc(20_000))], NO_LIMITS)).rejects.toThrow(/maxmemory/);
-    const claimed = await store.claim(T, 'me', CLAIM, 2);
+    const claimed = (await store.claim(T, 'me', CLAIM, 2)).tasks;
     expect(await store.renew(T, [{ fence: claimed[0]!.fence, worker: 'w', startedAt: 1 }])).toEqual([true]);
     const large = `"${'x'.repeat(1_000_000)}"`;
     const answers = await store.settle(T, [completion(claimed[0]!.fence), completion(claimed[1]!.fence, large)]);
@@ -195,7 +195,7 @@ describe('11 replicas', () => {
     const task = submission();
     await confirmed(() => store.submit(T, 0, [task], NO_LIMITS));
     expect(await follower.exists(`{s0}:default:t:${task.spec.id}`)).toBe(1);
-    const [claimed] = await store.claim(T, 'me', CLAIM, 1);
+    const [claimed] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
     await confirmed(() => store.settle(T, [completion(claimed!.fence)]));
     await until(() => hints.find((hint) => hint.is === 'ends'));
   });
@@ -233,7 +233,7 @@ describe('10 the layout', () => {
     const store = await open(redis.url);
     const batch = Array.from({ length: 100 }, () => submission());
     await store.submit(T, 0, batch, NO_LIMITS);
-    const claimed = await store.claim(T, 'me', CLAIM, 100);
+    const claimed = (await store.claim(T, 'me', CLAIM, 100)).tasks;
     await store.renew(
       T,
       claimed.map(({ fence }) => ({ fence, worker: 'w', startedAt: 1 })),
@@ -258,14 +258,14 @@ describe('10 the layout', () => {
       [one, one, two].map((task) => task.spec.id),
     );
     expect((await store.stats(T)).states.QUEUED).toBe(2);
-    expect(await store.claim(T, 'me', CLAIM, 9)).toHaveLength(2);
+    expect((await store.claim(T, 'me', CLAIM, 9)).tasks).toHaveLength(2);
   });
 
   it('keeps the large end of a pinned task for good', async () => {
     const redis = await server();
     const store = await open(redis.url);
     await store.submit(T, 0, [submission()], NO_LIMITS);
-    const [claimed] = await store.claim(T, 'me', CLAIM, 1);
+    const [claimed] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
     await store.pin(T, claimed!.fence.id, true);
     await store.settle(T, [completion(claimed!.fence, `"${'x'.repeat(20_000)}"`)]);
     expect(await client(redis.url).pttl(`{s0}:default:e:${claimed!.fence.id}`)).toBe(-1);
@@ -277,7 +277,7 @@ describe('10 the layout', () => {
     const store = await open(redis.url);
     const tasks = [submission(), submission(), submission()];
     await store.submit('old', 0, tasks, NO_LIMITS);
-    const claimed = await store.claim('old', 'me', CLAIM, 2);
+    const claimed = (await store.claim('old', 'me', CLAIM, 2)).tasks;
     await store.settle(
       'old',
       claimed.map(({ fence }) => completion(fence)),

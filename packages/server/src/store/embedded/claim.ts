@@ -3,7 +3,7 @@ import { newToken } from '../../lifecycle/ids.ts';
 import { specOf } from '../../lifecycle/spec.ts';
 import { EXPIRED } from '../platform-error.ts';
 import { STATE_CODE } from '../state-code.ts';
-import type { ClaimedTask, LaneQuota } from '../store.ts';
+import type { Claim, ClaimedTask, LaneQuota } from '../store.ts';
 import { CLAIM_BYTES, SWEEP_ENTRIES } from '../timing.ts';
 import { TASK_COLUMNS } from './row.ts';
 import { endTask, leaseKey, platformEnding, startAttempt } from './task-row.ts';
@@ -17,7 +17,7 @@ export function claim(
   lanes: readonly LaneQuota[],
   max: number,
   monoMs: number,
-): ClaimedTask[] {
+): Claim {
   const handed: { score: number; task: ClaimedTask }[] = [];
   const quotas = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
   let ended = 0;
@@ -33,11 +33,12 @@ export function claim(
         continue;
       }
       bytes += row.args_bytes;
-      if (bytes > CLAIM_BYTES && handed.length > 0) return inOrder(handed);
+      if (bytes > CLAIM_BYTES && handed.length > 0) return { tasks: inOrder(handed), more: true };
       handed.push({ score: row.score, task: handOut(act, row, claimer, monoMs) });
       quotas.set(row.lane, quotas.get(row.lane)! - 1);
     }
-    if (ended === before || ended >= SWEEP_ENTRIES) return inOrder(handed);
+    if (ended === before || ended >= SWEEP_ENTRIES)
+      return { tasks: inOrder(handed), more: handed.length >= max || ended > before };
   }
 }
 

@@ -2,7 +2,8 @@
 -- claim: hands out the best waiting tasks of several lanes, in one order.
 -- ARGV[2] claimer  [3] max  [4] lease ms  [5] bytes of arguments that may ride along  [6] bytes of arguments in all
 --      [7] tokens, 8 bytes each, at least max  [8] kind and [9] end of a task that expired; then two a lane: lane, quota
--- answers three a task: id, record, arguments (false = in the record, or read them outside); the nth has the nth token
+-- answers 1 where more tasks within the quotas wait, else 0; then three a task: id, record, arguments (false = in the
+--      record, or read them outside); the nth task has the nth token
 local max, lease = tonumber(ARGV[3]), tonumber(ARGV[4])
 local ride, room = tonumber(ARGV[5]), tonumber(ARGV[6])
 local expired_kind, expired_end = tonumber(ARGV[8]), ARGV[9]
@@ -104,4 +105,4 @@ if claimed > 0 then
   count('bytes', -bytes_taken)
   call('ZADD', P .. 'lease', now + lease, table.concat(handed))
 end
-return answer(out)
+return answer({ best() and 1 or 0, out })

@@ -1,7 +1,7 @@
 // claim: from the shard whose best waiting task is the best of all, then from the others.
 import { randomFillSync } from 'node:crypto';
 import { EXPIRED } from '../../platform-error.ts';
-import type { ClaimedTask, LaneQuota } from '../../store.ts';
+import type { Claim, ClaimedTask, LaneQuota } from '../../store.ts';
 import { CLAIM_BYTES } from '../../timing.ts';
 import { packUnsigned } from '../end-bytes.ts';
 import { kindCode, readRecord } from '../record.ts';
@@ -18,24 +18,28 @@ export async function claim(
   claimer: string,
   lanes: readonly LaneQuota[],
   max: number,
-): Promise<ClaimedTask[]> {
-  const claimed: ClaimedTask[] = [];
+): Promise<Claim> {
+  const tasks: ClaimedTask[] = [];
   const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
   let bytes = 0;
+  let more = false;
   for (const shard of await bestFirst(shards, tenant, lanes)) {
     for (;;) {
-      const wanted = Math.min(SCRIPT_TASKS, max - claimed.length);
-      if (wanted <= 0 || (bytes >= CLAIM_BYTES && claimed.length > 0)) return claimed;
+      const wanted = Math.min(SCRIPT_TASKS, max - tasks.length);
+      if (wanted <= 0 || (bytes >= CLAIM_BYTES && tasks.length > 0)) return { tasks, more: true };
       const got = await claimFrom(shards, shard, leaseMs, tenant, claimer, left, wanted, CLAIM_BYTES - bytes);
-      for (const task of got) {
+      for (const task of got.tasks) {
         left.set(task.lane, left.get(task.lane)! - 1);
         bytes += task.args.length;
       }
-      claimed.push(...got);
-      if (got.length < wanted) break;
+      tasks.push(...got.tasks);
+      if (got.tasks.length === wanted && got.more) continue;
+      // An answer that was cut short, for its bytes or for the expired ones it met, leaves work behind.
+      more ||= got.more;
+      break;
     }
   }
-  return claimed;
+  return { tasks, more };
 }
 
 async function claimFrom(
@@ -47,22 +51,23 @@ async function claimFrom(
   quotas: ReadonlyMap<string, number>,
   max: number,
   room: number,
-): Promise<ClaimedTask[]> {
+): Promise<Claim> {
   const open = [...quotas].filter(([, quota]) => quota > 0);
-  if (open.length === 0) return [];
+  if (open.length === 0) return { tasks: [], more: false };
   const tokens = randomFillSync(Buffer.alloc(TOKEN_BYTES * max));
   const fixed = [claimer, max, leaseMs, SCRIPT_BYTES, room, tokens, kindCode('expired'), EXPIRED_END];
   const once = open.some(([lane]) => lane.endsWith('|once'));
-  const reply = (await shards.act('claim', shard, tenant, [...fixed, ...open.flat()], once)) as (Buffer | null)[];
+  const reply = await shards.act('claim', shard, tenant, [...fixed, ...open.flat()], once);
+  const [more, handed] = reply as [number, (Buffer | null)[]];
   const tasks: ClaimedTask[] = [];
   const absent: number[] = [];
-  for (let i = 0; i < reply.length; i += 3) {
-    const id = String(reply[i]);
+  for (let i = 0; i < handed.length; i += 3) {
+    const id = String(handed[i]);
     const n = i / 3;
     const token = tokens.toString('hex', TOKEN_BYTES * n, TOKEN_BYTES * (n + 1));
-    const record = readRecord(shards.headers, tenant, id, reply[i + 1]!);
+    const record = readRecord(shards.headers, tenant, id, handed[i + 1]!);
     const { spec, packed, attempt, lane, losses, retries, args: inline } = record;
-    const args = inline ?? reply[i + 2];
+    const args = inline ?? handed[i + 2];
     if (args === undefined || args === null) absent.push(n);
     tasks.push({
       fence: { id, attempt, token },
@@ -75,7 +80,7 @@ async function claimFrom(
     });
   }
   await readLarge(shards, shard, tenant, tasks, absent);
-  return tasks;
+  return { tasks, more: more === 1 };
 }
 
 const NOTHING = Buffer.alloc(0);

@@ -1,0 +1,113 @@
+// The claim loop on a real store: which lanes it asks for, and when it asks again.
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { ClaimLoop } from '../../src/dispatcher/claim-loop.ts';
+import type { Offer } from '../../src/dispatcher/executor.ts';
+import { openEmbeddedStore, type ClaimedTask, type Store } from '../../src/store/index.ts';
+import { LANE, NO_LIMITS, submission } from '../store/submission.ts';
+import { until } from '../store/waiting.ts';
+
+const TENANT = 'default';
+const OTHER = 'python||gpu|';
+const offer = (credits: number): Offer => ({
+  runtimes: [{ runtime: 'python', version: '3.11.2', dill: true, broken: '' }] as unknown as Offer['runtimes'],
+  labels: ['gpu'],
+  free: credits,
+  credits,
+  held: 0,
+});
+
+interface Rig {
+  store: Store;
+  loop: ClaimLoop;
+  /** Ids handed out so far. */
+  claimed: string[];
+  /** Names of the lanes of each claim. */
+  asked: string[][];
+  submit: (labels?: string[]) => Promise<string>;
+}
+
+const closing: (() => Promise<void>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0)) await close();
+});
+
+/** A started loop that has room for `credits` at all times; without hints, which a test gives itself. */
+async function rig(credits = 9): Promise<Rig> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'mpcsfaas-claims-'));
+  const store = await openEmbeddedStore({ dataDir, sync: 'normal', clock: systemClock, leaseMs: 4_000 });
+  const asked: string[][] = [];
+  const claimed: string[] = [];
+  const watched: Store = {
+    ...store,
+    claim: (tenant, claimer, lanes, max) => {
+      asked.push(lanes.map(({ lane }) => lane));
+      return store.claim(tenant, claimer, lanes, max);
+    },
+  };
+  const loop = new ClaimLoop({
+    store: watched,
+    tenant: TENANT,
+    claimer: 'me',
+    random: () => 0.5,
+    offers: () => [offer(credits)],
+    mayClaim: () => true,
+    onClaimed: (tasks: ClaimedTask[]) => claimed.push(...tasks.map(({ fence }) => fence.id)),
+    onLate: () => undefined,
+    onTrouble: () => undefined,
+  });
+  const submit = async (labels: string[] = []): Promise<string> => {
+    const task = submission({ labels });
+    await store.submit(TENANT, 0, [task], NO_LIMITS);
+    return task.spec.id;
+  };
+  closing.push(async () => {
+    await loop.stop();
+    await store.close();
+    await rm(dataDir, { recursive: true, force: true });
+  });
+  return { store, loop, claimed, asked, submit };
+}
+
+const has = (claimed: readonly string[], id: string) => (): true | undefined => claimed.includes(id) || undefined;
+
+it('C5: does not ask for a lane that it has emptied, whatever wakes it, until a hint names the lane', async () => {
+  const { loop, claimed, asked, submit } = await rig();
+  const first = await submit();
+  loop.start();
+  await until(has(claimed, first));
+  loop.wake();
+  const before = asked.length;
+  const second = await submit(['gpu']);
+  loop.hint([OTHER]);
+  await until(has(claimed, second));
+  // The wake-ups came to claims of the other lane only.
+  expect(asked.slice(before).every((lanes) => lanes.length === 1 && lanes[0] === OTHER)).toBe(true);
+  const third = await submit();
+  loop.hint([LANE]);
+  await until(has(claimed, third));
+});
+
+it('C3: finds what no hint told of, though it is woken all the time', async () => {
+  const { loop, claimed, submit } = await rig();
+  loop.start();
+  await until(has(claimed, await submit()));
+  const waking = setInterval(() => loop.wake(), 5);
+  closing.push(() => Promise.resolve(clearInterval(waking)));
+  // No hint of these: the loop's own look finds them.
+  await until(has(claimed, await submit()));
+  await until(has(claimed, await submit(['gpu'])));
+});
+
+it('C2: goes on at once while more waits than one claim may take', async () => {
+  const { loop, claimed, asked, submit } = await rig(1);
+  const ids = [await submit(), await submit(), await submit()];
+  loop.start();
+  await until(has(claimed, ids[2]!));
+  expect(claimed).toEqual(ids);
+  // A lane whose quota was used up may hold more: it is asked once again, and then left alone.
+  expect(asked.slice(0, 3)).toEqual([[LANE], [LANE], [LANE]]);
+});
