@@ -150,6 +150,17 @@ describe('10 a server that refuses', () => {
     expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
   });
 
+  it('to let us in at the start is no store: what is wrong is said at once', async () => {
+    const redis = await server();
+    const admin = client(redis.url);
+    await admin.ping();
+    await admin.config('SET', 'requirepass', 'secret');
+    await expect(open(redis.url)).rejects.toThrow('Redis asks for a password; put it into the store’s URL.');
+    await expect(open(`${redis.url}?password=wrong`)).rejects.toThrow(
+      'Redis refuses the user name or password of the store’s URL.',
+    );
+  });
+
   it('to let us in is asked again until it does', async () => {
     const redis = await server();
     const admin = client(redis.url);
@@ -157,7 +168,10 @@ describe('10 a server that refuses', () => {
     const store = await open(redis.url);
     await admin.config('SET', 'requirepass', 'secret');
     await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes');
-    await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toBeInstanceOf(StoreUnavailable);
+    await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toMatchObject({
+      name: 'StoreUnavailable',
+      message: 'Redis asks for a password; put it into the store’s URL.',
+    });
     await admin.config('SET', 'requirepass', '');
     await until(async () => ((await store.health()).ok ? true : undefined));
     expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });

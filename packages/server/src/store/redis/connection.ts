@@ -13,7 +13,7 @@ import { backoffMs } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
 import type { Hint } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
-import { remedyFor } from './faults.ts';
+import { isAboutCredentials, remedyFor } from './faults.ts';
 import { HINT_CHANNELS, readHint } from './hints.ts';
 import type { HintTopic } from './hints.ts';
 import { readWarnings } from './readings.ts';
@@ -40,9 +40,11 @@ const RETRY = { baseMs: 20, maxMs: 500, factor: 2 };
 const RECONNECT = { baseMs: 50, maxMs: 1000, factor: 2 };
 /** A jump of the server's clock against ours of more than this counts as one, ms. */
 const JUMP_MS = 1000;
+/** What the client library says after the fault that was the cause. */
+const CLOSED = 'Connection is closed.';
 
 type Phase =
-  | { is: 'away'; since: number; why: string }
+  | { is: 'away'; since: number; why: string; isRefused: boolean }
   | { is: 'ready'; server: ServerFacts; warnings: string[] }
   | { is: 'unfit'; why: string }
   | { is: 'closed' };
@@ -63,7 +65,7 @@ export class Connection {
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#shards = options.shards ?? 1;
-    this.#phase = { is: 'away', since: options.clock.mono(), why: 'not connected yet' };
+    this.#phase = { is: 'away', since: options.clock.mono(), why: 'not connected yet', isRefused: false };
     const settings = {
       lazyConnect: true,
       protocol: 2,
@@ -80,15 +82,18 @@ export class Connection {
     this.#watch();
   }
 
-  /** Resolves after the first attempt, whether it succeeded or not; rejects where the server can never be the store. */
+  /**
+   * Resolves after the first attempt, whether it succeeded or not; rejects where the server can never be the store, and
+   * where it refuses the credentials: at a start that is a mistake, later it may be a password that is being changed.
+   */
   async open(): Promise<void> {
     this.#listener.connect().catch(() => undefined);
     await this.#redis.connect().catch((fault: unknown) => this.#away(fault));
     await this.#greeting;
-    if (this.#phase.is !== 'unfit') return;
-    const { why } = this.#phase;
+    const phase = this.#phase;
+    if (phase.is !== 'unfit' && !(phase.is === 'away' && phase.isRefused)) return;
     this.close();
-    throw new Error(why);
+    throw new Error(phase.why);
   }
 
   get shards(): number {
@@ -132,7 +137,7 @@ export class Connection {
       if (phase.is === 'closed') throw new StoreUnavailable('The store is closed.');
       if (phase.is === 'unfit') throw new StoreUnavailable(phase.why);
       const left = Math.min(deadline, phase.since + RETRY_MS) - this.#options.clock.mono();
-      if (left <= 0) throw new StoreUnavailable(`Redis cannot be reached (${phase.why}).`);
+      if (left <= 0) throw new StoreUnavailable(sentenceOf(phase));
       const waiting = new AbortController();
       const changed = once(this.#events, 'changed', { signal: waiting.signal }).catch(() => undefined);
       await Promise.race([changed, pause(left, undefined, { signal: waiting.signal }).catch(() => undefined)]);
@@ -164,12 +169,7 @@ export class Connection {
   async health(): Promise<{ ok: boolean; detail: string; version: string; warnings: string[] }> {
     const phase = this.#phase;
     if (phase.is !== 'ready') {
-      const why =
-        phase.is === 'closed'
-          ? 'The store is closed.'
-          : phase.is === 'unfit'
-            ? phase.why
-            : `Redis cannot be reached (${phase.why}).`;
+      const why = phase.is === 'closed' ? 'The store is closed.' : phase.is === 'unfit' ? phase.why : sentenceOf(phase);
       return { ok: false, detail: why, version: 'redis', warnings: [] };
     }
     const { server, warnings } = phase;
@@ -213,9 +213,15 @@ export class Connection {
     const why = fault instanceof Error ? fault.message : undefined;
     if (phase.is === 'ready') {
       this.#options.onError(`The connection to Redis is lost${why === undefined ? '' : ` (${why})`}; trying again.`);
-      this.#phase = { is: 'away', since: this.#options.clock.mono(), why: why ?? 'connection lost' };
-    } else if (why !== undefined) {
+      const since = this.#options.clock.mono();
+      this.#phase = { is: 'away', since, why: why ?? 'connection lost', isRefused: false };
+    } else if (isAboutCredentials(fault)) {
+      phase.why = remedyFor(fault)!.sentence;
+      if (!phase.isRefused && this.#greetings > 0) this.#options.onError(phase.why);
+      phase.isRefused = true;
+    } else if (why !== undefined && !(phase.isRefused && why === CLOSED)) {
       phase.why = why;
+      phase.isRefused = false;
     }
     this.#events.emit('changed');
   }
@@ -272,6 +278,10 @@ export class Connection {
     this.#events.emit('changed');
     this.#events.emit('hint', { is: 'reconnected' });
   }
+}
+
+function sentenceOf({ why, isRefused }: Extract<Phase, { is: 'away' }>): string {
+  return isRefused ? why : `Redis cannot be reached (${why}).`;
 }
 
 /** Facts of the installation, in the first shard. */

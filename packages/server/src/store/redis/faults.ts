@@ -56,3 +56,8 @@ export function remedyFor(fault: unknown): Row | undefined {
   if (!(fault instanceof Error)) return undefined;
   return TABLE.find((row) => fault.message.startsWith(row.begins));
 }
+
+/** The server refuses who we say we are, or what that user may do. */
+export function isAboutCredentials(fault: unknown): boolean {
+  return fault instanceof Error && /^(NOAUTH|WRONGPASS|NOPERM)/.test(fault.message);
+}
