@@ -1,4 +1,5 @@
 // The command line's own client of the REST API. Every failure becomes one sentence.
+import { parseExact } from './exact-json.ts';
 import { UserError } from './user-error.ts';
 
 export interface ApiOptions {
@@ -90,7 +91,7 @@ function reason(error: unknown): string {
 
 function parse(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseExact(text);
   } catch {
     return text;
   }

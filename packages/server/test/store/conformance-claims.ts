@@ -9,7 +9,7 @@ import { sweptUntil, until } from './waiting.ts';
 
 export function describeClaims({ store, tenant }: Bench): void {
   const claim = async (t: string, max: number, lanes = [{ lane: LANE, max: 1000 }]): Promise<ClaimedTask[]> =>
-    (await store().claim(t, 'claimer-1', lanes, max)).tasks;
+    await store().claim(t, 'claimer-1', lanes, max);
   const ids = (claimed: ClaimedTask[]): string[] => claimed.map((task) => task.spec.id);
   const renewal = ({ fence }: ClaimedTask) => ({ fence, worker: 'w1', startedAt: 1234 });
   const handBack = ({ fence }: ClaimedTask) => ({
@@ -231,7 +231,7 @@ export function describeClaims({ store, tenant }: Bench): void {
       const [again] = await claim(t, 1);
       await store().settle(t, [loss(again!.fence)]);
       expect(await waiting()).toEqual([3]);
-      (await store().claim(t, 'dead', [{ lane: LANE, max: 2 }], 2)).tasks;
+      await store().claim(t, 'dead', [{ lane: LANE, max: 2 }], 2);
       expect(await waiting()).toEqual([1]);
       expect(await store().abandon(t, 'dead')).toBe(2);
       expect(await waiting()).toEqual([3]);
@@ -404,8 +404,8 @@ export function describeClaims({ store, tenant }: Bench): void {
       const t = tenant();
       const [mine, theirs] = [submission(), submission()];
       await store().submit(t, 0, [mine, theirs], NO_LIMITS);
-      (await store().claim(t, 'dead', [{ lane: LANE, max: 1 }], 1)).tasks;
-      (await store().claim(t, 'alive', [{ lane: LANE, max: 1 }], 1)).tasks;
+      await store().claim(t, 'dead', [{ lane: LANE, max: 1 }], 1);
+      await store().claim(t, 'alive', [{ lane: LANE, max: 1 }], 1);
       expect(await store().abandon(t, 'dead')).toBe(1);
       const records = await store().tasks(t, [mine.spec.id, theirs.spec.id]);
       expect(records.map((record) => [record?.state, record?.abandonments])).toEqual([

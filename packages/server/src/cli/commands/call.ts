@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import { MAX_WAIT_MS } from '@mpcsfaas/contract';
 import type { Task, TaskError } from '@mpcsfaas/contract';
 import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
+import { parseExact } from '../exact-json.ts';
 import { withOptions } from '../options.ts';
 import { printJson, printLine } from '../print.ts';
 import { UserError } from '../user-error.ts';
@@ -104,23 +105,11 @@ function keyword(pair: string): [string, unknown] {
   return [pair.slice(0, at), value(pair.slice(at + 1))];
 }
 
-/** `1` is a number, `'{"a": 2}'` an object, `hello` a text. @throws UserError for a number that JSON cannot carry. */
+/** `1` is a number, `'{"a": 2}'` an object, `hello` a text. */
 function value(text: string): unknown {
   try {
-    // The types know nothing of the third argument yet.
-    return JSON.parse(text, exact as (key: string, read: unknown) => unknown);
-  } catch (error) {
-    if (error instanceof UserError) throw error;
+    return parseExact(text);
+  } catch {
     return text;
   }
-}
-
-/** Node and the service read numbers as doubles: one that would arrive as another is not sent. */
-function exact(_key: string, read: unknown, { source }: { source: string }): unknown {
-  if (typeof read !== 'number') return read;
-  if (Number.isFinite(read) && (Number.isSafeInteger(read) || !/^-?\d+$/.test(source))) return read;
-  throw new UserError(
-    `The number ${source} is too large to arrive as it is: pass it as text, '${JSON.stringify(source)}', and let the function make a number of it.`,
-    2,
-  );
 }
