@@ -22,7 +22,7 @@ const FLOOR: Record<string, number> = {
   telemetry: 1,
   lifecycle: 0,
   // Single files on the ground: clock, backoff …
-  '': 0,
+  '': -1,
 };
 
 /** What lies on one floor and below another's reach all the same. */

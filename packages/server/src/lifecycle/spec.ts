@@ -2,6 +2,7 @@
 // service, kept as bytes by the store, and read again by the worker. Names are the wire's (snake_case): it is data.
 //
 // Tasks come in hundreds that share a header, so equal headers are packed once and read once (HeaderReader).
+import { BoundedMap } from '../bounded-map.ts';
 import { Packr } from 'msgpackr';
 import type { ArgsEncoding, CodeForm, Isolation, ResultForm, Runtime } from '@mpcsfaas/contract';
 import { timeOf } from './ids.ts';
@@ -129,7 +130,7 @@ const LARGEST_REMEMBERED = 4096;
 
 /** Reads headers; one that came lately is not read again. */
 export class HeaderReader {
-  readonly #known = new Map<string, PackedHeader>();
+  readonly #known = new BoundedMap<string, PackedHeader>(MOST_REMEMBERED);
 
   read(bytes: Uint8Array): PackedHeader {
     const packed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -139,7 +140,6 @@ export class HeaderReader {
     if (known === undefined) {
       // A copy: the bytes may be a view of a message of a megabyte.
       known = { header: unpackTaskHeader(packed), packed: Buffer.from(packed) };
-      if (this.#known.size >= MOST_REMEMBERED) this.#known.delete(this.#known.keys().next().value!);
       this.#known.set(key, known);
     }
     return known;

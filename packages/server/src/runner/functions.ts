@@ -1,4 +1,5 @@
 // The functions that a pool has met, and the code it keeps.
+import { BoundedMap } from '../bounded-map.ts';
 import type { TaskSpec } from '../lifecycle/spec.ts';
 import { SLOW_MS, type Pace } from './depth.ts';
 
@@ -13,11 +14,11 @@ export interface Fn extends Pace {
   readonly python: string;
 }
 
-/** Functions remembered; the least recently met goes first. */
+/** Functions remembered. */
 const MOST_FUNCTIONS = 10_000;
 
 export class FunctionTable {
-  readonly #known = new Map<string, Fn>();
+  readonly #known = new BoundedMap<string, Fn>(MOST_FUNCTIONS);
   #next = 1;
 
   of(spec: TaskSpec): Fn {
@@ -37,7 +38,6 @@ export class FunctionTable {
         raw: false,
       };
       this.#known.set(key, fn);
-      if (this.#known.size > MOST_FUNCTIONS) this.#known.delete(this.#known.keys().next().value!);
     }
     return fn;
   }

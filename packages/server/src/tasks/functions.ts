@@ -1,4 +1,5 @@
 // Functions: what is checked when one is registered, and how one is found again.
+import { BoundedMap } from '../bounded-map.ts';
 import { createHash } from 'node:crypto';
 import { LIMITS } from '@mpcsfaas/contract';
 import type { FunctionOptions, Runtime } from '@mpcsfaas/contract';
@@ -29,7 +30,7 @@ export class Functions {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #maxCodeBytes: number;
-  readonly #remembered = new Map<string, { fn: FunctionRecord; until: number }>();
+  readonly #remembered = new BoundedMap<string, { fn: FunctionRecord; until: number }>(REMEMBERED);
   /** Look-ups of this turn of the event loop: one for all who ask for the same, and none for who comes later. */
   readonly #asking = new Map<string, Promise<FunctionRecord | undefined>>();
 
@@ -89,7 +90,6 @@ export class Functions {
     const fn = await this.#store.findFunction(tenant, ref);
     // A name may mean another version at any time; an id never does.
     if (fn !== undefined && isWellFormedId(ref)) {
-      if (this.#remembered.size >= REMEMBERED) this.#remembered.clear();
       this.#remembered.set(key, { fn, until: this.#clock.mono() + REMEMBER_MS });
     }
     return fn;

@@ -1,4 +1,5 @@
 // Submit: from a wish to a queued task. What arrives in one turn of the event loop goes to each shard in one store call.
+import { BoundedMap } from '../bounded-map.ts';
 import { LIMITS } from '@mpcsfaas/contract';
 import type { ArgsEncoding, ResultForm, TaskOptions } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
@@ -72,7 +73,7 @@ export class Submitter {
   readonly #clock: Clock;
   readonly #settings: SubmitSettings;
   readonly #turns: TurnBatches<readonly Submission[], Settled>;
-  readonly #headers = new Map<string, Prepared>();
+  readonly #headers = new BoundedMap<string, Prepared>(MOST_HEADERS);
   #nextShard = 0;
 
   constructor(store: Store, clock: Clock, settings: SubmitSettings) {
@@ -165,7 +166,6 @@ export class Submitter {
     if (prepared === undefined) {
       const header = this.#header(tenant, wish);
       prepared = { header, packed: packTaskHeader(header), lane: laneOf(header) };
-      if (this.#headers.size >= MOST_HEADERS) this.#headers.delete(this.#headers.keys().next().value!);
       this.#headers.set(key, prepared);
     }
     return prepared;

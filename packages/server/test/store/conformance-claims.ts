@@ -9,7 +9,7 @@ import { sweptUntil, until } from './waiting.ts';
 
 export function describeClaims({ store, tenant }: Bench): void {
   const claim = async (t: string, max: number, lanes = [{ lane: LANE, max: 1000 }]): Promise<ClaimedTask[]> =>
-    await store().claim(t, 'claimer-1', lanes, max);
+    (await store().claim(t, 'claimer-1', lanes, max)).tasks;
   const ids = (claimed: ClaimedTask[]): string[] => claimed.map((task) => task.spec.id);
   const renewal = ({ fence }: ClaimedTask) => ({ fence, worker: 'w1', startedAt: 1234 });
   const handBack = ({ fence }: ClaimedTask) => ({

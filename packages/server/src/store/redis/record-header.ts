@@ -2,6 +2,7 @@
 //
 // fixed fields (REST in record.lua) | lane | digest | name of the idempotency key | group | function | arguments, where
 // the record holds them | the rest of the header. The key, the arguments and their size are each task's own.
+import { BoundedMap } from '../../bounded-map.ts';
 import type { TaskHeader } from '../../lifecycle/spec.ts';
 import { packTaskHeader } from '../../lifecycle/spec.ts';
 import type { Submission } from '../store.ts';
@@ -53,7 +54,7 @@ export interface RecordHeader {
 export class RecordHeaders {
   /** By the packed header, which is one buffer for all tasks that share it. */
   readonly #written = new WeakMap<Buffer, Written>();
-  readonly #read = new Map<string, RecordHeader>();
+  readonly #read = new BoundedMap<string, RecordHeader>(MOST_REMEMBERED);
 
   /** The record of a new task without its changing head. `keyName` = its idempotency key's, '' = none. */
   write({ spec, packed, lane, args }: Submission, keyName: Buffer, inline: boolean): Buffer {
@@ -103,10 +104,7 @@ export class RecordHeaders {
         packed: packTaskHeader(header),
         lane: bytes.toString('utf8', REST_BYTES, REST_BYTES + lane),
       };
-      if (name.length <= LARGEST_REMEMBERED) {
-        if (this.#read.size >= MOST_REMEMBERED) this.#read.delete(this.#read.keys().next().value!);
-        this.#read.set(name, known);
-      }
+      if (name.length <= LARGEST_REMEMBERED) this.#read.set(name, known);
     }
     return { known, args, argsBytes };
   }
