@@ -1,5 +1,4 @@
 // The benchmark: real programs as separate processes, every result fetched and checked, contestants in alternation.
-// usage: npm run bench -- [--quick] [--only T1,T3] [--runs 5] [--seconds 10]
 import { parseArgs } from 'node:util';
 import type { Measure, Plan } from './measure.ts';
 import { t1 } from './measures/t1-throughput.ts';
@@ -18,14 +17,21 @@ import { figuresAs, plain, targetsAs } from './table.ts';
 
 const MEASURES: readonly Measure[] = [t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11];
 
-const { values } = parseArgs({
-  options: {
-    quick: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    runs: { type: 'string' },
-    seconds: { type: 'string' },
-  },
-});
+const HELP = `usage: npm run bench -- [--quick] [--only T1,T3] [--runs 5] [--seconds 10]
+
+Measures the system beside the queues and executors that are installed, and writes JSON and plots to bench/results.
+  --quick        a look within a minute: one run of 0.5 s, no slow contestants; kept in bench/results/tmp
+  --only LIST    some of the measures below (all)
+  --runs N       runs of each contestant, in alternation; medians are taken over them (5; with --quick 1)
+  --seconds S    length of a run (10; with --quick 0.5)
+
+${MEASURES.map(({ id, title }) => `  ${id.padEnd(4)} ${title}`).join('\n')}`;
+
+const values = wishes();
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
 const chosen = values.only?.split(',').map((id) => id.trim().toUpperCase());
 const unknown = chosen?.filter((id) => !MEASURES.some((measure) => measure.id === id)) ?? [];
 const plan: Plan = {
@@ -40,6 +46,25 @@ if (unknown.length > 0 || !(plan.runs >= 1) || !(plan.seconds > 0)) {
   );
   process.exit(2);
 }
+
+/** @returns the options; a wrong one ends the program with a sentence. */
+function wishes() {
+  try {
+    return parseArgs({
+      options: {
+        help: { type: 'boolean', short: 'h', default: false },
+        quick: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        runs: { type: 'string' },
+        seconds: { type: 'string' },
+      },
+    }).values;
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\n${HELP}`);
+    process.exit(2);
+  }
+}
+
 const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');
 
 for (const measure of MEASURES) {

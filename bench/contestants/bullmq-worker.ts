@@ -1,9 +1,11 @@
 // One BullMQ worker process. Its concurrency is what its parent last said.
-import { connected, loadBullMq, QUEUE } from './bullmq-api.ts';
+import { Worker } from 'bullmq';
+import { connected, QUEUE } from './bullmq-queue.ts';
 
-const bull = await loadBullMq();
-if (bull === undefined) throw new Error('bullmq is not installed');
-const worker = new bull.Worker(QUEUE, async ({ data }) => data.n, { ...connected(), concurrency: 16 });
+const worker = new Worker<{ n: number }, number>(QUEUE, ({ data }) => Promise.resolve(data.n), {
+  ...connected(),
+  concurrency: 16,
+});
 await worker.waitUntilReady();
 process.on('message', (concurrency: number) => {
   worker.concurrency = concurrency;

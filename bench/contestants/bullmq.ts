@@ -3,22 +3,18 @@ import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { Queue, QueueEvents } from 'bullmq';
 import type { Score } from '../contest.ts';
-import { connected, loadBullMq, QUEUE } from './bullmq-api.ts';
+import { connected, QUEUE } from './bullmq-queue.ts';
 
 const CONCURRENCIES = [16, 50, 100, 300];
 const CHUNK = 500;
 const IN_THE_AIR = 4;
 
-const bull = await loadBullMq();
-if (bull === undefined) {
-  console.log(JSON.stringify({ missing: 'not installed; npm install --no-save bullmq brings it' }));
-  process.exit(0);
-}
 const workers = [1, 2].map(() => fork(fileURLToPath(new URL('bullmq-worker.ts', import.meta.url))));
 await Promise.all(workers.map((worker) => once(worker, 'message')));
-const queue = new bull.Queue(QUEUE, connected());
-const events = new bull.QueueEvents(QUEUE, connected());
+const queue = new Queue(QUEUE, connected());
+const events = new QueueEvents(QUEUE, connected());
 await events.waitUntilReady();
 
 /** Calls in progress by their number, which is also what they return. */
