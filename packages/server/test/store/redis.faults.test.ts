@@ -161,6 +161,15 @@ describe('10 a server that refuses', () => {
     );
   });
 
+  it('to have the database that is named is no store, rather than another one', async () => {
+    const redis = await server();
+    await expect(open(`${redis.url}?db=99`)).rejects.toThrow('This Redis has no database 99');
+    expect(await client(redis.url).dbsize()).toBe(0);
+    const store = await open(`${redis.url}?db=3`);
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    expect(await client(redis.url).dbsize()).toBe(0);
+  });
+
   it('to let us in is asked again until it does', async () => {
     const redis = await server();
     const admin = client(redis.url);

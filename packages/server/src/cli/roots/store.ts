@@ -57,8 +57,12 @@ export async function openSharedStore(
 
 /** @throws UserError */
 export function redisAddress(text: string): string {
-  if (/^rediss?:$/.test(URL.parse(text)?.protocol ?? '')) return text;
-  throw new UserError(`--redis takes an address such as redis://127.0.0.1:6379, not ${JSON.stringify(text)}.`, 2);
+  const { protocol = '', pathname = '' } = URL.parse(text) ?? {};
+  if (/^rediss?:$/.test(protocol) && /^(\/\d*)?$/.test(pathname)) return text;
+  throw new UserError(
+    `--redis takes an address such as redis://127.0.0.1:6379, or with a database's number redis://127.0.0.1:6379/1, not ${JSON.stringify(text)}.`,
+    2,
+  );
 }
 
 /** For people's eyes and for logs. */

@@ -16,8 +16,7 @@ import { StoreUnavailable } from '../store.ts';
 import { isAboutCredentials, remedyFor } from './faults.ts';
 import { HINT_CHANNELS, readHint } from './hints.ts';
 import type { HintTopic } from './hints.ts';
-import { readWarnings } from './readings.ts';
-import { serverFacts, unfit } from './server-facts.ts';
+import { readServer, readWarnings } from './readings.ts';
 import type { Script } from './scripts.ts';
 import type { ExpectedAof, ServerFacts } from './server-facts.ts';
 
@@ -237,8 +236,7 @@ export class Connection {
   /** R1. */
   async #greet(): Promise<void> {
     const { clock, leaseMs, expectAof, onError } = this.#options;
-    const server = serverFacts(await this.#redis.info());
-    const why = unfit(server);
+    const { server, why } = await readServer(this.#redis);
     if (why !== '') {
       this.#phase = { is: 'unfit', why };
       onError(why);

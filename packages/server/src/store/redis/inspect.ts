@@ -1,7 +1,7 @@
 // Looks at a Redis for people, and changes nothing there: not even the facts that a first start writes.
 import { Redis } from 'ioredis';
-import { readWarnings } from './readings.ts';
-import { serverFacts, unfit, type ExpectedAof } from './server-facts.ts';
+import { readServer, readWarnings } from './readings.ts';
+import type { ExpectedAof } from './server-facts.ts';
 
 /** What was found: `detail` says why it will not do, `warnings` what may lose tasks. */
 export interface RedisReport {
@@ -27,9 +27,8 @@ export async function inspectRedis(url: string, expectAof: ExpectedAof): Promise
   redis.on('error', (fault: Error) => (why ||= fault.message));
   try {
     await redis.connect();
-    const facts = serverFacts(await redis.info());
-    const detail = unfit(facts);
-    return { ok: detail === '', version: facts.version, detail, warnings: await readWarnings(redis, expectAof) };
+    const { server, why: detail } = await readServer(redis);
+    return { ok: detail === '', version: server.version, detail, warnings: await readWarnings(redis, expectAof) };
   } catch (fault) {
     return { ok: false, version: '', detail: why || (fault as Error).message, warnings: [] };
   } finally {
