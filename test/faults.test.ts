@@ -1,4 +1,5 @@
 // What dies, comes back, or is lost in silence: every task ends all the same, each with one accepted end.
+import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
 import { startDroppingProxy, type DroppingProxy } from './harness/dropping-proxy.ts';
 import { endsOf, get, post, registerSource, type Ended } from './harness/http.ts';
@@ -100,6 +101,22 @@ describe.each(['redis pull', 'redis push'] as Form[])('%s', (form) => {
     await untilEnded(system.url, 40);
     await system.redis!.crashAndRestart();
     const ends = await endsOf(system.url, ids);
+    await expectAllRight(system.url, ids, ends);
+  });
+});
+
+describe.each(['redis local', 'redis pull', 'redis push'] as Form[])('%s', (form) => {
+  it('ends a task whose code is gone, and what waits behind it runs', async () => {
+    system = await startSystem({ form });
+    await registerSource(system.url, 'gone', 'def gone(n):\n    return n\n');
+    const redis = new Redis(system.redis!.url);
+    expect(await redis.del(...(await redis.keys('{s0}:default:c:*')))).toBe(1);
+    redis.disconnect();
+    await registerSource(system.url, 'nap', SLEEP);
+    const [lost] = await submit(system.url, 'gone', 1);
+    const ids = await submit(system.url, 'nap', 20);
+    const ends = await endsOf(system.url, [lost!, ...ids]);
+    expect(ends.get(lost!)).toMatchObject({ status: 'FAILED', error: { kind: 'load_failed', type: 'FunctionGone' } });
     await expectAllRight(system.url, ids, ends);
   });
 });

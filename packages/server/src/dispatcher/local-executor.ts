@@ -165,11 +165,11 @@ class LocalExecutor implements Executor {
     this.#codes.add(digest);
     try {
       const bytes = await this.#options.events.code(digest);
-      if (bytes === undefined) this.#pool.refuseCode(digest);
+      if (bytes === undefined) this.#pool.refuseCode(digest, true);
       else this.#pool.provideCode(digest, bytes);
     } catch {
       // The store is away: the calls that wait for the code go back unharmed.
-      this.#pool.refuseCode(digest);
+      this.#pool.refuseCode(digest, false);
     } finally {
       this.#codes.delete(digest);
     }

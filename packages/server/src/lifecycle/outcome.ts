@@ -51,7 +51,7 @@ export type ReleaseReason =
   | 'handed_back' // recalled, or the holder has no use for it
   | 'drain' // the worker or dispatcher goes away
   | 'undelivered' // sent, but the worker does not name it
-  | 'no_code' // the code's bytes could not be had
+  | 'no_code' // the code's bytes could not be had for the moment
   | 'runner_unavailable' // the runner cannot start
   | 'unclaimed_answer'; // the answer of the claim was lost, or nobody fits any more
 

@@ -124,7 +124,7 @@ export type DispatcherItem =
   /** `number`: this session's count of deliveries; `headers`: packed ones (lifecycle/spec.ts), each once. */
   | { k: 'tasks'; number: number; headers: Uint8Array[]; tasks: TaskItem[] }
   | { k: 'code'; digest: string; bytes: PayloadRef }
-  | { k: 'no_code'; digest: string; message: string }
+  | { k: 'no_code'; digest: string; gone: boolean; message: string }
   | PartItem
   /** These results are in the store (or nobody wants them any more): forget them. */
   | { k: 'settled'; tokens: string[] }

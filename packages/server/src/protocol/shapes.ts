@@ -36,7 +36,7 @@ const SHAPES: Record<Item['k'], Shape> = {
   welcome: { session: 'string', dispatcher: 'string' },
   tasks: { number: 'number', headers: 'blobs', tasks: 'list' },
   code: { digest: 'string', bytes: 'ref' },
-  no_code: { digest: 'string', message: 'string' },
+  no_code: { digest: 'string', gone: 'boolean', message: 'string' },
   settled: { tokens: 'texts' },
   resend: { tokens: 'texts' },
   drop: { tokens: 'texts' },

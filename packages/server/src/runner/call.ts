@@ -44,8 +44,8 @@ export interface RunnerPool {
   submit(calls: readonly Call[]): void;
   hasCode(digest: string): boolean;
   provideCode(digest: string, bytes: Buffer): void;
-  /** The code cannot be had: calls that wait for it are released `no_code`. */
-  refuseCode(digest: string): void;
+  /** The code cannot be had. Calls that wait for it fail where it is `gone` for good, else they are released `no_code`. */
+  refuseCode(digest: string, gone: boolean): void;
   /** Drops a waiting call or kills a started one; no `ended` follows. */
   cancel(key: string): void;
   /** Takes back a call that has not been started: true, and no `ended` follows; false where it has. */

@@ -35,6 +35,15 @@ const MOST_CODE_BYTES = 256 * 2 ** 20;
 const TICK_MS = 10;
 /** How long calls wait while no slot moves before they are handed back, in ms: others may have room. */
 const HAND_BACK_MS = 100;
+const CODE_GONE: Outcome = {
+  is: 'failed',
+  kind: 'load_failed',
+  error: {
+    type: 'FunctionGone',
+    message: "The function's code is no longer in the store; register the function again.",
+    traceback: '',
+  },
+};
 
 export class Pool implements RunnerPool {
   readonly slots: number;
@@ -105,11 +114,11 @@ export class Pool implements RunnerPool {
     this.#wake();
   }
 
-  refuseCode(digest: string): void {
+  refuseCode(digest: string, gone: boolean): void {
     const waiting = this.#codeless.get(digest) ?? [];
     this.#codeless.delete(digest);
     for (const held of waiting) {
-      if (held.place.is === 'code') this.#endUnbegun(held, { is: 'released', reason: 'no_code' });
+      if (held.place.is === 'code') this.#endUnbegun(held, gone ? CODE_GONE : { is: 'released', reason: 'no_code' });
     }
   }
 

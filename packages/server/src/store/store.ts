@@ -50,7 +50,10 @@ export class StoreUnavailable extends Error {
 // ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 export interface QueueStore {
-  /** Accepts tasks: all go to `shard`. Each is QUEUED, or DELAYED where spec.not_before lies ahead. */
+  /**
+   * Accepts tasks: all go to `shard`. Each is QUEUED, or DELAYED where spec.not_before lies ahead. Looked at whole before
+   * the first write: a conflict, or a queue that is full, refuses all that are new.
+   */
   submit(tenant: string, shard: number, tasks: readonly Submission[], limits: QueueLimits): Promise<SubmitAnswer[]>;
   /** Hands out up to `max` waiting tasks of these lanes, best score first, with payloads. Expired ones are ended, not handed out. */
   claim(tenant: string, claimer: string, lanes: readonly LaneQuota[], max: number): Promise<Claim>;
@@ -97,8 +100,10 @@ export type SubmitAnswer =
   | { is: 'accepted'; id: string; submittedAt: number }
   /** The same key and content came before: that task. */
   | { is: 'replayed'; id: string }
-  /** The same key, other content. */
+  /** The same key, other content: nothing of the call is accepted. */
   | { is: 'conflict'; id: string }
+  /** New, but another task of the call is in conflict. */
+  | { is: 'refused' }
   | { is: 'queue_full'; limit: 'max_queued_tasks' | 'max_queued_bytes' };
 
 export interface LaneQuota {

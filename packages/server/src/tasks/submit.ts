@@ -217,8 +217,8 @@ export class Submitter {
     const all = requests.length === 1 ? requests[0]! : requests.flat();
     try {
       const answers = await this.#store.submit(tenant, shard, all, this.#settings.queue);
-      // The queue refuses a call as a whole; here a call is the requests of a turn, so each is asked for by itself.
-      if (requests.length > 1 && answers.some(({ is }) => is === 'queue_full')) {
+      // The store refuses a call as a whole; here a call is the requests of a turn, so each is asked for by itself.
+      if (requests.length > 1 && answers.some(({ is }) => is === 'queue_full' || is === 'conflict')) {
         return await Promise.all(requests.map(async (request) => (await this.#flush(key, [request]))[0]!));
       }
       return share(requests, (from, to) => ({ is: 'answered', answers: answers.slice(from, to) }));
@@ -245,6 +245,9 @@ export class Submitter {
           );
         case 'queue_full':
           throw this.#full(answer.limit);
+        case 'refused':
+          // Another one is in conflict: the refusal of that one is thrown.
+          return '';
       }
     });
     return { ids, replayed: replays === ids.length };

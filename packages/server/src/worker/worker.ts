@@ -228,7 +228,7 @@ class RunningWorker implements Worker, SessionHost {
       case 'code':
         return this.#pool.provideCode(item.digest, reader.read(item.bytes));
       case 'no_code':
-        return this.#pool.refuseCode(item.digest);
+        return this.#pool.refuseCode(item.digest, item.gone);
       case 'settled':
         return this.#forgetAll(item.tokens);
       case 'drop':
@@ -326,7 +326,7 @@ class RunningWorker implements Worker, SessionHost {
     for (const { spec, owner } of this.#attempts.all()) if (spec.digest === digest) owners.add(owner);
     const up = [...this.#sessions.values()].filter((session) => session.isUp);
     const session = up.find(({ url }) => owners.has(url)) ?? up[0];
-    if (session === undefined) return this.#pool.refuseCode(digest);
+    if (session === undefined) return this.#pool.refuseCode(digest, false);
     session.outgoing.needCode(digest);
     this.#lines.get(session.url)?.wake(true);
   }

@@ -260,13 +260,16 @@ describe('functions by reference', () => {
 });
 
 describe('code', () => {
-  test('that cannot be had releases its calls', async () => {
+  test.each([
+    ['cannot be had for the moment releases its calls', false, { is: 'released', reason: 'no_code' }],
+    ['is gone ends them', true, { is: 'failed', kind: 'load_failed', error: { type: 'FunctionGone' } }],
+  ])('that %s', async (_, gone, outcome) => {
     const pool = await start();
     const call = makeCall(source('def never(): pass'), []);
     pool.submit(call);
     await pool.until(() => pool.asked.length === 1);
-    pool.pool.refuseCode(call.spec.digest);
-    expect((await pool.end(call)).outcome).toEqual({ is: 'released', reason: 'no_code' });
+    pool.pool.refuseCode(call.spec.digest, gone);
+    expect((await pool.end(call)).outcome).toMatchObject(outcome);
   });
 });
 

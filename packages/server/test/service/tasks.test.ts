@@ -157,6 +157,21 @@ describe('idempotency', () => {
     expect((await submit({ options: { priority: 2, tags: ['x'] } }, key)).status).toBe(422);
   });
 
+  it('refuses a batch with other content before any of it is written, and nothing beside it', async () => {
+    const batch = (...args: number[]) => ({ tasks: args.map((n) => ({ function: 'double', args: [n] })) });
+    const asKey = { 'idempotency-key': 'k-batch' };
+    await rig.post('/v1/tasks/batch', batch(1, 2, 3), asKey);
+    const before = (await rig.store.stats('default')).submitted;
+    // At the same time, so that the store is asked for both at once.
+    const [reused, other] = await Promise.all([
+      rig.post('/v1/tasks/batch', batch(7, 2, 3, 4, 5), asKey),
+      rig.post('/v1/tasks/batch', batch(8, 9)),
+    ]);
+    expect(reused).toMatchObject({ status: 422, body: { code: 'idempotency_key_reused' } });
+    expect(other.status).toBe(201);
+    expect((await rig.store.stats('default')).submitted).toBe(before + 2);
+  });
+
   it('tells numbers apart that JavaScript takes for one', async () => {
     const post = (text: string): Promise<Answer> =>
       rig.post('/v1/tasks', `{"function":"double","args":[${text}]}`, { 'idempotency-key': 'numbers' });

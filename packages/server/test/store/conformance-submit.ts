@@ -139,7 +139,7 @@ export function describeSubmit({ store, tenant }: Bench): void {
   describe('1 idempotency keys', () => {
     const keyed = (name: string, content: string) => ({ ...submission(), key: { name, content } });
 
-    it('answers a repeat with the first task, and another content with a conflict', async () => {
+    it('answers a repeat with the first task, and another content with a conflict, for which nothing is accepted', async () => {
       const t = tenant();
       const first = keyed('order-7', 'a');
       await store().submit(t, 0, [first], NO_LIMITS);
@@ -149,12 +149,38 @@ export function describeSubmit({ store, tenant }: Bench): void {
         [keyed('order-7', 'a'), keyed('order-7', 'b'), keyed('order-8', 'b')],
         NO_LIMITS,
       );
-      expect(answers.slice(0, 2)).toEqual([
+      expect(answers).toEqual([
         { is: 'replayed', id: first.spec.id },
         { is: 'conflict', id: first.spec.id },
+        { is: 'refused' },
       ]);
-      expect(answers[2]).toMatchObject({ is: 'accepted' });
-      expect((await store().stats(t)).submitted).toBe(2);
+      expect((await store().stats(t)).submitted).toBe(1);
+    });
+
+    it('refuses a large batch for a conflict in its last part before its first part is written', async () => {
+      const t = tenant();
+      await store().submit(t, 0, [keyed('K/999', 'a')], NO_LIMITS);
+      const batch = Array.from({ length: 1000 }, (_, i) => keyed(`K/${i}`, 'b'));
+      const answers = await store().submit(t, 0, batch, NO_LIMITS);
+      expect([answers[0]!.is, answers[999]!.is]).toEqual(['refused', 'conflict']);
+      expect((await store().stats(t)).submitted).toBe(1);
+    });
+
+    it('finds a conflict between two tasks of one batch', async () => {
+      const [t, one, two] = [tenant(), keyed('k', 'a'), keyed('k', 'b')];
+      const answers = await store().submit(t, 0, [one, two, submission()], NO_LIMITS);
+      expect(answers).toEqual([{ is: 'refused' }, { is: 'conflict', id: one.spec.id }, { is: 'refused' }]);
+      expect((await store().stats(t)).submitted).toBe(0);
+    });
+
+    it('let no task past the limit behind 256 that came before', async () => {
+      const t = tenant();
+      const first = Array.from({ length: 256 }, (_, i) => keyed(`K/${i}`, 'c'));
+      await store().submit(t, 0, first, NO_LIMITS);
+      const again = Array.from({ length: 600 }, (_, i) => keyed(`K/${i}`, 'c'));
+      const answers = await store().submit(t, 0, again, { maxTasks: 599, maxBytes: 1e9 });
+      expect(new Set(answers.map(({ is }) => is))).toEqual(new Set(['queue_full']));
+      expect((await store().stats(t)).submitted).toBe(256);
     });
 
     it('accepts the very same submission again: the answer was lost', async () => {

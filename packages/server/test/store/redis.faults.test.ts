@@ -11,7 +11,7 @@ import type { Store } from '../../src/store/store.ts';
 import { forgetfulProxy } from './forgetful-proxy.ts';
 import { startRedis } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';
-import { LANE, NO_LIMITS, completion, submission, endsIn } from './submission.ts';
+import { LANE, NO_LIMITS, completion, newFunction, submission, endsIn } from './submission.ts';
 import { listen, sweptUntil, until } from './waiting.ts';
 
 const T = 'default';
@@ -192,6 +192,28 @@ describe('10 a server that refuses', () => {
     await store.submit(T, 0, [submission()], NO_LIMITS);
     await client(redis.url).script('FLUSH');
     expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
+  });
+});
+
+describe('1 code of a function that is gone', () => {
+  it('stays a lease time: a task that was on its way finds it, and keeps it', async () => {
+    const redis = await server();
+    const store = await open(redis.url, { leaseMs: 200 });
+    const digest = 'c'.repeat(64);
+    const kept = async (): Promise<boolean> => (await store.code(T, [digest]))[0] !== undefined;
+    const { fn } = await store.register(T, newFunction({ digest }));
+    await store.deleteFunction(T, fn.id);
+    await store.sweep(T);
+    expect(await kept()).toBe(true);
+    // A service found the function just before.
+    await store.submit(T, 0, [submission({ digest })], NO_LIMITS);
+    const score = (): Promise<string | null> => client(redis.url).zscore(`{s0}:${T}:doomed`, digest);
+    const doomed = await score();
+    await until(async () => {
+      await store.sweep(T);
+      return (await score()) === doomed ? undefined : true;
+    });
+    expect(await kept()).toBe(true);
   });
 });
 

@@ -12,17 +12,18 @@ export class CodeDesk {
     this.#flush = flush;
   }
 
-  /** Answers with the bytes, or with why they cannot be had: the worker then gives back what waits for them. */
+  /** Answers with the bytes, or with why they cannot be had: what waits for them then fails, or goes back. */
   async serve(link: Link, digest: string): Promise<void> {
     const key = `${link.member.session} ${digest}`;
     if (this.#underWay.has(key)) return;
     this.#underWay.add(key);
     try {
       const bytes = await this.#code(digest);
-      if (bytes === undefined) link.outgoing.say({ k: 'no_code', digest, message: "the function's bytes are gone" });
+      if (bytes === undefined)
+        link.outgoing.say({ k: 'no_code', digest, gone: true, message: "the function's bytes are gone" });
       else link.outgoing.code(digest, bytes);
     } catch {
-      link.outgoing.say({ k: 'no_code', digest, message: 'the store is away' });
+      link.outgoing.say({ k: 'no_code', digest, gone: false, message: 'the store is away' });
     } finally {
       this.#underWay.delete(key);
     }

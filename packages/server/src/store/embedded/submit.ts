@@ -6,7 +6,8 @@ import { countState } from './task-row.ts';
 import type { Act } from './turn.ts';
 
 export function submit(act: Act, tenant: string, tasks: readonly Submission[], limits: QueueLimits): SubmitAnswer[] {
-  let known = tasks.map((task) => byKey(act, tenant, task));
+  let known = keyed(act, tenant, tasks);
+  if (known.some((answer) => answer?.is === 'conflict')) return known.map((answer) => answer ?? { is: 'refused' });
   const isFresh = (_: Submission, i: number): boolean => known[i] === undefined;
   if (fullBy(act, tenant, tasks.filter(isFresh), limits) !== undefined) {
     // Tasks that are here already, by a repeat of a lost answer, take no room. Nobody asks while there is room.
@@ -26,6 +27,20 @@ export function submit(act: Act, tenant: string, tasks: readonly Submission[], l
     act.db.run('UPDATE code SET refs = refs + ? WHERE tenant = ? AND digest = ?', count, tenant, digest);
   }
   return answers;
+}
+
+/** The answers for tasks whose keys came before, in the store or, with other content, in this very call. */
+function keyed(act: Act, tenant: string, tasks: readonly Submission[]): (SubmitAnswer | undefined)[] {
+  const first = new Map<string, { id: string; content: string }>();
+  return tasks.map((task) => {
+    const { key, spec } = task;
+    const before = byKey(act, tenant, task);
+    if (before !== undefined || key === undefined) return before;
+    const known = first.get(key.name);
+    if (known === undefined) first.set(key.name, { id: spec.id, content: key.content });
+    else if (known.content !== key.content) return { is: 'conflict', id: known.id };
+    return undefined;
+  });
 }
 
 /** The answer for a task whose key came before. */

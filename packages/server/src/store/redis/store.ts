@@ -81,7 +81,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     settle: (tenant, settlements) => settle(shards, tenant, settlements),
     cancel: (tenant, ids) => cancel(shards, tenant, ids),
     abandon: (tenant, claimer) => abandon(shards, tenant, claimer),
-    sweep: (tenant) => sweep(shards, tenant),
+    sweep: (tenant) => sweep(shards, tenant, leaseMs),
     lanes: (tenant) => laneDepths(shards, tenant),
     stats: (tenant) => queueStats(shards, tenant),
     subscribe: (onHint) => connection.subscribe(onHint),

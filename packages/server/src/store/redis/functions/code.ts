@@ -17,10 +17,15 @@ export async function codeBytes(
 /** Digests looked at in one sweep. */
 const AT_ONCE = 32;
 
-/** Code without a function goes once no task of any shard names it. */
-export async function reapCode(shards: Shards, tenant: string): Promise<void> {
+/**
+ * Code without a function goes once no task of any shard names it, `graceMs` after its function at the earliest: a service
+ * may have found the function just before, and name the code in a task in a moment. What tasks name is looked at again
+ * after as long. `now` = the store's time.
+ */
+export async function reapCode(shards: Shards, tenant: string, now: number, graceMs: number): Promise<void> {
+  const key = `${shards.prefix(0, tenant)}doomed`;
   const doomed = await shards.read((redis) =>
-    redis.zrange(`${shards.prefix(0, tenant)}doomed`, '0', String(AT_ONCE - 1)),
+    redis.zrange(key, '-inf', String(now - graceMs), 'BYSCORE', 'LIMIT', '0', String(AT_ONCE)),
   );
   if (doomed.length === 0) return;
   const fields = doomed.map(squeeze);
@@ -28,5 +33,8 @@ export async function reapCode(shards: Shards, tenant: string): Promise<void> {
     Promise.all(shards.all().map((shard) => redis.hmget(`${shards.prefix(shard, tenant)}ref`, ...fields))),
   );
   const unnamed = doomed.filter((_, i) => counts.every((count) => (count[i] ?? null) === null));
+  const named = doomed.filter((digest) => !unnamed.includes(digest));
+  if (named.length > 0)
+    await shards.read((redis) => redis.zadd(key, 'XX', ...named.flatMap((digest) => [now, digest])));
   if (unnamed.length > 0) await shards.act('reap', 0, tenant, unnamed, false);
 }

@@ -4,7 +4,8 @@
 --      [6] ids, packed; then four a task: id, the record without its changing head, the arguments ('' where the record
 --      holds them, or where they are large), and where the task has one of these: not_before (0 = at once), 1 = the
 --      arguments wait under b:<id>, digest of its key's content ('' = no key)
--- answers a list: for each task 0 (accepted) and its time, 1 (replayed) or 2 (conflict) and the first task's id;
+-- answers a list: for each task 0 (accepted) and its time, 1 (replayed) or 2 (conflict) and the first task's id, or
+--      3 (new, but refused for the conflict of another) and '';
 --      or 'max_queued_tasks', 'max_queued_bytes', 'payload_gone' (large arguments waited too long)
 local FIELDS, FIRST = 4, 7
 local total = (#ARGV - FIRST + 1) / FIELDS
@@ -37,6 +38,8 @@ end
 -- First look, then write: a batch that is refused leaves nothing behind. Whether an id came before is told by the write
 -- itself, unless there is a key to be looked at. verdicts[i] is false while the task is taken for a new one.
 local verdicts, answers, more_of, fresh, fresh_bytes = {}, {}, {}, 0, 0
+-- The first task of this batch under a key, as { content, id }.
+local first_of, in_conflict = {}, false
 for i = 1, total do
   local at = FIRST + (i - 1) * FIELDS
   local more = peculiar(at)
@@ -45,7 +48,10 @@ for i = 1, total do
     if more.large and call('EXISTS', P .. 'b:' .. ARGV[at]) == 0 then return { {}, 'payload_gone' } end
     if more.content ~= '' then
       local verdict, told = came_before(ARGV[at], more.key, more.content)
-      verdicts[i], answers[i] = verdict or false, told
+      local first = first_of[more.key]
+      if not verdict and first and first[1] ~= more.content then verdict, told = 2, first[2] end
+      first_of[more.key] = first or { more.content, ARGV[at] }
+      verdicts[i], answers[i], in_conflict = verdict or false, told, in_conflict or verdict == 2
     end
   end
   if not verdicts[i] then
@@ -54,14 +60,24 @@ for i = 1, total do
   end
 end
 
+if in_conflict then
+  local replies = {}
+  for i = 1, total do
+    replies[2 * i - 1], replies[2 * i] = verdicts[i] or 3, answers[i] or ''
+  end
+  return { {}, replies }
+end
+
+-- What is new in this script and in the rest of the batch.
 local function over_the_limit()
+  if fresh + tonumber(ARGV[4]) <= 0 then return false end
   local depth = call('HMGET', P .. 'n', 'state:QUEUED', 'state:DELAYED', 'state:BLOCKED', 'bytes')
   local waiting = (depth[1] or 0) + (depth[2] or 0) + (depth[3] or 0)
   if waiting + fresh + tonumber(ARGV[4]) > tonumber(ARGV[2]) then return 'max_queued_tasks' end
   if (depth[4] or 0) + fresh_bytes + tonumber(ARGV[5]) > tonumber(ARGV[3]) then return 'max_queued_bytes' end
 end
 
-if fresh > 0 and tonumber(ARGV[4]) >= 0 and over_the_limit() then
+if tonumber(ARGV[4]) >= 0 and over_the_limit() then
   -- Tasks that came before take no room.
   for i = 1, total do
     local at = FIRST + (i - 1) * FIELDS
@@ -72,7 +88,7 @@ if fresh > 0 and tonumber(ARGV[4]) >= 0 and over_the_limit() then
       fresh_bytes = fresh_bytes - from_bytes('<I5', ARGV[at + 1], ARGS_IN_REST)
     end
   end
-  local refusal = fresh > 0 and over_the_limit()
+  local refusal = over_the_limit()
   if refusal then return { {}, refusal } end
 end
 
@@ -94,7 +110,7 @@ local function end_stretch()
   stretch.first = false
 end
 
-local accepted, queued, bytes_accepted, references, seen = {}, 0, 0, {}, {}
+local accepted, queued, bytes_accepted, references = {}, 0, 0, {}
 -- One step of the counter for the whole batch.
 local sequence = fresh > 0 and call('HINCRBY', P .. 'n', 'sequence', fresh) - fresh or 0
 -- A new record's head up to its due time is zeros, but for the state.
@@ -146,9 +162,8 @@ local replies = {}
 for i = 1, total do
   local at, more, verdict, told = FIRST + (i - 1) * FIELDS, more_of[i], verdicts[i], answers[i]
   -- A key that comes twice in one batch is known the second time.
-  if not verdict and more and more.content ~= '' then
-    if seen[more.key] then verdict, told = came_before(ARGV[at], more.key, more.content) end
-    seen[more.key] = true
+  if not verdict and more and more.content ~= '' and first_of[more.key][2] ~= ARGV[at] then
+    verdict, told = came_before(ARGV[at], more.key, more.content)
   end
   local is_new = not verdict and accept(i, at, more)
   if is_new then

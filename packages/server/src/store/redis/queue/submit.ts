@@ -28,7 +28,9 @@ export async function submit(
     prepared,
     ({ task, rest, large }) => rest.length + (large || isInline(task.args) ? 0 : task.args.length),
   );
-  const known = scripts.length > 1 ? await knownKeys(shards, tenant, shard, tasks) : new Set<string>();
+  const known = scripts.length > 1 ? await knownKeys(shards, tenant, shard, tasks) : NONE_KNOWN;
+  const conflict = tasks.some((task) => before(task, known)?.is === 'conflict');
+  if (conflict) return tasks.map((task) => before(task, known) ?? { is: 'refused' });
   const answers: SubmitAnswer[] = [];
   for (const [n, piece] of scripts.entries()) {
     try {
@@ -53,7 +55,7 @@ async function submitPiece(
   piece: readonly Prepared[],
   limits: QueueLimits,
   more: readonly Prepared[] | undefined,
-  known: ReadonlySet<string>,
+  known: KnownKeys,
 ): Promise<SubmitAnswer[]> {
   for (const { task, large } of piece) {
     if (large) await shards.leave(shard, tenant, task.spec.id, task.args, false);
@@ -86,21 +88,40 @@ function refusal(word: string): SubmitAnswer {
 
 function verdict(id: string, code: number, told: Reply): SubmitAnswer {
   if (code === 0) return { is: 'accepted', id, submittedAt: Number(told) };
+  if (code === 3) return { is: 'refused' };
   return { is: code === 1 ? 'replayed' : 'conflict', id: String(told) };
 }
 
-/** Which keys of a large batch came before: those tasks take no room. */
+/** The tasks that keys came with before, by the keys' names. */
+type KnownKeys = ReadonlyMap<string, { id: string; content: Buffer }>;
+
+const NONE_KNOWN: KnownKeys = new Map();
+const ID_BYTES = 36;
+
+/** Which keys of a large batch came before: those tasks take no room, and must not be in conflict with what comes now. */
 async function knownKeys(
   shards: Shards,
   tenant: string,
   shard: number,
   tasks: readonly Submission[],
-): Promise<Set<string>> {
+): Promise<KnownKeys> {
   const names = tasks.flatMap(({ key }) => (key === undefined ? [] : [key.name]));
-  if (names.length === 0) return new Set();
+  if (names.length === 0) return NONE_KNOWN;
   const prefix = shards.prefix(shard, tenant);
   const found = await shards.read((redis) =>
-    redis.mget(names.map((name) => Buffer.concat([Buffer.from(`${prefix}k:`), keyDigest(name)]))),
+    redis.mgetBuffer(names.map((name) => Buffer.concat([Buffer.from(`${prefix}k:`), keyDigest(name)]))),
   );
-  return new Set(names.filter((_, i) => found[i] !== null));
+  const known = new Map<string, { id: string; content: Buffer }>();
+  for (const [i, bytes] of found.entries()) {
+    if (bytes === null) continue;
+    known.set(names[i]!, { id: bytes.toString('latin1', 0, ID_BYTES), content: bytes.subarray(ID_BYTES) });
+  }
+  return known;
+}
+
+/** The answer for a task whose key is known to have come before, with another task. */
+function before({ key, spec }: Submission, known: KnownKeys): SubmitAnswer | undefined {
+  const first = key && known.get(key.name);
+  if (first === undefined || first.id === spec.id) return undefined;
+  return { is: first.content.equals(keyDigest(key!.content)) ? 'replayed' : 'conflict', id: first.id };
 }

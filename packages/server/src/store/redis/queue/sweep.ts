@@ -10,11 +10,13 @@ import { ABANDONING } from './cancel.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
 
-export async function sweep(shards: Shards, tenant: string): Promise<SweepReport> {
+export async function sweep(shards: Shards, tenant: string, codeGraceMs: number): Promise<SweepReport> {
   const report: SweepReport = { skipped: '', promoted: 0, expired: 0, abandoned: 0, deleted: 0, more: false };
+  let now = 0;
   for (const shard of shards.all()) {
     // The time is asked for first: a clock that has jumped must be known before leases are looked at.
-    report.skipped = shards.connection.letBe(await serverTime(shards));
+    now = await serverTime(shards);
+    report.skipped = shards.connection.letBe(now);
     const args: Argument[] = [SWEEP_ENTRIES, report.skipped === '' ? '0' : '1', kindCode('expired'), EXPIRED_END];
     args.push(...ABANDONING, EVENTS_KEPT_MS, EVENTS_KEPT);
     const reply = (await shards.act('sweep', shard, tenant, args, false)) as number[];
@@ -25,7 +27,7 @@ export async function sweep(shards: Shards, tenant: string): Promise<SweepReport
     report.deleted += deleted;
     report.more ||= more === 1;
   }
-  await reapCode(shards, tenant);
+  await reapCode(shards, tenant, now, codeGraceMs);
   return report;
 }
 
