@@ -13,8 +13,10 @@ const IN_THE_AIR = 4;
 
 const workers = [1, 2].map(() => fork(fileURLToPath(new URL('bullmq-worker.ts', import.meta.url))));
 await Promise.all(workers.map((worker) => once(worker, 'message')));
-const queue = new Queue(QUEUE, connected());
-const events = new QueueEvents(QUEUE, connected());
+// Its log of events is cut at 10,000 unless told otherwise: a reader that lags on a busy machine would miss ends.
+const queue = new Queue(QUEUE, { ...connected(), streams: { events: { maxLen: 1_000_000 } } });
+// From the first event on: `ready` does not mean that it reads already, and jobs may have ended before it does.
+const events = new QueueEvents(QUEUE, { ...connected(), lastEventId: '0' });
 await events.waitUntilReady();
 
 /** Calls in progress by their number, which is also what they return. */

@@ -2,7 +2,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
+import { setTimeout as pause } from 'node:timers/promises';
 import { Absent, type Player, type Score } from '../contest.ts';
+
+/** No start and no run takes so long. */
+const PATIENCE_MS = 180_000;
 
 type First = { how: string } | { missing: string };
 
@@ -12,7 +16,15 @@ export async function talk(command: string, args: readonly string[], env: Record
   const ended = once(child, 'close');
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const next = async <T>(): Promise<T> => {
-    const { value, done } = await lines.next();
+    const silence = new AbortController();
+    const late = pause(PATIENCE_MS, 'late' as const, { signal: silence.signal }).catch(() => 'late' as const);
+    const answer = await Promise.race([lines.next(), late]);
+    silence.abort();
+    if (answer === 'late') {
+      child.kill('SIGKILL');
+      throw new Error(`${args.join(' ')} has said nothing for ${PATIENCE_MS / 1000} s`);
+    }
+    const { value, done } = answer;
     if (done === true) throw new Error(`${args.join(' ')} ended`);
     return JSON.parse(value) as T;
   };
