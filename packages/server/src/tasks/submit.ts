@@ -187,7 +187,7 @@ export class Submitter {
       result_as: resultForm(wish),
       max_result_bytes: this.#settings.maxResultBytes,
       classic: wish.classic,
-      ...resolveOptions(wish.options, fn.defaults, this.#settings),
+      ...resolveOptions(wish.options, fn.defaults, this.#settings, wish.pointer),
     };
   }
 
@@ -288,7 +288,7 @@ function probe(tenant: string, id: string, ask: Ask, keyName: string): Submissio
     result_as: ask.argsAs,
     max_result_bytes: 0,
     classic: ask.classic,
-    ...resolveOptions({}, {}, { timeoutMs: 0, resultTtlMs: 0 }),
+    ...resolveOptions({}, {}, { timeoutMs: 0, resultTtlMs: 0 }, ''),
   };
   const key = keyOf(ask, keyName);
   return { spec: specOf(id, header), packed: packTaskHeader(header), lane: laneOf(header), args: NO_BYTES, key };

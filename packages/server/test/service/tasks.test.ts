@@ -250,6 +250,48 @@ describe('a batch', () => {
   });
 });
 
+describe('a moment', () => {
+  it('in a leap second is the last one before the next second', async () => {
+    const options = { not_before: '2030-12-31T15:59:60-08:00', expires_at: '2031-06-30T23:59:60.5Z' };
+    const { status, body } = await submit({ options });
+    expect(status).toBe(201);
+    expect((await rig.get(`/v1/tasks/${body.task_id}`)).body).toMatchObject({
+      options: { not_before: '2030-12-31T23:59:59.999Z', expires_at: '2031-06-30T23:59:59.999Z' },
+    });
+    expect((await rig.get('/v1/tasks?since=2016-12-31T23:59:60Z&until=2030-12-31T23:59:60Z')).status).toBe(200);
+    await rig.store.cancel('default', [body.task_id]);
+  });
+
+  it.each([
+    '9999-12-31T23:59:59-23:00',
+    '1969-12-31T23:59:59Z',
+    '0000-01-01T00:00:00Z',
+    '2030-12-31T23:59:59Z[Europe/Berlin]',
+    '2030-06-15T12:30:60Z',
+    '2030-02-30T00:00:00Z',
+  ])('%s is refused wherever it stands', async (moment) => {
+    for (const name of ['not_before', 'expires_at']) {
+      const options = { [name]: moment };
+      const at = (pointer: string) => ({ status: 422, code: 'validation_failed', errors: [{ pointer }] });
+      expect((await submit({ options })).body).toMatchObject(at(`/options/${name}`));
+      const tasks = [{ function: 'double' }, { function: 'double', options }];
+      expect((await rig.post('/v1/tasks/batch', { tasks })).body).toMatchObject(at(`/tasks/1/options/${name}`));
+    }
+    for (const name of ['since', 'until']) {
+      const { body } = await rig.get(`/v1/tasks?${name}=${encodeURIComponent(moment)}`);
+      expect(body).toMatchObject({ status: 422, errors: [{ pointer: `/${name}` }] });
+    }
+    expect((await rig.get('/v1/tasks')).status).toBe(200);
+  });
+
+  it('that has passed is one, the first of all too', async () => {
+    const { body } = await submit({ options: { expires_at: '1970-01-01T00:00:00Z' } });
+    expect((await rig.get(`/v1/tasks/${body.task_id}`)).body).toMatchObject({
+      options: { expires_at: '1970-01-01T00:00:00.001Z' },
+    });
+  });
+});
+
 describe('acts', () => {
   it('cancel ends a task once; then 409 says which end won', async () => {
     const { task_id } = (await submit()).body;

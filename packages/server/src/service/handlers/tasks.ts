@@ -6,6 +6,7 @@ import { argumentsOf } from '../../tasks/arguments.ts';
 import { cursorOf } from '../../tasks/cursor.ts';
 import { describeTask } from '../../tasks/describe.ts';
 import { noFunction } from '../../tasks/functions.ts';
+import { momentOf } from '../../tasks/moments.ts';
 import { Refusal } from '../../tasks/refusal.ts';
 import type { Ask, Draft, RequestKey, Wish } from '../../tasks/submit.ts';
 import { wantsFrames, waitOf } from '../negotiate.ts';
@@ -52,8 +53,8 @@ export const taskHandlers: Handlers<Operations> = {
     if (query.function !== undefined) filter.functionId = (await parts.functions.find(tenant, query.function)).id;
     if (query.group !== undefined) filter.group = query.group;
     if (query.tag !== undefined) filter.tag = query.tag;
-    if (query.since !== undefined) filter.since = Date.parse(query.since);
-    if (query.until !== undefined) filter.until = Date.parse(query.until);
+    if (query.since !== undefined) filter.since = momentOf(query.since, '/since');
+    if (query.until !== undefined) filter.until = momentOf(query.until, '/until');
     const cursor = cursorOf('tasks', query.cursor);
     const { ids, nextCursor } = await parts.store.list(tenant, filter, query.limit ?? PAGE, cursor);
     const records = (await parts.store.tasks(tenant, ids)).filter((record) => record !== undefined);
