@@ -202,3 +202,35 @@ it.each([
 ])('%j is refused in words', async (body, expected) => {
   expect((await rig.post('/v1/functions', body)).body.detail).toMatch(expected);
 });
+
+it.each<[string, string, Record<string, unknown>]>([
+  ['/v1/functions', '/source', { name: 'a', runtime: 'python', source: 'def f(): return "\ud800"' }],
+  ['/v1/functions', '/entry', { name: 'a', runtime: 'python', source: 'x', entry: '\udfff' }],
+  [
+    '/v1/functions',
+    '/options/tags/1',
+    { name: 'a', runtime: 'python', source: 'x', options: { tags: ['x', '\ud800'] } },
+  ],
+  ['/register_function', '/name', { name: '\udc00', payload: 'Y2J1aWx0aW5zCmxlbgou' }],
+  ['/v1/keys', '/name', { name: 'nightly \ud83d' }],
+  ['/v1/tasks', '/options/group', { function: 'double', options: { group: '\ud800' } }],
+  [
+    '/v1/tasks/batch',
+    '/tasks/1/options/retry/on/0',
+    { tasks: [{ function: 'double' }, { function: 'double', options: { retry: { max_retries: 1, on: ['\ud800'] } } }] },
+  ],
+  ['/v1/call/double', '/options/labels/0', { options: { labels: ['\udc00\ud800'] } }],
+])('%s with half a character in %s is refused', async (path, pointer, body) => {
+  // As \ud800 in JSON: in UTF-8 itself it cannot be sent.
+  const answer = await rig.post(path, JSON.stringify(body));
+  expect(answer.body).toMatchObject({ status: 422, code: 'validation_failed', errors: [{ pointer }] });
+  expect(answer.body.detail).toMatch(/^\/.* holds half of a surrogate pair, .*\.$/);
+});
+
+it('half a character is let be where nobody keeps it, and whole ones everywhere', async () => {
+  const extra = { name: 'length 😀', payload: 'Y2J1aWx0aW5zCmxlbgou', extra: '\ud800' };
+  expect((await rig.post('/register_function', JSON.stringify(extra))).status).toBe(200);
+  const asked = { function: 'double', args: ['\ud800'], options: { tags: ['😀'] } };
+  expect((await rig.post('/v1/tasks', JSON.stringify(asked))).status).toBe(201);
+  await rig.finish();
+});
