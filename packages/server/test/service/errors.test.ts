@@ -21,12 +21,27 @@ beforeAll(async () => {
 afterAll(() => rig.stop());
 
 const json = { 'content-type': 'application/json' };
+const ALLOWED: Record<string, string> = { '/v1/tasks': 'POST, GET, HEAD', '/register_function': 'POST' };
+
+/** Sends what no client would write; all that is answered. */
+async function sendText(request: string): Promise<string> {
+  const { port, hostname } = new URL(rig.url);
+  const socket = connect(Number(port), hostname);
+  socket.end(request);
+  let text = '';
+  for await (const bytes of socket) text += String(bytes);
+  return text;
+}
 
 describe('a refusal', () => {
   it.each([
     ['GET', '/nowhere', undefined, {}, 404, 'route_not_found'],
     ['PUT', '/v1/tasks', '{}', json, 405, 'method_not_allowed'],
     ['GET', '/register_function', undefined, {}, 405, 'method_not_allowed'],
+    ['POST', '/docs', '{}', json, 405, 'method_not_allowed'],
+    ['DELETE', '/docs/static/index.html', undefined, {}, 405, 'method_not_allowed'],
+    ['PUT', '/openapi.json?a', '{}', json, 405, 'method_not_allowed'],
+    ['GET', '/docs/nowhere', undefined, {}, 404, 'route_not_found'],
     ['POST', '/v1/tasks', '{"a":', json, 400, 'invalid_json'],
     ['POST', '/v1/tasks', '', json, 400, 'invalid_json'],
     ['POST', '/v1/tasks', '[]', json, 422, 'validation_failed'],
@@ -54,7 +69,7 @@ describe('a refusal', () => {
     expect(answer.body).toMatchObject({ status, code, type: `urn:mpcsfaas:error:${code}` });
     expect(answer.body.detail).toMatch(/\.$/);
     expect(answer.headers.get('x-request-id')).toBe(answer.body.request_id);
-    if (status === 405) expect(answer.headers.get('allow')).toMatch(/POST/);
+    if (status === 405) expect(answer.headers.get('allow')).toBe(ALLOWED[path.split('?', 1)[0]!] ?? 'GET, HEAD');
   });
 
   it.each([
