@@ -37,6 +37,8 @@ export async function buildApp(parts: ServiceParts, logger: Logger): Promise<Fas
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_CHARS },
     clientErrorHandler: answerUnreadable,
+    // Node's own refusal has no body; the guard's has.
+    http: { requireHostHeader: false },
     frameworkErrors: (fault, request, reply) => void answerFault(fault, request, reply, config.limits.maxBodyBytes),
   });
   fastify.setSerializerCompiler(() => JSON.stringify);

@@ -131,12 +131,20 @@ describe('a refusal', () => {
   });
 
   it('is written even to what is not HTTP', async () => {
-    const { port, hostname } = new URL(rig.url);
-    const socket = connect(Number(port), hostname);
-    socket.end('this is not HTTP\r\n\r\n');
-    let text = '';
-    for await (const bytes of socket) text += String(bytes);
-    expect(text).toMatch(/^HTTP\/1\.1 400 .*problem\+json.*"code":"bad_request"/s);
+    expect(await sendText('this is not HTTP\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 400 .*problem\+json.*"code":"bad_request"/s,
+    );
+  });
+
+  it.each([
+    ['HTTP/1.1', '', 'no Host header'],
+    ['HTTP/1.1', 'Host: localhost\r\nhost: localhost\r\n', '2 Host headers'],
+    ['HTTP/1.0', 'Host: localhost\r\nHost: evil.example\r\n', '2 Host headers'],
+  ])('is written to %s with the hosts %j', async (version, hosts, what) => {
+    const answer = await sendText(`GET /healthz ${version}\r\n${hosts}connection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 .*problem\+json/s);
+    expect(answer).toMatch(/"code":"bad_request"/);
+    expect(answer).toContain(`The request has ${what}: send one that names this service.`);
   });
 
   it('nests as deep as it likes', async () => {
