@@ -25,7 +25,6 @@ export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
 
   async callFunction(call, parts) {
     const { params, query, tenant, callerId, request, reply, signal } = call;
-    parts.rateLimit.take(callerId, 1);
     // A call without arguments may have no body.
     const asked = (call.body as BodyOf<'callFunction'> | undefined) ?? {};
     const read = () => [askOf(params.ref, asked, call, '')];
@@ -33,7 +32,7 @@ export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
     const draft = await draftOf({ refs: [params.ref], missing: noFunction, read, key }, tenant, parts);
     let id = draft.ids[0]!;
     const submit = async () => {
-      const { ids, replayed } = await parts.submitter.accept(draft);
+      const { ids, replayed } = await parts.rateLimit.paid(callerId, 1, () => parts.submitter.accept(draft));
       id = ids[0]!;
       request.taskId = id;
       reply.header('x-task-id', id);
