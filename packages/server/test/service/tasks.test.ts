@@ -50,12 +50,23 @@ describe('functions', () => {
     expect((await rig.post('/v1/functions', pickled)).body.code).toBe('pickle_for_javascript');
   });
 
-  it.each(['', 'with space', 'a/b', 'a@3', 'x'.repeat(129), '01930000-0000-7000-8000-000000000001'])(
+  it.each(['', '.', '..', 'with space', 'a/b', 'a@3', 'x'.repeat(129), '01930000-0000-7000-8000-000000000001'])(
     'cannot be named %j',
     async (name) => {
       expect((await rig.post('/v1/functions', { name, runtime: 'python', source: 'x' })).status).toBe(422);
     },
   );
+
+  it('are not looked for by a name that an address cannot hold', async () => {
+    for (const ref of ['.', '..', '.@1', '..@2']) {
+      const fault = { status: 422, errors: [{ message: expect.stringContaining('are no names') as string }] };
+      expect((await rig.post('/v1/tasks', { function: ref })).body).toMatchObject(fault);
+      expect((await rig.get(`/v1/tasks?function=${ref}`)).body).toMatchObject(fault);
+    }
+    await addFunction(rig, '...');
+    expect((await rig.get('/v1/functions/...')).status).toBe(200);
+    expect((await rig.send('DELETE', '/v1/functions/...@1')).status).toBe(200);
+  });
 
   it('are listed newest first, page by page', async () => {
     for (const name of ['l1', 'l2', 'l3']) await addFunction(rig, name);
