@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mpcsfaas, program, type RunningProgram, type Said } from './harness.ts';
+import { mpcsfaas, program, start, type RunningProgram, type Said } from './harness.ts';
 
 let folder: string;
 let up: RunningProgram;
@@ -24,13 +24,17 @@ def greet(name, excited=False):
     return "Hello, " + name + ("!" if excited else ".")
 def fail():
     raise ValueError("no such luck")
+def say(text):
+    return text
+def scream(text):
+    raise ValueError(text)
 def nap(seconds):
     time.sleep(seconds)
     return "rested"
 `,
   );
   writeFileSync(join(folder, 'greet.ts'), 'export default (name: string, n: number): string => name.repeat(n);\n');
-  for (const name of ['add', 'greet', 'fail', 'nap']) await done('fn', 'register', `tools.py:${name}`);
+  for (const name of ['add', 'greet', 'fail', 'say', 'scream', 'nap']) await done('fn', 'register', `tools.py:${name}`);
 });
 afterAll(async () => {
   up.signal('SIGTERM');
@@ -69,7 +73,7 @@ describe('fn', () => {
 
   it('a function that is not in the file', async () => {
     expect((await cli('fn', 'register', 'tools.py:nowhere')).stderr).toMatch(
-      /^mpcsfaas: tools\.py defines no function 'nowhere'; it defines add, greet, fail, nap \(--no-check .*\)\.\n$/,
+      /^mpcsfaas: tools\.py defines no function 'nowhere'; it defines add, greet, fail, say, scream, nap \(--no-check .*\)\.\n$/,
     );
     // Nothing of it runs before its first call: that one tells.
     await done('fn', 'register', 'tools.py:nowhere', '--no-check');

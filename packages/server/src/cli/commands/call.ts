@@ -5,7 +5,7 @@ import type { Task, TaskError } from '@mpcsfaas/contract';
 import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
 import { parseExact } from '../exact-json.ts';
 import { withOptions } from '../options.ts';
-import { printJson, printLine } from '../print.ts';
+import { printJson, printValue } from '../print.ts';
 import { UserError } from '../user-error.ts';
 import { duration } from '../units.ts';
 
@@ -45,7 +45,7 @@ async function call(name: string, args: string[], options: CallOptions): Promise
   switch (end.is) {
     case 'value':
       if (options.json) printJson({ task_id: id, value: end.value });
-      else printLine(typeof end.value === 'string' ? end.value : JSON.stringify(end.value));
+      else printValue(end.value);
       return;
     case 'failed':
       if (options.json) printJson({ task_id: id, error: end.error });
