@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../../test/harness/redis.ts';
-import { mpcsfaas, program, takenPort, type Said } from './harness.ts';
+import { blockedPort, mpcsfaas, program, takenPort, type Said } from './harness.ts';
 
 const COMMANDS = [
   ...['up', 'service', 'dispatcher', 'worker', 'doctor', 'call', 'fn register', 'fn ls', 'fn show', 'fn rm'],
@@ -193,10 +193,10 @@ describe('a wrong call', () => {
     server.close();
   });
 
-  it('something else answers at --url', async () => {
+  it('something else answers at --url, be it at a port that browsers refuse', async () => {
     const server = createServer((_request, response) => response.writeHead(404).end('not here'));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as { port: number };
+    const port = await blockedPort();
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     const said = await mpcsfaas(['fn', 'ls', '--url', `http://127.0.0.1:${port}`]);
     expect(sentence(said)).toMatch(/is no MPCSFaaS: it said 404 "not here"/);
     server.close();

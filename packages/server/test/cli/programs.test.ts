@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { get, post, registerSource } from '../../../../test/harness/http.ts';
 import { freePort, startRedis, type RedisServer } from '../../../../test/harness/redis.ts';
-import { mpcsfaas, program, start, takenPort, type RunningProgram } from './harness.ts';
+import { blockedPort, mpcsfaas, program, start, takenPort, type RunningProgram } from './harness.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../../..');
 const PYTHON = ['--python', '/usr/bin/python3'];
@@ -344,6 +344,15 @@ describe('doctor', () => {
       advice: expect.stringContaining('--worker-port') as string,
     });
     server.close();
+  });
+
+  it('a service of ours at a port that browsers refuse', async () => {
+    const port = String(await blockedPort());
+    const one = begin('mpcsfaas', ['up', '--port', port, '--json', ...PYTHON, '--data-dir', join(folder, 'data')]);
+    const url = await urlOf(one);
+    const { of } = await doctor(...PYTHON, '--port', port);
+    expect(of('REST API')).toMatchObject({ ok: true, found: expect.stringMatching(/is served by mpcsfaas/) as string });
+    expect((await mpcsfaas(['fn', 'ls', '--json', '--url', url])).stdout).toMatch(/"items": \[\]/);
   });
 
   it('in words', async () => {

@@ -62,7 +62,7 @@ async function begin(api: Api, name: string, body: object): Promise<{ id: string
   try {
     const path = `/v1/call/${encodeURIComponent(name)}`;
     const answer = await api.post(path, { ...body, options: { result_as: 'json' } }, { wait_ms: 0 });
-    const id = answer.headers.get('x-task-id') ?? '';
+    const id = String(answer.headers['x-task-id'] ?? '');
     return { id, end: answer.status === 202 ? { is: 'open' } : { is: 'value', value: answer.body } };
   } catch (refused) {
     const problem = refused instanceof Refused ? refused.answer.body : undefined;
