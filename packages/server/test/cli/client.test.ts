@@ -240,6 +240,16 @@ describe('call', () => {
     const { code, stderr } = await cli('call', 'nap', '1.5', '--wait', '100ms');
     expect(code).toBe(3);
     const [, id = ''] = /goes on as task ([0-9a-f-]{36})/.exec(stderr) ?? [];
+    const told = await cli('call', 'nap', '1', '--wait', '100ms', '--json');
+    expect([told.code, JSON.parse(told.stdout)]).toEqual([
+      3,
+      {
+        task_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+        status: expect.stringMatching(/^(QUEUED|RUNNING)$/) as string,
+      },
+    ]);
+    const at = await cli('call', 'nap', '0', '--wait', '0', '--json');
+    expect(JSON.parse(at.stdout)).toMatchObject({ status: 'QUEUED' });
     await expect
       .poll(async () => ((await json('task', 'show', id)) as { status: string }).status, { timeout: 20_000 })
       .toBe('COMPLETED');

@@ -17,7 +17,7 @@ interface CallOptions extends ApiOptions {
 }
 
 /** How a call went. */
-type End = { is: 'value'; value: unknown } | { is: 'failed'; error: TaskError } | { is: 'open' };
+type End = { is: 'value'; value: unknown } | { is: 'failed'; error: TaskError } | { is: 'open'; status: string };
 
 export function callCommand(parent: Command): void {
   const command = parent
@@ -63,7 +63,7 @@ async function begin(api: Api, name: string, body: object): Promise<{ id: string
     const path = `/v1/call/${encodeURIComponent(name)}`;
     const answer = await api.post(path, { ...body, options: { result_as: 'json' } }, { wait_ms: 0 });
     const id = String(answer.headers['x-task-id'] ?? '');
-    return { id, end: answer.status === 202 ? { is: 'open' } : { is: 'value', value: answer.body } };
+    return { id, end: answer.status === 202 ? open(answer.body) : { is: 'value', value: answer.body } };
   } catch (refused) {
     const problem = refused instanceof Refused ? refused.answer.body : undefined;
     const { task_id: id = '', task_error: error } = (problem ?? {}) as { task_id?: string; task_error?: TaskError };
@@ -82,9 +82,14 @@ async function waitOn(api: Api, id: string, wait: number): Promise<End> {
       3,
     );
   });
-  if (status === 202) return { is: 'open' };
+  if (status === 202) return open(body);
   const { error, value: result } = body as Pick<Task, 'error'> & { value?: unknown };
   return error === null ? { is: 'value', value: result } : { is: 'failed', error };
+}
+
+/** 202 comes with the task. */
+function open(body: unknown): End {
+  return { is: 'open', status: (body as Pick<Task, 'status'>).status };
 }
 
 function waitMs(until: number): number {
