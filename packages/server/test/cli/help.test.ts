@@ -141,12 +141,26 @@ describe('a wrong call', () => {
     [['call', 'f', '--kw', 'oops'], /--kw takes name=value, not "oops"/],
     [['fn', 'ls', '--url', 'nowhere'], /--url takes an address such as http:/],
     [['fn', 'ls', '--limit', 'all'], /whole number from 1 to 1000/],
+    [
+      ['fn', 'show', ''],
+      /value '' is invalid for argument 'ref'\. Give an id, name or name@version\. See `mpcsfaas fn show --help`/,
+    ],
+    [['fn', 'rm', ''], /Give an id, name or name@version/],
+    [['fn', 'rm', '..'], /Give an id, name or name@version/],
+    [['fn', 'show', '.@1'], /Give an id, name or name@version/],
+    [['task', 'show', ''], /Give the task's id, from `task ls`/],
+    [['task', 'cancel', 'x', ''], /Give the task's id/],
+    [['keys', 'revoke', ''], /Give the key's id, from `keys ls`/],
+    [['call', '', '1'], /Give a name, name@version or id/],
+    [['call', '.'], /Give a name, name@version or id/],
+    ...['foo', 'https://a.example/', 'https://A.example', 'http://a.example:80', 'null', '//a.example'].map(
+      (origin): [string[], RegExp] => [['up', '--cors-origin', origin], /Give an origin as browsers send it, scheme:/],
+    ),
     [['fn', 'register', 'gone.py'], /The file gone\.py cannot be read \(ENOENT\)/],
     [['fn', 'register', 'words.txt'], /\.py, \.js, \.mjs, \.ts or \.mts, not "\.txt"/],
   ])('%s', async (args, expected) => {
-    expect(sentence(await mpcsfaas(args, { MPCSFAAS_DATA_DIR: folder, MPCSFAAS_LOG_LEVEL: 'silent' }))).toMatch(
-      expected,
-    );
+    const env = { MPCSFAAS_DATA_DIR: folder, MPCSFAAS_LOG_LEVEL: 'silent', MPCSFAAS_URL: nobody };
+    expect(sentence(await mpcsfaas(args, env))).toMatch(expected);
   });
 
   it.each<[string, string[], RegExp]>([

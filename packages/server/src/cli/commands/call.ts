@@ -7,7 +7,7 @@ import { parseExact } from '../exact-json.ts';
 import { withOptions } from '../options.ts';
 import { printJson, printValue } from '../print.ts';
 import { UserError } from '../user-error.ts';
-import { duration } from '../units.ts';
+import { duration, named } from '../units.ts';
 
 interface CallOptions extends ApiOptions {
   json: boolean;
@@ -23,7 +23,7 @@ export function callCommand(parent: Command): void {
   const command = parent
     .command('call')
     .description('call a function and print its value')
-    .argument('<name>', 'name, name@version or id')
+    .argument('<name>', 'name, name@version or id', named('a name, name@version or id'))
     .argument('[args...]', 'arguments: JSON where it is JSON, else text')
     .option('--kw <name=value>', 'keyword argument; repeatable', (value: string, before: string[] | undefined) => [
       ...(before ?? []),
@@ -51,6 +51,7 @@ async function call(name: string, args: string[], options: CallOptions): Promise
       if (options.json) printJson({ task_id: id, error: end.error });
       throw new UserError(failure(id, end.error, options.traceback && !options.json));
     case 'open':
+      if (options.json) printJson({ task_id: id, status: end.status });
       throw new UserError(
         `The call has not ended yet; it goes on as task ${id}: \`mpcsfaas task show ${id}\` tells.`,
         3,
