@@ -218,6 +218,28 @@ describe('a wrong call', () => {
 });
 
 describe('settings in the environment', () => {
+  it.each(['1', 'true', 'YES', 'on'])('a switch is on at %j', async (on) => {
+    const env = { MPCSFAAS_REQUIRE_KEYS: on, MPCSFAAS_DATA_DIR: join(folder, 'on'), MPCSFAAS_PORT: '0' };
+    expect(sentence(await mpcsfaas(['up', '--log-level', 'silent'], env))).toMatch(/^Callers need a key/);
+  });
+
+  it('a switch that says neither on nor off is refused', async () => {
+    const said = await mpcsfaas(['up'], { MPCSFAAS_REQUIRE_KEYS: 'maybe', MPCSFAAS_DATA_DIR: folder });
+    expect(sentence(said)).toBe(
+      'MPCSFAAS_REQUIRE_KEYS is a switch: set it to 1, true, yes or on, or to 0, false, no or off, not to "maybe".',
+    );
+    expect(said.code).toBe(2);
+  });
+
+  it('origins are taken as browsers send them', async () => {
+    const origins = 'https://a.example,http://localhost:3000,http://[::1]:5000,chrome-extension://abc,*';
+    const env = { MPCSFAAS_CORS_ORIGIN: origins, MPCSFAAS_PORT: '0', MPCSFAAS_DATA_DIR: join(folder, 'cors') };
+    const up = program('mpcsfaas', ['up', '--json'], env);
+    await up.says(/"url": "(http:[^"]+)"/);
+    up.signal('SIGTERM');
+    expect((await up.ended).code).toBe(0);
+  });
+
   it('an empty one is not set, and a switch is off where it says so', async () => {
     const env = {
       MPCSFAAS_REDIS: '',
