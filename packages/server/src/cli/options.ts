@@ -80,6 +80,10 @@ const cores = availableParallelism();
 
 const OPTIONS = {
   host: () => option('--host <address>', 'address to listen on; another than loopback needs keys').default('127.0.0.1'),
+  dispatcherHost: () =>
+    option('--host <address>', 'address that workers connect to; another than loopback needs the worker key').default(
+      '127.0.0.1',
+    ),
   port: () => option('--port <port>', 'port of the REST API').argParser(port).default(8000),
   dispatcherPort: () =>
     new Option('-p, --port <port>', 'port that workers connect to')

@@ -11,6 +11,11 @@ const COMMANDS = [
   ...['up', 'service', 'dispatcher', 'worker', 'doctor', 'call', 'fn register', 'fn ls', 'fn show', 'fn rm'],
   ...['task ls', 'task show', 'task cancel', 'keys create', 'keys ls', 'keys revoke'],
 ];
+/** Options that are no environment variables, as the README says. */
+const ON_THE_LINE_ALONE = [
+  ...['--json', '--kw', '--wait', '--traceback', '--as', '--description', '--no-check', '--limit'],
+  ...['--status', '--function', '--group', '--tag'],
+];
 const PROGRAMS = ['task_dispatcher', 'pull_worker', 'push_worker'];
 
 let folder: string;
@@ -50,6 +55,10 @@ describe('--help', () => {
       const options = optionsIn(stdout);
       expect(options.length).toBeGreaterThan(0);
       expect(options.filter((option) => option.split('default: ').length !== 2)).toEqual([]);
+      const alone = options
+        .filter((option) => !/MPCSFAAS_[A-Z_]+\)$/.test(option))
+        .map((option) => /--[a-z-]+/.exec(option)![0]);
+      expect(alone.filter((flag) => !ON_THE_LINE_ALONE.includes(flag))).toEqual([]);
     },
   );
 
@@ -89,6 +98,14 @@ describe('--help', () => {
       '--grace': 'MPCSFAAS_GRACE)',
     });
     expect((await mpcsfaas(['dispatcher', '--help'])).stdout).toMatch(/-p, --port[^]*?MPCSFAAS_WORKER_PORT/);
+  });
+
+  it('says whose key an address wants', async () => {
+    expect((await mpcsfaas(['up', '--help'])).stdout).toMatch(/--host <address> +address to listen on; another than/);
+    const { stdout } = await mpcsfaas(['dispatcher', '--help']);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'address that workers connect to; another than loopback needs the worker key',
+    );
   });
 
   it.each([[[]], [['fn']], [['task']], [['keys']]])('%j alone says what there is', async (args) => {

@@ -267,6 +267,15 @@ describe('a Redis that is away at the start', () => {
     expect((await one.ended).code).toBe(0);
   });
 
+  it('up says that it waits, and not that it is ready', async () => {
+    redis = await startRedis('no-aof');
+    await redis.kill();
+    const one = begin('mpcsfaas', ['up', '--port', '0', '--redis', redis.url, ...PYTHON, '--data-dir', folder]);
+    await one.says(/serves http:\S+ and waits for its store: calls are answered 503 until it is there\n/);
+    await one.says(/call\/add /);
+    expect(one.stdout()).not.toMatch(/is ready/);
+  });
+
   it('a dispatcher and its worker, too', async () => {
     redis = await startRedis('no-aof');
     await redis.kill();
