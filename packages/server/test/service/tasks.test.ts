@@ -224,6 +224,22 @@ describe('idempotency', () => {
     expect(again.body).toEqual(first.body);
     expect(new Set(first.body.task_ids).size).toBe(3);
   });
+
+  it('of a longer batch adds what is new, and names what was accepted beside a conflict', async () => {
+    const key = { 'idempotency-key': 'k-4' };
+    const post = (...args: number[]): Promise<Answer> =>
+      rig.post('/v1/tasks/batch', { tasks: args.map((n) => ({ function: 'double', args: [n] })) }, key);
+    const first = (await post(1, 2)).body.task_ids;
+    const longer = await post(1, 2, 3);
+    expect(longer.status).toBe(201);
+    expect(longer.body.task_ids.slice(0, 2)).toEqual(first);
+    expect((await post(1, 5, 3)).body).toMatchObject({ code: 'idempotency_key_reused', task_id: first[1] });
+    const partly = (await post(1, 5, 3, 4)).body;
+    expect(partly).toMatchObject({ code: 'idempotency_key_reused', accepted: [3], errors: [{ pointer: '/tasks/1' }] });
+    expect(partly.detail).toMatch(/The tasks at the indexes in `accepted` were accepted\.$/);
+    const whole = await post(1, 2, 3, 4);
+    expect([whole.status, whole.body.task_ids.slice(0, 3)]).toEqual([200, longer.body.task_ids]);
+  });
 });
 
 describe('a batch', () => {
