@@ -1,7 +1,7 @@
 // The small schemas that bodies are built from: ids, times, payloads.
 import Type from 'typebox';
 import type { TSchema } from 'typebox';
-import { ID_PATTERN, NAME_PATTERN } from './patterns.ts';
+import { ID_PATTERN, NAME_PATTERN, REF_PATTERN } from './patterns.ts';
 
 export const Id = Type.String({ pattern: ID_PATTERN, description: 'UUID' });
 
@@ -10,6 +10,7 @@ export const FunctionName = Type.String({ pattern: NAME_PATTERN, description: 'L
 export const FunctionRef = Type.String({
   minLength: 1,
   maxLength: 160,
+  pattern: REF_PATTERN,
   description: 'A function: its id, its name (the newest version) or `name@3`',
 });
 

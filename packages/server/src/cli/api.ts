@@ -1,5 +1,7 @@
 // The command line's own client of the REST API. Every failure becomes one sentence.
+import type { IncomingHttpHeaders } from 'node:http';
 import { parseExact } from './exact-json.ts';
+import { exchange, type HttpAnswer } from './http.ts';
 import { UserError } from './user-error.ts';
 
 export interface ApiOptions {
@@ -10,7 +12,7 @@ export interface ApiOptions {
 export interface Answer {
   status: number;
   body: unknown;
-  headers: Headers;
+  headers: IncomingHttpHeaders;
 }
 
 /** The service refused; its answer is kept beside the sentence. */
@@ -56,22 +58,18 @@ export class Api {
     const target = new URL(this.#url + path);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) target.searchParams.set(name, String(value));
-    let response: Response;
-    let text: string;
+    const headers = { ...this.#headers, ...(body !== undefined && { 'content-type': 'application/json' }) };
+    let answered: HttpAnswer;
     try {
-      response = await fetch(target, {
-        method,
-        headers: { ...this.#headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      });
-      text = await response.text();
+      answered = await exchange(target, { method, headers }, body === undefined ? undefined : JSON.stringify(body));
     } catch (error) {
       throw new Unreachable(
         `No service answers at ${this.#url} (${reason(error)}): start one with \`mpcsfaas up\`, or name another with --url or --port.`,
       );
     }
-    const answer = { status: response.status, body: parse(text), headers: response.headers };
-    if (response.ok) return answer;
+    const { status, text } = answered;
+    const answer = { status, body: parse(text), headers: answered.headers };
+    if (status >= 200 && status < 300) return answer;
     throw new Refused(problemText(answer, text, this.#url, 'authorization' in this.#headers), answer);
   }
 }
@@ -83,10 +81,9 @@ function address(text: string): string {
   throw new UserError(`--url takes an address such as http://127.0.0.1:8000, not ${JSON.stringify(text)}.`, 2);
 }
 
-/** `ECONNREFUSED`; fetch hides it in the cause. */
+/** `ECONNREFUSED`, where it has such a name. */
 function reason(error: unknown): string {
-  const cause = error instanceof Error ? (error.cause as NodeJS.ErrnoException | undefined) : undefined;
-  return cause?.code ?? cause?.message ?? String(error);
+  return error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
 }
 
 function parse(text: string): unknown {

@@ -3,14 +3,15 @@ import { availableParallelism, homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import { LIMITS, type LimitName } from '@mpcsfaas/contract';
-import { collect, duration, durationText, port, size, sizeText, whole } from './units.ts';
+import { UserError } from './user-error.ts';
+import { collect, duration, durationText, origin, port, size, sizeText, whole } from './units.ts';
 
 /** The shell's variables, read here and nowhere else. */
 export const environment: Readonly<Record<string, string | undefined>> = process.env;
 
 /**
  * Drops the settings that say nothing: an empty variable is one that is not set, and a switch is off where it says so.
- * commander itself takes every variable that exists for given.
+ * commander itself takes every variable that exists for given. @throws UserError where a switch says neither on nor off
  */
 export function tidyEnvironment(): void {
   const switches = new Set(
@@ -21,9 +22,18 @@ export function tidyEnvironment(): void {
   );
   for (const [name, value] of Object.entries(process.env)) {
     if (!name.startsWith('MPCSFAAS_')) continue;
-    const off = switches.has(name) && /^(0|false|no|off)$/i.test(value ?? '');
-    if (value === '' || off) Reflect.deleteProperty(process.env, name);
+    const said = switches.has(name) ? switchOf(name, value ?? '') : value !== '';
+    if (!said) Reflect.deleteProperty(process.env, name);
   }
+}
+
+function switchOf(name: string, value: string): boolean {
+  if (/^(0|false|no|off|)$/i.test(value)) return false;
+  if (/^(1|true|yes|on)$/i.test(value)) return true;
+  throw new UserError(
+    `${name} is a switch: set it to 1, true, yes or on, or to 0, false, no or off, not to ${JSON.stringify(value)}.`,
+    2,
+  );
 }
 
 /** Where `npm start` was typed; npm itself runs scripts in the package's folder. */
@@ -70,6 +80,10 @@ const cores = availableParallelism();
 
 const OPTIONS = {
   host: () => option('--host <address>', 'address to listen on; another than loopback needs keys').default('127.0.0.1'),
+  dispatcherHost: () =>
+    option('--host <address>', 'address that workers connect to; another than loopback needs the worker key').default(
+      '127.0.0.1',
+    ),
   port: () => option('--port <port>', 'port of the REST API').argParser(port).default(8000),
   dispatcherPort: () =>
     new Option('-p, --port <port>', 'port that workers connect to')
@@ -145,7 +159,9 @@ const OPTIONS = {
   apiKey: () => option('--api-key <key>', 'key to call with; others cannot read it where it is set as'),
   requireKeys: () => option('--require-keys', 'refuse calls without a key, on loopback too').default(false),
   corsOrigin: () =>
-    option('--cors-origin <origin>', 'web pages of this origin may call the API; repeatable').argParser(collect(',')),
+    option('--cors-origin <origin>', 'web pages of this origin may call the API; repeatable; * = any').argParser(
+      collect(',', origin),
+    ),
   classicCreated: () => option('--classic-created', 'classic POST calls answer 201').default(false),
   classicComplete: () =>
     option('--classic-complete', 'the classic API says COMPLETE in place of COMPLETED').default(false),

@@ -1,6 +1,7 @@
 // The life of a program: what it starts, the signals that end it, exit codes. The only file that calls process.exit.
 import { environment } from './options.ts';
 import { UserError } from './user-error.ts';
+import { visible } from './visible.ts';
 
 /** What stops, in reverse order of its start. Each may be called once only. */
 export type Stop = () => Promise<void>;
@@ -80,6 +81,7 @@ export async function runCommand(program: string, act: () => Promise<void>): Pro
 
 function fail(program: string, error: unknown): never {
   const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`${program}: ${message}\n`);
+  // It may tell what users wrote; a traceback has lines.
+  process.stderr.write(`${program}: ${visible(message, '\n')}\n`);
   process.exit(error instanceof UserError ? error.exitCode : 1);
 }

@@ -4,7 +4,11 @@ import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
 import { environment } from './options.ts';
 
-/** Prints what is wrong, one sentence. Names that only running can tell (a star import, globals()) are let pass. */
+/**
+ * Prints what is wrong, one sentence, by the rules of the runner: by its name anything that can be called is taken, a class
+ * too; without one the only public function is. Names that only running can tell (a star import, globals(), a decorator's
+ * work, what is assigned and no literal) are let pass.
+ */
 const PYTHON = String.raw`
 import ast, sys
 entry = sys.argv[1]
@@ -14,46 +18,110 @@ except (SyntaxError, ValueError) as error:
     line = getattr(error, 'lineno', None)
     print('%sis no Python %d.%d: %s' % ('line %d ' % line if line else '', *sys.version_info[:2], getattr(error, 'msg', error)))
     sys.exit()
-functions, names, unknown = [], set(), False
+LITERAL = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Set, ast.Dict, ast.ListComp, ast.SetComp, ast.DictComp)
+functions, classes, imported, perhaps, unknown = {}, {}, set(), set(), False
+def targets(node):
+    if isinstance(node, ast.Assign):
+        return node.targets
+    return [node.target] if isinstance(node, ast.AnnAssign) else []
 def look(body):
     global unknown
     for node in body:
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            names.add(node.name)
-            if not isinstance(node, ast.ClassDef) and not node.name.startswith('_') and node.name not in functions:
-                functions.append(node.name)
+            (classes if isinstance(node, ast.ClassDef) else functions)[node.name] = node
+            if node.decorator_list:
+                perhaps.add(node.name)
             continue
+        no_call = set(targets(node) if node.__class__ is ast.AnnAssign and not node.value or
+                      isinstance(getattr(node, 'value', None), LITERAL) else [])
         for inner in ast.walk(node):
             if isinstance(inner, ast.Name):
                 unknown = unknown or inner.id in ('globals', 'exec', 'vars', 'locals', 'setattr')
-                if isinstance(inner.ctx, ast.Store):
-                    names.add(inner.id)
+                if isinstance(inner.ctx, ast.Store) and inner not in no_call:
+                    perhaps.add(inner.id)
             elif isinstance(inner, ast.alias):
                 unknown = unknown or inner.name == '*'
-                names.add((inner.asname or inner.name).split('.')[0])
+                imported.add((inner.asname or inner.name).split('.')[0])
             elif isinstance(inner, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                names.add(inner.name)
+                perhaps.add(inner.name)
 look(tree.body)
-has = ', '.join(functions) or 'none'
+for inner in ast.walk(tree):
+    if isinstance(inner, ast.Global):
+        perhaps.update(inner.names)
+public = [name for name in functions if not name.startswith('_')]
+others = [name for name in perhaps if not name.startswith('_')]
 if unknown:
     pass
-elif entry and entry not in names:
-    print("defines no function '%s'; it defines %s" % (entry, has))
-elif not entry and len(functions) > 1 and len(names) == len(functions):
-    print('defines several functions (%s): say which one, as FILE:NAME' % has)
+elif entry:
+    if entry not in {*functions, *classes, *imported, *perhaps}:
+        print("defines no function '%s'; it defines %s" % (entry, ', '.join([*public, *classes]) or 'none'))
+elif others:
+    pass
+elif not public:
+    print('defines no function whose name is public' + ('; a class is named, as FILE:NAME' if classes else ''))
+elif len(public) > 1:
+    print('defines several functions (%s): say which one, as FILE:NAME' % ', '.join(public))
 `;
 
-/** TypeScript's parser reads JavaScript, too; what it cannot read may still be a bare function expression. */
-const JAVASCRIPT = `
+/**
+ * As the runner reads it: a bare expression, else a module, else either of them when the types are gone. A module is linked
+ * and not run: its exports are known then, and those that are declared functions can be told from the rest. One that
+ * imports more than Node's own is let pass.
+ */
+const JAVASCRIPT = String.raw`
 const { stripTypeScriptTypes } = require('node:module');
+const { Script, SourceTextModule, SyntheticModule } = require('node:vm');
 const source = require('node:fs').readFileSync(0, 'utf8');
-const parse = (text) => { try { stripTypeScriptTypes(text); } catch (error) { return error; } };
-const wrong = parse(source);
-if (wrong && parse('(' + source.trimEnd().replace(/;+$/, '') + '\\n)')) {
-  const line = /^[^\\n]*:(\\d+)\\n/.exec(wrong.stack)?.[1];
-  const kind = wrong.code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' ? 'uses what is not taken' : 'cannot be read';
-  console.log((line ? 'line ' + line + ' ' : '') + kind + ': ' + wrong.message);
-}`;
+const entry = process.argv[1];
+const attempt = (act) => { try { return { made: act() }; } catch (error) { return { error }; } };
+const bare = (text) => '(' + text.trimEnd().replace(/;+$/, '') + '\n)';
+const strip = (text) => attempt(() => stripTypeScriptTypes(text));
+const COMMON_JS = 'is CommonJS, and an ES module is wanted: write "export default" in place of "module.exports"';
+
+function kinds(namespace) {
+  return Reflect.ownKeys(namespace)
+    .filter((name) => typeof name === 'string')
+    .map((name) => [name, attempt(() => typeof namespace[name]).made ?? 'undefined']);
+}
+
+function faultOf(exported, text) {
+  const names = exported.map(([name]) => name);
+  if (names.length === 0 && /\bmodule\.exports\b|\bexports\.\w+\s*=|\brequire\s*\(/.test(text)) return COMMON_JS;
+  if (entry !== '') {
+    return names.includes(entry) ? '' : "exports no function '" + entry + "'; it exports " + (names.join(', ') || 'none');
+  }
+  if (names.length === 0) return 'exports no function: write "export default" before it';
+  const several = names.length > 1 && !names.includes('default') && exported.every(([, kind]) => kind === 'function');
+  return several ? 'exports several functions (' + names.join(', ') + '): say which one, as FILE:NAME' : '';
+}
+
+async function look(text) {
+  if (attempt(() => new Script(bare(text))).made) {
+    const assigns = /^(\s|\/\/[^\n]*\n|\/\*[^]*?\*\/)*(module\.)?exports\b/.test(text);
+    return assigns ? COMMON_JS : faultOf([['default', 'function']], text);
+  }
+  const { made: module } = attempt(() => new SourceTextModule(text));
+  if (module === undefined) return undefined;
+  try {
+    await module.link((specifier) => {
+      const names = Object.keys(process.getBuiltinModule(specifier));
+      return new SyntheticModule([...new Set(['default', ...names])], () => undefined);
+    });
+  } catch {
+    return '';
+  }
+  return faultOf(kinds(module.namespace), text);
+}
+
+(async () => {
+  const { made: stripped = source, error: wrong } = strip(source);
+  if (wrong && strip(bare(source)).error) {
+    const line = /^[^\n]*:(\d+)\n/.exec(wrong.stack)?.[1];
+    const kind = wrong.code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' ? 'uses what is not taken' : 'cannot be read';
+    console.log((line ? 'line ' + line + ' ' : '') + kind + ': ' + wrong.message);
+  } else console.log((await look(source)) ?? (await look(stripped)) ?? '');
+})();
+`;
 
 /** '' or what is wrong with it: reads after the file's name. `python`: the user's, where one is named. */
 export async function sourceFault(
@@ -65,7 +133,7 @@ export async function sourceFault(
   const [command, ...args] =
     runtime === 'python'
       ? [python ?? 'python3', '-c', PYTHON, entry]
-      : [process.execPath, '--no-warnings', '-e', JAVASCRIPT];
+      : [process.execPath, '--no-warnings', '--experimental-vm-modules', '-e', JAVASCRIPT, entry];
   try {
     const child = spawn(command, args, { env: { ...environment }, stdio: ['pipe', 'pipe', 'ignore'] });
     const failed = new Promise<never>((_resolve, reject) => child.once('error', reject));

@@ -30,6 +30,30 @@ export function size(text: string): number {
   return Math.round(Number(number) * factor);
 }
 
+/**
+ * What names one thing in an address: empty it would name all of them, and whoever reads the address takes `.` and `..`
+ * away. `what` is wanted. @throws InvalidArgumentError
+ */
+export function named(what: string): (text: string) => string {
+  return (text) => {
+    if (text !== '' && !/^\.{1,2}(@|$)/.test(text)) return text;
+    throw new InvalidArgumentError(`Give ${what}.`);
+  };
+}
+
+/**
+ * The origin of a web page, in the very form in which browsers send it: another would match nothing. `*` = any.
+ * @throws InvalidArgumentError
+ */
+export function origin(text: string): string {
+  const [, scheme = ''] = /^([a-z][a-z0-9+.-]*):\/\/[^\s/?#@]+$/.exec(text) ?? [];
+  const own = /^https?$/.test(scheme) ? URL.parse(text)?.origin : scheme && text;
+  if (text === '*' || (own !== '' && own === text)) return text;
+  throw new InvalidArgumentError(
+    'Give an origin as browsers send it, scheme://host[:port] in small letters without a path or the usual port, such as https://app.example, or * for any.',
+  );
+}
+
 /** A whole number within bounds. @throws InvalidArgumentError */
 export function whole(min: number, max: number): (text: string) => number {
   return (text) => {

@@ -37,6 +37,8 @@ export async function buildApp(parts: ServiceParts, logger: Logger): Promise<Fas
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: MAX_PARAM_CHARS },
     clientErrorHandler: answerUnreadable,
+    // Node's own refusal has no body; the guard's has.
+    http: { requireHostHeader: false },
     frameworkErrors: (fault, request, reply) => void answerFault(fault, request, reply, config.limits.maxBodyBytes),
   });
   fastify.setSerializerCompiler(() => JSON.stringify);
@@ -49,7 +51,8 @@ export async function buildApp(parts: ServiceParts, logger: Logger): Promise<Fas
   await addDocs(fastify, parts.version);
   fastify.setNotFoundHandler((request, reply) => {
     const methods = allowedMethods(request.url);
-    if (methods.length === 0) {
+    // A method that is taken here met a page's file that is not there.
+    if (methods.length === 0 || methods.includes(request.method)) {
       throw new Refusal(
         'route_not_found',
         `There is no route ${request.method} ${request.url.slice(0, 200)}. See /docs.`,

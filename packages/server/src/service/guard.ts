@@ -15,6 +15,7 @@ const CORS_EXPOSED = 'x-task-id, x-request-id, idempotent-replayed, retry-after'
 /** Sees the whole service's requests, also those that no route takes. Refuses, or lets pass. */
 export function guardOrigin(config: ServiceConfig) {
   return (request: FastifyRequest, reply: FastifyReply): void => {
+    demandOneHost(request);
     const { host, origin } = request.headers;
     if (!config.requireKeys) {
       const verdict = judgeHost(host, origin, config.corsOrigins);
@@ -22,6 +23,14 @@ export function guardOrigin(config: ServiceConfig) {
     }
     if (origin !== undefined && isAllowedOrigin(origin, config.corsOrigins)) allowOrigin(reply, origin);
   };
+}
+
+/** Of two hosts another program on the way may have judged the other one. HTTP/1.0 knows no Host. */
+function demandOneHost({ raw }: FastifyRequest): void {
+  const hosts = raw.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length;
+  if (hosts === 1 || (hosts === 0 && raw.httpVersion === '1.0')) return;
+  const what = hosts === 0 ? 'no Host header' : `${hosts} Host headers`;
+  throw new Refusal('bad_request', `The request has ${what}: send one that names this service.`);
 }
 
 /** Is it a page's question whether it may call? Answered without a key: a page asks before it shows one. */

@@ -5,6 +5,7 @@ import type { TObject, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { Refusal } from '../tasks/refusal.ts';
+import { brokenText } from './text-check.ts';
 
 /** What a schema of a query parameter may be. */
 interface ParameterSchema {
@@ -41,7 +42,10 @@ export function compileChecks(contract: RouteContract): RequestChecks {
 function check(schema: TSchema, what: string, prefix: string): Check {
   const compiled = Compile(schema);
   return (value) => {
-    if (compiled.Check(value)) return;
+    if (compiled.Check(value)) {
+      refuseBrokenText(schema, value);
+      return;
+    }
     // Bounded by the compiler: a few errors, whatever the size of what was sent.
     const faults = compiled.Errors(value);
     const limit = faults.map(limitOf).find((passed) => passed !== undefined);
@@ -71,6 +75,13 @@ function check(schema: TSchema, what: string, prefix: string): Check {
     const detail = `${where} ${first?.message ?? 'does not fit its schema'}.`;
     throw new Refusal('validation_failed', detail, { ...(limit !== undefined && { limit }), errors });
   };
+}
+
+function refuseBrokenText(schema: TSchema, value: unknown): void {
+  const pointer = brokenText(schema, value);
+  if (pointer === undefined) return;
+  const message = 'holds half of a surrogate pair, which no encoding can keep';
+  throw new Refusal('validation_failed', `${pointer} ${message}.`, { errors: [{ pointer, message }] });
 }
 
 /** The limit that was passed, where the fault is that one was. */

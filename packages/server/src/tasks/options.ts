@@ -2,6 +2,7 @@
 import type { FunctionOptions, TaskOptions } from '@mpcsfaas/contract';
 import type { RetryPolicy } from '../lifecycle/spec.ts';
 import type { TaskDefaults } from '../store/index.ts';
+import { momentOf } from './moments.ts';
 
 /** Times and ends that the service fixes for tasks that name none. */
 export interface ServiceDefaults {
@@ -28,8 +29,11 @@ export function defaultsOf(options: FunctionOptions): TaskDefaults {
   return retry === undefined ? rest : { ...rest, retry: retryOf(retry) };
 }
 
-/** The fields of a spec that options decide; `result_as` is left to the caller, who knows the arguments. */
-export function resolveOptions(own: TaskOptions, fn: TaskDefaults, service: ServiceDefaults) {
+/**
+ * The fields of a spec that options decide; `result_as` is left to the caller, who knows the arguments. `pointer`: where
+ * the task stands in the body, for faults.
+ */
+export function resolveOptions(own: TaskOptions, fn: TaskDefaults, service: ServiceDefaults, pointer: string) {
   return {
     priority: own.priority ?? fn.priority ?? 0,
     timeout_ms: own.timeout_ms ?? fn.timeout_ms ?? service.timeoutMs,
@@ -37,8 +41,8 @@ export function resolveOptions(own: TaskOptions, fn: TaskDefaults, service: Serv
     max_attempts: own.max_attempts ?? fn.max_attempts ?? MAX_ATTEMPTS,
     retry: own.retry === undefined ? (fn.retry ?? null) : retryOf(own.retry),
     at_most_once: own.at_most_once ?? fn.at_most_once ?? false,
-    not_before: timeOf(own.not_before),
-    expires_at: timeOf(own.expires_at),
+    not_before: timeOf(own.not_before, `${pointer}/options/not_before`),
+    expires_at: timeOf(own.expires_at, `${pointer}/options/expires_at`),
     result_ttl_ms: own.result_ttl_ms ?? fn.result_ttl_ms ?? service.resultTtlMs,
     group: own.group ?? '',
     tags: own.tags ?? fn.tags ?? [],
@@ -48,7 +52,7 @@ export function resolveOptions(own: TaskOptions, fn: TaskDefaults, service: Serv
   };
 }
 
-/** Unix ms; 0 where the option is not given. */
-function timeOf(text: string | undefined): number {
-  return text === undefined ? 0 : Date.parse(text);
+/** Unix ms; 0 where the option is not given, so the moment 0 itself is told as the next one. */
+function timeOf(text: string | undefined, pointer: string): number {
+  return text === undefined ? 0 : Math.max(1, momentOf(text, pointer));
 }

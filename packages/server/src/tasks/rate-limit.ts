@@ -27,6 +27,20 @@ export class RateLimit {
     this.#burst = Math.max(1, burst === 0 ? perSecond : burst);
   }
 
+  /**
+   * Submits tasks that are paid for before anything is written. What the store refuses costs nothing; where it is away,
+   * nobody knows what was accepted.
+   */
+  async paid<T>(caller: string, tasks: number, submit: () => Promise<T>): Promise<T> {
+    this.take(caller, tasks);
+    try {
+      return await submit();
+    } catch (fault) {
+      if (fault instanceof Refusal) this.#giveBack(caller, tasks - (fault.members.accepted?.length ?? 0));
+      throw fault;
+    }
+  }
+
   /** Takes `tasks` from the caller's bucket, or refuses with `rate_limited` and when to come again. */
   take(caller: string, tasks: number): void {
     if (this.#perMs === 0) return;
@@ -36,6 +50,11 @@ export class RateLimit {
     if (tokens < wanted) throw this.#refusal(Math.ceil((wanted - tokens) / this.#perMs));
     if (this.#buckets.size >= this.#tidyAt) this.#tidy(now);
     this.#buckets.set(caller, { tokens: tokens - tasks, at: now });
+  }
+
+  #giveBack(caller: string, tasks: number): void {
+    const bucket = this.#buckets.get(caller);
+    if (bucket !== undefined) bucket.tokens += tasks;
   }
 
   #tokens(caller: string, now: number): number {

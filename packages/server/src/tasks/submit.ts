@@ -187,7 +187,7 @@ export class Submitter {
       result_as: resultForm(wish),
       max_result_bytes: this.#settings.maxResultBytes,
       classic: wish.classic,
-      ...resolveOptions(wish.options, fn.defaults, this.#settings),
+      ...resolveOptions(wish.options, fn.defaults, this.#settings, wish.pointer),
     };
   }
 
@@ -230,6 +230,7 @@ export class Submitter {
 
   #outcome(answers: readonly SubmitAnswer[], wishes: readonly Ask[]): Submitted {
     let replays = 0;
+    const accepted = answers.flatMap(({ is }, i) => (is === 'accepted' ? [i] : []));
     const ids = answers.map((answer, i) => {
       switch (answer.is) {
         case 'accepted':
@@ -240,8 +241,12 @@ export class Submitter {
         case 'conflict':
           throw new Refusal(
             'idempotency_key_reused',
-            `This Idempotency-Key came before with other content, as task ${answer.id}. Use a new key for a new request.`,
-            { task_id: answer.id, ...at(wishes[i]?.pointer ?? '', '', 'differs from what came under this key') },
+            `This Idempotency-Key came before with other content, as task ${answer.id}. Use a new key for a new request.${accepted.length === 0 ? '' : ' The tasks at the indexes in `accepted` were accepted.'}`,
+            {
+              task_id: answer.id,
+              ...(accepted.length > 0 && { accepted }),
+              ...at(wishes[i]?.pointer ?? '', '', 'differs from what came under this key'),
+            },
           );
         case 'queue_full':
           throw this.#full(answer.limit);
@@ -291,7 +296,7 @@ function probe(tenant: string, id: string, ask: Ask, keyName: string): Submissio
     result_as: ask.argsAs,
     max_result_bytes: 0,
     classic: ask.classic,
-    ...resolveOptions({}, {}, { timeoutMs: 0, resultTtlMs: 0 }),
+    ...resolveOptions({}, {}, { timeoutMs: 0, resultTtlMs: 0 }, ''),
   };
   const key = keyOf(ask, keyName);
   return { spec: specOf(id, header), packed: packTaskHeader(header), lane: laneOf(header), args: NO_BYTES, key };

@@ -28,12 +28,6 @@ export function whyItWaits(record: TaskRecord, around: Surroundings): Task['wait
   return why('behind_others', `${waiting} such tasks wait; ${busy} of the ${slots} slots that can run them are busy.`);
 }
 
-/** Can anybody of the fleet run it? */
-export function hasWorkerFor(record: TaskRecord, fleet: readonly DispatcherSnapshot[]): boolean {
-  const demand = parseLane(laneOf(record.spec));
-  return fleet.some(({ workers }) => workers.some((worker) => worker.state === 'ready' && fits(worker, demand)));
-}
-
 function why(reason: WaitReason, detail: string): Task['waits'] {
   return { reason, detail };
 }

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { mpcsfaas, program, type RunningProgram, type Said } from './harness.ts';
+import { mpcsfaas, program, start, type RunningProgram, type Said } from './harness.ts';
 
 let folder: string;
 let up: RunningProgram;
@@ -24,13 +24,17 @@ def greet(name, excited=False):
     return "Hello, " + name + ("!" if excited else ".")
 def fail():
     raise ValueError("no such luck")
+def say(text):
+    return text
+def scream(text):
+    raise ValueError(text)
 def nap(seconds):
     time.sleep(seconds)
     return "rested"
 `,
   );
   writeFileSync(join(folder, 'greet.ts'), 'export default (name: string, n: number): string => name.repeat(n);\n');
-  for (const name of ['add', 'greet', 'fail', 'nap']) await done('fn', 'register', `tools.py:${name}`);
+  for (const name of ['add', 'greet', 'fail', 'say', 'scream', 'nap']) await done('fn', 'register', `tools.py:${name}`);
 });
 afterAll(async () => {
   up.signal('SIGTERM');
@@ -69,7 +73,7 @@ describe('fn', () => {
 
   it('a function that is not in the file', async () => {
     expect((await cli('fn', 'register', 'tools.py:nowhere')).stderr).toMatch(
-      /^mpcsfaas: tools\.py defines no function 'nowhere'; it defines add, greet, fail, nap \(--no-check .*\)\.\n$/,
+      /^mpcsfaas: tools\.py defines no function 'nowhere'; it defines add, greet, fail, say, scream, nap \(--no-check .*\)\.\n$/,
     );
     // Nothing of it runs before its first call: that one tells.
     await done('fn', 'register', 'tools.py:nowhere', '--no-check');
@@ -83,10 +87,18 @@ it.each([
   ['two.py', 'def one(): pass\ndef two(): pass\n', /two\.py defines several functions \(one, two\): say which one/],
   ['bad.py', 'def one(:\n    pass\n', /bad\.py line 1 is no Python 3\.\d+: /],
   ['bad.ts', 'export default (a) => {\n  return a +;\n}\n', /bad\.ts line 2 cannot be read: Expression expected/],
+  ['none.py', 'import os\nLIMIT = 3\n', /none\.py defines no function whose name is public \(--no-check/],
+  ['plain.py:LIMIT', 'LIMIT = 3\ndef f(): pass\n', /plain\.py defines no function 'LIMIT'; it defines f \(/],
+  ['limits.py', 'import os\nLIMIT = 3\ndef one(): pass\ndef two(): pass\n', /defines several functions \(one, two\)/],
+  ['common.js', 'function f() {}\nmodule.exports = f;\n', /common\.js is CommonJS, and an ES module is wanted: /],
+  ['bare.js', '// Twice.\nmodule.exports = (x) => x * 2;\n', /bare\.js is CommonJS, and an ES module is wanted: /],
+  ['g.ts:zz', 'export default (n: number) => n;\n', /g\.ts exports no function 'zz'; it exports default \(/],
+  ['both.ts', 'export function a() {}\nexport function b() {}\n', /exports several functions \(a, b\): say which one/],
+  ['nothing.ts', 'const a = 1;\n', /nothing\.ts exports no function: write "export default" before it \(/],
   ['enum.ts', 'enum A { X }\nexport default () => A.X;\n', /enum\.ts line 1 uses what is not taken: TypeScript enum/],
-])('fn register %s is refused', async (file, source, expected) => {
-  writeFileSync(join(folder, file), source);
-  const { code, stderr } = await cli('fn', 'register', file);
+])('fn register %s is refused', async (target, source, expected) => {
+  writeFileSync(join(folder, target.split(':')[0]!), source);
+  const { code, stderr } = await cli('fn', 'register', target);
   expect(code).toBe(1);
   expect(stderr).toMatch(expected);
   expect(stderr).toMatch(/^mpcsfaas: [^\n]+\n$/);
@@ -97,6 +109,56 @@ it('fn register lets pass what only running can tell', async () => {
   await done('fn', 'register', 'made.py:made');
   writeFileSync(join(folder, 'bare.ts'), '(a: number) => a + 1;\n');
   await done('fn', 'register', 'bare.ts');
+  const foreign = "import { x } from 'https://example.invalid/x.js';\nexport default () => x;\n";
+  writeFileSync(join(folder, 'foreign.js'), foreign);
+  await done('fn', 'register', 'foreign.js');
+  writeFileSync(
+    join(folder, 'own.ts'),
+    "import { join } from 'node:path';\nexport const path = (a: string) => join(a, 'b');\n",
+  );
+  await done('fn', 'register', 'own.ts:path');
+  expect(await done('call', 'path', 'a')).toBe('a/b\n');
+});
+
+it('a class is called where it is named, as any function is, and never taken for the only one', async () => {
+  writeFileSync(join(folder, 'color.py'), 'from enum import Enum\nclass Color(Enum):\n    RED = 1\n');
+  expect((await cli('fn', 'register', 'color.py')).stderr).toMatch(
+    /color\.py defines no function whose name is public; a class is named, as FILE:NAME \(/,
+  );
+  expect((await cli('fn', 'register', 'color.py:Paint')).stderr).toMatch(/no function 'Paint'; it defines Color \(/);
+  await done('fn', 'register', 'color.py:Color');
+  expect(await done('call', 'Color', '1')).toBe('1\n');
+});
+
+describe('what users wrote and would steer a terminal', () => {
+  const RED = '\u001b[31m\u009b1m\ttwo\nlines';
+
+  it('is shown in tables and sentences', async () => {
+    expect((await cli('call', 'scream', RED)).stderr).toContain(
+      'raised: ValueError: \\x1b[31m\\x9b1m\\ttwo lines (task ',
+    );
+    expect((await cli('call', 'scream', RED, '--traceback')).stderr).toMatch(
+      /\nValueError: \\x1b\[31m\\x9b1m\\ttwo\nlines\n$/,
+    );
+    expect(await done('task', 'ls', '--function', 'scream')).toMatch(/raised: \\x1b\[31m\\x9b1m\\ttwo\n/);
+    const classic = { name: 'bell\u0007\u202e', payload: 'Y2J1aWx0aW5zCmxlbgou' };
+    await fetch(`${env['MPCSFAAS_URL']!}/register_function`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(classic),
+    });
+    expect(await done('fn', 'ls')).toMatch(/^bell\\x07\\u202e \(classic\) +python/m);
+  });
+
+  it('is a value as it is for a program, and shown on a terminal', async () => {
+    expect(await done('call', 'say', RED)).toBe(`${RED}\n`);
+    expect(await done('call', 'say', '["\u009b1m"]')).toBe('["\\u009b1m"]\n');
+    const bin = new URL('../../bin/mpcsfaas.mjs', import.meta.url).pathname;
+    const pty = 'import pty, sys; pty.spawn(sys.argv[1:])';
+    const call = [process.execPath, bin, 'call', 'say', RED];
+    const { stdout } = await start('/usr/bin/python3', ['-c', pty, ...call], env, folder).ended;
+    expect(stdout.replaceAll('\r\n', '\n')).toBe('\\x1b[31m\\x9b1m\ttwo\nlines\n');
+  });
 });
 
 describe('call', () => {
@@ -178,6 +240,16 @@ describe('call', () => {
     const { code, stderr } = await cli('call', 'nap', '1.5', '--wait', '100ms');
     expect(code).toBe(3);
     const [, id = ''] = /goes on as task ([0-9a-f-]{36})/.exec(stderr) ?? [];
+    const told = await cli('call', 'nap', '1', '--wait', '100ms', '--json');
+    expect([told.code, JSON.parse(told.stdout)]).toEqual([
+      3,
+      {
+        task_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+        status: expect.stringMatching(/^(QUEUED|RUNNING)$/) as string,
+      },
+    ]);
+    const at = await cli('call', 'nap', '0', '--wait', '0', '--json');
+    expect(JSON.parse(at.stdout)).toMatchObject({ status: 'QUEUED' });
     await expect
       .poll(async () => ((await json('task', 'show', id)) as { status: string }).status, { timeout: 20_000 })
       .toBe('COMPLETED');

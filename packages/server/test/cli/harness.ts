@@ -90,6 +90,19 @@ export function mpcsfaas(args: readonly string[], env: Record<string, string> = 
   return program('mpcsfaas', args, env, cwd).ended;
 }
 
+/** A free port of those that browsers, and fetch with them, refuse to speak to. */
+export async function blockedPort(): Promise<number> {
+  for (const port of [6666, 6667, 6668, 6669, 6665, 6697, 10080, 5060, 5061, 4045, 4190]) {
+    const server = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      server.once('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    await new Promise((resolve) => server.close(resolve));
+    if (free) return port;
+  }
+  throw new Error('other programs have all of those ports');
+}
+
 /** A port that another program has, until it is closed. */
 export async function takenPort(): Promise<{ port: number; server: Server }> {
   const server = createServer();

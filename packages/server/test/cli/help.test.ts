@@ -5,11 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../../test/harness/redis.ts';
-import { mpcsfaas, program, takenPort, type Said } from './harness.ts';
+import { blockedPort, mpcsfaas, program, takenPort, type Said } from './harness.ts';
 
 const COMMANDS = [
   ...['up', 'service', 'dispatcher', 'worker', 'doctor', 'call', 'fn register', 'fn ls', 'fn show', 'fn rm'],
   ...['task ls', 'task show', 'task cancel', 'keys create', 'keys ls', 'keys revoke'],
+];
+/** Options that are no environment variables, as the README says. */
+const ON_THE_LINE_ALONE = [
+  ...['--json', '--kw', '--wait', '--traceback', '--as', '--description', '--no-check', '--limit'],
+  ...['--status', '--function', '--group', '--tag'],
 ];
 const PROGRAMS = ['task_dispatcher', 'pull_worker', 'push_worker'];
 
@@ -50,6 +55,10 @@ describe('--help', () => {
       const options = optionsIn(stdout);
       expect(options.length).toBeGreaterThan(0);
       expect(options.filter((option) => option.split('default: ').length !== 2)).toEqual([]);
+      const alone = options
+        .filter((option) => !/MPCSFAAS_[A-Z_]+\)$/.test(option))
+        .map((option) => /--[a-z-]+/.exec(option)![0]);
+      expect(alone.filter((flag) => !ON_THE_LINE_ALONE.includes(flag))).toEqual([]);
     },
   );
 
@@ -89,6 +98,14 @@ describe('--help', () => {
       '--grace': 'MPCSFAAS_GRACE)',
     });
     expect((await mpcsfaas(['dispatcher', '--help'])).stdout).toMatch(/-p, --port[^]*?MPCSFAAS_WORKER_PORT/);
+  });
+
+  it('says whose key an address wants', async () => {
+    expect((await mpcsfaas(['up', '--help'])).stdout).toMatch(/--host <address> +address to listen on; another than/);
+    const { stdout } = await mpcsfaas(['dispatcher', '--help']);
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
+      'address that workers connect to; another than loopback needs the worker key',
+    );
   });
 
   it.each([[[]], [['fn']], [['task']], [['keys']]])('%j alone says what there is', async (args) => {
@@ -141,12 +158,26 @@ describe('a wrong call', () => {
     [['call', 'f', '--kw', 'oops'], /--kw takes name=value, not "oops"/],
     [['fn', 'ls', '--url', 'nowhere'], /--url takes an address such as http:/],
     [['fn', 'ls', '--limit', 'all'], /whole number from 1 to 1000/],
+    [
+      ['fn', 'show', ''],
+      /value '' is invalid for argument 'ref'\. Give an id, name or name@version\. See `mpcsfaas fn show --help`/,
+    ],
+    [['fn', 'rm', ''], /Give an id, name or name@version/],
+    [['fn', 'rm', '..'], /Give an id, name or name@version/],
+    [['fn', 'show', '.@1'], /Give an id, name or name@version/],
+    [['task', 'show', ''], /Give the task's id, from `task ls`/],
+    [['task', 'cancel', 'x', ''], /Give the task's id/],
+    [['keys', 'revoke', ''], /Give the key's id, from `keys ls`/],
+    [['call', '', '1'], /Give a name, name@version or id/],
+    [['call', '.'], /Give a name, name@version or id/],
+    ...['foo', 'https://a.example/', 'https://A.example', 'http://a.example:80', 'null', '//a.example'].map(
+      (origin): [string[], RegExp] => [['up', '--cors-origin', origin], /Give an origin as browsers send it, scheme:/],
+    ),
     [['fn', 'register', 'gone.py'], /The file gone\.py cannot be read \(ENOENT\)/],
     [['fn', 'register', 'words.txt'], /\.py, \.js, \.mjs, \.ts or \.mts, not "\.txt"/],
   ])('%s', async (args, expected) => {
-    expect(sentence(await mpcsfaas(args, { MPCSFAAS_DATA_DIR: folder, MPCSFAAS_LOG_LEVEL: 'silent' }))).toMatch(
-      expected,
-    );
+    const env = { MPCSFAAS_DATA_DIR: folder, MPCSFAAS_LOG_LEVEL: 'silent', MPCSFAAS_URL: nobody };
+    expect(sentence(await mpcsfaas(args, env))).toMatch(expected);
   });
 
   it.each<[string, string[], RegExp]>([
@@ -193,10 +224,10 @@ describe('a wrong call', () => {
     server.close();
   });
 
-  it('something else answers at --url', async () => {
+  it('something else answers at --url, be it at a port that browsers refuse', async () => {
     const server = createServer((_request, response) => response.writeHead(404).end('not here'));
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const { port } = server.address() as { port: number };
+    const port = await blockedPort();
+    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     const said = await mpcsfaas(['fn', 'ls', '--url', `http://127.0.0.1:${port}`]);
     expect(sentence(said)).toMatch(/is no MPCSFaaS: it said 404 "not here"/);
     server.close();
@@ -204,6 +235,28 @@ describe('a wrong call', () => {
 });
 
 describe('settings in the environment', () => {
+  it.each(['1', 'true', 'YES', 'on'])('a switch is on at %j', async (on) => {
+    const env = { MPCSFAAS_REQUIRE_KEYS: on, MPCSFAAS_DATA_DIR: join(folder, 'on'), MPCSFAAS_PORT: '0' };
+    expect(sentence(await mpcsfaas(['up', '--log-level', 'silent'], env))).toMatch(/^Callers need a key/);
+  });
+
+  it('a switch that says neither on nor off is refused', async () => {
+    const said = await mpcsfaas(['up'], { MPCSFAAS_REQUIRE_KEYS: 'maybe', MPCSFAAS_DATA_DIR: folder });
+    expect(sentence(said)).toBe(
+      'MPCSFAAS_REQUIRE_KEYS is a switch: set it to 1, true, yes or on, or to 0, false, no or off, not to "maybe".',
+    );
+    expect(said.code).toBe(2);
+  });
+
+  it('origins are taken as browsers send them', async () => {
+    const origins = 'https://a.example,http://localhost:3000,http://[::1]:5000,chrome-extension://abc,*';
+    const env = { MPCSFAAS_CORS_ORIGIN: origins, MPCSFAAS_PORT: '0', MPCSFAAS_DATA_DIR: join(folder, 'cors') };
+    const up = program('mpcsfaas', ['up', '--json'], env);
+    await up.says(/"url": "(http:[^"]+)"/);
+    up.signal('SIGTERM');
+    expect((await up.ended).code).toBe(0);
+  });
+
   it('an empty one is not set, and a switch is off where it says so', async () => {
     const env = {
       MPCSFAAS_REDIS: '',

@@ -7,7 +7,7 @@ import { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { get, post, registerSource } from '../../../../test/harness/http.ts';
 import { freePort, startRedis, type RedisServer } from '../../../../test/harness/redis.ts';
-import { mpcsfaas, program, start, takenPort, type RunningProgram } from './harness.ts';
+import { blockedPort, mpcsfaas, program, start, takenPort, type RunningProgram } from './harness.ts';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../../../..');
 const PYTHON = ['--python', '/usr/bin/python3'];
@@ -267,6 +267,15 @@ describe('a Redis that is away at the start', () => {
     expect((await one.ended).code).toBe(0);
   });
 
+  it('up says that it waits, and not that it is ready', async () => {
+    redis = await startRedis('no-aof');
+    await redis.kill();
+    const one = begin('mpcsfaas', ['up', '--port', '0', '--redis', redis.url, ...PYTHON, '--data-dir', folder]);
+    await one.says(/serves http:\S+ and waits for its store: calls are answered 503 until it is there\n/);
+    await one.says(/call\/add /);
+    expect(one.stdout()).not.toMatch(/is ready/);
+  });
+
   it('a dispatcher and its worker, too', async () => {
     redis = await startRedis('no-aof');
     await redis.kill();
@@ -344,6 +353,15 @@ describe('doctor', () => {
       advice: expect.stringContaining('--worker-port') as string,
     });
     server.close();
+  });
+
+  it('a service of ours at a port that browsers refuse', async () => {
+    const port = String(await blockedPort());
+    const one = begin('mpcsfaas', ['up', '--port', port, '--json', ...PYTHON, '--data-dir', join(folder, 'data')]);
+    const url = await urlOf(one);
+    const { of } = await doctor(...PYTHON, '--port', port);
+    expect(of('REST API')).toMatchObject({ ok: true, found: expect.stringMatching(/is served by mpcsfaas/) as string });
+    expect((await mpcsfaas(['fn', 'ls', '--json', '--url', url])).stdout).toMatch(/"items": \[\]/);
   });
 
   it('in words', async () => {

@@ -21,12 +21,27 @@ beforeAll(async () => {
 afterAll(() => rig.stop());
 
 const json = { 'content-type': 'application/json' };
+const ALLOWED: Record<string, string> = { '/v1/tasks': 'POST, GET, HEAD', '/register_function': 'POST' };
+
+/** Sends what no client would write; all that is answered. */
+async function sendText(request: string): Promise<string> {
+  const { port, hostname } = new URL(rig.url);
+  const socket = connect(Number(port), hostname);
+  socket.end(request);
+  let text = '';
+  for await (const bytes of socket) text += String(bytes);
+  return text;
+}
 
 describe('a refusal', () => {
   it.each([
     ['GET', '/nowhere', undefined, {}, 404, 'route_not_found'],
     ['PUT', '/v1/tasks', '{}', json, 405, 'method_not_allowed'],
     ['GET', '/register_function', undefined, {}, 405, 'method_not_allowed'],
+    ['POST', '/docs', '{}', json, 405, 'method_not_allowed'],
+    ['DELETE', '/docs/static/index.html', undefined, {}, 405, 'method_not_allowed'],
+    ['PUT', '/openapi.json?a', '{}', json, 405, 'method_not_allowed'],
+    ['GET', '/docs/nowhere', undefined, {}, 404, 'route_not_found'],
     ['POST', '/v1/tasks', '{"a":', json, 400, 'invalid_json'],
     ['POST', '/v1/tasks', '', json, 400, 'invalid_json'],
     ['POST', '/v1/tasks', '[]', json, 422, 'validation_failed'],
@@ -54,7 +69,7 @@ describe('a refusal', () => {
     expect(answer.body).toMatchObject({ status, code, type: `urn:mpcsfaas:error:${code}` });
     expect(answer.body.detail).toMatch(/\.$/);
     expect(answer.headers.get('x-request-id')).toBe(answer.body.request_id);
-    if (status === 405) expect(answer.headers.get('allow')).toMatch(/POST/);
+    if (status === 405) expect(answer.headers.get('allow')).toBe(ALLOWED[path.split('?', 1)[0]!] ?? 'GET, HEAD');
   });
 
   it.each([
@@ -116,12 +131,20 @@ describe('a refusal', () => {
   });
 
   it('is written even to what is not HTTP', async () => {
-    const { port, hostname } = new URL(rig.url);
-    const socket = connect(Number(port), hostname);
-    socket.end('this is not HTTP\r\n\r\n');
-    let text = '';
-    for await (const bytes of socket) text += String(bytes);
-    expect(text).toMatch(/^HTTP\/1\.1 400 .*problem\+json.*"code":"bad_request"/s);
+    expect(await sendText('this is not HTTP\r\n\r\n')).toMatch(
+      /^HTTP\/1\.1 400 .*problem\+json.*"code":"bad_request"/s,
+    );
+  });
+
+  it.each([
+    ['HTTP/1.1', '', 'no Host header'],
+    ['HTTP/1.1', 'Host: localhost\r\nhost: localhost\r\n', '2 Host headers'],
+    ['HTTP/1.0', 'Host: localhost\r\nHost: evil.example\r\n', '2 Host headers'],
+  ])('is written to %s with the hosts %j', async (version, hosts, what) => {
+    const answer = await sendText(`GET /healthz ${version}\r\n${hosts}connection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 .*problem\+json/s);
+    expect(answer).toMatch(/"code":"bad_request"/);
+    expect(answer).toContain(`The request has ${what}: send one that names this service.`);
   });
 
   it('nests as deep as it likes', async () => {
@@ -201,4 +224,36 @@ it.each([
   [{ name: 'a', runtime: 'python', source: 'x', options: { isolation: 'much' } }, /must be one of "warm", "task"/],
 ])('%j is refused in words', async (body, expected) => {
   expect((await rig.post('/v1/functions', body)).body.detail).toMatch(expected);
+});
+
+it.each<[string, string, Record<string, unknown>]>([
+  ['/v1/functions', '/source', { name: 'a', runtime: 'python', source: 'def f(): return "\ud800"' }],
+  ['/v1/functions', '/entry', { name: 'a', runtime: 'python', source: 'x', entry: '\udfff' }],
+  [
+    '/v1/functions',
+    '/options/tags/1',
+    { name: 'a', runtime: 'python', source: 'x', options: { tags: ['x', '\ud800'] } },
+  ],
+  ['/register_function', '/name', { name: '\udc00', payload: 'Y2J1aWx0aW5zCmxlbgou' }],
+  ['/v1/keys', '/name', { name: 'nightly \ud83d' }],
+  ['/v1/tasks', '/options/group', { function: 'double', options: { group: '\ud800' } }],
+  [
+    '/v1/tasks/batch',
+    '/tasks/1/options/retry/on/0',
+    { tasks: [{ function: 'double' }, { function: 'double', options: { retry: { max_retries: 1, on: ['\ud800'] } } }] },
+  ],
+  ['/v1/call/double', '/options/labels/0', { options: { labels: ['\udc00\ud800'] } }],
+])('%s with half a character in %s is refused', async (path, pointer, body) => {
+  // As \ud800 in JSON: in UTF-8 itself it cannot be sent.
+  const answer = await rig.post(path, JSON.stringify(body));
+  expect(answer.body).toMatchObject({ status: 422, code: 'validation_failed', errors: [{ pointer }] });
+  expect(answer.body.detail).toMatch(/^\/.* holds half of a surrogate pair, .*\.$/);
+});
+
+it('half a character is let be where nobody keeps it, and whole ones everywhere', async () => {
+  const extra = { name: 'length 😀', payload: 'Y2J1aWx0aW5zCmxlbgou', extra: '\ud800' };
+  expect((await rig.post('/register_function', JSON.stringify(extra))).status).toBe(200);
+  const asked = { function: 'double', args: ['\ud800'], options: { tags: ['😀'] } };
+  expect((await rig.post('/v1/tasks', JSON.stringify(asked))).status).toBe(201);
+  await rig.finish();
 });

@@ -1,5 +1,6 @@
 // Submits at a limited rate: each way to submit counts, each key for itself.
 import { describe, expect, it } from 'vitest';
+import { defaultServiceConfig } from '../../src/config/service.ts';
 import { addFunction, startRig } from './harness.ts';
 
 const FIRST = 'mpk_0123456789abcdef0123456789abcdef';
@@ -17,7 +18,7 @@ describe('a rate limit', () => {
         ['/v1/tasks', { function: id }],
         ['/v1/tasks/batch', { tasks: [{ function: id }] }],
         ['/v1/call/double', {}],
-        ['/execute_function', { function_id: id, payload: '' }],
+        ['/execute_function', { function_id: id, payload: 'gAIpfYYu' }],
         [`/v1/tasks/${task_ids[0]!}/retry`, {}],
       ] as const) {
         const refused = await rig.post(path, body);
@@ -25,6 +26,59 @@ describe('a rate limit', () => {
         expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(900);
       }
       expect((await rig.post('/v1/results', { task_ids })).status).toBe(200);
+    } finally {
+      await rig.stop();
+    }
+  });
+
+  it('is not used up by what is refused', async () => {
+    const limits = { ...defaultServiceConfig.limits, maxQueuedTasks: 3 };
+    const rig = await startRig({ config: { limits, rateLimitPerSecond: 0.001, rateLimitBurst: 4 } });
+    try {
+      const id = await addFunction(rig);
+      const tasks = (n: number, body: object = {}) => ({ tasks: Array(n).fill({ function: id, ...body }) as object[] });
+      const key = { 'idempotency-key': 'k' };
+      const first = await rig.post('/v1/tasks', { function: id }, key);
+      expect(first.status).toBe(201);
+      const refusals = [
+        ['/v1/tasks', { function: 'nobody' }, 404],
+        ['/v1/tasks', { function: id, options: { not_before: '9999-12-31T23:59:59-23:00' } }, 422],
+        ['/v1/tasks', { function: id, args: [2] }, 422, key],
+        ['/v1/tasks/batch', tasks(3), 429],
+        ['/v1/tasks/batch', tasks(2, { args_pickle: 'A' }), 400],
+        ['/v1/call/nobody', {}, 404],
+        ['/v1/call/double', { args: [2] }, 422, key],
+        ['/execute_function', { function_id: id, payload: 'gA==' }, 400],
+        ['/execute_function', { function_id: first.body.task_id, payload: 'gAIpfYYu' }, 404],
+        [`/v1/tasks/${first.body.task_id}/retry`, {}, 409],
+      ] as const;
+      // More tasks than the bucket holds.
+      for (const [path, body, status, headers = {}] of refusals) {
+        const { status: said, body: told } = await rig.post(path, body, headers);
+        expect([path, said, told.code]).toEqual([path, status, expect.not.stringMatching('rate_limited')]);
+      }
+      // Beside a task that conflicts another is accepted: that one is paid for.
+      await rig.post('/v1/tasks', { function: id }, { 'idempotency-key': 'b/0' });
+      const partly = await rig.post('/v1/tasks/batch', tasks(2, { args: [1] }), { 'idempotency-key': 'b' });
+      expect(partly.body).toMatchObject({ code: 'idempotency_key_reused', accepted: [1] });
+      await rig.finish();
+      expect((await rig.post('/v1/tasks', { function: id })).status).toBe(201);
+      expect((await rig.post('/v1/tasks', { function: id })).body.code).toBe('rate_limited');
+    } finally {
+      await rig.stop();
+    }
+  });
+
+  it('refuses before the store is written', async () => {
+    const rig = await startRig({ config: { rateLimitPerSecond: 0.001, rateLimitBurst: 1 } });
+    try {
+      await addFunction(rig);
+      await rig.post('/v1/tasks', { function: 'double' });
+      for (const path of ['/v1/tasks', '/v1/call/double']) {
+        const body = path === '/v1/tasks' ? { function: 'double' } : {};
+        expect((await rig.post(path, body)).body.code).toBe('rate_limited');
+      }
+      expect((await rig.get('/v1/stats')).body).toMatchObject({ states: { QUEUED: 1 } });
     } finally {
       await rig.stop();
     }

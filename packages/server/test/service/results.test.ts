@@ -129,8 +129,33 @@ describe('calls', () => {
 
   it('whose time is up: 503 where no worker can run it', async () => {
     const answer = await call('/v1/call/double?wait_ms=1');
-    expect(answer.body).toMatchObject({ status: 503, code: 'no_worker' });
+    const stays = `Task ${answer.body.task_id} stays in the queue; cancel it if you no longer want it.`;
+    const detail = `No worker is connected. Start one, or run \`mpcsfaas up\`. ${stays}`;
+    expect(answer.body).toMatchObject({ status: 503, code: 'no_worker', detail });
     expect((await rig.get(`/v1/tasks/${answer.body.task_id}`)).body.status).toBe('QUEUED');
+  });
+
+  it('whose time is up: 503 names what no worker has', async () => {
+    const now = Date.now();
+    const place = { mode: 'local' as const, host: 'h', pid: 1, version: '0.1.0' };
+    const python = { runtime: 'python' as const, version: '3.11.2', broken: '' };
+    const worker = {
+      ...place,
+      ...{ id: 'w', dispatcher: 'd', slots: 1, busy: 0, waiting: 0, credits: 0, labels: [], state: 'ready' as const },
+      ...{ runtimes: [python], registeredAt: now, seenAt: now },
+    };
+    const times = { startedAt: now, seenAt: now, histograms: {} };
+    await rig.store.report({ ...place, ...times, id: 'd', address: '', workers: [worker] }, 60_000);
+    try {
+      const answer = await rig.post('/v1/call/double?wait_ms=1', { options: { labels: ['gpu'] } });
+      expect(answer.body).toMatchObject({ status: 503, code: 'no_worker' });
+      expect(answer.body.detail).toBe(
+        `No connected worker has python and the labels gpu. Start one that has, or ask for less. Task ${answer.body.task_id} stays in the queue; cancel it if you no longer want it.`,
+      );
+      await rig.store.cancel('default', [answer.body.task_id]);
+    } finally {
+      await rig.store.retract('d');
+    }
   });
 
   it.each(['', '&cancel_on_disconnect=true'])('whose time is up: 202 where it runs (%s)', async (query) => {

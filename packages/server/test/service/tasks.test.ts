@@ -50,12 +50,23 @@ describe('functions', () => {
     expect((await rig.post('/v1/functions', pickled)).body.code).toBe('pickle_for_javascript');
   });
 
-  it.each(['', 'with space', 'a/b', 'a@3', 'x'.repeat(129), '01930000-0000-7000-8000-000000000001'])(
+  it.each(['', '.', '..', 'with space', 'a/b', 'a@3', 'x'.repeat(129), '01930000-0000-7000-8000-000000000001'])(
     'cannot be named %j',
     async (name) => {
       expect((await rig.post('/v1/functions', { name, runtime: 'python', source: 'x' })).status).toBe(422);
     },
   );
+
+  it('are not looked for by a name that an address cannot hold', async () => {
+    for (const ref of ['.', '..', '.@1', '..@2']) {
+      const fault = { status: 422, errors: [{ message: expect.stringContaining('are no names') as string }] };
+      expect((await rig.post('/v1/tasks', { function: ref })).body).toMatchObject(fault);
+      expect((await rig.get(`/v1/tasks?function=${ref}`)).body).toMatchObject(fault);
+    }
+    await addFunction(rig, '...');
+    expect((await rig.get('/v1/functions/...')).status).toBe(200);
+    expect((await rig.send('DELETE', '/v1/functions/...@1')).status).toBe(200);
+  });
 
   it('are listed newest first, page by page', async () => {
     for (const name of ['l1', 'l2', 'l3']) await addFunction(rig, name);
@@ -228,6 +239,22 @@ describe('idempotency', () => {
     expect(again.body).toEqual(first.body);
     expect(new Set(first.body.task_ids).size).toBe(3);
   });
+
+  it('of a longer batch adds what is new, and names what was accepted beside a conflict', async () => {
+    const key = { 'idempotency-key': 'k-4' };
+    const post = (...args: number[]): Promise<Answer> =>
+      rig.post('/v1/tasks/batch', { tasks: args.map((n) => ({ function: 'double', args: [n] })) }, key);
+    const first = (await post(1, 2)).body.task_ids;
+    const longer = await post(1, 2, 3);
+    expect(longer.status).toBe(201);
+    expect(longer.body.task_ids.slice(0, 2)).toEqual(first);
+    expect((await post(1, 5, 3)).body).toMatchObject({ code: 'idempotency_key_reused', task_id: first[1] });
+    const partly = (await post(1, 5, 3, 4)).body;
+    expect(partly).toMatchObject({ code: 'idempotency_key_reused', accepted: [3], errors: [{ pointer: '/tasks/1' }] });
+    expect(partly.detail).toMatch(/The tasks at the indexes in `accepted` were accepted\.$/);
+    const whole = await post(1, 2, 3, 4);
+    expect([whole.status, whole.body.task_ids.slice(0, 3)]).toEqual([200, longer.body.task_ids]);
+  });
 });
 
 describe('a batch', () => {
@@ -262,6 +289,48 @@ describe('a batch', () => {
     }
     expect((await rig.get('/v1/tasks?limit=1001')).body).toMatchObject({ status: 422, limit: 1000 });
     expect((await rig.get('/v1/tasks?limit=99999999999999999999')).body).toMatchObject({ status: 422, limit: 1000 });
+  });
+});
+
+describe('a moment', () => {
+  it('in a leap second is the last one before the next second', async () => {
+    const options = { not_before: '2030-12-31T15:59:60-08:00', expires_at: '2031-06-30T23:59:60.5Z' };
+    const { status, body } = await submit({ options });
+    expect(status).toBe(201);
+    expect((await rig.get(`/v1/tasks/${body.task_id}`)).body).toMatchObject({
+      options: { not_before: '2030-12-31T23:59:59.999Z', expires_at: '2031-06-30T23:59:59.999Z' },
+    });
+    expect((await rig.get('/v1/tasks?since=2016-12-31T23:59:60Z&until=2030-12-31T23:59:60Z')).status).toBe(200);
+    await rig.store.cancel('default', [body.task_id]);
+  });
+
+  it.each([
+    '9999-12-31T23:59:59-23:00',
+    '1969-12-31T23:59:59Z',
+    '0000-01-01T00:00:00Z',
+    '2030-12-31T23:59:59Z[Europe/Berlin]',
+    '2030-06-15T12:30:60Z',
+    '2030-02-30T00:00:00Z',
+  ])('%s is refused wherever it stands', async (moment) => {
+    for (const name of ['not_before', 'expires_at']) {
+      const options = { [name]: moment };
+      const at = (pointer: string) => ({ status: 422, code: 'validation_failed', errors: [{ pointer }] });
+      expect((await submit({ options })).body).toMatchObject(at(`/options/${name}`));
+      const tasks = [{ function: 'double' }, { function: 'double', options }];
+      expect((await rig.post('/v1/tasks/batch', { tasks })).body).toMatchObject(at(`/tasks/1/options/${name}`));
+    }
+    for (const name of ['since', 'until']) {
+      const { body } = await rig.get(`/v1/tasks?${name}=${encodeURIComponent(moment)}`);
+      expect(body).toMatchObject({ status: 422, errors: [{ pointer: `/${name}` }] });
+    }
+    expect((await rig.get('/v1/tasks')).status).toBe(200);
+  });
+
+  it('that has passed is one, the first of all too', async () => {
+    const { body } = await submit({ options: { expires_at: '1970-01-01T00:00:00Z' } });
+    expect((await rig.get(`/v1/tasks/${body.task_id}`)).body).toMatchObject({
+      options: { expires_at: '1970-01-01T00:00:00.001Z' },
+    });
   });
 });
 

@@ -5,9 +5,9 @@ import type { Task, TaskError } from '@mpcsfaas/contract';
 import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
 import { parseExact } from '../exact-json.ts';
 import { withOptions } from '../options.ts';
-import { printJson, printLine } from '../print.ts';
+import { printJson, printValue } from '../print.ts';
 import { UserError } from '../user-error.ts';
-import { duration } from '../units.ts';
+import { duration, named } from '../units.ts';
 
 interface CallOptions extends ApiOptions {
   json: boolean;
@@ -17,13 +17,13 @@ interface CallOptions extends ApiOptions {
 }
 
 /** How a call went. */
-type End = { is: 'value'; value: unknown } | { is: 'failed'; error: TaskError } | { is: 'open' };
+type End = { is: 'value'; value: unknown } | { is: 'failed'; error: TaskError } | { is: 'open'; status: string };
 
 export function callCommand(parent: Command): void {
   const command = parent
     .command('call')
     .description('call a function and print its value')
-    .argument('<name>', 'name, name@version or id')
+    .argument('<name>', 'name, name@version or id', named('a name, name@version or id'))
     .argument('[args...]', 'arguments: JSON where it is JSON, else text')
     .option('--kw <name=value>', 'keyword argument; repeatable', (value: string, before: string[] | undefined) => [
       ...(before ?? []),
@@ -45,12 +45,13 @@ async function call(name: string, args: string[], options: CallOptions): Promise
   switch (end.is) {
     case 'value':
       if (options.json) printJson({ task_id: id, value: end.value });
-      else printLine(typeof end.value === 'string' ? end.value : JSON.stringify(end.value));
+      else printValue(end.value);
       return;
     case 'failed':
       if (options.json) printJson({ task_id: id, error: end.error });
       throw new UserError(failure(id, end.error, options.traceback && !options.json));
     case 'open':
+      if (options.json) printJson({ task_id: id, status: end.status });
       throw new UserError(
         `The call has not ended yet; it goes on as task ${id}: \`mpcsfaas task show ${id}\` tells.`,
         3,
@@ -62,8 +63,8 @@ async function begin(api: Api, name: string, body: object): Promise<{ id: string
   try {
     const path = `/v1/call/${encodeURIComponent(name)}`;
     const answer = await api.post(path, { ...body, options: { result_as: 'json' } }, { wait_ms: 0 });
-    const id = answer.headers.get('x-task-id') ?? '';
-    return { id, end: answer.status === 202 ? { is: 'open' } : { is: 'value', value: answer.body } };
+    const id = String(answer.headers['x-task-id'] ?? '');
+    return { id, end: answer.status === 202 ? open(answer.body) : { is: 'value', value: answer.body } };
   } catch (refused) {
     const problem = refused instanceof Refused ? refused.answer.body : undefined;
     const { task_id: id = '', task_error: error } = (problem ?? {}) as { task_id?: string; task_error?: TaskError };
@@ -82,9 +83,14 @@ async function waitOn(api: Api, id: string, wait: number): Promise<End> {
       3,
     );
   });
-  if (status === 202) return { is: 'open' };
+  if (status === 202) return open(body);
   const { error, value: result } = body as Pick<Task, 'error'> & { value?: unknown };
   return error === null ? { is: 'value', value: result } : { is: 'failed', error };
+}
+
+/** 202 comes with the task. */
+function open(body: unknown): End {
+  return { is: 'open', status: (body as Pick<Task, 'status'>).status };
 }
 
 function waitMs(until: number): number {

@@ -28,7 +28,7 @@ export function withDispatcherOptions(command: Command, store: 'sharedStore' | '
   return withOptions(
     command,
     'mode',
-    'host',
+    'dispatcherHost',
     'dispatcherPort',
     store,
     'dataDir',

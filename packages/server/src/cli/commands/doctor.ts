@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { inspectRuntimes } from '../../runner/index.ts';
 import { inspectRedis } from '../../store/index.ts';
+import { exchange } from '../http.ts';
 import { environment, withOptions } from '../options.ts';
 import { version } from '../package.ts';
 import { printJson, printLine } from '../print.ts';
@@ -152,8 +153,8 @@ async function portFinding(what: string, host: string, port: number, option: str
 /** The version of the mpcsfaas that serves there, '' where it is none. */
 async function serviceVersion(place: string): Promise<string> {
   try {
-    const answer = await fetch(`http://${place}/v1/version`, { signal: AbortSignal.timeout(2000) });
-    const { name, version: found } = (await answer.json()) as { name?: string; version?: string };
+    const answer = await exchange(new URL(`http://${place}/v1/version`), { signal: AbortSignal.timeout(2000) });
+    const { name, version: found } = JSON.parse(answer.text) as { name?: string; version?: string };
     return name === 'mpcsfaas' ? (found ?? '') : '';
   } catch {
     return '';

@@ -7,7 +7,7 @@ import { Api, type ApiOptions } from '../api.ts';
 import { typedPath, withOptions } from '../options.ts';
 import { sourceFault } from '../source-check.ts';
 import { printJson, printLine, printTable } from '../print.ts';
-import { whole } from '../units.ts';
+import { named, whole } from '../units.ts';
 import { UserError } from '../user-error.ts';
 
 interface ClientOptions extends ApiOptions {
@@ -33,6 +33,8 @@ const RUNTIME_OF: Record<string, 'python' | 'javascript'> = {
   '.mts': 'javascript',
 };
 
+const REF = named('an id, name or name@version');
+
 export function functionCommands(parent: Command): void {
   const fn = parent.command('fn').description('register, list and remove functions');
   withOptions(
@@ -56,14 +58,14 @@ export function functionCommands(parent: Command): void {
     'client',
   ).action(list);
   withOptions(
-    fn.command('show').description('show one function').argument('<ref>', 'id, name or name@version'),
+    fn.command('show').description('show one function').argument('<ref>', 'id, name or name@version', REF),
     'client',
   ).action(show);
   withOptions(
     fn
       .command('rm')
       .description('remove a version, or all versions of a name')
-      .argument('<ref>', 'id, name or name@version'),
+      .argument('<ref>', 'id, name or name@version', REF),
     'client',
   ).action(remove);
 }

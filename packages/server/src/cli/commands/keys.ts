@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { Api, type ApiOptions } from '../api.ts';
 import { withOptions } from '../options.ts';
 import { printJson, printLine, printTable } from '../print.ts';
+import { named } from '../units.ts';
 
 interface ClientOptions extends ApiOptions {
   json: boolean;
@@ -23,7 +24,10 @@ export function keyCommands(parent: Command): void {
   ).action(create);
   withOptions(keys.command('ls').description('list keys, without the secrets'), 'client').action(list);
   withOptions(
-    keys.command('revoke').description('revoke a key').argument('<id>', "the key's id, from `keys ls`"),
+    keys
+      .command('revoke')
+      .description('revoke a key')
+      .argument('<id>', "the key's id, from `keys ls`", named("the key's id, from `keys ls`")),
     'client',
   ).action(revoke);
 }

@@ -4,7 +4,7 @@ import { MAX_PAGE, TASK_STATES, type TaskState } from '@mpcsfaas/contract';
 import { Api, type ApiOptions } from '../api.ts';
 import { withOptions } from '../options.ts';
 import { printJson, printLine, printTable } from '../print.ts';
-import { whole } from '../units.ts';
+import { named, whole } from '../units.ts';
 import { UserError } from '../user-error.ts';
 
 interface ClientOptions extends ApiOptions {
@@ -22,6 +22,8 @@ interface TaskBody {
   waits: { reason: string; detail: string } | null;
 }
 
+const ID = named("the task's id, from `task ls`");
+
 export function taskCommands(parent: Command): void {
   const task = parent.command('task').description('list, look at and cancel tasks');
   withOptions(
@@ -35,11 +37,17 @@ export function taskCommands(parent: Command): void {
       .option('--limit <n>', 'at most so many', whole(1, MAX_PAGE), 50),
     'client',
   ).action(list);
-  withOptions(task.command('show').description('show one task').argument('<id>', "the task's id"), 'client').action(
+  withOptions(task.command('show').description('show one task').argument('<id>', "the task's id", ID), 'client').action(
     show,
   );
   withOptions(
-    task.command('cancel').description('cancel tasks that have not ended').argument('<ids...>', "the tasks' ids"),
+    task
+      .command('cancel')
+      .description('cancel tasks that have not ended')
+      .argument('<ids...>', "the tasks' ids", (id: string, before: string[] | undefined) => [
+        ...(before ?? []),
+        ID(id),
+      ]),
     'client',
   ).action(cancel);
 }

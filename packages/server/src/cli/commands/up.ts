@@ -52,12 +52,15 @@ async function up(options: UpOptions): Promise<void> {
     const { url } = service;
     const { mode } = options;
     if (options.json) printJson({ url, docs: `${url}/docs`, mode, workers: dispatcher.address, pid: process.pid });
-    else for (const line of greeting(url, options, dispatcher.address)) printLine(line);
+    else {
+      const { ok } = await store.health();
+      for (const line of greeting(url, options, dispatcher.address, ok)) printLine(line);
+    }
   };
   await runProgram(start, (line) => log('info', line));
 }
 
-function greeting(url: string, options: UpOptions, workers: string): string[] {
+function greeting(url: string, options: UpOptions, workers: string, storeIsHere: boolean): string[] {
   const place = options.redis === undefined ? options.dataDir : withoutPassword(options.redis);
   const where =
     options.mode === 'local'
@@ -66,7 +69,9 @@ function greeting(url: string, options: UpOptions, workers: string): string[] {
   const key = options.requireKeys ? ` -H "authorization: Bearer $MPCSFAAS_API_KEY"` : '';
   return [
     '',
-    `  MPCSFaaS ${version} is ready at ${url}`,
+    storeIsHere
+      ? `  MPCSFaaS ${version} is ready at ${url}`
+      : `  MPCSFaaS ${version} serves ${url} and waits for its store: calls are answered 503 until it is there`,
     `  docs   ${url}/docs`,
     `  runs   ${where}`,
     `  keeps  ${place}`,

@@ -36,7 +36,6 @@ export const classicHandlers: Handlers<Operations> = {
 
   async executeClassic({ body, tenant, callerId, request, reply }, parts) {
     const { submitter, rateLimit, config } = parts;
-    rateLimit.take(callerId, 1);
     const ref = body.function_id;
     if (!isWellFormedId(ref)) {
       throw new Refusal('invalid_id', `"${ref.slice(0, 64)}" is no function id: a UUID is wanted.`);
@@ -47,7 +46,7 @@ export const classicHandlers: Handlers<Operations> = {
     };
     const key = requestKey(request, false);
     const draft = await draftOf({ refs: [ref], missing: noFunction, read, key }, tenant, parts);
-    const { ids, replayed } = await submitter.accept(draft);
+    const { ids, replayed } = await rateLimit.paid(callerId, 1, () => submitter.accept(draft));
     if (replayed) reply.header('idempotent-replayed', 'true');
     reply.code(config.classicCreated && !replayed ? 201 : 200);
     request.taskId = ids[0]!;

@@ -1,12 +1,12 @@
 // /v1/results and /v1/call.
 import { MAX_WAIT_MS } from '@mpcsfaas/contract';
-import type { BodyOf, ErrorCode, FailureKind } from '@mpcsfaas/contract';
+import type { BodyOf, ErrorCode, FailureKind, WaitReason } from '@mpcsfaas/contract';
 import type { FastifyReply } from 'fastify';
 import type { EndedTask } from '../../store/index.ts';
 import { describeError } from '../../tasks/describe.ts';
 import { noFunction } from '../../tasks/functions.ts';
 import { Refusal } from '../../tasks/refusal.ts';
-import { hasWorkerFor } from '../../tasks/waits-why.ts';
+import { whyItWaits } from '../../tasks/waits-why.ts';
 import { wantsFrames, waitOf } from '../negotiate.ts';
 import type { Call, Handlers, ServiceParts } from '../parts.ts';
 import { requestKey } from '../request-key.ts';
@@ -25,7 +25,6 @@ export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
 
   async callFunction(call, parts) {
     const { params, query, tenant, callerId, request, reply, signal } = call;
-    parts.rateLimit.take(callerId, 1);
     // A call without arguments may have no body.
     const asked = (call.body as BodyOf<'callFunction'> | undefined) ?? {};
     const read = () => [askOf(params.ref, asked, call, '')];
@@ -33,7 +32,7 @@ export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
     const draft = await draftOf({ refs: [params.ref], missing: noFunction, read, key }, tenant, parts);
     let id = draft.ids[0]!;
     const submit = async () => {
-      const { ids, replayed } = await parts.submitter.accept(draft);
+      const { ids, replayed } = await parts.rateLimit.paid(callerId, 1, () => parts.submitter.accept(draft));
       id = ids[0]!;
       request.taskId = id;
       reply.header('x-task-id', id);
@@ -78,13 +77,21 @@ function valueOf(end: EndedTask, { request }: Call<'callFunction'>, reply: Fasti
   return reply.header('content-type', 'application/octet-stream').send(pickle ?? Buffer.alloc(0));
 }
 
+/** What nobody can run, and what is to be done beside what the reason itself says. */
+const NOBODY: Partial<Record<WaitReason, string>> = {
+  no_worker: '',
+  no_worker_with_runtime: ' Start one that has, or ask for less.',
+};
+
 /** The time is up: 202 with the task, or 503 where nobody is there who could run it. */
 async function notYet(id: string, { tenant, reply }: Call<'callFunction'>, parts: ServiceParts): Promise<unknown> {
   const record = await parts.reader.record(tenant, id);
-  if (record.state === 'QUEUED' && !hasWorkerFor(record, await parts.store.fleet())) {
+  const waits = whyItWaits(record, { fleet: await parts.store.fleet(), lanes: [] });
+  const advice = waits === null ? undefined : NOBODY[waits.reason];
+  if (waits !== null && advice !== undefined) {
     throw new Refusal(
       'no_worker',
-      `No connected worker can run the call. Start one, or run \`mpcsfaas up\`. Task ${id} stays in the queue; cancel it if you no longer want it.`,
+      `${waits.detail}${advice} Task ${id} stays in the queue; cancel it if you no longer want it.`,
       { task_id: id, task_status: record.state },
     );
   }

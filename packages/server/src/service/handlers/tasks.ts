@@ -6,6 +6,7 @@ import { argumentsOf } from '../../tasks/arguments.ts';
 import { cursorOf } from '../../tasks/cursor.ts';
 import { describeTask } from '../../tasks/describe.ts';
 import { noFunction } from '../../tasks/functions.ts';
+import { momentOf } from '../../tasks/moments.ts';
 import { Refusal } from '../../tasks/refusal.ts';
 import type { Ask, Draft, RequestKey, Wish } from '../../tasks/submit.ts';
 import { wantsFrames, waitOf } from '../negotiate.ts';
@@ -22,14 +23,13 @@ const PAGE = 100;
 export const taskHandlers: Handlers<Operations> = {
   async submitTask(call, parts) {
     const { body, tenant, callerId, request, reply } = call;
-    parts.rateLimit.take(callerId, 1);
     const read = () => [askOf(body.function, body, call, '')];
     const draft = await draftOf(
       { refs: [body.function], missing: noFunction, read, key: requestKey(request, false) },
       tenant,
       parts,
     );
-    const { ids, replayed } = await parts.submitter.accept(draft);
+    const { ids, replayed } = await parts.rateLimit.paid(callerId, 1, () => parts.submitter.accept(draft));
     created(reply, replayed);
     request.taskId = ids[0]!;
     return { task_id: request.taskId };
@@ -37,11 +37,11 @@ export const taskHandlers: Handlers<Operations> = {
 
   async submitBatch(call, parts) {
     const { body, tenant, callerId, request, reply } = call;
-    parts.rateLimit.take(callerId, body.tasks.length);
     const refs = body.tasks.map((task) => task.function);
     const read = () => body.tasks.map((task, i) => askOf(task.function, task, call, `/tasks/${i}`));
     const draft = await draftOf({ refs, missing: noFunctionOf, read, key: requestKey(request, true) }, tenant, parts);
-    const { ids, replayed } = await parts.submitter.accept(draft);
+    const accept = () => parts.submitter.accept(draft);
+    const { ids, replayed } = await parts.rateLimit.paid(callerId, refs.length, accept);
     created(reply, replayed);
     return { task_ids: ids };
   },
@@ -52,8 +52,8 @@ export const taskHandlers: Handlers<Operations> = {
     if (query.function !== undefined) filter.functionId = (await parts.functions.find(tenant, query.function)).id;
     if (query.group !== undefined) filter.group = query.group;
     if (query.tag !== undefined) filter.tag = query.tag;
-    if (query.since !== undefined) filter.since = Date.parse(query.since);
-    if (query.until !== undefined) filter.until = Date.parse(query.until);
+    if (query.since !== undefined) filter.since = momentOf(query.since, '/since');
+    if (query.until !== undefined) filter.until = momentOf(query.until, '/until');
     const cursor = cursorOf('tasks', query.cursor);
     const { ids, nextCursor } = await parts.store.list(tenant, filter, query.limit ?? PAGE, cursor);
     const records = (await parts.store.tasks(tenant, ids)).filter((record) => record !== undefined);
@@ -86,7 +86,6 @@ export const taskHandlers: Handlers<Operations> = {
   },
 
   async retryTask({ params, tenant, callerId, reply }, parts) {
-    parts.rateLimit.take(callerId, 1);
     const id = parts.reader.id(params.task_id);
     const record = await parts.reader.record(tenant, id);
     if (record.endedAt === 0) {
@@ -100,7 +99,7 @@ export const taskHandlers: Handlers<Operations> = {
       );
     }
     const args = (await parts.store.args(tenant, id)) ?? parts.reader.refuse(id);
-    const fresh = await parts.submitter.again(record.spec, args);
+    const fresh = await parts.rateLimit.paid(callerId, 1, () => parts.submitter.again(record.spec, args));
     reply.code(201);
     return { task_id: fresh };
   },

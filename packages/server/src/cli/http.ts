@@ -1,0 +1,22 @@
+// One exchange over HTTP. Not by fetch: that one keeps to the ports that browsers call safe, and a service may have any.
+import { once } from 'node:events';
+import { request as plain, type IncomingHttpHeaders, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as secure } from 'node:https';
+import { text } from 'node:stream/consumers';
+
+export interface HttpAnswer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  text: string;
+}
+
+/** Rejects where nothing answers, or not to the end; follows no redirect. */
+export async function exchange(target: URL, options: RequestOptions, body?: string): Promise<HttpAnswer> {
+  const sent = (target.protocol === 'https:' ? secure : plain)(target, options);
+  // What goes wrong after the answer has begun is told by the answer.
+  sent.on('error', () => undefined);
+  const answered = once(sent, 'response');
+  sent.end(body);
+  const [answer] = (await answered) as [IncomingMessage];
+  return { status: answer.statusCode ?? 0, headers: answer.headers, text: await text(answer) };
+}
