@@ -39,8 +39,8 @@ interface Worker {
   slots: number;
 }
 
-async function submit(url: string, count: number, seconds: number, file: string): Promise<string[]> {
-  const tasks = Array.from({ length: count }, (_, n) => ({ function: 'hold', args: [n, seconds, file] }));
+async function submit(url: string, count: number, seconds: number, file: string, options = {}): Promise<string[]> {
+  const tasks = Array.from({ length: count }, (_, n) => ({ function: 'hold', args: [n, seconds, file], options }));
   const { status, body } = await post<{ task_ids: string[] }>(`${url}/v1/tasks/batch`, { tasks });
   expect(status).toBe(201);
   return body.task_ids;
@@ -122,6 +122,21 @@ describe.each(['redis pull', 'redis push'] as Form[])('SIGTERM to a worker: %s',
     const [second] = await workers(url);
     expect(after.map(({ worker }) => worker)).toEqual([second!.worker_id, second!.worker_id]);
     expect(second!.worker_id).not.toBe(first!.worker_id);
+  });
+
+  it('grace over: at-most-once calls that began end lost, those that wait run elsewhere', async () => {
+    system = await startSystem({ form, workers: 1, slots: 2, workerArgs: ['--grace', '300ms'] });
+    const { url, dataDir } = system;
+    const file = `${dataDir}/starts`;
+    await registerSource(url, 'hold', HOLD);
+    const ids = await submit(url, 3, 3, file, { at_most_once: true });
+    await until(url, ids, () => begun(file).length >= 2);
+    expect(await system.workers[0]!.stop()).toBe(0);
+    await system.startWorker();
+    const ends = await endsOf(url, ids);
+    const kinds = ids.map((id) => ends.get(id)?.error?.kind ?? ends.get(id)?.value);
+    expect(kinds).toEqual(['lost', 'lost', 2]);
+    expect(inOrder(begun(file))).toEqual(numbers(3));
   });
 });
 

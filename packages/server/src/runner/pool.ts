@@ -5,7 +5,7 @@ import type { Outcome, TaskLogs } from '../lifecycle/outcome.ts';
 import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
 import type { Call, PoolListener, PoolRoom, RunnerPool } from './call.ts';
 import { CodeShelf, FunctionTable } from './functions.ts';
-import { WaitingLine, type HeldCall } from './held.ts';
+import { WaitingLine, type HeldCall, type Holder } from './held.ts';
 import type { LogLimits } from './logs.ts';
 import type { Log } from './log.ts';
 import { residentBytes } from './memory.ts';
@@ -160,9 +160,7 @@ export class Pool implements RunnerPool {
     }
     if (this.#calls.size > 0) {
       const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
-      const timer = setTimeout(() => {
-        for (const runner of this.#roster.all()) runner.kill({ is: 'drain' });
-      }, graceMs);
+      const timer = setTimeout(() => this.#killForDrain(), graceMs);
       await empty;
       clearTimeout(timer);
     }
@@ -170,6 +168,16 @@ export class Pool implements RunnerPool {
     clearInterval(this.#ticker);
     this.#ticker = undefined;
     await this.#parts.release();
+  }
+
+  /** What still runs is given back, all but at-most-once calls: they have begun. */
+  #killForDrain(): void {
+    const once = new Set<Holder>();
+    for (const { call, place } of this.#calls.values()) {
+      // It shares its runner with no other call.
+      if (call.spec.at_most_once && place.is === 'sent') once.add(place.runner);
+    }
+    for (const runner of this.#roster.all()) runner.kill({ is: 'drain', once: once.has(runner) });
   }
 
   // ── the line ──────────────────────────────────────────────────────────────────────────────────────────────────

@@ -104,7 +104,8 @@ export class WordsOnAttempts {
       endings.push({
         ...endingOf(delivery, outcome),
         worker: link.id,
-        startedAt: delivery.startedAt,
+        // Whoever gives a call back knows whether it had begun; what was believed before counts for nothing.
+        startedAt: outcome.is === 'released' ? item.at : delivery.startedAt,
         logs: logsOf(item, reader),
       });
     }
