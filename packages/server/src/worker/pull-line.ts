@@ -113,7 +113,7 @@ export class PullLine implements Line {
 
   async #goodbye(): Promise<void> {
     const { items, payloads } = this.#session.outgoing.take();
-    await this.#exchange([...items, { k: 'goodbye' }], payloads);
+    await this.#exchange([...items, ...this.#session.goodbye()], payloads);
     this.#session.down('was left');
   }
 

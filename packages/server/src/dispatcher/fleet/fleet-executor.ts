@@ -203,7 +203,8 @@ class FleetExecutor implements Executor {
     let asks = false;
     for (const item of envelope.items) {
       if (item.k === 'credits' && item.ask) asks = true;
-      this.#handle(link, item, reader, mono);
+      if (item.k === 'goodbye') this.#left(link, envelope);
+      else this.#handle(link, item, reader, mono);
     }
     if (!this.#links.has(link.id)) return link.answer(peer);
     link.heardOn(peer, asks, mono);
@@ -212,7 +213,7 @@ class FleetExecutor implements Executor {
     if (link.member.mode === 'push' && envelope.items.some((item) => item.k === 'heartbeat')) link.answer(peer);
   }
 
-  #handle(link: Link, item: WorkerItem, reader: PayloadReader, mono: number): void {
+  #handle(link: Link, item: Exclude<WorkerItem, { k: 'goodbye' }>, reader: PayloadReader, mono: number): void {
     const { member, outgoing } = link;
     switch (item.k) {
       case 'register':
@@ -257,11 +258,14 @@ class FleetExecutor implements Executor {
         if (this.#deliveries.get(item.t)?.worker !== link.id) return;
         link.parts.add(`${item.t} ${item.of}`, item.offset, item.total, reader.read(item.bytes));
         return;
-      case 'goodbye':
-        this.#options.events.note('info', `Worker ${member.id} has left.`, { worker: member.id });
-        this.#remove(link, 'has left');
-        return;
     }
+  }
+
+  #left(link: Link, { items }: Envelope<WorkerItem>): void {
+    this.#options.events.note('info', `Worker ${link.id} has left.`, { worker: link.id });
+    // A heartbeat beside it is its last word on what it got. Without one, all that was sent may be there.
+    const last = items.find((item) => item.k === 'heartbeat');
+    this.#remove(link, 'has left', last?.got);
   }
 
   #register(
@@ -319,11 +323,15 @@ class FleetExecutor implements Executor {
     }
   }
 
-  /** A worker is no more: what it may have begun is charged, the rest goes back unharmed. */
-  #remove(link: Link, how: 'has left' | 'was lost' | 'was started anew'): void {
+  /** A worker is no more: what it may have begun is charged, the rest goes back unharmed. `got`: its last delivery. */
+  #remove(link: Link, how: 'has left' | 'was lost' | 'was started anew', got = Number.POSITIVE_INFINITY): void {
     this.#links.delete(link.id);
     this.#fleetChanged();
-    const { charged, released } = this.#deliveries.lost(link.id, link.member.slots);
+    const { charged, released } = this.#deliveries.lost(
+      link.id,
+      link.member.slots,
+      ({ number, fence }) => number > got || link.outgoing.isLeaving(fence.token),
+    );
     for (const { fence } of [...charged, ...released]) this.#deliveries.forget(fence.token);
     this.#ended(orphaned(how, charged, released));
   }

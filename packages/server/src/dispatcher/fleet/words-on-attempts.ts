@@ -41,6 +41,7 @@ export class WordsOnAttempts {
     const endings = missing.map((delivery) => {
       this.#parts.deliveries.forget(delivery.fence.token);
       link.member.undelivered(delivery.number);
+      link.outgoing.forget(delivery.fence.token);
       link.outgoing.name('drop', delivery.fence.token);
       return undelivered(delivery);
     });
@@ -99,6 +100,7 @@ export class WordsOnAttempts {
         continue;
       }
       this.#parts.deliveries.ended(delivery);
+      link.outgoing.forget(item.t);
       delivery.isLarge = resultBytes(outcome) > LARGE_BYTES;
       if (item.at > 0) delivery.startedAt = item.at;
       endings.push({
