@@ -114,7 +114,7 @@ export class PullLine implements Line {
   async #goodbye(): Promise<void> {
     const { items, payloads } = this.#session.outgoing.take();
     await this.#exchange([...items, ...this.#session.goodbye()], payloads);
-    this.#session.down('was left');
+    this.#session.left();
   }
 
   async #ask(lane: LockstepSocket): Promise<void> {

@@ -100,6 +100,12 @@ export class Session {
     this.#missedDelivery = true;
   }
 
+  /** We said goodbye. */
+  left(): void {
+    this.#state = { is: 'down', since: this.#host.clock.mono() };
+    this.#reset();
+  }
+
   /** The connection is given up: what was said on it counts for nothing. */
   down(why: string): void {
     if (this.#state.is === 'up')

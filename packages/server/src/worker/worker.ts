@@ -40,7 +40,10 @@ export interface WorkerOptions {
 
 export interface Worker {
   readonly id: string;
-  /** Takes nothing new, finishes within graceMs or hands back, deregisters. Leaves no process. Idempotent. */
+  /**
+   * Takes nothing new, finishes within graceMs or hands back, deregisters. Leaves no process. Idempotent: called again
+   * with less time, that holds.
+   */
   stop(graceMs: number): Promise<void>;
 }
 
@@ -51,6 +54,8 @@ export interface Worker {
 const SILENT_AFTER_MS = 1_500;
 /** A result waits this long for its dispatcher's word when the worker leaves. */
 const LAST_SETTLE_MS = 3_000;
+/** The same, where it was told a second time to leave. */
+const CUT_SETTLE_MS = 1_000;
 
 /** Starts a worker. @throws Error with one sentence where its runners cannot be set up. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
@@ -127,6 +132,10 @@ class RunningWorker implements Worker, SessionHost {
   }
 
   stop(graceMs: number): Promise<void> {
+    if (this.#stopping !== undefined) {
+      void this.#pool.stop(graceMs);
+      setTimeout(() => this.#settledAll?.(), graceMs + CUT_SETTLE_MS);
+    }
     this.#stopping ??= this.#stop(graceMs);
     return this.#stopping;
   }

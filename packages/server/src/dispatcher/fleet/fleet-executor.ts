@@ -38,6 +38,12 @@ export async function openFleetExecutor(options: FleetExecutorOptions): Promise<
   return executor;
 }
 
+interface Draining {
+  is: 'yes';
+  drained: Promise<void>;
+  done: () => void;
+}
+
 class FleetExecutor implements Executor {
   readonly #options: FleetExecutorOptions;
   readonly #incarnation = newToken();
@@ -49,7 +55,7 @@ class FleetExecutor implements Executor {
   #choice = new Choice<Link>([]);
   #port: WorkerPort | undefined;
   #seq = 0;
-  #draining: { is: 'no' } | { is: 'yes'; done: () => void } = { is: 'no' };
+  #draining: { is: 'no' } | Draining = { is: 'no' };
   #ticker: NodeJS.Timeout | undefined;
 
   constructor(options: FleetExecutorOptions) {
@@ -164,20 +170,24 @@ class FleetExecutor implements Executor {
     return [...this.#links.values()].map(({ member }) => member.snapshot(this.#options.dispatcherId, mono));
   }
 
-  async drain(graceMs: number): Promise<void> {
-    if (this.#draining.is === 'yes') return;
-    const drained = new Promise<void>((resolve) => {
-      this.#draining = { is: 'yes', done: resolve };
-      setTimeout(resolve, graceMs);
-    });
+  drain(graceMs: number): Promise<void> {
+    if (this.#draining.is === 'no') this.#draining = this.#beginDrain();
+    const { drained, done } = this.#draining;
+    setTimeout(done, graceMs);
+    this.#checkDrained();
+    return drained;
+  }
+
+  #beginDrain(): Draining {
+    let done: () => void = () => undefined;
+    const drained = new Promise<void>((resolve) => (done = resolve));
     for (const link of this.#links.values()) {
       for (const delivery of this.#deliveries.of(link.id)) {
         if (delivery.phase === 'given' && delivery.startedAt === 0) link.outgoing.name('recall', delivery.fence.token);
       }
     }
     this.#flushAll();
-    this.#checkDrained();
-    await drained;
+    return { is: 'yes', drained, done };
   }
 
   async close(): Promise<void> {
