@@ -39,8 +39,8 @@ interface Worker {
   slots: number;
 }
 
-async function submit(url: string, count: number, seconds: number, file: string): Promise<string[]> {
-  const tasks = Array.from({ length: count }, (_, n) => ({ function: 'hold', args: [n, seconds, file] }));
+async function submit(url: string, count: number, seconds: number, file: string, options = {}): Promise<string[]> {
+  const tasks = Array.from({ length: count }, (_, n) => ({ function: 'hold', args: [n, seconds, file], options }));
   const { status, body } = await post<{ task_ids: string[] }>(`${url}/v1/tasks/batch`, { tasks });
   expect(status).toBe(201);
   return body.task_ids;
@@ -114,14 +114,46 @@ describe.each(['redis pull', 'redis push'] as Form[])('SIGTERM to a worker: %s',
     const ids = await submit(url, 2, 4, file);
     await until(url, ids, () => begun(file).length >= 2);
     const [first] = await workers(url);
-    await system.startWorker();
     expect(await system.workers[0]!.stop()).toBe(0);
+    await system.startWorker();
     expect(await values(url, ids)).toEqual([0, 1]);
     const after = await records(url, ids);
     expect(after.map(({ losses }) => losses)).toEqual([0, 0]);
     const [second] = await workers(url);
     expect(after.map(({ worker }) => worker)).toEqual([second!.worker_id, second!.worker_id]);
     expect(second!.worker_id).not.toBe(first!.worker_id);
+  });
+
+  it('a second signal: what runs is handed back at once', async () => {
+    system = await startSystem({ form, workers: 1, slots: 2 });
+    const { url, dataDir } = system;
+    const file = `${dataDir}/starts`;
+    await registerSource(url, 'hold', HOLD);
+    const ids = await submit(url, 2, 600, file);
+    await until(url, ids, () => begun(file).length >= 2);
+    const [worker] = system.workers;
+    worker!.signal('SIGTERM');
+    await worker!.says(/a second signal cuts that short/);
+    expect(await worker!.stop()).toBe(1);
+    // It said so before it ended: nobody has to notice its silence, or the end of its leases.
+    expect(await workers(url)).toEqual([]);
+    const left = await records(url, ids);
+    expect(left.map(({ status, losses }) => [status, losses])).toEqual(ids.map(() => ['QUEUED', 0]));
+  });
+
+  it('grace over: at-most-once calls that began end lost, those that wait run elsewhere', async () => {
+    system = await startSystem({ form, workers: 1, slots: 2, workerArgs: ['--grace', '300ms'] });
+    const { url, dataDir } = system;
+    const file = `${dataDir}/starts`;
+    await registerSource(url, 'hold', HOLD);
+    const ids = await submit(url, 3, 3, file, { at_most_once: true });
+    await until(url, ids, () => begun(file).length >= 2);
+    expect(await system.workers[0]!.stop()).toBe(0);
+    await system.startWorker();
+    const ends = await endsOf(url, ids);
+    const kinds = ids.map((id) => ends.get(id)?.error?.kind ?? ends.get(id)?.value);
+    expect(kinds).toEqual(['lost', 'lost', 2]);
+    expect(inOrder(begun(file))).toEqual(numbers(3));
   });
 });
 

@@ -107,7 +107,7 @@ def parent():
     const running = await occupy(form);
     const program = owner(running);
     program.signal('SIGTERM');
-    await program.says(/a second signal ends at once/);
+    await program.says(/a second signal cuts that short/);
     program.signal('SIGTERM');
     expect(await program.ended).toBe(1);
     expect(await left(running)).toEqual([]);

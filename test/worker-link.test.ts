@@ -81,7 +81,8 @@ describe('the worker key', () => {
 });
 
 describe.each(['pull', 'push'])('a %s worker that serves two dispatchers', (mode) => {
-  it('hands what it runs for a dispatcher that dies to the other: nothing runs twice, at-most-once calls end well', async () => {
+  /** Both dispatchers, with two tasks and two at-most-once ones that run on their worker: its room is shared evenly. */
+  const begin = async (seconds: number): Promise<{ first: Program; second: Program; url: string; ids: string[] }> => {
     const redis = await startRedis();
     cleanups.push(() => redis.stop());
     const data = folder();
@@ -101,19 +102,31 @@ describe.each(['pull', 'push'])('a %s worker that serves two dispatchers', (mode
     for (const address of addresses) await worker.says(new RegExp(`Registered with the dispatcher at ${address}`));
     await registerSource(url, 'slow', 'import time\ndef slow(s):\n    time.sleep(s)\n    return s\n');
     await post(`${url}/v1/call/slow`, { args: [0] });
-
     const options = [{}, {}, { at_most_once: true }, { at_most_once: true }];
-    const tasks = options.map((one) => ({ function: 'slow', args: [9], options: one }));
+    const tasks = options.map((one) => ({ function: 'slow', args: [seconds], options: one }));
     const { body } = await post<{ task_ids: string[] }>(`${url}/v1/tasks/batch`, { tasks });
     await fleetWithin(url, 10_000, ({ items }) => items.some(({ busy }) => busy === 4));
-    // Its room is shared evenly, so each dispatcher has tasks there.
-    await dispatchers[0]!.one.kill();
-    const ends = await endsOf(url, body.task_ids);
-    expect([...ends.values()].map(({ status, value }) => [status, value])).toEqual(tasks.map(() => ['COMPLETED', 9]));
-    for (const id of body.task_ids) {
-      const task = await get<{ attempt: number }>(`${url}/v1/tasks/${id}`);
-      expect(task.body).toMatchObject({ attempt: 1 });
-    }
+    return { first: dispatchers[0]!.one, second: dispatchers[1]!.one, url, ids: body.task_ids };
+  };
+  const allEndWell = async (url: string, ids: string[], value: number): Promise<void> => {
+    const ends = await endsOf(url, ids);
+    expect([...ends.values()].map((end) => [end.status, end.value])).toEqual(ids.map(() => ['COMPLETED', value]));
+    for (const id of ids) expect((await get(`${url}/v1/tasks/${id}`)).body).toMatchObject({ attempt: 1 });
+  };
+
+  it('hands what it runs for a dispatcher that dies to the other: nothing runs twice, at-most-once calls end well', async () => {
+    const { first, url, ids } = await begin(9);
+    await first.kill();
+    await allEndWell(url, ids, 9);
+  });
+
+  it('names what another has adopted to both, once the silent one is back', async () => {
+    const { first, second, url, ids } = await begin(9);
+    first.signal('SIGSTOP');
+    cleanups.push(() => first.signal('SIGCONT'));
+    await second.says(/were adopted/);
+    first.signal('SIGCONT');
+    await allEndWell(url, ids, 9);
   });
 });
 

@@ -3,51 +3,83 @@ import { environment } from './options.ts';
 import { UserError } from './user-error.ts';
 import { visible } from './visible.ts';
 
-/** What stops, in reverse order of its start. Each may be called once only. */
-export type Stop = () => Promise<void>;
+/** What stops, in reverse order of its start; called once. Once `cut` is aborted, no more time is granted. */
+export type Stop = (cut: AbortSignal) => Promise<void>;
 
 /** A keypress reaches a program under npm or our launcher twice: from the terminal and from them. Ms. */
 const ECHO_MS = 500;
+/** How long a program whose time was cut has for its last words, ms. */
+const CUT_MS = 2_000;
 const PARENT_LOOK_MS = 500;
 
 /**
  * Starts a program and runs it until SIGTERM or SIGINT, then stops what was started in reverse order and ends with 0;
- * so too where the signal comes in the middle of the start. A second signal ends at once with 1: the grace time is the
- * user's to cut short. `start` pushes a stop for each part that it started. Rejects as `start` does, with all stopped.
+ * so too where the signal comes in the middle of the start. The grace time is the user's to cut short: after a second
+ * signal what runs is ended and handed back, within CUT_MS, and the program ends with 1; a third one ends at once.
+ * `start` pushes a stop for each part that it started. Rejects as `start` does, with all stopped.
  */
 export async function runProgram(start: (stops: Stop[]) => Promise<void>, say: (line: string) => void): Promise<never> {
   const stops: Stop[] = [];
-  const signal = endSignal();
+  const { first: signal, cut } = endSignals();
+  cut.addEventListener('abort', () => {
+    say('No more time: what runs is handed back; a third signal ends at once.');
+    setTimeout(() => process.exit(1), CUT_MS);
+  });
   try {
     // A start that fails rejects; one that succeeds leaves the race to the signal.
     await Promise.race([signal, start(stops).then(() => signal)]);
   } catch (error) {
-    await stopAll(stops);
+    await stopAll(stops, cut);
     throw error;
   }
-  say(`${await signal}: finishing what runs; a second signal ends at once.`);
-  await stopAll(stops);
-  process.exit(0);
+  say(`${await signal}: finishing what runs; a second signal cuts that short.`);
+  await stopAll(stops, cut);
+  process.exit(cut.aborted ? 1 : 0);
 }
 
-/** The first signal that asks for the end; the second ends at once. The end of the launcher counts as one. */
-function endSignal(): Promise<NodeJS.Signals> {
+/** A part that grants time to what it runs: `stop` is called again, with 0, where that time is cut. */
+export function withGrace(graceMs: number, stop: (graceMs: number) => Promise<void>): Stop {
+  return (cut) => {
+    const stopped = stop(cut.aborted ? 0 : graceMs);
+    cut.addEventListener('abort', () => void stop(0));
+    return stopped;
+  };
+}
+
+/** A part that has nothing to hand back: where time is cut, the next one does not wait for it. */
+export function untilCut(stop: () => Promise<void>): Stop {
+  return (cut) => {
+    const aborted = new Promise<void>((resolve) => {
+      if (cut.aborted) resolve();
+      cut.addEventListener('abort', () => resolve());
+    });
+    return Promise.race([stop(), aborted]);
+  };
+}
+
+/**
+ * `first` resolves with the first signal that asks for the end, the second aborts `cut`, the third ends at once. The end
+ * of the launcher counts as one.
+ */
+function endSignals(): { first: Promise<NodeJS.Signals>; cut: AbortSignal } {
   const underNpm = environment['npm_lifecycle_event'] !== undefined;
   const echoed = process.connected || underNpm;
-  let first: { name: NodeJS.Signals; at: number } | undefined;
-  return new Promise((resolve) => {
-    const end = (name: NodeJS.Signals): void => {
-      const now = performance.now();
-      if (first === undefined) {
-        first = { name, at: now };
-        resolve(name);
-      } else if (!echoed || first.name !== name || now - first.at > ECHO_MS) process.exit(1);
-    };
-    for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, end);
-    if (process.connected) process.once('disconnect', () => end('SIGHUP'));
-    // Where the end has begun already, npm's own is part of it.
-    else if (underNpm) whenOrphaned(() => first === undefined && end('SIGHUP'));
-  });
+  const first = Promise.withResolvers<NodeJS.Signals>();
+  const cut = new AbortController();
+  let last: { name: NodeJS.Signals; at: number } | undefined;
+  const end = (name: NodeJS.Signals): void => {
+    const now = performance.now();
+    if (echoed && last?.name === name && now - last.at <= ECHO_MS) return;
+    if (cut.signal.aborted) process.exit(1);
+    if (last === undefined) first.resolve(name);
+    else cut.abort();
+    last = { name, at: now };
+  };
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, end);
+  if (process.connected) process.once('disconnect', () => end('SIGHUP'));
+  // Where the end has begun already, npm's own is part of it.
+  else if (underNpm) whenOrphaned(() => last === undefined && end('SIGHUP'));
+  return { first: first.promise, cut: cut.signal };
 }
 
 /**
@@ -64,8 +96,8 @@ function whenOrphaned(act: () => void): void {
   timer.unref();
 }
 
-async function stopAll(stops: readonly Stop[]): Promise<void> {
-  for (const stop of [...stops].reverse()) await stop();
+async function stopAll(stops: readonly Stop[], cut: AbortSignal): Promise<void> {
+  for (const stop of [...stops].reverse()) await stop(cut);
 }
 
 /** Runs a command; its failure is one sentence on stderr, signed with the program's name, and an exit code. */

@@ -36,7 +36,10 @@ export interface Dispatcher {
   readonly address: string;
   /** Sentences for /readyz; empty when all loops come round. */
   troubles(): string[];
-  /** Takes nothing new, lets what runs finish within graceMs, hands back the rest, leaves. Idempotent. */
+  /**
+   * Takes nothing new, lets what runs finish within graceMs, hands back the rest, leaves. Idempotent: called again with
+   * less time, that holds.
+   */
   stop(graceMs: number): Promise<void>;
 }
 
@@ -144,6 +147,7 @@ class RunningDispatcher implements Dispatcher {
   }
 
   stop(graceMs: number): Promise<void> {
+    if (this.#stopping !== undefined) void this.#executor.drain(graceMs);
     this.#stopping ??= this.#stop(graceMs);
     return this.#stopping;
   }

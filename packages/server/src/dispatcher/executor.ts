@@ -62,7 +62,7 @@ export interface Executor {
   /** These endings are in the store (or refused for good): their holder may forget them. */
   settled(tokens: readonly string[]): void;
   workers(): WorkerSnapshot[];
-  /** Takes nothing new; hands back what has not started; lets the rest finish within graceMs. Idempotent. */
+  /** Takes nothing new; hands back what has not started; lets the rest finish within graceMs. Idempotent: called again with less time, that holds. */
   drain(graceMs: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -12,7 +12,8 @@ export type KillReason =
   | { is: 'memory_exceeded'; limit: number; seen: number }
   | { is: 'too_large'; size: number; limit: number }
   | { is: 'canceled' }
-  | { is: 'drain' }
+  /** `once`: its call is an at-most-once one. */
+  | { is: 'drain'; once: boolean }
   /** It sent what no child of ours sends, or closed its channel. */
   | { is: 'fault'; why: string }
   /** No call is in it any more. */
@@ -101,13 +102,17 @@ export function endOfKilled(reason: KillReason, death: Death, runtime: RuntimeNa
     case 'canceled':
       return undefined;
     case 'drain':
-      return { is: 'released', reason: 'drain' };
+      return reason.once ? lost(DRAINED_ONCE, {}) : { is: 'released', reason: 'drain' };
     case 'fault':
       return lost(`the runner broke its channel: ${reason.why}`, {});
     case 'retired':
       return endOfDead(death, runtime, undefined);
   }
 }
+
+const DRAINED_ONCE =
+  'the call had begun when its worker or dispatcher was told to end, and still ran when the grace time (--grace) was ' +
+  'over; it runs at most once, so it is not begun again';
 
 export interface RuntimeName {
   runtime: Runtime;

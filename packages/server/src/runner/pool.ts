@@ -5,7 +5,7 @@ import type { Outcome, TaskLogs } from '../lifecycle/outcome.ts';
 import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
 import type { Call, PoolListener, PoolRoom, RunnerPool } from './call.ts';
 import { CodeShelf, FunctionTable } from './functions.ts';
-import { WaitingLine, type HeldCall } from './held.ts';
+import { WaitingLine, type HeldCall, type Holder } from './held.ts';
 import type { LogLimits } from './logs.ts';
 import type { Log } from './log.ts';
 import { residentBytes } from './memory.ts';
@@ -66,6 +66,9 @@ export class Pool implements RunnerPool {
   #ticker: NodeJS.Timeout | undefined;
   #phase: { is: 'open' } | { is: 'stopping'; stopped: Promise<void> } = { is: 'open' };
   #onEmpty: (() => void) | undefined;
+  /** The end of the grace time: at, monotonic ms, and what waits for it. */
+  #graceEnd = Number.POSITIVE_INFINITY;
+  #graceTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: PoolParts) {
     this.slots = parts.slots;
@@ -153,32 +156,46 @@ export class Pool implements RunnerPool {
   }
 
   stop(graceMs: number): Promise<void> {
+    this.#killWithin(graceMs);
     if (this.#phase.is === 'open') {
       // The phase comes first: what #stop does at once must see it.
-      const start = Promise.withResolvers<number>();
-      this.#phase = { is: 'stopping', stopped: start.promise.then((ms) => this.#stop(ms)) };
-      start.resolve(graceMs);
+      this.#phase = { is: 'stopping', stopped: Promise.resolve().then(() => this.#stop()) };
     }
     return this.#phase.stopped;
   }
 
-  async #stop(graceMs: number): Promise<void> {
+  async #stop(): Promise<void> {
     for (const runner of this.#roster.all()) this.#giveBack(runner.withdraw());
     for (const held of [...this.#calls.values()]) {
       if (held.place.is !== 'sent') this.#endUnbegun(held, { is: 'released', reason: 'drain' });
     }
     if (this.#calls.size > 0) {
-      const empty = new Promise<void>((resolve) => (this.#onEmpty = resolve));
-      const timer = setTimeout(() => {
-        for (const runner of this.#roster.all()) runner.kill({ is: 'drain' });
-      }, graceMs);
-      await empty;
-      clearTimeout(timer);
+      await new Promise<void>((resolve) => (this.#onEmpty = resolve));
     }
+    clearTimeout(this.#graceTimer);
     await this.#roster.close();
     clearInterval(this.#ticker);
     this.#ticker = undefined;
     await this.#parts.release();
+  }
+
+  /** Called again, it can only shorten the time. */
+  #killWithin(graceMs: number): void {
+    const end = this.#parts.clock.mono() + graceMs;
+    if (end >= this.#graceEnd) return;
+    this.#graceEnd = end;
+    clearTimeout(this.#graceTimer);
+    this.#graceTimer = setTimeout(() => this.#killForDrain(), graceMs);
+  }
+
+  /** What still runs is given back, all but at-most-once calls: they have begun. */
+  #killForDrain(): void {
+    const once = new Set<Holder>();
+    for (const { call, place } of this.#calls.values()) {
+      // It shares its runner with no other call.
+      if (call.spec.at_most_once && place.is === 'sent') once.add(place.runner);
+    }
+    for (const runner of this.#roster.all()) runner.kill({ is: 'drain', once: once.has(runner) });
   }
 
   // ── the line ──────────────────────────────────────────────────────────────────────────────────────────────────

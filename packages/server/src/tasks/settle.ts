@@ -1,6 +1,6 @@
 // From an attempt's outcome to what the store is told: the table of docs/state-machine.md, "What an end means".
 import { backoffMs } from '../backoff.ts';
-import type { ErrorInfo } from '../lifecycle/outcome.ts';
+import type { ErrorInfo, ReleaseReason } from '../lifecycle/outcome.ts';
 import type { RetryPolicy } from '../lifecycle/spec.ts';
 import type { Release, Settlement } from '../store/index.ts';
 import type { Ending } from './ending.ts';
@@ -29,8 +29,15 @@ export function verdictOf(ending: Ending, random: number): Verdict {
     case 'lost':
       return settle({ ...base, is: 'loss', error: outcome.error });
     case 'released':
+      // Whoever gives it back: what runs at most once and had begun is over.
+      if (spec.at_most_once && startedAt > 0) return settle({ ...base, is: 'loss', error: begunOnce(outcome.reason) });
       return { is: 'release', release: { fence, reason: outcome.reason, worker, message: '' } };
   }
+}
+
+function begunOnce(reason: ReleaseReason): ErrorInfo {
+  const message = `the call was given back after it had begun (${reason}); it runs at most once, so it is not begun again`;
+  return { type: 'WorkerLost', message, traceback: '' };
 }
 
 function settle(settlement: Settlement): Verdict {

@@ -13,5 +13,9 @@ export interface Line {
 /** What is not urgent waits this long for company, ms. */
 export const GATHER_MS = 1;
 
-/** Waits before trying a dispatcher again, ms. */
-export const RECONNECT = { baseMs: 100, maxMs: 2_000, factor: 1.7 };
+/**
+ * Waits before a new try at a dispatcher, ms. A try keeps its socket open for ANSWER_TIMEOUT_MS, and ZeroMQ connects anew
+ * every half second at most meanwhile: so one that listens again is reached within a second, however long it was away.
+ * The tries themselves are the limit; the jitter keeps many workers from coming in step.
+ */
+export const RECONNECT = { baseMs: 50, maxMs: 200, factor: 2 };

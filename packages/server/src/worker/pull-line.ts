@@ -113,8 +113,8 @@ export class PullLine implements Line {
 
   async #goodbye(): Promise<void> {
     const { items, payloads } = this.#session.outgoing.take();
-    await this.#exchange([...items, { k: 'goodbye' }], payloads);
-    this.#session.down('was left');
+    await this.#exchange([...items, ...this.#session.goodbye()], payloads);
+    this.#session.left();
   }
 
   async #ask(lane: LockstepSocket): Promise<void> {

@@ -64,7 +64,7 @@ export class PushLine implements Line {
     if (phase.is === 'waiting') return;
     if (phase.is === 'up') {
       const { items, payloads } = this.#session.outgoing.take();
-      phase.socket.send(this.#session.envelope([...items, { k: 'goodbye' }]), payloads);
+      phase.socket.send(this.#session.envelope([...items, ...this.#session.goodbye()]), payloads);
       // A dispatcher that is stopped must not hold us up.
       await Promise.race([phase.socket.drained(), pause(GOODBYE_LINGER_MS)]);
     }

@@ -34,6 +34,8 @@ export interface SessionHost {
   readonly keyed: boolean;
   runtimes(): RuntimeSnapshot[];
   load(): { free: number; running: number; waiting: number };
+  /** A connection was given up: the parts that were to come on it do not come any more. */
+  connectionGone(url: string): void;
   held(url: string): HeldToken[];
   share(url: string): Share;
   /** A work item: tasks, parts, code, settled, resend, drop, recall. */
@@ -98,6 +100,12 @@ export class Session {
     this.#missedDelivery = true;
   }
 
+  /** We said goodbye. */
+  left(): void {
+    this.#state = { is: 'down', since: this.#host.clock.mono() };
+    this.#reset();
+  }
+
   /** The connection is given up: what was said on it counts for nothing. */
   down(why: string): void {
     if (this.#state.is === 'up')
@@ -105,6 +113,7 @@ export class Session {
     else if (this.#state.is === 'registering' && this.heardAt <= this.#state.since) this.#warn(this.#unanswered());
     if (this.#state.is !== 'down') this.#state = { is: 'down', since: this.#host.clock.mono() };
     this.#reset();
+    this.#host.connectionGone(this.url);
   }
 
   /** The first message of a connection. */
@@ -114,6 +123,11 @@ export class Session {
     const { mode, host, pid, version, slots, labels } = this.#host.identity;
     const runtimes = this.#host.runtimes();
     return [{ k: 'register', mode, host, pid, version, slots, labels, runtimes, held: this.#host.held(this.url) }];
+  }
+
+  /** The last words of a connection: which deliveries came, so that the others are known not to have begun. */
+  goodbye(): WorkerItem[] {
+    return [this.heartbeat(), { k: 'goodbye' }];
   }
 
   heartbeat(): WorkerItem {

@@ -6,11 +6,11 @@
 //  W4  After a drop nothing more is said of an attempt, and none of its code runs.
 import type { Clock } from '../clock.ts';
 import { newToken } from '../lifecycle/ids.ts';
-import type { Outcome, TaskLogs } from '../lifecycle/outcome.ts';
+import type { Outcome, ReleaseReason, TaskLogs } from '../lifecycle/outcome.ts';
 import { HeaderReader, specOf } from '../lifecycle/spec.ts';
 import { Assembly, type DispatcherItem, type HeldToken, type PayloadReader } from '../protocol/index.ts';
 import type { PoolListener, RunnerPool } from '../runner/index.ts';
-import { Attempts, startedAt, type Ended } from './attempts.ts';
+import { Attempts, startedAt, type Attempt, type Ended } from './attempts.ts';
 import { shareRoom, type Share } from './grants.ts';
 import { KeptResults } from './kept-results.ts';
 import type { Line } from './line.ts';
@@ -40,7 +40,10 @@ export interface WorkerOptions {
 
 export interface Worker {
   readonly id: string;
-  /** Takes nothing new, finishes within graceMs or hands back, deregisters. Leaves no process. Idempotent. */
+  /**
+   * Takes nothing new, finishes within graceMs or hands back, deregisters. Leaves no process. Idempotent: called again
+   * with less time, that holds.
+   */
   stop(graceMs: number): Promise<void>;
 }
 
@@ -51,6 +54,8 @@ export interface Worker {
 const SILENT_AFTER_MS = 1_500;
 /** A result waits this long for its dispatcher's word when the worker leaves. */
 const LAST_SETTLE_MS = 3_000;
+/** The same, where it was told a second time to leave. */
+const CUT_SETTLE_MS = 1_000;
 
 /** Starts a worker. @throws Error with one sentence where its runners cannot be set up. */
 export async function startWorker(options: WorkerOptions): Promise<Worker> {
@@ -127,12 +132,17 @@ class RunningWorker implements Worker, SessionHost {
   }
 
   stop(graceMs: number): Promise<void> {
+    if (this.#stopping !== undefined) {
+      void this.#pool.stop(graceMs);
+      setTimeout(() => this.#settledAll?.(), graceMs + CUT_SETTLE_MS);
+    }
     this.#stopping ??= this.#stop(graceMs);
     return this.#stopping;
   }
 
   async #stop(graceMs: number): Promise<void> {
     this.draining = true;
+    for (const attempt of this.#attempts.all()) if (attempt.phase.is === 'arriving') this.#handBack(attempt, 'drain');
     this.#wakeAll();
     await this.#pool.stop(graceMs);
     if (this.#attempts.size > 0) {
@@ -155,6 +165,12 @@ class RunningWorker implements Worker, SessionHost {
   load(): { free: number; running: number; waiting: number } {
     const { free, running, waiting } = this.#pool.room();
     return { free, running, waiting };
+  }
+
+  connectionGone(url: string): void {
+    for (const attempt of this.#attempts.all()) {
+      if (attempt.owner === url && attempt.phase.is === 'arriving') this.#handBack(attempt, 'undelivered');
+    }
   }
 
   held(url: string): HeldToken[] {
@@ -204,8 +220,11 @@ class RunningWorker implements Worker, SessionHost {
           const spec = specOf(id, header);
           const attempt = { token: t, id, attempt: a, spec, owner: session.url };
           if ('parts' in args) {
-            this.#attempts.add({ ...attempt, phase: { is: 'arriving' } });
+            const arriving: Attempt = { ...attempt, phase: { is: 'arriving' } };
+            this.#attempts.add(arriving);
             this.#arriving += 1;
+            // It crossed our word that we are leaving.
+            if (this.draining) this.#handBack(arriving, 'drain');
           } else {
             this.#attempts.add({ ...attempt, phase: { is: 'running', startedAt: 0 } });
             calls.push({ key: t, attempt: a, spec, args: reader.read(args) });
@@ -293,12 +312,16 @@ class RunningWorker implements Worker, SessionHost {
   #recall(token: string): void {
     const attempt = this.#attempts.get(token);
     if (attempt === undefined || attempt.phase.is === 'ended') return;
-    if (attempt.phase.is === 'arriving') {
-      this.#arriving -= 1;
-      this.#parts.forget(token);
-      attempt.phase = { is: 'running', startedAt: 0 };
-    } else if (!this.#pool.withdraw(token)) return;
-    this.#ended(token, { is: 'released', reason: 'handed_back' }, 0, null);
+    if (attempt.phase.is === 'arriving') this.#handBack(attempt, 'handed_back');
+    else if (this.#pool.withdraw(token)) this.#ended(token, { is: 'released', reason: 'handed_back' }, 0, null);
+  }
+
+  /** An attempt whose arguments are still coming: it cannot have begun, be it an at-most-once one. */
+  #handBack(attempt: Attempt, reason: ReleaseReason): void {
+    this.#arriving -= 1;
+    this.#parts.forget(attempt.token);
+    attempt.phase = { is: 'running', startedAt: 0 };
+    this.#ended(attempt.token, { is: 'released', reason }, 0, null);
   }
 
   #drop(token: string): void {

@@ -52,10 +52,11 @@ def nap(folder, seconds):
     pathlib.Path(folder, "ended").touch()
 `;
 
-async function beginNap(url: string, seconds: number): Promise<void> {
+async function beginNap(url: string, seconds: number): Promise<string> {
   await registerSource(url, 'nap', NAP);
-  await post(`${url}/v1/tasks`, { function: 'nap', args: [folder, seconds] });
+  const { body } = await post<{ task_id: string }>(`${url}/v1/tasks`, { function: 'nap', args: [folder, seconds] });
   await expect.poll(() => existsSync(join(folder, 'began')), { timeout: 20_000, interval: 10 }).toBe(true);
+  return body.task_id;
 }
 
 describe('signals', () => {
@@ -67,13 +68,19 @@ describe('signals', () => {
     expect(existsSync(join(folder, 'ended'))).toBe(true);
   });
 
-  it('a second SIGTERM ends at once', async () => {
+  it('a second SIGTERM cuts the grace time: what runs is handed back', async () => {
     const one = up();
-    await beginNap(await urlOf(one), 600);
+    const id = await beginNap(await urlOf(one), 600);
     one.signal('SIGTERM');
-    await one.says(/a second signal ends at once/);
+    await one.says(/a second signal cuts that short/);
     one.signal('SIGTERM');
     expect((await one.ended).code).toBe(1);
+    // Without a slot it stays where it is.
+    const next = up('--mode', 'push', '--worker-port', String(await freePort()));
+    const { body } = await get<{ status: string; losses: number; attempts: { reason: string }[] }>(
+      `${await urlOf(next)}/v1/tasks/${id}`,
+    );
+    expect(body).toMatchObject({ status: 'QUEUED', losses: 0, attempts: [{ reason: 'drain' }] });
   });
 
   it('in the middle of the start is heard, too', async () => {

@@ -92,12 +92,16 @@ describe('L3, L4: when a worker dies', () => {
   it('charges at most its slots, those that had begun first', () => {
     const deliveries = given(5);
     deliveries.heartbeat('w', [held('t4', 123), held('t1'), held('t2'), held('t3'), held('t5')], 5, 100);
-    const { charged, released } = deliveries.lost('w', 2);
+    const { charged, released } = deliveries.lost('w', 2, () => false);
     expect(tokens(charged)).toEqual(['t4', 't1']);
     expect(tokens(released)).toEqual(['t2', 't3', 't5']);
   });
   it('charges every at-most-once task that was sent', () => {
-    expect(given(3, { at_most_once: true }).lost('w', 1).charged).toHaveLength(3);
+    expect(given(3, { at_most_once: true }).lost('w', 1, () => false).charged).toHaveLength(3);
+  });
+  it('charges nothing that is known not to be there, be it an at-most-once task', () => {
+    const { charged, released } = given(3, { at_most_once: true }).lost('w', 4, ({ number }) => number > 2);
+    expect([tokens(charged), tokens(released)]).toEqual([['t1', 't2'], ['t3']]);
   });
   it('charges nothing that had not left, and nothing whose end is being settled', () => {
     const deliveries = given(1);
@@ -107,7 +111,7 @@ describe('L3, L4: when a worker dies', () => {
       'w',
       0,
     );
-    const { charged, released } = deliveries.lost('w', 2);
+    const { charged, released } = deliveries.lost('w', 2, () => false);
     expect(charged).toEqual([]);
     expect(tokens(released)).toEqual(['late']);
   });

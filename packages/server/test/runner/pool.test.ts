@@ -294,6 +294,29 @@ describe('stop', () => {
     await pool.pool.stop(20);
     for (const call of calls) expect((await pool.end(call)).outcome).toEqual({ is: 'released', reason: 'drain' });
   });
+
+  test('told again with less time, kills after that', async () => {
+    const pool = await start({ slots: 1 });
+    const call = pool.call(sleeps, [1000]);
+    pool.submit(call);
+    await pool.until(() => pool.started.size === 1);
+    const stopped = pool.pool.stop(1_000_000);
+    await Promise.all([pool.pool.stop(20), pool.pool.stop(500_000), stopped]);
+    expect((await pool.end(call)).outcome).toEqual({ is: 'released', reason: 'drain' });
+  });
+
+  test('of at-most-once calls, gives back those that wait; what was killed in the middle is lost', async () => {
+    const pool = await start({ slots: 1 });
+    const calls = [1, 2].map(() => pool.call(sleeps, [1000], { at_most_once: true }));
+    pool.submit(...calls);
+    await pool.until(() => pool.started.size === 1);
+    await pool.pool.stop(20);
+    expect((await pool.end(calls[0]!)).outcome).toMatchObject({
+      is: 'lost',
+      error: { message: expect.stringMatching(/at most once/) as string },
+    });
+    expect((await pool.end(calls[1]!)).outcome).toEqual({ is: 'released', reason: 'drain' });
+  });
 });
 
 test('what a call prints is told while it runs', async () => {

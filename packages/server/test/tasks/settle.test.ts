@@ -13,9 +13,12 @@ const error: ErrorInfo = {
 const policy: RetryPolicy = { max_retries: 2, backoff_ms: 100, factor: 2, max_backoff_ms: 1_000, on: [] };
 
 function verdict(outcome: Outcome, retry: RetryPolicy | null = null, retries = 0) {
+  return verdictFor({ retry }, 5, outcome, retries);
+}
+
+function verdictFor(spec: Partial<TaskSpec>, startedAt: number, outcome: Outcome, retries = 0) {
   const fence = { id: 'id', attempt: 1, token: 't' };
-  const spec = { retry } as TaskSpec;
-  return verdictOf({ fence, spec, retries, outcome, worker: 'w', startedAt: 5, logs: null }, 0.5);
+  return verdictOf({ fence, spec: spec as TaskSpec, retries, outcome, worker: 'w', startedAt, logs: null }, 0.5);
 }
 
 describe('what the store is told', () => {
@@ -46,6 +49,24 @@ describe('what the store is told', () => {
 
   it('of what was handed back: a release, which is never charged', () => {
     expect(verdict({ is: 'released', reason: 'drain' })).toMatchObject({ is: 'release', release: { reason: 'drain' } });
+  });
+});
+
+describe('a task that runs at most once', () => {
+  const drained: Outcome = { is: 'released', reason: 'drain' };
+
+  it('is given back where it was not begun', () => {
+    expect(verdictFor({ at_most_once: true }, 0, drained)).toMatchObject({ is: 'release' });
+  });
+
+  it('is a loss where it was begun, whoever gives it back', () => {
+    expect(verdictFor({ at_most_once: true }, 5, drained)).toMatchObject({
+      settlement: {
+        is: 'loss',
+        startedAt: 5,
+        error: { message: expect.stringMatching(/had begun \(drain\)/) as string },
+      },
+    });
   });
 });
 

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { withOptions } from '../options.ts';
 import { printJson } from '../print.ts';
-import { runProgram, type Stop } from '../process.ts';
+import { runProgram, withGrace, type Stop } from '../process.ts';
 import { UserError } from '../user-error.ts';
 import { startDispatcherRoot, type DispatcherRootOptions } from '../roots/dispatcher.ts';
 import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
@@ -62,7 +62,7 @@ export async function runDispatcher(options: DispatcherOptions): Promise<void> {
       { ...options, workerPort: options.port, workerPortOption: '-p', ownsStore: false, workerKey },
       log,
     );
-    stops.push(() => dispatcher.stop(options.grace));
+    stops.push(withGrace(options.grace, (ms) => dispatcher.stop(ms)));
     const { id, address } = dispatcher;
     log('info', `Dispatcher ${id} is ready (${options.mode})${address === '' ? '' : ` for workers at ${address}`}.`);
     if (options.json) printJson({ dispatcher: id, mode: options.mode, workers: address, pid: process.pid });

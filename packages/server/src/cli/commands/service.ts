@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { withOptions } from '../options.ts';
 import { printJson, printLine } from '../print.ts';
-import { runProgram, type Stop } from '../process.ts';
+import { runProgram, untilCut, type Stop } from '../process.ts';
 import { UserError } from '../user-error.ts';
 import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
 import { startService, type ServiceRootOptions } from '../roots/service.ts';
@@ -38,7 +38,7 @@ async function service(options: ServiceOptions): Promise<void> {
     );
     stops.push(() => store.close());
     const running = await startService(store, options, logger, () => []);
-    stops.push(() => running.stop());
+    stops.push(untilCut(() => running.stop()));
     if (options.json) printJson({ url: running.url, docs: `${running.url}/docs`, pid: process.pid });
     else printLine(`MPCSFaaS serves ${running.url} (docs: ${running.url}/docs).`);
   };

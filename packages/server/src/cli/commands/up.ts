@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { withOptions } from '../options.ts';
 import { version } from '../package.ts';
 import { printJson, printLine } from '../print.ts';
-import { runProgram, type Stop } from '../process.ts';
+import { runProgram, untilCut, withGrace, type Stop } from '../process.ts';
 import { startDispatcherRoot, type DispatcherRootOptions } from '../roots/dispatcher.ts';
 import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
 import { reachable } from '../roots/reachable.ts';
@@ -46,9 +46,9 @@ async function up(options: UpOptions): Promise<void> {
       { ...options, workerPortOption: '--worker-port', ownsStore: options.redis === undefined, workerKey },
       log,
     );
-    stops.push(() => dispatcher.stop(options.grace));
+    stops.push(withGrace(options.grace, (ms) => dispatcher.stop(ms)));
     const service = await startService(store, options, logger, () => dispatcher.troubles());
-    stops.push(() => service.stop());
+    stops.push(untilCut(() => service.stop()));
     const { url } = service;
     const { mode } = options;
     if (options.json) printJson({ url, docs: `${url}/docs`, mode, workers: dispatcher.address, pid: process.pid });

@@ -7,7 +7,7 @@ import { startWorker } from '../../worker/index.ts';
 import { withOptions } from '../options.ts';
 import { version } from '../package.ts';
 import { printJson } from '../print.ts';
-import { runProgram, type Stop } from '../process.ts';
+import { runProgram, withGrace, type Stop } from '../process.ts';
 import { UserError } from '../user-error.ts';
 import { demandDataDirectory } from '../roots/data-directory.ts';
 import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
@@ -55,7 +55,7 @@ export async function runWorker(mode: 'pull' | 'push', urls: readonly string[], 
       openPool: poolOpener(options, log),
       log,
     });
-    stops.push(() => worker.stop(options.grace));
+    stops.push(withGrace(options.grace, (ms) => worker.stop(ms)));
     const { slots } = options;
     log('info', `Worker ${worker.id} has ${slots} slots (${mode}) and registers with ${dispatchers.join(', ')}.`);
     if (options.json) printJson({ worker: worker.id, mode, slots, dispatchers, pid: process.pid });

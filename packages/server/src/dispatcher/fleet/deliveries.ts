@@ -3,6 +3,7 @@
 //  L1  A token is here from the moment its task is given to a worker until its ending is settled or it is dropped.
 //  L2  A delivery that the worker does not name in a heartbeat that acknowledges it, or in none for two seconds, has not arrived.
 //  L3  Of a dead worker, at most its first `slots` unanswered deliveries count as a loss: the others cannot have begun.
+//      Nor can what has not left us whole, or what the worker, leaving, says it never got.
 //  L4  A delivered at-most-once task is never given back by us: only its holder knows that it was not started.
 //  L5  What was settled lately is remembered: a heartbeat that crossed our word about it costs no question to the store.
 import { LOST_AFTER_MS, UNDELIVERED_AFTER_MS, type HeldToken } from '../../protocol/index.ts';
@@ -180,14 +181,22 @@ export class Deliveries {
     return { missing, unknown, settled, missingResults };
   }
 
-  /** Of a dead worker: who is charged and who goes back unharmed (L3, L4). Endings under way are neither. */
-  lost(worker: string, slots: number): { charged: Delivery[]; released: Delivery[] } {
+  /**
+   * Of a dead worker, or of one that has left: who is charged and who goes back unharmed (L3, L4). Endings under way are
+   * neither. `notThere`: is it known that the worker never had this one, or not all of it?
+   */
+  lost(
+    worker: string,
+    slots: number,
+    notThere: (delivery: Delivery) => boolean,
+  ): { charged: Delivery[]; released: Delivery[] } {
     const open = this.of(worker).filter((delivery) => delivery.phase === 'given');
     open.sort((a, b) => Number(b.startedAt > 0) - Number(a.startedAt > 0) || a.order - b.order);
     const charged: Delivery[] = [];
     const released: Delivery[] = [];
     for (const delivery of open) {
-      const mayHaveBegun = delivery.number !== NOT_SENT && (charged.length < slots || delivery.spec.at_most_once);
+      const arrived = delivery.number !== NOT_SENT && !notThere(delivery);
+      const mayHaveBegun = arrived && (charged.length < slots || delivery.spec.at_most_once);
       (mayHaveBegun ? charged : released).push(delivery);
     }
     return { charged, released };

@@ -38,6 +38,12 @@ export async function openFleetExecutor(options: FleetExecutorOptions): Promise<
   return executor;
 }
 
+interface Draining {
+  is: 'yes';
+  drained: Promise<void>;
+  done: () => void;
+}
+
 class FleetExecutor implements Executor {
   readonly #options: FleetExecutorOptions;
   readonly #incarnation = newToken();
@@ -49,7 +55,7 @@ class FleetExecutor implements Executor {
   #choice = new Choice<Link>([]);
   #port: WorkerPort | undefined;
   #seq = 0;
-  #draining: { is: 'no' } | { is: 'yes'; done: () => void } = { is: 'no' };
+  #draining: { is: 'no' } | Draining = { is: 'no' };
   #ticker: NodeJS.Timeout | undefined;
 
   constructor(options: FleetExecutorOptions) {
@@ -164,20 +170,24 @@ class FleetExecutor implements Executor {
     return [...this.#links.values()].map(({ member }) => member.snapshot(this.#options.dispatcherId, mono));
   }
 
-  async drain(graceMs: number): Promise<void> {
-    if (this.#draining.is === 'yes') return;
-    const drained = new Promise<void>((resolve) => {
-      this.#draining = { is: 'yes', done: resolve };
-      setTimeout(resolve, graceMs);
-    });
+  drain(graceMs: number): Promise<void> {
+    if (this.#draining.is === 'no') this.#draining = this.#beginDrain();
+    const { drained, done } = this.#draining;
+    setTimeout(done, graceMs);
+    this.#checkDrained();
+    return drained;
+  }
+
+  #beginDrain(): Draining {
+    let done: () => void = () => undefined;
+    const drained = new Promise<void>((resolve) => (done = resolve));
     for (const link of this.#links.values()) {
       for (const delivery of this.#deliveries.of(link.id)) {
         if (delivery.phase === 'given' && delivery.startedAt === 0) link.outgoing.name('recall', delivery.fence.token);
       }
     }
     this.#flushAll();
-    this.#checkDrained();
-    await drained;
+    return { is: 'yes', drained, done };
   }
 
   async close(): Promise<void> {
@@ -203,7 +213,8 @@ class FleetExecutor implements Executor {
     let asks = false;
     for (const item of envelope.items) {
       if (item.k === 'credits' && item.ask) asks = true;
-      this.#handle(link, item, reader, mono);
+      if (item.k === 'goodbye') this.#left(link, envelope);
+      else this.#handle(link, item, reader, mono);
     }
     if (!this.#links.has(link.id)) return link.answer(peer);
     link.heardOn(peer, asks, mono);
@@ -212,7 +223,7 @@ class FleetExecutor implements Executor {
     if (link.member.mode === 'push' && envelope.items.some((item) => item.k === 'heartbeat')) link.answer(peer);
   }
 
-  #handle(link: Link, item: WorkerItem, reader: PayloadReader, mono: number): void {
+  #handle(link: Link, item: Exclude<WorkerItem, { k: 'goodbye' }>, reader: PayloadReader, mono: number): void {
     const { member, outgoing } = link;
     switch (item.k) {
       case 'register':
@@ -257,11 +268,14 @@ class FleetExecutor implements Executor {
         if (this.#deliveries.get(item.t)?.worker !== link.id) return;
         link.parts.add(`${item.t} ${item.of}`, item.offset, item.total, reader.read(item.bytes));
         return;
-      case 'goodbye':
-        this.#options.events.note('info', `Worker ${member.id} has left.`, { worker: member.id });
-        this.#remove(link, 'has left');
-        return;
     }
+  }
+
+  #left(link: Link, { items }: Envelope<WorkerItem>): void {
+    this.#options.events.note('info', `Worker ${link.id} has left.`, { worker: link.id });
+    // A heartbeat beside it is its last word on what it got. Without one, all that was sent may be there.
+    const last = items.find((item) => item.k === 'heartbeat');
+    this.#remove(link, 'has left', last?.got);
   }
 
   #register(
@@ -319,11 +333,15 @@ class FleetExecutor implements Executor {
     }
   }
 
-  /** A worker is no more: what it may have begun is charged, the rest goes back unharmed. */
-  #remove(link: Link, how: 'has left' | 'was lost' | 'was started anew'): void {
+  /** A worker is no more: what it may have begun is charged, the rest goes back unharmed. `got`: its last delivery. */
+  #remove(link: Link, how: 'has left' | 'was lost' | 'was started anew', got = Number.POSITIVE_INFINITY): void {
     this.#links.delete(link.id);
     this.#fleetChanged();
-    const { charged, released } = this.#deliveries.lost(link.id, link.member.slots);
+    const { charged, released } = this.#deliveries.lost(
+      link.id,
+      link.member.slots,
+      ({ number, fence }) => number > got || link.outgoing.isLeaving(fence.token),
+    );
     for (const { fence } of [...charged, ...released]) this.#deliveries.forget(fence.token);
     this.#ended(orphaned(how, charged, released));
   }

@@ -59,10 +59,15 @@ export class Outgoing {
     return at < 0 ? undefined : this.#tasks.splice(at, 1)[0];
   }
 
-  /** Parts of a dropped attempt need not travel. */
+  /** Parts of an attempt that is over or dropped need not travel. */
   forget(token: string): void {
     const at = this.#parts.findIndex((part) => part.t === token);
     if (at >= 0) this.#parts.splice(at, 1);
+  }
+
+  /** Have some parts of its arguments not left yet? */
+  isLeaving(token: string): boolean {
+    return this.#parts.some((part) => part.t === token);
   }
 
   get hasTalk(): boolean {

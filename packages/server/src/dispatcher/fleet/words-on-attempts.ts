@@ -41,6 +41,7 @@ export class WordsOnAttempts {
     const endings = missing.map((delivery) => {
       this.#parts.deliveries.forget(delivery.fence.token);
       link.member.undelivered(delivery.number);
+      link.outgoing.forget(delivery.fence.token);
       link.outgoing.name('drop', delivery.fence.token);
       return undelivered(delivery);
     });
@@ -99,12 +100,14 @@ export class WordsOnAttempts {
         continue;
       }
       this.#parts.deliveries.ended(delivery);
+      link.outgoing.forget(item.t);
       delivery.isLarge = resultBytes(outcome) > LARGE_BYTES;
       if (item.at > 0) delivery.startedAt = item.at;
       endings.push({
         ...endingOf(delivery, outcome),
         worker: link.id,
-        startedAt: delivery.startedAt,
+        // Whoever gives a call back knows whether it had begun; what was believed before counts for nothing.
+        startedAt: outcome.is === 'released' ? item.at : delivery.startedAt,
         logs: logsOf(item, reader),
       });
     }

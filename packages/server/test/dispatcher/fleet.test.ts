@@ -1,0 +1,138 @@
+// A fleet's dispatcher and a worker that speaks over a real socket in words of our own: what becomes of what it was sent.
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
+import { openFleetExecutor, type Executor } from '../../src/dispatcher/index.ts';
+import { laneOf } from '../../src/lifecycle/lane.ts';
+import { packTaskHeader, specOf, unpackTaskHeader, type TaskHeader } from '../../src/lifecycle/spec.ts';
+import {
+  FreeSocket,
+  PART_BYTES,
+  type DispatcherItem,
+  type HeldToken,
+  type WorkerItem,
+} from '../../src/protocol/index.ts';
+import type { ClaimedTask } from '../../src/store/index.ts';
+import type { Ending } from '../../src/tasks/ending.ts';
+
+let executor: Executor;
+let socket: FreeSocket;
+let session: string;
+let endings: Ending[];
+let heard: DispatcherItem[];
+let looks: Set<() => void>;
+
+const look = (): void => {
+  for (const one of [...looks]) one();
+};
+
+/** Resolves when `condition` holds; looked at after everything that is heard or ended. */
+function until(condition: () => boolean): Promise<void> {
+  if (condition()) return Promise.resolve();
+  return new Promise((resolve) => {
+    const one = (): void => {
+      if (!condition()) return;
+      looks.delete(one);
+      resolve();
+    };
+    looks.add(one);
+  });
+}
+
+const say = (...items: WorkerItem[]): void =>
+  socket.send({ worker: 'w', incarnation: 'i', seq: 1, session, items }, []);
+
+beforeEach(async () => {
+  [session, endings, heard, looks] = ['', [], [], new Set()];
+  executor = await openFleetExecutor({
+    mode: 'push',
+    dispatcherId: 'd',
+    host: '127.0.0.1',
+    port: 0,
+    workerKey: '',
+    maxPayloadBytes: 2 ** 30,
+    clock: systemClock,
+    random: Math.random,
+    events: {
+      ended: (some) => {
+        endings.push(...some);
+        look();
+      },
+      capacity: look,
+      fleet: look,
+      printed: () => undefined,
+      code: () => Promise.resolve(undefined),
+      adopt: (found) => Promise.resolve(found.map(() => undefined)),
+      note: () => undefined,
+    },
+  });
+  socket = new FreeSocket(
+    { url: executor.address, workerKey: '' },
+    ({ envelope: { items } }) => {
+      for (const item of items) if (item.k === 'welcome') session = item.session;
+      heard.push(...items);
+      look();
+    },
+    () => undefined,
+  );
+  const about = { host: 'h', pid: 1, version: '1', slots: 8, labels: [], held: [] };
+  const runtimes = [{ runtime: 'python' as const, version: '3.11.2', broken: '' }];
+  say({ k: 'register', mode: 'push', ...about, runtimes });
+  await until(() => session !== '');
+  say({ k: 'credits', credits: 8, free: 8, got: 0, part_bytes: 0, ask: false });
+  await until(() => executor.offers()[0]!.free === 8);
+});
+afterEach(async () => {
+  await socket.close(0);
+  await executor.close();
+});
+
+const header = { runtime: 'python', digest: 'd', at_most_once: true, labels: [] as string[] } as TaskHeader;
+
+/** Gives at-most-once tasks to the worker, one a delivery; resolves when their deliveries have come. */
+async function give(tokens: string[], args = Buffer.alloc(0)): Promise<void> {
+  const packed = packTaskHeader(header);
+  for (const token of tokens) {
+    const spec = specOf(token, unpackTaskHeader(packed));
+    const fence = { id: token, attempt: 1, token };
+    const task: ClaimedTask = { fence, spec, packed, lane: laneOf(spec), args, losses: 0, retries: 0 };
+    executor.hand([task]);
+  }
+  await until(() => heard.filter(({ k }) => k === 'tasks').length === tokens.length);
+}
+
+const heartbeat = (got: number, held: HeldToken[]): WorkerItem => ({
+  ...{ k: 'heartbeat', got, held, free: 0, running: 0, waiting: 0, runtimes: [], draining: true },
+});
+const outcomes = (): string[] => endings.map(({ fence, outcome }) => `${fence.token} ${outcome.is}`).sort();
+
+describe('a worker that leaves', () => {
+  it('never began what it says it never got; the rest of what it was sent is lost', async () => {
+    await give(['a', 'b', 'c']);
+    say(heartbeat(1, [{ t: 'a', id: 'a', a: 1, at: 5 }]), { k: 'goodbye' });
+    await until(() => endings.length === 3);
+    expect(outcomes()).toEqual(['a lost', 'b released', 'c released']);
+  });
+
+  it('may have begun all it was sent, where it does not say', async () => {
+    await give(['a', 'b']);
+    say({ k: 'goodbye' });
+    await until(() => endings.length === 2);
+    expect(outcomes()).toEqual(['a lost', 'b lost']);
+  });
+
+  it('cannot have begun what has not left us whole', async () => {
+    // More than the window of parts, which it never opens.
+    await give(['a', 'b'], Buffer.alloc(16 * PART_BYTES));
+    say({ k: 'goodbye' });
+    await until(() => endings.length === 2);
+    expect(outcomes()).toEqual(['a released', 'b released']);
+  });
+});
+
+it('whoever gives a call back says whether it had begun, whatever a heartbeat said before', async () => {
+  await give(['a']);
+  say(heartbeat(1, [{ t: 'a', id: 'a', a: 1, at: 5 }]));
+  say({ k: 'ended', ends: [{ t: 'a', id: 'a', a: 1, at: 0, is: 'released', reason: 'drain' }] });
+  await until(() => endings.length === 1);
+  expect(endings[0]).toMatchObject({ startedAt: 0, outcome: { is: 'released', reason: 'drain' } });
+});
