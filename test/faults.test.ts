@@ -94,6 +94,23 @@ describe.each(['redis pull', 'redis push'] as Form[])('%s', (form) => {
     expect(body.losses).toBe(0);
   });
 
+  it('loses a part of large arguments on the way', async () => {
+    system = await startSystem({
+      form,
+      workers: 1,
+      between: async (dispatcherPort) => (proxy = await startDroppingProxy(dispatcherPort)).port,
+    });
+    await registerSource(system.url, 'size', 'def size(text):\n    return len(text)\n');
+    const lost = proxy!.drop('to worker', 'part');
+    const large = 'x'.repeat(5_000_000);
+    const { body } = await post<{ task_id: string }>(`${system.url}/v1/tasks`, { function: 'size', args: [large] });
+    await lost;
+    const ends = await endsOf(system.url, [body.task_id]);
+    expect(ends.get(body.task_id)).toMatchObject({ status: 'COMPLETED', value: 5_000_000 });
+    const task = (await get<{ losses: number }>(`${system.url}/v1/tasks/${body.task_id}`)).body;
+    expect(task.losses).toBe(0);
+  });
+
   it('loses its Redis (AOF always) under load and goes on by itself when it is back', async () => {
     system = await startSystem({ form });
     await registerSource(system.url, 'nap', SLEEP);

@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
 import {
+  BadMessage,
   PayloadReader,
   type DispatcherItem,
   type Envelope,
@@ -159,8 +160,17 @@ export class Session {
     return { worker, incarnation, seq: this.#seq, session, items };
   }
 
-  /** A message came. */
-  receive({ envelope, payloads }: Received): void {
+  /** A message came. One that does not fit what came before it (a part was lost with a connection) ends the session. */
+  receive(received: Received): void {
+    try {
+      this.#take(received);
+    } catch (error) {
+      if (!(error instanceof BadMessage)) throw error;
+      this.down(`sent ${error.message}`);
+    }
+  }
+
+  #take({ envelope, payloads }: Received): void {
     this.heardAt = this.#host.clock.mono();
     const reader = new PayloadReader(payloads);
     for (const item of envelope.items) {

@@ -204,7 +204,8 @@ class FleetExecutor implements Executor {
     const mono = clock.mono();
     const registration = envelope.items.find((item) => item.k === 'register');
     const link = registration ? this.#register(peer, envelope, registration, mono) : this.#links.get(envelope.worker);
-    if (link === undefined || (!registration && link.member.session !== envelope.session)) {
+    const isCurrent = link?.member.session === envelope.session && !link.isElsewhere(peer);
+    if (link === undefined || (!registration && !isCurrent)) {
       if (!registration) this.#tell(peer, envelope.worker, '', { items: [{ k: 'register_again' }], payloads: [] });
       return;
     }

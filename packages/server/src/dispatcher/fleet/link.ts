@@ -52,11 +52,16 @@ export class Link implements Candidate {
     return this.#line.is === 'not asking' ? 0 : this.member.free;
   }
 
+  /** A push worker speaks over another connection than it registered on: what was under way on that one may be lost. */
+  isElsewhere(peer: Peer): boolean {
+    return this.#line.is === 'push' && !this.#line.peer.equals(peer);
+  }
+
   /** A message came over this connection. `asks`: it may be answered with work, later. */
   heardOn(peer: Peer, asks: boolean, mono: number): void {
-    if (this.member.mode === 'push') this.#line = { is: 'push', peer };
+    if (this.#line.is === 'push') return;
     // An earlier parked request of the same worker is void: its socket is gone.
-    else if (asks) this.#line = { is: 'parked', peer, since: mono };
+    if (asks) this.#line = { is: 'parked', peer, since: mono };
     else this.answer(peer);
   }
 
