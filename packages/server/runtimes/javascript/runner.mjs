@@ -40,7 +40,7 @@ process.on('uncaughtException', rejectRunning);
 process.on('unhandledRejection', rejectRunning);
 
 new Worker(new URL('./lifeline.mjs', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: 16 } }).unref();
-watchLeftovers();
+watchLeftovers(process.argv[2] === 'kept');
 
 const channel = new Socket({ fd: 3, readable: true, writable: true });
 const push = frames.frameReader((kind, body) => enqueue(queue, { kind, body }));

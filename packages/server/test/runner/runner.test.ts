@@ -33,6 +33,7 @@ async function scripted(script: string): Promise<Child> {
     env: {},
     cwd: '/',
     descriptors: ['duplex', 'gate'],
+    kept: false,
   });
   const gone = once(child, 'exit').then(([code, signal]): Death =>
     signal ? { is: 'signal', signal: 9 } : { is: 'exit', code: Number(code) },
