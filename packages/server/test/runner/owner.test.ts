@@ -29,29 +29,34 @@ test.each([
     const owner = spawn(process.execPath, [fileURLToPath(new URL('fixtures/owner.ts', import.meta.url)), dataDir], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    let said = '';
-    for await (const chunk of owner.stdout) {
-      said += String(chunk);
-      if (said.split('\n').length === 3) break;
+    let mark: string;
+    try {
+      let said = '';
+      for await (const chunk of owner.stdout) {
+        said += String(chunk);
+        if (said.split('\n').length === 3) break;
+      }
+      mark = markIn(dataDir);
+      const marked = findMarked(mark);
+      const calls = said
+        .trim()
+        .split('\n')
+        .map((line) => line.split(' ').map(Number));
+      const python = calls.find(([, parent]) => parentOf(parent!) !== owner.pid)!;
+      const javascript = calls.find((call) => call !== python)!;
+      const strays = [python[2]!, javascript[2]!];
+      const pids = calls.flat();
+      expect(pids.every(isAlive)).toBe(true);
+      expect(marked).toEqual(expect.arrayContaining(pids.filter((pid) => !strays.includes(pid))));
+      // The owner must not see the others' end: it would kill what is left itself.
+      owner.kill('SIGSTOP');
+      for (const pid of others({ template: python[1]!, keeper: javascript[1]! })) process.kill(pid, 'SIGKILL');
+      owner.kill('SIGKILL');
+      await once(owner, 'exit');
+      for (const pid of [...marked, ...strays]) await untilGone(pid);
+    } finally {
+      owner.kill('SIGKILL');
     }
-    const mark = markIn(dataDir);
-    const marked = findMarked(mark);
-    const calls = said
-      .trim()
-      .split('\n')
-      .map((line) => line.split(' ').map(Number));
-    const python = calls.find(([, parent]) => parentOf(parent!) !== owner.pid)!;
-    const javascript = calls.find((call) => call !== python)!;
-    const strays = [python[2]!, javascript[2]!];
-    const pids = calls.flat();
-    expect(pids.every(isAlive)).toBe(true);
-    expect(marked).toEqual(expect.arrayContaining(pids.filter((pid) => !strays.includes(pid))));
-    // The owner must not see the others' end: it would kill what is left itself.
-    owner.kill('SIGSTOP');
-    for (const pid of others({ template: python[1]!, keeper: javascript[1]! })) process.kill(pid, 'SIGKILL');
-    owner.kill('SIGKILL');
-    await once(owner, 'exit');
-    for (const pid of [...marked, ...strays]) await untilGone(pid);
     expect(findMarked(mark)).toEqual([]);
     expect(sweepDead(dataDir)).toBe(0);
     expect(readdirSync(join(dataDir, 'runners'))).toEqual([]);
