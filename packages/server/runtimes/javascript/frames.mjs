@@ -1,6 +1,7 @@
 // Frames between a JavaScript child and the pool that owns it; layouts and rules are written out in
 // ../python/_mpcsfaas/frames.py. Descriptors: 3 the channel, 4 the gate.
 import { readSync, writeSync } from 'node:fs';
+import { uncurried } from './builtins.mjs';
 
 const CHANNEL = 3;
 const GATE = 4;
@@ -21,8 +22,13 @@ export const UNTIDY = 1;
 
 const PIECE = 32 * 1024;
 
-// Kept from here: users' code may replace what it finds in the globals.
+// Kept from here: users' code may replace what it finds in the globals, and calls arrive and output leaves while it runs.
 const { alloc, allocUnsafe, concat, from } = Buffer;
+const push = uncurried(Array.prototype.push);
+const part = uncurried(Buffer.prototype.subarray);
+const readUint = uncurried(Buffer.prototype.readUInt32LE);
+const writeUint = uncurried(Buffer.prototype.writeUInt32LE);
+const { stringify } = JSON;
 const { wait } = Atomics;
 const { floor, min } = Math;
 const MOST_U32 = 0xffffffff;
@@ -33,17 +39,17 @@ export function frameReader(onFrame) {
   let parts = [];
   let have = 0;
   return (chunk) => {
-    parts.push(chunk);
+    push(parts, chunk);
     have += chunk.length;
     for (;;) {
       if (have < 5) return;
       if (parts[0].length < 5) parts = [concat(parts)];
-      const size = parts[0].readUInt32LE(0);
+      const size = readUint(parts[0], 0);
       if (have < 4 + size) return;
       const all = parts.length === 1 ? parts[0] : concat(parts);
-      parts = all.length > 4 + size ? [all.subarray(4 + size)] : [];
+      parts = all.length > 4 + size ? [part(all, 4 + size)] : [];
       have -= 4 + size;
-      onFrame(all[4], all.subarray(5, 4 + size));
+      onFrame(all[4], part(all, 5, 4 + size));
     }
   };
 }
@@ -79,7 +85,7 @@ export function readToken() {
 
 export function sendReady() {
   const frame = alloc(5);
-  frame.writeUInt32LE(1, 0);
+  writeUint(frame, 1, 0);
   frame[4] = READY;
   send(frame);
 }
@@ -89,27 +95,27 @@ export function sendValue(number, flags, runMs, json) {
 }
 
 export function sendFailure(number, flags, runMs, info) {
-  sendAnswer(FAILURE, number, flags, runMs, from(JSON.stringify(info)));
+  sendAnswer(FAILURE, number, flags, runMs, from(stringify(info)));
 }
 
 function sendAnswer(kind, number, flags, runMs, text) {
   const head = allocUnsafe(18);
-  head.writeUInt32LE(14 + text.length, 0);
+  writeUint(head, 14 + text.length, 0);
   head[4] = kind;
-  head.writeUInt32LE(number, 5);
+  writeUint(head, number, 5);
   head[9] = flags;
-  head.writeUInt32LE(min(floor(runMs * 1000), MOST_U32), 10);
-  head.writeUInt32LE(text.length, 14);
+  writeUint(head, min(floor(runMs * 1000), MOST_U32), 10);
+  writeUint(head, text.length, 14);
   send(concat([head, text]));
 }
 
 export function sendOutput(number, stream, bytes) {
   for (let at = 0; at < bytes.length; at += PIECE) {
-    const piece = bytes.subarray(at, at + PIECE);
+    const piece = part(bytes, at, at + PIECE);
     const head = allocUnsafe(10);
-    head.writeUInt32LE(6 + piece.length, 0);
+    writeUint(head, 6 + piece.length, 0);
     head[4] = OUTPUT;
-    head.writeUInt32LE(number, 5);
+    writeUint(head, number, 5);
     head[9] = stream;
     send(concat([head, piece]));
   }

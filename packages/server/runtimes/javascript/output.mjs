@@ -1,5 +1,9 @@
 // What a call prints through console, process.stdout and process.stderr.
 
+// Kept from here: they are used while users' code runs.
+const { from } = Buffer;
+const later = queueMicrotask;
+
 /** Sends every write to `send(stream, bytes)`; `restore()` undoes what users' code changed about that. */
 export function captureOutput(send) {
   const streams = [process.stdout, process.stderr];
@@ -7,10 +11,10 @@ export function captureOutput(send) {
     const callback = typeof encoding === 'function' ? encoding : done;
     const bytes =
       typeof data === 'string'
-        ? Buffer.from(data, typeof encoding === 'string' ? encoding : 'utf8')
-        : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+        ? from(data, typeof encoding === 'string' ? encoding : 'utf8')
+        : from(data.buffer, data.byteOffset, data.byteLength);
     send(index, bytes);
-    if (callback) queueMicrotask(callback);
+    if (callback) later(callback);
     return true;
   });
   const restore = () => {

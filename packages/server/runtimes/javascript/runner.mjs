@@ -5,17 +5,24 @@
 // json-value.mjs values as JSON, by the table of docs/json.md
 // failures.mjs   thrown values as data
 // output.mjs     what a call prints
+// builtins.mjs   the language as it was at the start
+// leftovers.mjs  what a call leaves running
 // lifeline.mjs   ends the process when its owner is gone
 import { Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
+import { putBack, uncurried } from './builtins.mjs';
 import * as frames from './frames.mjs';
 import { errorInfo, Failure } from './failures.mjs';
 import { loadFunction } from './functions.mjs';
 import { toJson } from './json-value.mjs';
+import { leftovers, watchLeftovers } from './leftovers.mjs';
 import { captureOutput } from './output.mjs';
 
-const { cwd, chdir, getActiveResourcesInfo, exit } = process;
+const { cwd, chdir, exit } = process;
+const enqueue = uncurried(Array.prototype.push);
+const OwnPromise = Promise;
 const { parse } = JSON;
+const { keys } = Object;
 const now = performance.now.bind(performance);
 
 const home = cwd();
@@ -33,9 +40,10 @@ process.on('uncaughtException', rejectRunning);
 process.on('unhandledRejection', rejectRunning);
 
 new Worker(new URL('./lifeline.mjs', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: 16 } }).unref();
+watchLeftovers(process.argv[2] === 'kept');
 
 const channel = new Socket({ fd: 3, readable: true, writable: true });
-const push = frames.frameReader((kind, body) => queue.push({ kind, body }));
+const push = frames.frameReader((kind, body) => enqueue(queue, { kind, body }));
 channel.on('data', (chunk) => {
   push(chunk);
   void work();
@@ -46,18 +54,26 @@ frames.sendReady();
 async function work() {
   if (working) return;
   working = true;
-  for (let frame = queue.shift(); frame; frame = queue.shift()) {
-    if (frame.kind === frames.CODE) {
-      const code = frames.readCode(frame.body);
-      functions.set(code.number, { code, loaded: undefined });
-    } else if (frame.kind === frames.FORGET) {
-      functions.delete(frame.body.readUInt32LE(0));
-    } else {
-      const call = frames.readCall(frame.body);
-      if (mayBegin(call)) await answer(call);
-    }
+  try {
+    for (let frame = queue.shift(); frame; frame = queue.shift()) await take(frame);
+  } catch {
+    // It can neither read nor answer any more; the pool knows this code (ends.ts).
+    exit(70);
+  } finally {
+    working = false;
   }
-  working = false;
+}
+
+async function take(frame) {
+  if (frame.kind === frames.CODE) {
+    const code = frames.readCode(frame.body);
+    functions.set(code.number, { code, loaded: undefined });
+  } else if (frame.kind === frames.FORGET) {
+    functions.delete(frame.body.readUInt32LE(0));
+  } else {
+    const call = frames.readCall(frame.body);
+    if (mayBegin(call)) await answer(call);
+  }
 }
 
 /** Rule R3 of the frames: a gated call whose number is not in the gate has been taken back. */
@@ -71,12 +87,13 @@ function mayBegin(call) {
 }
 
 async function answer(call) {
-  const before = leftovers();
   const began = now();
   let json;
   let failure;
+  let changed = false;
   try {
     const value = await run(call);
+    changed = putBack();
     json = toJson(value);
     if (json.length > call.maxResult) {
       throw new Failure(
@@ -92,24 +109,30 @@ async function answer(call) {
   }
   const runMs = now() - began;
   running = undefined;
-  const flags = tidy(before);
+  // What was thrown, and what the result says of itself, is users' code too.
+  if (putBack()) changed = true;
+  const flags = changed ? frames.UNTIDY : tidy();
   if (failure) frames.sendFailure(call.number, flags, runMs, { kind: failure.kind, ...errorInfo(failure.cause) });
   else frames.sendValue(call.number, flags, runMs, json);
 }
 
 function run(call) {
-  return new Promise((resolve, reject) => {
+  return new OwnPromise((resolve, reject) => {
     running = { number: call.number, reject };
-    execute(call).then(resolve, reject);
+    void execute(call, resolve, reject);
   });
 }
 
-async function execute(call) {
-  const held = functions.get(call.fn);
-  held.loaded ??= await loadFunction(held.code);
-  const { args, kwargs } = decode(call);
-  const { loaded } = held;
-  return await loaded(...args, ...(Object.keys(kwargs).length > 0 ? [kwargs] : []));
+async function execute(call, resolve, reject) {
+  try {
+    const held = functions.get(call.fn);
+    held.loaded ??= await loadFunction(held.code);
+    const { args, kwargs } = decode(call);
+    const { loaded } = held;
+    resolve(await loaded(...args, ...(keys(kwargs).length > 0 ? [kwargs] : [])));
+  } catch (error) {
+    reject(error);
+  }
 }
 
 function decode(call) {
@@ -124,18 +147,13 @@ function decode(call) {
   }
 }
 
-/** Child processes and timers that keep the process alive. */
-function leftovers() {
-  return getActiveResourcesInfo().filter((kind) => kind === 'ProcessWrap' || kind === 'Timeout').length;
-}
-
 /** Puts the process in order after a call; tells where it cannot. */
-function tidy(before) {
+function tidy() {
   output.restore();
   try {
     if (cwd() !== home) chdir(home);
   } catch {
     return frames.UNTIDY;
   }
-  return leftovers() > before ? frames.UNTIDY : 0;
+  return leftovers() > 0 ? frames.UNTIDY : 0;
 }

@@ -1,16 +1,16 @@
-// JavaScript children: each is a Node process of its own.
-import { constants } from 'node:os';
-import type { Child, Death } from './child.ts';
+// JavaScript children: each is a Node process of its own, under a keeper where there is a Python.
+import type { Child } from './child.ts';
 import type { ChildSource } from './children.ts';
+import { startKept } from './keeper.ts';
 import { planLaunch, type LaunchRequest } from './launch.ts';
 import { killMarked } from './marks.ts';
-import { killGroup } from './processes.ts';
-import { start } from './spawn.ts';
 
 export interface JavaScriptOptions {
   cwd: string;
   environment: LaunchRequest['environment'];
   mark: string;
+  /** The Python that keeps them (keeper.ts), or undefined where there is none. */
+  keeper: string | undefined;
 }
 
 export class JavaScriptChildren implements ChildSource {
@@ -39,12 +39,17 @@ export class JavaScriptChildren implements ChildSource {
       environment: this.#options.environment,
       mark,
       groups: 0,
+      keeper: this.#options.keeper,
     });
-    const started = await start(launch);
+    const started = await startKept(launch, ([, lifeline]) => lifeline!.destroy());
     const [channel, lifeline] = started.sockets;
-    const { promise: gone, resolve } = Promise.withResolvers<Death>();
-    let dead = false;
     let clean = false;
+    const gone = started.ended.then((death) => {
+      lifeline!.destroy();
+      this.#alive.delete(child);
+      if (!clean && (!launch.kept || death.is === 'unknown')) killMarked(mark);
+      return death;
+    });
     const child: Child = {
       runtime: 'javascript',
       pid: started.pid,
@@ -54,24 +59,11 @@ export class JavaScriptChildren implements ChildSource {
       gate: started.gates[0]!,
       kill: (leftNothing) => {
         clean = leftNothing;
-        if (!dead) killGroup(started.pid);
+        started.kill();
       },
       gone,
     };
     this.#alive.add(child);
-    started.process.once('exit', (code, signal) => {
-      dead = true;
-      lifeline!.destroy();
-      this.#alive.delete(child);
-      // The group's number may be given again only when its last member is gone, so this reaches stragglers or nobody.
-      try {
-        process.kill(-started.pid, 'SIGKILL');
-      } catch {
-        // No straggler.
-      }
-      if (!clean) killMarked(mark);
-      resolve(signal ? { is: 'signal', signal: constants.signals[signal] } : { is: 'exit', code: code ?? 0 });
-    });
     return child;
   }
 

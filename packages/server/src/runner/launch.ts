@@ -29,6 +29,8 @@ export interface LaunchRequest {
   mark: string;
   /** Python: how many runners the template can fork. */
   groups: number;
+  /** The Python that keeps the child (keeper.ts), or undefined: nobody does. */
+  keeper: string | undefined;
 }
 
 /** A descriptor of the child, beside 0 (nothing), 1 and 2. */
@@ -41,6 +43,8 @@ export interface Launch {
   cwd: string;
   /** Descriptors 3, 4, … in order. */
   descriptors: Descriptor[];
+  /** Is the command a keeper of the child? Its line is then the last descriptor. */
+  kept: boolean;
 }
 
 /** The variable that carries the mark. */
@@ -65,7 +69,8 @@ function runnerEnvironment(request: LaunchRequest): Record<string, string> {
 /** Descriptors of one group of a template. */
 const GROUP: readonly Descriptor[] = ['duplex', 'duplex', 'duplex', 'gate'];
 
-type Recipe = (request: LaunchRequest) => Omit<Launch, 'env' | 'cwd'>;
+type Command = Pick<Launch, 'command' | 'args' | 'descriptors'>;
+type Recipe = (request: LaunchRequest) => Command;
 
 const RECIPES: Record<Runtime, Recipe> = {
   python: (request) => {
@@ -94,6 +99,7 @@ const RECIPES: Record<Runtime, Recipe> = {
         '--no-warnings',
         ...(heap > 0 ? [`--max-old-space-size=${heap}`] : []),
         fileURLToPath(new URL('javascript/runner.mjs', RUNTIMES)),
+        ...(request.keeper === undefined ? [] : ['kept']),
       ],
       // The channel, the gate, and a line whose end tells that the owner is gone.
       descriptors: ['duplex', 'gate', 'duplex'],
@@ -103,5 +109,22 @@ const RECIPES: Record<Runtime, Recipe> = {
 
 /** The command, environment and descriptors of a child. */
 export function planLaunch(request: LaunchRequest): Launch {
-  return { ...RECIPES[request.runtime](request), env: runnerEnvironment(request), cwd: request.cwd };
+  const child = RECIPES[request.runtime](request);
+  const { keeper } = request;
+  return {
+    ...(keeper === undefined ? child : keptBy(keeper, child)),
+    env: runnerEnvironment(request),
+    cwd: request.cwd,
+    kept: keeper !== undefined,
+  };
+}
+
+function keptBy(keeper: string, { command, args, descriptors }: Command): Command {
+  const line = 3 + descriptors.length;
+  return {
+    command: keeper,
+    // Without the site packages, which it does not need: it starts in half the time.
+    args: ['-S', fileURLToPath(new URL('python/keep.py', RUNTIMES)), String(line), command, ...args],
+    descriptors: [...descriptors, 'duplex'],
+  };
 }

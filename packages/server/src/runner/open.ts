@@ -51,6 +51,8 @@ export async function openRunnerPool(options: PoolOptions): Promise<RunnerPool> 
 
   const packages = packagesFolder(dataDir);
   const interpreter = await findInterpreter(options.python, environment, [packages]);
+  // Only Linux lets a process become the parent of orphans.
+  const kept = process.platform === 'linux';
   const python = new PythonChildren(interpreter, {
     slots,
     importPath,
@@ -58,8 +60,10 @@ export async function openRunnerPool(options: PoolOptions): Promise<RunnerPool> 
     cwd,
     environment,
     mark,
+    kept,
   });
-  const javascript = new JavaScriptChildren({ cwd, environment, mark });
+  const keeper = kept && typeof interpreter !== 'string' ? interpreter.executable : undefined;
+  const javascript = new JavaScriptChildren({ cwd, environment, mark, keeper });
   const sources = { python, javascript };
   let pickleProblem: string | undefined = typeof interpreter === 'string' || hasDill(interpreter) ? '' : undefined;
   const pool = new Pool({

@@ -14,6 +14,8 @@ export interface PythonOptions {
   cwd: string;
   environment: LaunchRequest['environment'];
   mark: string;
+  /** Under a keeper (keeper.ts). */
+  kept: boolean;
 }
 
 /** Four descriptors each, in both processes. */
@@ -110,6 +112,7 @@ export class PythonChildren implements ChildSource {
       environment: this.#options.environment,
       mark,
       groups: this.#groups,
+      keeper: this.#options.kept ? this.#executable : undefined,
     });
     const template = await Template.open(launch, () => killMarked(mark));
     this.#templates.add(template);

@@ -6,7 +6,8 @@
 // N3  The reason of a kill is kept before the signal is sent, and later symptoms never overwrite it.
 // N4  An answered call is told of after the turns in which its raw output can still arrive.
 // N5  When the child dies, the first call in the pipe is charged, unless it is known that it was not begun: its token
-//     still lies in the gate, or the kernel says that the child's end was closed with bytes unread.
+//     still lies in the gate, or the kernel says that the child's end was closed with bytes unread and it was the last
+//     call written: behind another one, also one that was taken back, the unread bytes may be the later call's.
 import type { LogStream } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
 import type { LogChunk, Outcome, TaskLogs } from '../lifecycle/outcome.ts';
@@ -376,7 +377,8 @@ export class Runner {
     const rest = this.#pipe;
     this.#pipe = [];
     const first = rest[0];
-    const begun = first && !unbegun.has(first.number) && !(this.#unread && rest.length === 1);
+    const unread = this.#unread && first?.number === this.#next - 1;
+    const begun = first && !unbegun.has(first.number) && !unread;
     if (begun) {
       rest.shift();
       const { held } = first;

@@ -2,10 +2,11 @@
 import { createInterface } from 'node:readline';
 import type { Socket } from 'node:net';
 import type { Child, Death } from './child.ts';
+import { deathInWords } from './ends.ts';
 import type { Gate } from './gates.ts';
+import { startKept, type Kept } from './keeper.ts';
 import type { Launch } from './launch.ts';
 import { killGroup } from './processes.ts';
-import { start, type Started } from './spawn.ts';
 
 /** What a template says of itself once it is ready. */
 export interface TemplateHello {
@@ -46,11 +47,13 @@ export class Template {
   /** Resolves when it is gone. */
   readonly ended: Promise<void>;
   readonly #sweep: () => void;
+  readonly #kill: () => void;
   #alive = true;
   #retiring = false;
 
-  private constructor(started: Started, hello: TemplateHello, sweep: () => void) {
+  private constructor(started: Kept, hello: TemplateHello, sweep: () => void) {
     this.#sweep = sweep;
+    this.#kill = () => started.kill();
     this.hello = hello;
     this.pid = started.pid;
     this.#control = started.sockets[0]!;
@@ -58,14 +61,7 @@ export class Template {
       const [channel, stdout, stderr] = started.sockets.slice(1 + index * 3);
       return { index, group: { channel: channel!, stdout: stdout!, stderr: stderr!, gate } };
     });
-    this.ended = new Promise((resolve) => {
-      const over = (): void => {
-        this.#over();
-        resolve();
-      };
-      if (started.process.exitCode !== null || started.process.signalCode !== null) over();
-      else started.process.once('exit', over);
-    });
+    this.ended = started.ended.then(() => this.#over());
   }
 
   /**
@@ -73,7 +69,7 @@ export class Template {
    * @param sweep - kills what is left of it once it is gone
    */
   static async open(launch: Launch, sweep: () => void): Promise<Template> {
-    const started = await start(launch);
+    const started = await startKept(launch, ([control]) => control!.end());
     const control = started.sockets[0]!;
     const words: Buffer[] = [];
     started.process.stderr!.on('data', (chunk: Buffer) => words.length < 64 && words.push(chunk));
@@ -83,9 +79,9 @@ export class Template {
     lines.on('error', () => undefined);
     const hello = await new Promise<TemplateHello>((resolve, reject) => {
       lines.once('line', (line) => resolve(JSON.parse(line.slice('hello '.length)) as TemplateHello));
-      started.process.once('exit', (code, signal) => {
+      void started.ended.then((death) => {
         const said = Buffer.concat(words).toString().trim().split('\n').at(-1) ?? '';
-        reject(new Error(`${launch.command} ended at once (${signal ?? code ?? '?'}): ${said}`));
+        reject(new Error(`${launch.command} ended at once (${deathInWords(death)}): ${said}`));
       });
     }).catch((error: unknown) => {
       for (const socket of started.sockets) socket.destroy();
@@ -127,7 +123,7 @@ export class Template {
   async close(): Promise<void> {
     this.#control.destroy();
     // It ends by itself at the end of its control channel; one that cannot is killed.
-    const timer = setTimeout(() => killGroup(this.pid), 2_000);
+    const timer = setTimeout(this.#kill, 2_000);
     await this.ended;
     clearTimeout(timer);
   }
@@ -135,7 +131,7 @@ export class Template {
   /** A template that still owes an answer after a while is stopped or stuck: it is killed, with all that is its. */
   #demand(owes: () => boolean): void {
     setTimeout(() => {
-      if (owes()) killGroup(this.pid);
+      if (owes()) this.#kill();
     }, ANSWER_MS).unref();
   }
 

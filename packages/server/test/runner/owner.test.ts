@@ -19,24 +19,44 @@ async function withFolder(use: (dataDir: string) => Promise<void>): Promise<void
   }
 }
 
-test('kill -9 of the owner ends template and runners, also those that never give the processor back', async () => {
+// With the owner: the keepers, or the template. What is left of the two finds what came from them by its parentage.
+test.each([
+  ['the owner', (): number[] => []],
+  ['the owner and the Python template', ({ template }: Found) => [template]],
+  ['the owner and the keepers', ({ template, keeper }: Found) => [parentOf(template), keeper]],
+])('kill -9 of %s ends all that came from it, whatever it does', async (_what, others) => {
   await withFolder(async (dataDir) => {
     const owner = spawn(process.execPath, [fileURLToPath(new URL('fixtures/owner.ts', import.meta.url)), dataDir], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
-    let said = '';
-    for await (const chunk of owner.stdout) {
-      said += String(chunk);
-      if (said.trim().split(/\s+/).length === 3) break;
+    let mark: string;
+    try {
+      let said = '';
+      for await (const chunk of owner.stdout) {
+        said += String(chunk);
+        if (said.split('\n').length === 3) break;
+      }
+      mark = markIn(dataDir);
+      const marked = findMarked(mark);
+      const calls = said
+        .trim()
+        .split('\n')
+        .map((line) => line.split(' ').map(Number));
+      const python = calls.find(([, parent]) => parentOf(parent!) !== owner.pid)!;
+      const javascript = calls.find((call) => call !== python)!;
+      const strays = [python[2]!, javascript[2]!];
+      const pids = calls.flat();
+      expect(pids.every(isAlive)).toBe(true);
+      expect(marked).toEqual(expect.arrayContaining(pids.filter((pid) => !strays.includes(pid))));
+      // The owner must not see the others' end: it would kill what is left itself.
+      owner.kill('SIGSTOP');
+      for (const pid of others({ template: python[1]!, keeper: javascript[1]! })) process.kill(pid, 'SIGKILL');
+      owner.kill('SIGKILL');
+      await once(owner, 'exit');
+      for (const pid of [...marked, ...strays]) await untilGone(pid);
+    } finally {
+      owner.kill('SIGKILL');
     }
-    const pids = said.trim().split(/\s+/).map(Number);
-    expect(pids.every(isAlive)).toBe(true);
-    const mark = markIn(dataDir);
-    const all = findMarked(mark);
-    expect(all).toEqual(expect.arrayContaining(pids));
-    owner.kill('SIGKILL');
-    await once(owner, 'exit');
-    for (const pid of all) await untilGone(pid);
     expect(findMarked(mark)).toEqual([]);
     expect(sweepDead(dataDir)).toBe(0);
     expect(readdirSync(join(dataDir, 'runners'))).toEqual([]);
@@ -66,7 +86,16 @@ test('the next start kills what a dead owner left, and nothing else', async () =
   });
 });
 
-function startOf(): string {
-  const stat = readFileSync(`/proc/${process.pid}/stat`, 'latin1');
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]!;
+interface Found {
+  template: number;
+  /** Of the JavaScript runner. */
+  keeper: number;
+}
+
+const startOf = (): string => statFields(process.pid)[19]!;
+const parentOf = (pid: number): number => Number(statFields(pid)[1]);
+
+function statFields(pid: number): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }

@@ -33,6 +33,7 @@ async function scripted(script: string): Promise<Child> {
     env: {},
     cwd: '/',
     descriptors: ['duplex', 'gate'],
+    kept: false,
   });
   const gone = once(child, 'exit').then(([code, signal]): Death =>
     signal ? { is: 'signal', signal: 9 } : { is: 'exit', code: Number(code) },
@@ -97,6 +98,33 @@ test.each([
 
 test('a child that answers out of turn is killed, and only the running call is charged', async () => {
   expect(await fates('frame(); frame(); frame(); value(2); frame()')).toEqual(['lost', 'returned']);
+});
+
+test('a call that dies with withdrawn calls unread behind it is charged', async () => {
+  const fn = trusted();
+  const held = [0, 1].map((): HeldCall => ({ call: makeCall(code, []), fn, exclusive: false, place: { is: 'line' } }));
+  // It has read the function and the first call, and nothing more, when it says so.
+  const child = await scripted('frame(); frame(); os.write(1, b"begun"); import time; time.sleep(1000)');
+  const fate = Promise.withResolvers<string>();
+  const limits = { headBytes: 100, tailBytes: 100 };
+  const runner = new Runner(child, { runtime: 'python', version: '3' }, systemClock, limits, {
+    ready: () => {
+      for (const one of held) runner.send(one, code.bytes);
+      runner.flush();
+    },
+    started: () => undefined,
+    printed: () => undefined,
+    ran: () => undefined,
+    freed: () => undefined,
+    ended: (one, outcome) => fate.resolve(`${held.indexOf(one)} ${outcome.is}`),
+    returned: (calls) => fate.resolve(`${calls.map((one) => held.indexOf(one)).join(' ')} returned`),
+    gone: () => undefined,
+  });
+  child.stdout.once('data', () => {
+    expect(runner.withdraw()).toEqual([held[1]]);
+    killGroup(child.pid);
+  });
+  expect(await fate.promise).toBe('0 lost');
 });
 
 test('a single call that the child did not read is not charged', async () => {

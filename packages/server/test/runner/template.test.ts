@@ -22,6 +22,7 @@ test('killed with a request unread it rejects that request, and the owner goes o
     environment: process.env,
     mark: 'template-test',
     groups: 2,
+    keeper: PYTHON,
   });
   try {
     // Its end comes as the reset of the channel or as the end of the process, whichever is seen first.

@@ -2,6 +2,7 @@
 import json
 import pickle
 
+from . import BUILTINS as __builtins__
 from . import failures
 
 _loads = pickle.loads
@@ -17,9 +18,11 @@ def decode(data, as_json):
         decoded = _loads(data)
     except Exception as error:
         decoded = _with_dill(data, error)
+    except BaseException as error:
+        raise failures.Failed.loading('the arguments', error) from None
     if type(decoded) is tuple and len(decoded) == 2:
         args, kwargs = decoded
-        if isinstance(args, tuple) and isinstance(kwargs, dict) and all(type(key) is str for key in kwargs):
+        if _is_a(args, tuple) and _is_a(kwargs, dict) and all(type(key) is str for key in kwargs):
             return args, kwargs
     raise failures.Failed('load_failed', TypeError(
         'the arguments must be the pickle of a pair (tuple of positional arguments, dict of keyword arguments with '
@@ -35,6 +38,11 @@ def _with_dill(data, first):
         return dill.loads(data)
     except BaseException as error:
         raise failures.Failed.loading('the arguments', error) from None
+
+
+def _is_a(value, kind):
+    # Unlike isinstance it asks the type alone: what a value says of itself may raise.
+    return issubclass(type(value), kind)
 
 
 def _from_json(data):

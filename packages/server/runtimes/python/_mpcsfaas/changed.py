@@ -4,6 +4,8 @@ import os
 import sys
 import time
 
+from . import BUILTINS as __builtins__
+
 _stat = os.stat
 _now = time.monotonic
 # Our own files, which lie below the import path where the programs are installed in the users' directory.

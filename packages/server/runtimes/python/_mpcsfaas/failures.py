@@ -6,6 +6,7 @@ import pickle
 import sys
 import traceback
 
+from . import BUILTINS as __builtins__
 from . import frames
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
@@ -15,6 +16,13 @@ _json_dumps = json.dumps
 # What CPython says when it meets byte code of another version.
 _OTHER_BYTECODE = ('unknown opcode', 'bad marshal', 'code expected at least', 'code() takes', 'code() argument',
                    'an integer is required (got type bytes)', 'code: co_')
+
+
+# Of a class and of an exception, whatever their metaclass or their own properties say.
+name_of = type.__dict__['__name__'].__get__
+_mro_of = type.__dict__['__mro__'].__get__
+_trace_of = BaseException.__dict__['__traceback__'].__get__
+_with_trace = BaseException.with_traceback
 
 
 class Failed(Exception):
@@ -30,15 +38,15 @@ class Failed(Exception):
         """`what` ('the function', 'the arguments') could not be loaded because of `error`."""
         if is_other_bytecode(error):
             return cls('version_mismatch', other_version(error))
-        text = 'cannot load %s: %s: %s' % (what, type(error).__name__, _message(error))
-        if isinstance(error, ModuleNotFoundError) and error.name:
+        text = 'cannot load %s: %s: %s' % (what, name_of(type(error)), message_of(error))
+        if type(error) is ModuleNotFoundError and error.name:
             text = ("cannot load %s: the module '%s' is not on the import path of this worker. Install it for its "
                     "Python, or start the worker with --python-path DIR, the folder that holds it." % (what, error.name))
             explained = ModuleNotFoundError(text, name=error.name)
         else:
             explained = type(error)(text) if type(error) in _PLAIN else RuntimeError(text)
         explained.__cause__ = None
-        explained.__traceback__ = error.__traceback__
+        explained.__traceback__ = _trace_of(error)
         return cls('load_failed', explained)
 
 
@@ -48,9 +56,9 @@ _PLAIN = {AttributeError, EOFError, ImportError, IndexError, KeyError, NameError
 
 
 def is_other_bytecode(error):
-    if not isinstance(error, (SystemError, TypeError, ValueError)):
+    if not issubclass(type(error), (SystemError, TypeError, ValueError)):
         return False
-    text = _message(error)
+    text = message_of(error)
     return any(mark in text for mark in _OTHER_BYTECODE)
 
 
@@ -60,43 +68,59 @@ def other_version(error, made_by=''):
     return RuntimeError(
         'the function was pickled by %s and this worker runs Python %s: pickled byte code runs only on the minor '
         'version that made it. Use the same version on both sides (worker option --python), or send the function as '
-        'source.%s' % (theirs, ours, ' (%s: %s)' % (type(error).__name__, _message(error)) if error else ''))
+        'source.%s' % (theirs, ours, ' (%s: %s)' % (name_of(type(error)), message_of(error)) if error else ''))
 
 
-def kind_of(error, function, limit):
-    """Why a call that raised `error` failed."""
-    if limit and isinstance(error, MemoryError):
-        return 'memory_exceeded'
-    if function.by_value and isinstance(error, SystemError) and is_other_bytecode(error):
-        return 'version_mismatch'
-    return 'raised'
+def report(doing, error, function, limit, with_pickle):
+    """The FAILURE frame's parts for what came out of a call that was `doing`: the kind that this is a failure of."""
+    try:
+        return _answer(*_cause(doing, error, function, limit), with_pickle)
+    except BaseException:
+        return unshown(doing, with_pickle)
 
 
-def answer(kind, error, with_pickle):
-    """The FAILURE frame's parts."""
-    if kind == 'version_mismatch' and isinstance(error, SystemError):
+def unshown(kind, with_pickle):
+    """The FAILURE frame's parts where the exception raises while it is read."""
+    text, pickled = _UNSHOWN[kind]
+    return frames.FAILURE, text, pickled if with_pickle else None
+
+
+def _cause(doing, error, function, limit):
+    """Kind and exception."""
+    kind = type(error)
+    if kind is Failed and doing != 'raised':
+        return error.kind, error.error
+    if limit and issubclass(kind, MemoryError):
+        return 'memory_exceeded', error
+    if doing == 'raised' and function.by_value and issubclass(kind, SystemError) and is_other_bytecode(error):
+        return 'version_mismatch', error
+    return doing, error
+
+
+def _answer(kind, error, with_pickle):
+    if kind == 'version_mismatch' and issubclass(type(error), SystemError):
         error = other_version(error)
     info = {
         'kind': kind,
-        'type': type(error).__name__,
-        'message': _bounded(_message(error)),
+        'type': name_of(type(error)),
+        'message': _bounded(message_of(error)),
         'traceback': _traceback(error),
-        'bases': [base.__name__ for base in type(error).__mro__[1:] if base is not object],
+        'bases': [name_of(base) for base in _mro_of(type(error))[1:] if base is not object],
     }
     text = _json_dumps(info).encode()
     return frames.FAILURE, text, _pickled(error, info) if with_pickle else None
 
 
-def _message(error):
+def message_of(error):
     try:
         return _sayable(str(error))
     except BaseException as second:
-        return '(its text cannot be shown: __str__ raised %s)' % type(second).__name__
+        return '(its text cannot be shown: __str__ raised %s)' % name_of(type(second))
 
 
 def _sayable(text):
     """A lone surrogate, which UTF-8 cannot say, as its escape: every reader then sees the same text."""
-    return text.encode('utf-8', 'backslashreplace').decode()
+    return str.encode(text, 'utf-8', 'backslashreplace').decode()
 
 
 def _bounded(text):
@@ -108,7 +132,7 @@ def _bounded(text):
 
 def _traceback(error):
     """As Python prints it, without the frames of this package."""
-    trace = error.__traceback__
+    trace = _trace_of(error)
     while trace is not None and trace.tb_frame.f_code.co_filename.startswith(_OURS):
         trace = trace.tb_next
     if trace is None:
@@ -116,22 +140,23 @@ def _traceback(error):
     try:
         return _bounded(_sayable(''.join(traceback.format_exception(type(error), error, trace))))
     except BaseException:
-        return ''
+        return ''.join(traceback.format_tb(trace))
 
 
 def _pickled(error, info):
     """The exception itself; where it does not survive a pickle, one that says the same."""
-    trace, error.__traceback__ = error.__traceback__, None
+    trace = _trace_of(error)
+    _with_trace(error, None)
     try:
         for dumps, loads in _picklers():
             try:
                 data = dumps(error)
-                if isinstance(loads(data), BaseException) and len(data) <= 16 * 1024 * 1024:
+                if issubclass(type(loads(data)), BaseException) and len(data) <= 16 * 1024 * 1024:
                     return data
             except BaseException:
                 continue
     finally:
-        error.__traceback__ = trace
+        _with_trace(error, trace)
     text = '%s: %s' % (info['type'], info['message'])
     if info['traceback']:
         text += '\n\n' + info['traceback']
@@ -145,3 +170,15 @@ def _picklers():
     except ImportError:
         return
     yield dill.dumps, dill.loads
+
+
+def _unshown(kind):
+    text = ('what was raised cannot be shown: reading it raised again, or it came from a signal handler after the function '
+            'had returned')
+    info = {'kind': kind, 'type': 'RuntimeError', 'message': text, 'traceback': '',
+            'bases': ['Exception', 'BaseException']}
+    return _json_dumps(info).encode(), pickle.dumps(RuntimeError(text))
+
+
+# Made while everything is whole.
+_UNSHOWN = {kind: _unshown(kind) for kind in ('load_failed', 'raised', 'result_not_serializable')}

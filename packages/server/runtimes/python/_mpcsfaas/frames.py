@@ -27,6 +27,8 @@ import os
 import struct
 from os import read, readv, write, writev
 
+from . import BUILTINS as __builtins__
+
 CODE, CALL, FORGET = 1, 2, 3
 READY, VALUE, FAILURE, OUTPUT, STALE = 1, 2, 3, 4, 5
 GATED, ARGS_JSON, WITH_JSON, WITH_PICKLE = 1, 2, 4, 8

@@ -9,6 +9,7 @@ import pathlib
 import sys
 import uuid
 
+from . import BUILTINS as __builtins__
 from . import failures
 
 MAX_EXACT = 2 ** 53 - 1
@@ -23,12 +24,20 @@ def dump(value):
         raise _misfit('$', 'it is nested too deeply') from None
     except UnicodeEncodeError:
         raise _misfit('$', 'a string holds a lone surrogate, which UTF-8 cannot say') from None
+    except (failures.Failed, MemoryError):
+        raise
+    except BaseException as error:
+        raise _unreadable('$', error) from None
 
 
 def _misfit(path, why):
     return failures.Failed('result_not_json', TypeError(
         'the result does not fit into JSON at %s: %s. Ask for the result as a pickle, or return something else.'
         % (path, why)))
+
+
+def _unreadable(path, error):
+    return _misfit(path, 'reading it raised %s: %s' % (failures.name_of(type(error)), failures.message_of(error)))
 
 
 def _plain(value, path, above):
@@ -70,7 +79,7 @@ def _object(values, path, above):
     for key, value in values.items():
         if not isinstance(key, str):
             raise _misfit(path, 'the key %.100r is of type %s, and JSON has only string keys'
-                          % (key, type(key).__name__))
+                          % (key, failures.name_of(type(key))))
         out[str(key)] = _plain(value, '%s.%s' % (path, key), above)
     return out
 
@@ -82,6 +91,16 @@ def _within(value, path, above):
 
 
 def _special(value, path, above):
+    """A value of a type that is none of JSON's own: it may run users' code, which may raise anything."""
+    try:
+        return _converted(value, path, above)
+    except (failures.Failed, RecursionError, MemoryError):
+        raise
+    except BaseException as error:
+        raise _unreadable(path, error) from None
+
+
+def _converted(value, path, above):
     if isinstance(value, enum.Enum):
         return _plain(value.value, path, above)
     if isinstance(value, bool) or isinstance(value, str):
@@ -110,7 +129,7 @@ def _special(value, path, above):
     numpy = sys.modules.get('numpy')
     if numpy is not None and isinstance(value, (numpy.generic, numpy.ndarray)):
         return _plain(value.tolist(), path, above)
-    raise _misfit(path, 'JSON has nothing for the type %s' % type(value).__name__)
+    raise _misfit(path, 'JSON has nothing for the type %s' % failures.name_of(type(value)))
 
 
 def _sorted(values):

@@ -2,6 +2,7 @@
 
 It makes Python raise MemoryError where it can; the pool watches the resident memory besides, for what it cannot.
 """
+from . import BUILTINS as __builtins__
 from . import system
 
 try:

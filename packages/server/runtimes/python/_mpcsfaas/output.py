@@ -3,6 +3,8 @@ import io
 import os
 import sys
 
+from . import BUILTINS as __builtins__
+
 _PIECE = 32 * 1024
 
 

@@ -3,6 +3,7 @@ import asyncio
 import pickle
 import types
 
+from . import BUILTINS as __builtins__
 from . import failures, frames, json_value
 
 _dumps = pickle.dumps
@@ -22,10 +23,11 @@ def awaited(value):
 
 def answer(value, flags, max_result):
     """The VALUE frame's parts, or Failed."""
-    if isinstance(value, _GENERATORS):
+    kind = type(value)
+    if kind in _GENERATORS:
         raise failures.Failed('result_not_serializable', TypeError(
             'the function returned a generator, which cannot leave its process: return a list instead'))
-    if isinstance(value, (str, bytes, bytearray)):
+    if kind is str or kind is bytes or kind is bytearray:
         _check(len(value), max_result)  # before a copy of it is made
     text, pickled = b'', None
     if flags & frames.WITH_JSON:
@@ -55,7 +57,7 @@ def _pickle(value):
         first = error
     raise failures.Failed('result_not_serializable', TypeError(
         'the result, of type %s, cannot be pickled (%s: %s): return plain data instead'
-        % (type(value).__name__, type(first).__name__, failures._message(first))))
+        % (failures.name_of(type(value)), failures.name_of(type(first)), failures.message_of(first))))
 
 
 def _check(size, limit):

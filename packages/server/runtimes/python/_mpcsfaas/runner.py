@@ -4,12 +4,17 @@ import signal
 import sys
 import time
 
+from . import BUILTINS as __builtins__
 from . import arguments, failures, frames, functions, memory, results, tidy
 from .changed import Watch
 from .output import Output
 
 _exit = os._exit
 _now = time.monotonic
+_gettrace, _settrace = sys.gettrace, sys.settrace
+_getprofile, _setprofile = sys.getprofile, sys.setprofile
+# How often it is tried to put the process in order, where users' code makes that raise.
+_TRIES = (1, 2, 3)
 _read = os.read
 _unpack_token = frames._SIZE.unpack
 _unpack_call = frames.CALL_HEAD.unpack_from
@@ -75,13 +80,27 @@ def _loop(inbox, outbox, gate, output, order, watch):
                 outbox.stale(number)
                 _exit(0)
             output.number = number
+            answer, seconds, untidy = None, 0.0, 0
             began = _now()
-            answer = _call(table[function], body[_CALL_SIZE:], flags, max_result, limit)
-            seconds = _now() - began
-            if getpid() != pid:
-                _exit(0)  # the function forked, and this is the fork coming back from it
-            untidy = order.restore()
-            watch.look()
+            for _ in _TRIES:
+                try:
+                    if answer is None:
+                        answer = _call(table[function], body[_CALL_SIZE:], flags, max_result, limit)
+                        seconds = _now() - began
+                    if _gettrace() is not None:
+                        _settrace(None)
+                    if _getprofile() is not None:
+                        _setprofile(None)
+                    if getpid() != pid:
+                        _exit(0)  # the function forked, and this is the fork coming back from it
+                    untidy |= order.restore(answer[0] == frames.FAILURE)
+                    watch.look()
+                    break
+                except BaseException:
+                    # A signal's handler or a trace function of users' code has raised between our own lines.
+                    untidy = frames.UNTIDY
+                    if answer is None:
+                        answer = failures.unshown('raised', flags & frames.WITH_PICKLE)
             kind, text, pickled = answer
             flags = untidy | (frames.WITH_JSON if text else 0) | (0 if pickled is None else frames.WITH_PICKLE)
             outbox.answer(kind, number, flags, seconds, text, pickled)
@@ -104,28 +123,28 @@ def _token(gate):
 
 def _call(function, data, flags, max_result, limit):
     """Kind of the answering frame, JSON, pickle."""
-    with_pickle = flags & frames.WITH_PICKLE
-    memory.limit(limit)
+    doing = 'load_failed'  # the kind of failure that an exception is from here on
     try:
-        try:
-            call = function.load()
-            args, kwargs = arguments.decode(data, flags & frames.ARGS_JSON)
-        except failures.Failed as failed:
-            return failures.answer(failed.kind, failed.error, with_pickle)
-        except MemoryError as error:
-            return failures.answer('memory_exceeded' if limit else 'load_failed', error, with_pickle)
-        try:
-            value = call(*args, **kwargs)
-            if hasattr(type(value), '__await__'):
-                value = results.awaited(value)
-        except BaseException as error:
-            return failures.answer(failures.kind_of(error, function, limit), error, with_pickle)
+        memory.limit(limit)
+        call = function.load()
+        args, kwargs = arguments.decode(data, flags & frames.ARGS_JSON)
+        doing = 'raised'
+        value = call(*args, **kwargs)
+        if hasattr(type(value), '__await__'):
+            value = results.awaited(value)
+        # Not in a function of ours: a trace function that raises would raise at its beginning.
+        if _gettrace() is not None:
+            _settrace(None)
+        if _getprofile() is not None:
+            _setprofile(None)
+        doing = 'result_not_serializable'
         del args, kwargs
-        try:
-            return results.answer(value, flags, max_result)
-        except failures.Failed as failed:
-            return failures.answer(failed.kind, failed.error, with_pickle)
-        except MemoryError as error:
-            return failures.answer('memory_exceeded' if limit else 'result_not_serializable', error, with_pickle)
+        return results.answer(value, flags, max_result)
+    except BaseException as error:
+        if _gettrace() is not None:
+            _settrace(None)
+        if _getprofile() is not None:
+            _setprofile(None)
+        return failures.report(doing, error, function, limit, flags & frames.WITH_PICKLE)
     finally:
         memory.lift(limit)

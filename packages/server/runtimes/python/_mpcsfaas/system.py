@@ -30,8 +30,23 @@ def adopt_orphans():
 
 
 def children_of(parent):
-    """Pids of the living children of `parent`; [] where the system cannot say."""
-    found = []
+    """Pids of the children of `parent`, ended ones too; [] where the system cannot say."""
+    return [pid for pid, its_parent in _parents().items() if its_parent == parent]
+
+
+def descendants_of(ancestor):
+    """Its children, their children and so on, in that order."""
+    parents = _parents()
+    found = level = [ancestor]
+    while level:
+        level = [pid for pid, parent in parents.items() if parent in level]
+        found = found + level
+    return found[1:]
+
+
+def _parents():
+    """Pid -> pid of its parent, of every process that can be seen."""
+    found = {}
     try:
         names = os.listdir('/proc')
     except OSError:
@@ -44,8 +59,7 @@ def children_of(parent):
                 fields = file.read().rpartition(b')')[2].split()
         except OSError:
             continue
-        if int(fields[1]) == parent:
-            found.append(int(name))
+        found[int(name)] = int(fields[1])
     return found
 
 

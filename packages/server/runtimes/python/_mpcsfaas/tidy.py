@@ -1,11 +1,13 @@
 """Puts the process in order after a call, as far as a process can be: what cannot be undone is told."""
 import _signal
 import _thread
+import builtins
 import os
 import signal
 import sys
 
-from . import frames
+from . import BUILTINS as __builtins__
+from . import BUILTINS, frames
 
 _WATCHED = [getattr(signal, name) for name in
             ('SIGALRM', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCHLD', 'SIGPIPE', 'SIGPROF',
@@ -23,16 +25,21 @@ class Order:
         self._handlers = [(int(number), _signal.getsignal(number)) for number in _WATCHED]
         self._recursion = sys.getrecursionlimit()
         self._path = list(sys.path)
+        self._builtins = vars(builtins)
+        self._builtins_count = len(BUILTINS)
         # Kept from here: users' code may replace what it finds in the modules.
         self._getsignal, self._signal, self._setitimer = _signal.getsignal, _signal.signal, _signal.setitimer
         self._chdir, self._waitid, self._count = os.chdir, getattr(os, 'waitid', None), _thread._count
         self._wait = (getattr(os, 'P_ALL', 0), 0,
                       getattr(os, 'WEXITED', 0) | getattr(os, 'WNOHANG', 0) | getattr(os, 'WNOWAIT', 0))
 
-    def restore(self):
-        """0, or UNTIDY where threads or processes are left."""
+    def restore(self, failed):
+        """0, or UNTIDY where threads or processes are left. A call that `failed` leaves time for a longer look."""
         untidy = 0
         self._setitimer(signal.ITIMER_REAL, 0)
+        # A comparison of them all would cost a short call a tenth of its time.
+        if (failed or len(self._builtins) != self._builtins_count) and self._builtins_changed():
+            untidy = frames.UNTIDY
         for number, handler in self._handlers:
             if self._getsignal(number) is not handler:
                 self._signal(number, handler)
@@ -59,3 +66,9 @@ class Order:
             except ChildProcessError:
                 pass
         return untidy
+
+    def _builtins_changed(self):
+        """Are some gone or replaced? More of them are no harm."""
+        self._builtins_count = len(self._builtins)
+        missing = object()
+        return any(self._builtins.get(name, missing) is not value for name, value in BUILTINS.items())
