@@ -2,7 +2,7 @@
 // Plain JavaScript for old versions of Node: it must be able to run where the rest cannot.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import module, { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -13,6 +13,8 @@ const here = dirname(fileURLToPath(import.meta.url));
 /** Runs the named program (`mpcsfaas`, `task_dispatcher` …) with this process's arguments. */
 export async function launch(program) {
   if (Number(process.versions.node.split('.')[0]) >= NEEDED) {
+    // The next start reads what this one has compiled; where nothing can be kept, nothing is.
+    module.enableCompileCache();
     // A checkout runs from source; what is published is compiled.
     const source = join(here, '../src/cli/main.ts');
     const entry = existsSync(source) ? source : join(here, '../dist/cli/main.js');

@@ -1,15 +1,9 @@
 // The command line's entry: which program was called, its commands, and how a wrong call is answered.
 import { Command, CommanderError } from 'commander';
 import { callCommand } from './commands/call.ts';
-import { classicWorkerCommand, taskDispatcherCommand } from './commands/classic.ts';
-import { dispatcherCommand } from './commands/dispatcher.ts';
-import { doctorCommand } from './commands/doctor.ts';
 import { functionCommands } from './commands/functions.ts';
 import { keyCommands } from './commands/keys.ts';
-import { serviceCommand } from './commands/service.ts';
 import { taskCommands } from './commands/tasks.ts';
-import { upCommand } from './commands/up.ts';
-import { workerCommand } from './commands/worker.ts';
 import { describeOptions } from './help.ts';
 import { tidyEnvironment } from './options.ts';
 import { version } from './package.ts';
@@ -28,7 +22,7 @@ First steps:
 export async function main(name: string, args: readonly string[]): Promise<void> {
   await runCommand(name, async () => {
     tidyEnvironment();
-    const program = strict(programOf(name));
+    const program = strict(await programOf(name, args));
     describeOptions(program);
     try {
       await program.parseAsync([...args], { from: 'user' });
@@ -41,28 +35,30 @@ export async function main(name: string, args: readonly string[]): Promise<void>
   });
 }
 
-function programOf(name: string): Command {
+async function programOf(name: string, args: readonly string[]): Promise<Command> {
   const program = new Command(name).version(version).showHelpAfterError(false);
-  switch (name) {
-    case 'task_dispatcher':
-      return taskDispatcherCommand(program);
-    case 'pull_worker':
-      return classicWorkerCommand(program, 'pull');
-    case 'push_worker':
-      return classicWorkerCommand(program, 'push');
-    default:
-      return modern(program);
-  }
+  if (name === 'mpcsfaas') return modern(program, args);
+  const { classicWorkerCommand, taskDispatcherCommand } = await import('./programs.ts');
+  if (name === 'task_dispatcher') return taskDispatcherCommand(program);
+  return classicWorkerCommand(program, name === 'pull_worker' ? 'pull' : 'push');
 }
 
-function modern(program: Command): Command {
+const CLIENT_COMMANDS = { fn: functionCommands, call: callCommand, task: taskCommands, keys: keyCommands };
+
+async function modern(program: Command, [first = '']: readonly string[]): Promise<Command> {
   program.description(
     'Ship a function, call it from anywhere: every call is queued durably and its result pushed back.',
   );
-  program.commandsGroup('Programs:');
-  for (const add of [upCommand, serviceCommand, dispatcherCommand, workerCommand]) add(program);
+  // A client command is there at once: the programs, which it does not need, are not even read.
+  const programs = Object.hasOwn(CLIENT_COMMANDS, first) ? undefined : await import('./programs.ts');
+  if (programs !== undefined) {
+    program.commandsGroup('Programs:');
+    const { upCommand, serviceCommand, dispatcherCommand, workerCommand } = programs;
+    for (const add of [upCommand, serviceCommand, dispatcherCommand, workerCommand]) add(program);
+  }
   program.commandsGroup('At work:');
-  for (const add of [functionCommands, callCommand, taskCommands, keyCommands, doctorCommand]) add(program);
+  for (const add of Object.values(CLIENT_COMMANDS)) add(program);
+  programs?.doctorCommand(program);
   return program.addHelpText('after', EPILOGUE);
 }
 

@@ -1,0 +1,7 @@
+// What runs the platform, as commands: apart, because reading all of it takes longer than most calls of a client command.
+export { taskDispatcherCommand, classicWorkerCommand } from './commands/classic.ts';
+export { dispatcherCommand } from './commands/dispatcher.ts';
+export { doctorCommand } from './commands/doctor.ts';
+export { serviceCommand } from './commands/service.ts';
+export { upCommand } from './commands/up.ts';
+export { workerCommand } from './commands/worker.ts';
