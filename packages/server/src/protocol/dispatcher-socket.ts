@@ -5,6 +5,7 @@ import { curveKeys } from './curve.ts';
 import { packHeader, unpackHeader } from './envelope.ts';
 import { MAX_FRAME_BYTES, type DispatcherItem, type Envelope, type WorkerItem } from './messages.ts';
 import { Outbox } from './outbox.ts';
+import { uninterrupted } from './uninterrupted.ts';
 
 export interface DispatcherSocketOptions {
   /** tcp://host:port */
@@ -51,7 +52,7 @@ export class FreeSocket {
       sendHighWaterMark: 8,
       receiveHighWaterMark: 10_000,
     });
-    this.#dealer.connect(options.url);
+    uninterrupted(() => this.#dealer.connect(options.url));
     this.#outbox = new Outbox(
       (frames) => this.#dealer.send(frames),
       () => undefined,
@@ -128,7 +129,7 @@ export class LockstepSocket {
 
   #open(): zmq.Request {
     const request = new zmq.Request(common(this.#options));
-    request.connect(this.#options.url);
+    uninterrupted(() => request.connect(this.#options.url));
     return request;
   }
 

@@ -13,6 +13,7 @@ import {
   type WorkerItem,
 } from './messages.ts';
 import { Outbox } from './outbox.ts';
+import { uninterruptedly } from './uninterrupted.ts';
 
 /** A connection as the socket names it. Never an identity: it is new after every reconnection. */
 export type Peer = Buffer;
@@ -100,7 +101,7 @@ export class WorkerPort {
     const port = new WorkerPort(options);
     const address = `tcp://${options.host}:${options.port === 0 ? '*' : options.port}`;
     try {
-      await port.#router.bind(address);
+      await uninterruptedly(() => port.#router.bind(address));
     } catch (error) {
       port.#router.close();
       port.#zap?.close();
