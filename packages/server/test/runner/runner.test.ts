@@ -7,7 +7,7 @@ import type { Child, Death } from '../../src/runner/child.ts';
 import { FunctionTable, noteRun, type Fn } from '../../src/runner/functions.ts';
 import type { HeldCall } from '../../src/runner/held.ts';
 import { killGroup } from '../../src/runner/processes.ts';
-import { Runner } from '../../src/runner/runner.ts';
+import { Runner, type RunnerEvents } from '../../src/runner/runner.ts';
 import { start } from '../../src/runner/spawn.ts';
 import { makeCall, PYTHON, source } from './harness.ts';
 
@@ -58,23 +58,40 @@ function trusted(): Fn {
   return fn;
 }
 
-/** What became of two calls that were sent together, the second one behind the first. */
-async function fates(script: string): Promise<string[]> {
+/** A runner over the child, which is sent `count` calls at once when it is ready; `told` hears the rest. */
+function sending(child: Child, count: number, told: Partial<RunnerEvents>): { runner: Runner; held: HeldCall[] } {
   const fn = trusted();
-  const held = [0, 1].map((): HeldCall => ({ call: makeCall(code, []), fn, exclusive: false, place: { is: 'line' } }));
-  const fate = new Map<HeldCall, string>();
-  const child = await scripted(script);
-  const over = Promise.withResolvers<undefined>();
+  const held = Array.from({ length: count }, (): HeldCall => ({
+    call: makeCall(code, []),
+    fn,
+    exclusive: false,
+    place: { is: 'line' },
+  }));
+  const nothing = (): void => undefined;
   const limits = { headBytes: 100, tailBytes: 100 };
   const runner = new Runner(child, { runtime: 'python', version: '3' }, systemClock, limits, {
+    started: nothing,
+    printed: nothing,
+    ran: nothing,
+    freed: nothing,
+    ended: nothing,
+    returned: nothing,
+    gone: nothing,
+    ...told,
     ready: () => {
       for (const one of held) runner.send(one, code.bytes);
       runner.flush();
+      told.ready?.(runner);
     },
-    started: () => undefined,
-    printed: () => undefined,
-    ran: () => undefined,
-    freed: () => undefined,
+  });
+  return { runner, held };
+}
+
+/** What became of two calls that were sent together, the second one behind the first. */
+async function fates(script: string): Promise<string[]> {
+  const fate = new Map<HeldCall, string>();
+  const over = Promise.withResolvers<undefined>();
+  const { held } = sending(await scripted(script), 2, {
     ended: (one, outcome: Outcome) => fate.set(one, outcome.is),
     returned: (calls) => calls.forEach((one) => fate.set(one, 'returned')),
     gone: () => over.resolve(undefined),
@@ -101,24 +118,12 @@ test('a child that answers out of turn is killed, and only the running call is c
 });
 
 test('a call that dies with withdrawn calls unread behind it is charged', async () => {
-  const fn = trusted();
-  const held = [0, 1].map((): HeldCall => ({ call: makeCall(code, []), fn, exclusive: false, place: { is: 'line' } }));
   // It has read the function and the first call, and nothing more, when it says so.
   const child = await scripted('frame(); frame(); os.write(1, b"begun"); import time; time.sleep(1000)');
   const fate = Promise.withResolvers<string>();
-  const limits = { headBytes: 100, tailBytes: 100 };
-  const runner = new Runner(child, { runtime: 'python', version: '3' }, systemClock, limits, {
-    ready: () => {
-      for (const one of held) runner.send(one, code.bytes);
-      runner.flush();
-    },
-    started: () => undefined,
-    printed: () => undefined,
-    ran: () => undefined,
-    freed: () => undefined,
+  const { runner, held } = sending(child, 2, {
     ended: (one, outcome) => fate.resolve(`${held.indexOf(one)} ${outcome.is}`),
     returned: (calls) => fate.resolve(`${calls.map((one) => held.indexOf(one)).join(' ')} returned`),
-    gone: () => undefined,
   });
   child.stdout.once('data', () => {
     expect(runner.withdraw()).toEqual([held[1]]);
@@ -128,24 +133,12 @@ test('a call that dies with withdrawn calls unread behind it is charged', async 
 });
 
 test('a single call that the child did not read is not charged', async () => {
-  const fn = trusted();
-  const held: HeldCall = { call: makeCall(code, []), fn, exclusive: false, place: { is: 'line' } };
   const child = await scripted('import time; time.sleep(1000)');
   const fate = Promise.withResolvers<string>();
-  const limits = { headBytes: 100, tailBytes: 100 };
-  const runner = new Runner(child, { runtime: 'python', version: '3' }, systemClock, limits, {
-    ready: () => {
-      runner.send(held, code.bytes);
-      runner.flush();
-      setImmediate(() => killGroup(child.pid));
-    },
-    started: () => undefined,
-    printed: () => undefined,
-    ran: () => undefined,
-    freed: () => undefined,
+  sending(child, 1, {
+    ready: () => setImmediate(() => killGroup(child.pid)),
     ended: (_one, outcome) => fate.resolve(outcome.is),
     returned: () => fate.resolve('returned'),
-    gone: () => undefined,
   });
   expect(await fate.promise).toBe('returned');
 });
