@@ -81,9 +81,10 @@ export class Settler {
    * caller who has one task at a time never pays for this.
    */
   async #gather(): Promise<void> {
-    if (this.#options.inProgress() <= this.#queue.length) return;
+    const isAll = (): boolean => this.#options.inProgress() <= this.#queue.length;
+    if (isAll()) return;
     await new Promise<void>((resolve) => setImmediate(resolve));
-    if (this.#queue.length >= WORTHWHILE || this.#options.inProgress() <= this.#queue.length) return;
+    if (this.#queue.length >= WORTHWHILE || isAll()) return;
     await new Promise<void>((resolve) => setTimeout(resolve, GATHER_MS));
   }
 
