@@ -173,6 +173,16 @@ export function describeSubmit({ store, tenant }: Bench): void {
       expect((await store().stats(t)).submitted).toBe(0);
     });
 
+    it.each([[5], [700]])('finds a conflict between the first task of a large batch and the one at %i', async (at) => {
+      const t = tenant();
+      const batch = Array.from({ length: 800 }, (_, i) => (i === 0 ? keyed('k', 'a') : submission()));
+      batch[at] = keyed('k', 'b');
+      const answers = await store().submit(t, 0, batch, NO_LIMITS);
+      expect(answers[at]).toEqual({ is: 'conflict', id: batch[0]!.spec.id });
+      expect(answers.filter(({ is }) => is === 'refused')).toHaveLength(799);
+      expect((await store().stats(t)).submitted).toBe(0);
+    });
+
     it('let no task past the limit behind 256 that came before', async () => {
       const t = tenant();
       const first = Array.from({ length: 256 }, (_, i) => keyed(`K/${i}`, 'c'));

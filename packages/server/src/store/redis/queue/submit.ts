@@ -29,8 +29,9 @@ export async function submit(
     ({ task, rest, large }) => rest.length + (large || isInline(task.args) ? 0 : task.args.length),
   );
   const known = scripts.length > 1 ? await knownKeys(shards, tenant, shard, tasks) : NONE_KNOWN;
-  const conflict = tasks.some((task) => before(task, known)?.is === 'conflict');
-  if (conflict) return tasks.map((task) => before(task, known) ?? { is: 'refused' });
+  // One script sees a conflict by itself.
+  const refused = scripts.length > 1 ? inConflict(tasks, known) : undefined;
+  if (refused !== undefined) return refused;
   const answers: SubmitAnswer[] = [];
   for (const [n, piece] of scripts.entries()) {
     try {
@@ -39,6 +40,8 @@ export async function submit(
       const given = await submitPiece(shards, tenant, shard, piece, limits, more, known);
       if (given.length === 1 && given[0]!.is === 'queue_full') return tasks.map(() => given[0]!);
       answers.push(...given);
+      // One that arose meanwhile: nothing further is written.
+      if (given.some(({ is }) => is === 'conflict')) return tasks.map((_, i) => answers[i] ?? { is: 'refused' });
     } catch (fault) {
       if (fault instanceof StoreUnavailable)
         fault.accepted = answers.flatMap(({ is }, i) => (is === 'accepted' ? [i] : []));
@@ -117,6 +120,20 @@ async function knownKeys(
     known.set(names[i]!, { id: bytes.toString('latin1', 0, ID_BYTES), content: bytes.subarray(ID_BYTES) });
   }
   return known;
+}
+
+/** The answers where a key is in conflict, with what came before or with another task of the batch. */
+function inConflict(tasks: readonly Submission[], known: KnownKeys): SubmitAnswer[] | undefined {
+  const first = new Map<string, Submission>();
+  const answers = tasks.map((task): SubmitAnswer | undefined => {
+    const told = before(task, known);
+    if (told !== undefined || task.key === undefined) return told;
+    const other = first.get(task.key.name) ?? task;
+    first.set(task.key.name, other);
+    return other.key?.content === task.key.content ? undefined : { is: 'conflict', id: other.spec.id };
+  });
+  if (answers.every((answer) => answer?.is !== 'conflict')) return undefined;
+  return answers.map((answer) => answer ?? { is: 'refused' });
 }
 
 /** The answer for a task whose key is known to have come before, with another task. */
