@@ -40,10 +40,20 @@ export function recordOwner(dataDir: string, mark: string): () => void {
   makeDirectory(folder);
   const file = join(folder, `${mark}.json`);
   writeFileSync(file, JSON.stringify({ pid: process.pid, start: startTime(process.pid) }));
-  return () => {
-    rmSync(join(folder, mark), { recursive: true, force: true });
-    rmSync(file, { force: true });
-  };
+  return () => removeOwner(folder, mark);
+}
+
+function removeOwner(folder: string, mark: string): void {
+  for (const own of [mark, workFolderName(mark)]) rmSync(join(folder, own), { recursive: true, force: true });
+  // The note goes last: without it nobody would look for the folders.
+  rmSync(join(folder, `${mark}.json`), { force: true });
+}
+
+const workFolderName = (mark: string): string => `${mark}.work`;
+
+/** A folder for what the owner of `mark` prepares, beside its runners' folder; it goes with the owner's note. Not made. */
+export function workFolder(dataDir: string, mark: string): string {
+  return resolve(dataDir, 'runners', workFolderName(mark));
 }
 
 /** A folder for the runners of `mark`, made now; it goes with the owner's note. */
@@ -74,8 +84,7 @@ export function sweepDead(dataDir: string): number {
     if (owner.pid !== undefined && isAlive(owner.pid) && startTime(owner.pid) === owner.start) continue;
     const mark = name.slice(0, -'.json'.length);
     killed += killMarked(mark);
-    rmSync(join(folder, mark), { recursive: true, force: true });
-    rmSync(file, { force: true });
+    removeOwner(folder, mark);
   }
   return killed;
 }

@@ -8,7 +8,8 @@ import { findInterpreter, hasDill, isComplete } from './interpreter.ts';
 import { JavaScriptChildren } from './javascript-children.ts';
 import type { Log } from './log.ts';
 import type { LogLimits } from './logs.ts';
-import { ownFolder, recordOwner, sweepDead } from './marks.ts';
+import { MARK_NAME } from './launch.ts';
+import { ownFolder, recordOwner, sweepDead, workFolder } from './marks.ts';
 import { Pool } from './pool.ts';
 import type { Environment } from './processes.ts';
 import { prefetchFor } from './prefetch.ts';
@@ -65,6 +66,8 @@ export async function openRunnerPool(options: PoolOptions): Promise<RunnerPool> 
   const keeper = kept && typeof interpreter !== 'string' ? interpreter.executable : undefined;
   const javascript = new JavaScriptChildren({ cwd, environment, mark, keeper });
   const sources = { python, javascript };
+  const stopping = new AbortController();
+  let bringing: Promise<string | undefined> | undefined;
   let pickleProblem: string | undefined = typeof interpreter === 'string' || hasDill(interpreter) ? '' : undefined;
   const pool = new Pool({
     slots,
@@ -76,20 +79,30 @@ export async function openRunnerPool(options: PoolOptions): Promise<RunnerPool> 
     log,
     logLimits: options.logLimits,
     prefetch: options.prefetch ?? prefetchFor,
-    release: async () => removeNote(),
+    release: async () => {
+      stopping.abort();
+      await bringing;
+      removeNote();
+    },
   });
   if (typeof interpreter === 'string') log('warn', interpreter, {});
   pool.warm();
   if (typeof interpreter !== 'string' && !isComplete(interpreter)) {
     // In the background: source functions run meanwhile, pickled ones wait.
-    void bringPackages(interpreter, dataDir, environment, (way, why) =>
-      log('info', 'dill and cloudpickle cannot be brought this way', { way, why }),
-    )
-      .catch((error: unknown) => {
-        log('warn', 'dill and cloudpickle could not be brought', { why: String(error) });
-        return undefined;
-      })
+    bringing = bringPackages({
+      interpreter,
+      folder: packages,
+      work: workFolder(dataDir, mark),
+      environment: { ...environment, [MARK_NAME]: mark },
+      signal: stopping.signal,
+      tell: (way, why) => log('info', 'dill and cloudpickle cannot be brought this way', { way, why }),
+    }).catch((error: unknown) => {
+      if (!stopping.signal.aborted) log('warn', 'dill and cloudpickle could not be brought', { why: String(error) });
+      return undefined;
+    });
+    void bringing
       .then(async (folder) => {
+        if (stopping.signal.aborted) return;
         const problem = folder !== undefined || hasDill(interpreter) ? '' : installAdvice(interpreter);
         // Renewed first: runners forked before dill was there must not get a pickled call.
         if (folder !== undefined) await pool.renewPython(() => python.renew());

@@ -6,19 +6,29 @@ const execute = promisify(execFile);
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Runs a command to its end and answers its stdout; rejects with `stderr`, `code` and `message` where it fails. */
+/**
+ * Runs a command to its end and answers its stdout; rejects with `stderr`, `code` and `message` where it fails.
+ * `signal` kills it; the answer comes once it is gone, so that what it wrote can be removed.
+ */
 export async function run(
   command: string,
   args: readonly string[],
-  options: { cwd?: string; env?: Environment; timeoutMs?: number } = {},
+  options: { cwd?: string; env?: Environment; timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<string> {
-  const { cwd, env, timeoutMs } = options;
-  const { stdout } = await execute(command, args, {
+  const { cwd, env, timeoutMs, signal } = options;
+  signal?.throwIfAborted();
+  const running = execute(command, args, {
     ...(cwd !== undefined && { cwd }),
     ...(env !== undefined && { env: { ...env } }),
     ...(timeoutMs !== undefined && { timeout: timeoutMs }),
   });
-  return stdout;
+  const kill = (): void => void running.child.kill('SIGKILL');
+  signal?.addEventListener('abort', kill);
+  try {
+    return (await running).stdout;
+  } finally {
+    signal?.removeEventListener('abort', kill);
+  }
 }
 
 /** Starts a command in a session of its own. Throws where it cannot be started. */

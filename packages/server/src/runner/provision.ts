@@ -1,6 +1,6 @@
 // Brings dill and cloudpickle to a Python that lacks them: into the data directory, without root, without touching
 // the user's own packages. Tried in order: pip's download (it knows the user's index), Debian's packages.
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findInterpreter, isComplete, type Interpreter } from './interpreter.ts';
 import { run, type Environment } from './processes.ts';
@@ -23,30 +23,38 @@ export function installAdvice(interpreter: Interpreter): string {
   );
 }
 
-/** The folder that holds the packages now, or undefined where every way failed; `tell` hears of each failure. */
-export async function bringPackages(
-  interpreter: Interpreter,
-  dataDir: string,
-  environment: Environment,
-  tell: (way: string, why: string) => void,
-): Promise<string | undefined> {
-  const folder = packagesFolder(dataDir);
-  const work = mkdtempSync(join(dataDir, 'python-packages-new-'));
+export interface Bringing {
+  interpreter: Interpreter;
+  /** Where the packages are to be; it is replaced whole. */
+  folder: string;
+  /** A folder to work in, on the same file system. It is gone afterwards. */
+  work: string;
+  environment: Environment;
+  /** Ends it: what runs is killed and waited for. */
+  signal: AbortSignal;
+  /** Hears of each way that failed. */
+  tell: (way: string, why: string) => void;
+}
+
+/** The folder that holds the packages now, or undefined where every way failed. Rejects where `signal` ended it. */
+export async function bringPackages(bringing: Bringing): Promise<string | undefined> {
+  const { interpreter, folder, work, environment, signal, tell } = bringing;
   try {
     for (const [way, bring] of [
       ['pip', withPip],
       ['apt', withApt],
     ] as const) {
       const target = join(work, way);
-      mkdirSync(target);
+      mkdirSync(target, { recursive: true });
       try {
-        const made = await bring(interpreter, target, environment);
+        const made = await bring(interpreter, { cwd: target, env: environment, signal });
         const tried = await findInterpreter(interpreter.executable, environment, [made]);
         if (typeof tried === 'string' || !isComplete(tried)) throw new Error('what it brought cannot be imported');
         rmSync(folder, { recursive: true, force: true });
         renameSync(made, folder);
         return folder;
       } catch (error) {
+        signal.throwIfAborted();
         tell(way, lastLine(error));
       }
     }
@@ -56,8 +64,15 @@ export async function bringPackages(
   }
 }
 
-async function withPip(interpreter: Interpreter, target: string, environment: Environment): Promise<string> {
-  const options = { cwd: target, env: environment, timeoutMs: PIP_MS };
+interface Place {
+  cwd: string;
+  env: Environment;
+  signal: AbortSignal;
+}
+
+async function withPip(interpreter: Interpreter, place: Place): Promise<string> {
+  const options = { ...place, timeoutMs: PIP_MS };
+  const target = place.cwd;
   await run(
     interpreter.executable,
     ['-m', 'pip', 'download', '--no-deps', '--only-binary', ':all:', '--disable-pip-version-check'].concat([
@@ -79,8 +94,9 @@ async function withPip(interpreter: Interpreter, target: string, environment: En
   return out;
 }
 
-async function withApt(_interpreter: Interpreter, target: string, environment: Environment): Promise<string> {
-  const options = { cwd: target, env: environment, timeoutMs: APT_MS };
+async function withApt(_interpreter: Interpreter, place: Place): Promise<string> {
+  const options = { ...place, timeoutMs: APT_MS };
+  const target = place.cwd;
   await run('apt-get', ['download', 'python3-dill', 'python3-cloudpickle'], options);
   const out = join(target, 'root');
   for (const archive of readdirSync(target).filter((name) => name.endsWith('.deb'))) {

@@ -73,6 +73,7 @@ test('the next start kills what a dead owner left, and nothing else', async () =
     await Promise.all([once(orphan, 'spawn'), once(other, 'spawn')]);
     mkdirSync(join(dataDir, 'runners'));
     writeFileSync(join(dataDir, 'runners', 'feed.json'), JSON.stringify({ pid: dead.pid, start: '1' }));
+    mkdirSync(join(dataDir, 'runners', 'feed.work', 'half'), { recursive: true });
     writeFileSync(join(dataDir, 'runners', 'beef.json'), JSON.stringify({ pid: process.pid, start: startOf() }));
     const [, signal] = await Promise.all([
       Promise.resolve(sweepDead(dataDir)),

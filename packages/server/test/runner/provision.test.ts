@@ -1,6 +1,7 @@
 // A Python without dill: it is brought once, and where it cannot be, a sentence says what to do; source runs anyway.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -76,6 +77,21 @@ test('where dill cannot be brought, pickled calls fail with what to do, and sour
   expect(outcome.is === 'failed' && outcome.error.message).toMatch(/dill is not importable in .*: install it there/);
   expect(valueOf(await pool.run(pool.call(noop)))).toBe('source runs');
   await pool.close();
+});
+
+test('a stop ends what brings dill, and leaves nothing of it', async () => {
+  const bin = join(folder, 'endless');
+  const started = join(folder, 'started');
+  mkdirSync(bin);
+  expect(spawnSync('mkfifo', [started]).status).toBe(0);
+  const script = `#!/bin/sh\ntouch half.deb\nmkdir deep\necho $$ > ${started}\nexec sleep 600\n`;
+  writeFileSync(join(bin, 'apt-get'), script, { mode: 0o755 });
+  const dataDir = join(folder, 'stopped');
+  const pool = await TestPool.open({ python: bare, dataDir, environment: { PATH: `${bin}:/usr/bin:/bin` } });
+  const pid = Number(await readFile(started, 'utf8'));
+  await pool.pool.stop(0);
+  expect(existsSync(`/proc/${pid}`)).toBe(false);
+  expect(readdirSync(dataDir, { recursive: true })).toEqual(['runners']);
 });
 
 test('inspectRuntimes says what is there, and what to do about a Python that is not', async () => {
