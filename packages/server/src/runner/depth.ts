@@ -1,10 +1,21 @@
 // How many calls may sit in one runner's pipe: a pure policy.
 // Short calls are sent ahead so that the child never waits for us; a call that may be long never has one behind it.
 
-/** Calls in a runner's pipe, the running one among them, where all are short. */
-export const DEEP = 4;
-/** A pipe is filled up again when it holds no more than this: two calls in one write cost little more than one. */
-export const REFILL_AT = 2;
+/** Calls that a pipe takes at least, the running one among them, where all are short. */
+export const LEAST_DEEP = 4;
+/** Calls that a pipe takes at most. */
+export const MOST_DEEP = 64;
+/**
+ * Run time that a pipe may hold, in ms, by the mean of its slowest function: what a turn of a busy parent takes, so that
+ * the child works meanwhile and its answers come many at a time.
+ */
+export const PIPE_MS = 4;
+/** Arguments in a pipe, in bytes, beyond which it takes no more than the least. */
+export const PIPE_BYTES = 1024 * 1024;
+/** A pipe is filled up again when no more than this share of it is left: many calls in one write cost little more than one. */
+export const REFILL_SHARE = 0.5;
+/** Weight of the newest run time in a function's mean; the first ones weigh alike. */
+const WEIGHT = 1 / 16;
 /** Results of a function before it is believed to be short. */
 export const TRUSTED_RESULTS = 8;
 /** A call longer than this is slow, in ms. */
@@ -17,10 +28,29 @@ export const SLOW_MEMORY_MS = 10_000;
 /** What is known of a function's run times. */
 export interface Pace {
   results: number;
+  /** Mean of its recent run times, in ms. */
+  meanMs: number;
   /** Monotonic ms of its last slow call, or -Infinity. */
   slowAt: number;
   /** It writes to the raw descriptors, whose bytes carry no call's number: only one call at a time can own them. */
   raw: boolean;
+}
+
+/**
+ * How many short calls a pipe takes: as many as make up PIPE_MS, while their arguments are small.
+ * @param meanMs - of the slowest function in it
+ * @param bytes - of the arguments in it
+ */
+export function depthFor(meanMs: number, bytes: number): number {
+  if (bytes > PIPE_BYTES) return LEAST_DEEP;
+  return Math.max(LEAST_DEEP, Math.floor(PIPE_MS / Math.max(meanMs, PIPE_MS / MOST_DEEP)));
+}
+
+/** Takes a run time into account. */
+export function notePace(pace: Pace, runMs: number, nowMono: number): void {
+  pace.results += 1;
+  pace.meanMs += Math.max(WEIGHT, 1 / pace.results) * (runMs - pace.meanMs);
+  if (runMs > SLOW_MS) pace.slowAt = nowMono;
 }
 
 /** May calls of this function sit behind, or before, another in a pipe? */

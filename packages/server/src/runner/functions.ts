@@ -1,7 +1,7 @@
 // The functions that a pool has met, and the code it keeps.
 import { BoundedMap } from '../bounded-map.ts';
 import type { TaskSpec } from '../lifecycle/spec.ts';
-import { SLOW_MS, type Pace } from './depth.ts';
+import type { Pace } from './depth.ts';
 
 /** One way to call one code: the same source with two entries is two functions. The children know it by its number. */
 export interface Fn extends Pace {
@@ -34,6 +34,7 @@ export class FunctionTable {
         name: spec.function_name,
         python: spec.python,
         results: 0,
+        meanMs: 0,
         slowAt: -Infinity,
         raw: false,
       };
@@ -41,12 +42,6 @@ export class FunctionTable {
     }
     return fn;
   }
-}
-
-/** Notes a call of `fn` that ran for `runMs`. */
-export function noteRun(fn: Fn, runMs: number, nowMono: number): void {
-  fn.results += 1;
-  if (runMs > SLOW_MS) fn.slowAt = nowMono;
 }
 
 /** Code by digest, within a bound of bytes; the least recently used goes first. */

@@ -12,13 +12,14 @@ import type { LogStream } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
 import type { LogChunk, Outcome, TaskLogs } from '../lifecycle/outcome.ts';
 import type { Child, Death } from './child.ts';
-import { DEEP, mayQueue, mustSettle, REFILL_AT, SLOW_MS, STUCK_MS } from './depth.ts';
+import { mustSettle, notePace, REFILL_SHARE, SLOW_MS, STUCK_MS } from './depth.ts';
 import { endOfDead, endOfKilled, outcomeOf, type KillReason, type RuntimeName } from './ends.ts';
 import { FrameReader, type ChildFrame, type Fault } from './frames.ts';
-import { noteRun, type Fn } from './functions.ts';
+import type { Fn } from './functions.ts';
 import type { HeldCall } from './held.ts';
 import { CallLogs, type LogLimits } from './logs.ts';
 import { Outgoing } from './outgoing.ts';
+import { Pipe, type Sent } from './pipe.ts';
 
 /** What a runner tells its pool. */
 export interface RunnerEvents {
@@ -35,16 +36,6 @@ export interface RunnerEvents {
 }
 
 type Phase = { is: 'starting' } | { is: 'live' } | { is: 'dying'; reason: KillReason } | { is: 'gone' };
-
-interface Sent {
-  held: HeldCall;
-  number: number;
-  sentMono: number;
-  startedMono: number;
-  startedAtMs: number;
-  printedMono: number;
-  logs: CallLogs | null;
-}
 
 /** How long a child that closed its channel has to be found dead, in ms. */
 const END_GRACE_MS = 200;
@@ -64,7 +55,7 @@ export class Runner {
   readonly #limits: LogLimits;
   readonly #reader = new FrameReader();
   readonly #outgoing: Outgoing;
-  #pipe: Sent[] = [];
+  readonly #pipe = new Pipe();
   /** Answered, its raw output still awaited. */
   #settling: { sent: Sent; outcome: Outcome } | undefined;
   #next = 1;
@@ -118,7 +109,7 @@ export class Runner {
 
   /** Its call has run for longer than a short one does. */
   isSlow(nowMono: number): boolean {
-    const first = this.#pipe[0];
+    const { first } = this.#pipe;
     return first !== undefined && first.startedMono > 0 && nowMono - first.startedMono > SLOW_MS;
   }
 
@@ -128,23 +119,23 @@ export class Runner {
 
   /** Could a call of `fn` be sent behind what is in the pipe? */
   takesBehind(fn: Fn, nowMono: number): boolean {
-    const first = this.#pipe[0];
-    if (!this.#open || this.#settling || !first) return false;
-    if (this.#unflushed === 0 && this.#pipe.length > REFILL_AT) return false;
-    if (this.#pipe.length >= DEEP || nowMono - first.startedMono > SLOW_MS || !mayQueue(fn, nowMono)) return false;
-    return this.#pipe.every(({ held }) => !held.exclusive && mayQueue(held.fn, nowMono));
+    const { first, length } = this.#pipe;
+    if (!this.#open || this.#settling || !first || nowMono - first.startedMono > SLOW_MS) return false;
+    const depth = this.#pipe.depthWith(fn);
+    const most = this.#unflushed === 0 ? depth * REFILL_SHARE : depth - 1;
+    return length <= most && this.#pipe.mayTakeBehind(fn, nowMono);
   }
 
   /** When and whether calls began: for heartbeats. */
   startedAt(held: HeldCall): number {
-    const first = this.#settling?.sent ?? this.#pipe[0];
+    const first = this.#settling?.sent ?? this.#pipe.first;
     return first?.held === held ? first.startedAtMs : 0;
   }
 
   /** Puts a call into the pipe; it leaves with flush(). `code` is needed where the function is not loaded. */
   send(held: HeldCall, code: Buffer): void {
     if (!this.has(held.fn)) {
-      this.#outgoing.load(held.fn, code, new Set(this.#pipe.map((sent) => sent.held.fn.number)));
+      this.#outgoing.load(held.fn, code, this.#pipe.functionNumbers());
     }
     const behind = this.#pipe.length > 0;
     const gated = behind || this.#withdrawn > 0;
@@ -173,16 +164,14 @@ export class Runner {
     if (this.#pipe.length === 0) return [];
     const numbers = new Set(this.child.gate.drain());
     if (numbers.size === 0) return [];
-    const taken = this.#pipe.filter((sent) => numbers.has(sent.number));
-    this.#pipe = this.#pipe.filter((sent) => !numbers.has(sent.number));
     this.#withdrawn = Math.max(this.#withdrawn, ...numbers);
-    return taken.map((sent) => sent.held);
+    return this.#pipe.take(numbers).map((sent) => sent.held);
   }
 
   /** The call must not go on. Nothing is told of it; calls around it run elsewhere. */
   cancel(held: HeldCall): void {
-    if (this.#pipe[0]?.held === held) this.kill({ is: 'canceled' });
-    else if (this.#pipe.some((sent) => sent.held === held)) this.#doomed.add(held);
+    if (this.#pipe.first?.held === held) this.kill({ is: 'canceled' });
+    else if (this.#pipe.find(held)) this.#doomed.add(held);
   }
 
   /** It takes up a slot: it has a call, or had one and is not yet reaped. */
@@ -205,7 +194,7 @@ export class Runner {
 
   /** Time limits, calls stuck behind a long one, output to tell. Called by the pool's clock. */
   tick(nowMono: number): void {
-    const first = this.#pipe[0];
+    const { first, second } = this.#pipe;
     if (this.#phase.is !== 'live' || !first) return;
     const ranMs = nowMono - first.startedMono;
     const { spec } = first.held.call;
@@ -213,7 +202,7 @@ export class Runner {
       this.kill({ is: 'timed_out', limitMs: spec.timeout_ms });
       return;
     }
-    if (this.#pipe.length > 1 && nowMono - this.#pipe[1]!.sentMono >= SLOW_MS) {
+    if (second && nowMono - second.sentMono >= SLOW_MS) {
       if (ranMs >= STUCK_MS) first.held.fn.slowAt = nowMono;
       const taken = this.withdraw();
       if (taken.length > 0) this.#events.returned(taken);
@@ -226,7 +215,7 @@ export class Runner {
 
   /** The running call's memory limit in bytes, 0 = none. */
   get memoryLimit(): number {
-    return this.#phase.is === 'live' ? (this.#pipe[0]?.held.call.spec.memory_bytes ?? 0) : 0;
+    return this.#phase.is === 'live' ? (this.#pipe.first?.held.call.spec.memory_bytes ?? 0) : 0;
   }
 
   #begin(sent: Sent): void {
@@ -239,8 +228,7 @@ export class Runner {
 
   #onData(chunk: Buffer): void {
     if (this.#phase.is === 'dying' || this.#phase.is === 'gone') return;
-    const mostResult = this.#pipe.reduce((most, { held }) => Math.max(most, held.call.spec.max_result_bytes), 0);
-    for (const frame of this.#reader.push(chunk, mostResult)) {
+    for (const frame of this.#reader.push(chunk, this.#pipe.mostResultBytes())) {
       this.#onFrame(frame);
       // A kill within the loop: what follows does not count (N3).
       if (this.#isEnding()) return;
@@ -261,13 +249,12 @@ export class Runner {
         }
         return;
       case 'output': {
-        const sent = this.#pipe[0];
+        const sent = this.#pipe.first;
         if (sent?.number === frame.number) (sent.logs ??= new CallLogs(this.#limits)).add(frame.stream, frame.bytes);
         return;
       }
       case 'stale': {
-        const calls = this.#pipe.map((sent) => sent.held);
-        this.#pipe = [];
+        const calls = this.#pipe.empty().map((sent) => sent.held);
         this.kill({ is: 'retired' });
         this.#events.returned(calls);
         return;
@@ -277,7 +264,7 @@ export class Runner {
         this.#onAnswer(frame);
         return;
       case 'too_large':
-        this.kill({ is: 'too_large', size: frame.size, limit: this.#pipe[0]?.held.call.spec.max_result_bytes ?? 0 });
+        this.kill({ is: 'too_large', size: frame.size, limit: this.#pipe.first?.held.call.spec.max_result_bytes ?? 0 });
         return;
       case 'fault':
         this.kill({ is: 'fault', why: frame.why });
@@ -285,7 +272,7 @@ export class Runner {
   }
 
   #onAnswer(frame: Extract<ChildFrame, { is: 'value' | 'failure' }>): void {
-    const sent = this.#pipe[0];
+    const sent = this.#pipe.first;
     if (sent?.number !== frame.number) {
       this.kill({ is: 'fault', why: 'an answer to a call that does not run' });
       return;
@@ -302,7 +289,7 @@ export class Runner {
     // The child's own clock: ours counts how long a busy machine let either of us wait as well.
     const runMs = Math.min(frame.runMs, nowMono - sent.sentMono);
     const settle = mustSettle(held.fn);
-    noteRun(held.fn, runMs, nowMono);
+    notePace(held.fn, runMs, nowMono);
     this.#events.ran(held, runMs);
     if (frame.untidy) this.#clean = false;
     if (frame.untidy || held.call.spec.isolation === 'task') this.#withdrawAndRetire();
@@ -310,7 +297,7 @@ export class Runner {
       this.#settle(sent, outcome);
     } else {
       setImmediate(() => this.#tell(sent, outcome));
-      const next = this.#pipe[0];
+      const next = this.#pipe.first;
       if (next) this.#begin(next);
       else this.#retireIfEmpty();
       this.#events.freed(this);
@@ -325,7 +312,7 @@ export class Runner {
         if (this.#settling?.sent !== sent) return;
         this.#settling = undefined;
         this.#tell(sent, outcome);
-        const next = this.#pipe[0];
+        const next = this.#pipe.first;
         if (next) this.#begin(next);
         else this.#retireIfEmpty();
         this.#events.freed(this);
@@ -348,7 +335,7 @@ export class Runner {
   }
 
   #onRaw(stream: LogStream, chunk: Buffer): void {
-    const sent = this.#settling?.sent ?? this.#pipe[0];
+    const sent = this.#settling?.sent ?? this.#pipe.first;
     if (!sent) return;
     sent.held.fn.raw = true;
     (sent.logs ??= new CallLogs(this.#limits)).add(stream, chunk);
@@ -374,8 +361,7 @@ export class Runner {
     const settling = this.#settling;
     this.#settling = undefined;
     if (settling) this.#tell(settling.sent, settling.outcome);
-    const rest = this.#pipe;
-    this.#pipe = [];
+    const rest = this.#pipe.empty();
     const first = rest[0];
     const unread = this.#unread && first?.number === this.#next - 1;
     const begun = first && !unbegun.has(first.number) && !unread;

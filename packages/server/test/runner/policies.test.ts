@@ -1,11 +1,19 @@
 // The pure policies: how deep a pipe may be, how much work to hold.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { mayQueue, mustSettle, SLOW_MEMORY_MS, TRUSTED_RESULTS } from '../../src/runner/depth.ts';
+import {
+  depthFor,
+  mayQueue,
+  mustSettle,
+  notePace,
+  PIPE_BYTES,
+  SLOW_MEMORY_MS,
+  TRUSTED_RESULTS,
+} from '../../src/runner/depth.ts';
 import { MOST_PER_SLOT, NO_RUN_TIMES, observe, prefetchFor } from '../../src/runner/prefetch.ts';
 
 describe('depth', () => {
-  const fast = { results: TRUSTED_RESULTS, slowAt: -Infinity, raw: false };
+  const fast = { results: TRUSTED_RESULTS, meanMs: 0.02, slowAt: -Infinity, raw: false };
   test('needs eight results', () => {
     expect(mayQueue({ ...fast, results: 7 }, 0)).toBe(false);
     expect(mayQueue(fast, 0)).toBe(true);
@@ -21,6 +29,21 @@ describe('depth', () => {
       true,
       true,
     ]);
+  });
+  test('grows as calls become shorter, from 4 to 64', () => {
+    expect([10, 1, 0.5, 0.1, 0.02, 0].map((meanMs) => depthFor(meanMs, 0))).toEqual([4, 4, 8, 40, 64, 64]);
+  });
+  test('is 4 where the arguments in the pipe are large', () => {
+    expect([PIPE_BYTES, PIPE_BYTES + 1].map((bytes) => depthFor(0.02, bytes))).toEqual([64, 4]);
+  });
+  test('follows the mean of recent run times', () => {
+    const pace = { ...fast, results: 0, meanMs: 0 };
+    for (const ms of [1, 3]) notePace(pace, ms, 7);
+    expect(pace).toEqual({ ...fast, results: 2, meanMs: 2 });
+    notePace(pace, 50, 7);
+    expect(pace).toMatchObject({ results: 3, slowAt: 7 });
+    for (let n = 0; n < 200; n += 1) notePace(pace, 1, 8);
+    expect(pace.meanMs).toBeCloseTo(1, 3);
   });
 });
 

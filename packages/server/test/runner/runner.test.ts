@@ -4,7 +4,8 @@ import { expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Outcome } from '../../src/lifecycle/outcome.ts';
 import type { Child, Death } from '../../src/runner/child.ts';
-import { FunctionTable, noteRun, type Fn } from '../../src/runner/functions.ts';
+import { notePace } from '../../src/runner/depth.ts';
+import { FunctionTable, type Fn } from '../../src/runner/functions.ts';
 import type { HeldCall } from '../../src/runner/held.ts';
 import { killGroup } from '../../src/runner/processes.ts';
 import { Runner, type RunnerEvents } from '../../src/runner/runner.ts';
@@ -54,7 +55,7 @@ const code = source('def f(): pass');
 
 function trusted(): Fn {
   const fn = new FunctionTable().of(makeCall(code, []).spec);
-  for (let run = 0; run < 8; run += 1) noteRun(fn, 1, 0);
+  for (let run = 0; run < 8; run += 1) notePace(fn, 1, 0);
   return fn;
 }
 

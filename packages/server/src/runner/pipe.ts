@@ -1,0 +1,100 @@
+// The calls in one runner's pipe, in order: the first one runs, those behind it have been sent ahead.
+import { depthFor, mayQueue } from './depth.ts';
+import type { Fn } from './functions.ts';
+import type { HeldCall } from './held.ts';
+import type { CallLogs } from './logs.ts';
+
+export interface Sent {
+  held: HeldCall;
+  number: number;
+  sentMono: number;
+  startedMono: number;
+  startedAtMs: number;
+  printedMono: number;
+  logs: CallLogs | null;
+}
+
+export class Pipe {
+  #calls: Sent[] = [];
+  /** How many calls of each function are in it: a look at all of them costs no more than a look at each function. */
+  readonly #functions = new Map<Fn, number>();
+  #exclusive = 0;
+  #bytes = 0;
+
+  get length(): number {
+    return this.#calls.length;
+  }
+
+  get first(): Sent | undefined {
+    return this.#calls[0];
+  }
+
+  get second(): Sent | undefined {
+    return this.#calls[1];
+  }
+
+  find(held: HeldCall): Sent | undefined {
+    return this.#calls.find((sent) => sent.held === held);
+  }
+
+  /** Numbers of the functions that calls in it are of. */
+  functionNumbers(): Set<number> {
+    return new Set([...this.#functions.keys()].map(({ number }) => number));
+  }
+
+  /** The largest result in bytes that a call in it may have. */
+  mostResultBytes(): number {
+    return this.#calls.reduce((most, { held }) => Math.max(most, held.call.spec.max_result_bytes), 0);
+  }
+
+  /** How many calls it takes, where one of `fn` is to be the next. */
+  depthWith(fn: Fn): number {
+    let meanMs = fn.meanMs;
+    for (const other of this.#functions.keys()) meanMs = Math.max(meanMs, other.meanMs);
+    return depthFor(meanMs, this.#bytes);
+  }
+
+  /** May a call of `fn` sit behind all that are in it? */
+  mayTakeBehind(fn: Fn, nowMono: number): boolean {
+    if (this.#exclusive > 0 || !mayQueue(fn, nowMono)) return false;
+    for (const other of this.#functions.keys()) if (other !== fn && !mayQueue(other, nowMono)) return false;
+    return true;
+  }
+
+  push(sent: Sent): void {
+    this.#calls.push(sent);
+    this.#count(sent, 1);
+  }
+
+  shift(): Sent | undefined {
+    const sent = this.#calls.shift();
+    if (sent) this.#count(sent, -1);
+    return sent;
+  }
+
+  /** Takes out the calls with these numbers, in their order. */
+  take(numbers: ReadonlySet<number>): Sent[] {
+    const taken = this.#calls.filter((sent) => numbers.has(sent.number));
+    this.#calls = this.#calls.filter((sent) => !numbers.has(sent.number));
+    for (const sent of taken) this.#count(sent, -1);
+    return taken;
+  }
+
+  /** Takes out all. */
+  empty(): Sent[] {
+    const all = this.#calls;
+    this.#calls = [];
+    this.#functions.clear();
+    this.#exclusive = 0;
+    this.#bytes = 0;
+    return all;
+  }
+
+  #count({ held }: Sent, by: 1 | -1): void {
+    const left = (this.#functions.get(held.fn) ?? 0) + by;
+    if (left === 0) this.#functions.delete(held.fn);
+    else this.#functions.set(held.fn, left);
+    if (held.exclusive) this.#exclusive += by;
+    this.#bytes += by * held.call.args.length;
+  }
+}
