@@ -5,7 +5,7 @@ import { EXPIRED } from '../platform-error.ts';
 import { STATE_CODE } from '../state-code.ts';
 import type { Claim, ClaimedTask, LaneQuota } from '../store.ts';
 import { CLAIM_BYTES, SWEEP_ENTRIES } from '../timing.ts';
-import { TASK_COLUMNS } from './row.ts';
+import { TASK_COLUMNS, taskRowOf } from './row.ts';
 import { endTask, leaseKey, platformEnding, startAttempt } from './task-row.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
@@ -53,7 +53,7 @@ function bestOf(act: Act, tenant: string, quotas: ReadonlyMap<string, number>, m
     const limit = Math.min(quota, max);
     if (limit <= 0) continue;
     const sql = `SELECT ${TASK_COLUMNS} FROM task WHERE tenant = ? AND lane = ? AND state = ${STATE_CODE.QUEUED} ORDER BY score LIMIT ?`;
-    for (const row of act.db.all<TaskRow>(sql, tenant, lane, limit)) rows.push(row);
+    for (const columns of act.db.columns(sql, tenant, lane, limit)) rows.push(taskRowOf(columns));
   }
   return rows.sort((a, b) => a.score - b.score).slice(0, Math.max(0, max));
 }
@@ -62,21 +62,20 @@ function handOut(act: Act, row: TaskRow, claimer: string, monoMs: number): Claim
   const token = newToken();
   startAttempt(act, row, claimer, token);
   act.committed(() => act.running.hold(leaseKey(row.tenant, row.id), monoMs, row));
-  const payload = act.db.get<{ header: Uint8Array; args: Uint8Array }>(
-    'SELECT header, args FROM payload WHERE n = ?',
-    row.n,
-  )!;
-  const { header, packed } = act.headers.read(payload.header);
+  const payload = act.db.firstColumns('SELECT header, args FROM payload WHERE n = ?', row.n) as Payload;
+  const { header, packed } = act.headers.read(payload[0]);
   return {
     fence: { id: row.id, attempt: row.attempt, token },
     spec: specOf(row.id, header),
     packed,
     lane: row.lane,
-    args: asBuffer(payload.args),
+    args: asBuffer(payload[1]),
     losses: row.losses,
     retries: row.retries,
   };
 }
+
+type Payload = readonly [header: Uint8Array, args: Uint8Array];
 
 /** The same bytes, as the interface's type. */
 export function asBuffer(bytes: Uint8Array): Buffer {

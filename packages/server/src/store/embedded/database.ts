@@ -2,17 +2,20 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { SQLInputValue, StatementSync } from 'node:sqlite';
+import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { StoreUnavailable } from '../store.ts';
 import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
 
 type Row = Record<string, unknown>;
+/** A row as an array: its columns by place, at two thirds of the price of an object. */
+export type Columns = readonly SQLOutputValue[];
 
 /** The one door to node:sqlite. Synchronous; the caller decides what runs in which transaction. */
 export class Database {
   readonly #db: DatabaseSync;
   readonly #lock: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
+  readonly #columnar = new Map<string, StatementSync>();
 
   constructor(dataDir: string, sync: 'normal' | 'full') {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
@@ -63,6 +66,36 @@ export class Database {
   }
 
   /* eslint-enable @typescript-eslint/no-unnecessary-type-parameters */
+
+  /** Rows as arrays, for what is read once a task. */
+  columns(sql: string, ...values: SQLInputValue[]): Columns[] {
+    return this.#preparedForColumns(sql).all(...values) as unknown as Columns[];
+  }
+
+  firstColumns(sql: string, ...values: SQLInputValue[]): Columns | undefined {
+    return this.#preparedForColumns(sql).get(...values) as unknown as Columns | undefined;
+  }
+
+  #preparedForColumns(sql: string): StatementSync {
+    let statement = this.#columnar.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      statement.setReturnArrays(true);
+      this.#columnar.set(sql, statement);
+    }
+    return statement;
+  }
+
+  /** Several reads of one state: the file is locked once for all. Without it each read locks it anew, for 3 µs. */
+  together<T>(look: () => T): T {
+    if (this.inTransaction) return look();
+    this.run('BEGIN');
+    try {
+      return look();
+    } finally {
+      this.run('COMMIT');
+    }
+  }
 
   get inTransaction(): boolean {
     return this.#db.isTransaction;

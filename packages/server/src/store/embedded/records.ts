@@ -38,30 +38,32 @@ const RECORD = `SELECT task.n, state, attempt, losses, abandonments, retries, su
   WHERE tenant = ? AND id = ?`;
 
 export function taskRecords(db: Database, tenant: string, ids: readonly string[]): (TaskRecord | undefined)[] {
-  return ids.map((id) => {
-    const row = db.get<RecordRow>(RECORD, tenant, id);
-    if (row === undefined) return undefined;
-    return {
-      spec: specOf(id, unpackTaskHeader(row.header)),
-      state: stateOf(row.state),
-      attempt: row.attempt,
-      losses: row.losses,
-      abandonments: row.abandonments,
-      retries: row.retries,
-      submittedAt: row.submitted_at,
-      claimedAt: row.claimed_at,
-      startedAt: row.started_at,
-      endedAt: row.ended_at,
-      dueAt: stateOf(row.state) === 'DELAYED' ? row.due_at : 0,
-      worker: row.worker,
-      kind: row.kind,
-      error: errorFrom(row.error),
-      history: row.notes === null ? [] : (JSON.parse(row.notes) as AttemptNote[]),
-      pinned: row.pinned === 1,
-      argsBytes: row.args_bytes,
-      resultBytes: row.result_bytes,
-    };
-  });
+  return db.together(() => ids.map((id) => recordOf(db, tenant, id)));
+}
+
+function recordOf(db: Database, tenant: string, id: string): TaskRecord | undefined {
+  const row = db.get<RecordRow>(RECORD, tenant, id);
+  if (row === undefined) return undefined;
+  return {
+    spec: specOf(id, unpackTaskHeader(row.header)),
+    state: stateOf(row.state),
+    attempt: row.attempt,
+    losses: row.losses,
+    abandonments: row.abandonments,
+    retries: row.retries,
+    submittedAt: row.submitted_at,
+    claimedAt: row.claimed_at,
+    startedAt: row.started_at,
+    endedAt: row.ended_at,
+    dueAt: stateOf(row.state) === 'DELAYED' ? row.due_at : 0,
+    worker: row.worker,
+    kind: row.kind,
+    error: errorFrom(row.error),
+    history: row.notes === null ? [] : (JSON.parse(row.notes) as AttemptNote[]),
+    pinned: row.pinned === 1,
+    argsBytes: row.args_bytes,
+    resultBytes: row.result_bytes,
+  };
 }
 
 function errorFrom(text: string | null): ErrorInfo | null {
@@ -75,34 +77,38 @@ export function taskStates(db: Database, tenant: string, ids: readonly string[])
   });
 }
 
-interface EndRow {
-  state: number;
-  kind: FailureKind | '';
-  ended_at: number;
-  runtime: TaskSpec['runtime'];
-  result_as: TaskSpec['result_as'];
-  error: string | null;
-  json: Uint8Array | null;
-  pickle: Uint8Array | null;
-}
+type EndRow = readonly [
+  state: number,
+  kind: FailureKind | '',
+  endedAt: number,
+  runtime: TaskSpec['runtime'],
+  resultAs: TaskSpec['result_as'],
+  error: string | null,
+  json: Uint8Array | null,
+  pickle: Uint8Array | null,
+];
 
 export function taskProgress(db: Database, tenant: string, ids: readonly string[]): (TaskProgress | undefined)[] {
-  return ids.map((id) => {
-    const row = db.get<EndRow>(
-      `SELECT state, kind, ended_at, runtime, result_as, error, json, pickle FROM task LEFT JOIN ending ON ending.n = task.n
-        WHERE tenant = ? AND id = ?`,
-      tenant,
-      id,
-    );
-    if (row === undefined) return undefined;
-    if (!hasEnded(row.state)) return { is: 'open', state: stateOf(row.state) };
-    const result: ResultForms = {};
-    if (row.json !== null) result.json = asBuffer(row.json);
-    if (row.pickle !== null) result.pickle = asBuffer(row.pickle);
-    const { kind, runtime, result_as: resultAs, ended_at: endedAt } = row;
-    const state = endOf(row.state);
-    return { is: 'ended', end: { id, state, kind, error: errorFrom(row.error), result, resultAs, runtime, endedAt } };
-  });
+  return db.together(() => ids.map((id) => progressOf(db, tenant, id)));
+}
+
+function progressOf(db: Database, tenant: string, id: string): TaskProgress | undefined {
+  const row = db.firstColumns(
+    `SELECT state, kind, ended_at, runtime, result_as, error, json, pickle FROM task LEFT JOIN ending ON ending.n = task.n
+      WHERE tenant = ? AND id = ?`,
+    tenant,
+    id,
+  ) as EndRow | undefined;
+  if (row === undefined) return undefined;
+  const [code, kind, endedAt, runtime, resultAs, error, json, pickle] = row;
+  if (!hasEnded(code)) return { is: 'open', state: stateOf(code) };
+  const result: ResultForms = {};
+  if (json !== null) result.json = asBuffer(json);
+  if (pickle !== null) result.pickle = asBuffer(pickle);
+  return {
+    is: 'ended',
+    end: { id, state: endOf(code), kind, error: errorFrom(error), result, resultAs, runtime, endedAt },
+  };
 }
 
 export function taskArgs(db: Database, tenant: string, id: string): Buffer | undefined {

@@ -1,7 +1,9 @@
 // All acts that arrive in one turn of the event loop, in one transaction.
 //
 //  T1  An act's promise resolves after the COMMIT that holds it, and hints go out between the two (S1, S8).
-//  T2  An act that throws is undone alone (a savepoint); its neighbours commit.
+//  T2  An act that throws is undone alone; its neighbours commit. Savepoints cost a copy of every page that is changed
+//      and an act hardly ever throws, so the first try does without them: where one throws, all is undone and done
+//      again, each act in a savepoint. An act may run twice, therefore.
 //  T3  A fault of the disk undoes the whole transaction: every act of it rejects with StoreUnavailable, and the next
 //      turn tries again, so that the store goes on by itself.
 import type { Clock } from '../../clock.ts';
@@ -60,6 +62,8 @@ export class Turns {
   #phase: Phase = { is: 'idle' };
   #gathered: Waiting[] = [];
   #fault: StoreUnavailable | undefined;
+  /** Memory may say more than the file: a transaction was undone, and the counters are not read anew yet. */
+  #ahead = false;
 
   constructor(db: Database, counters: Counters, running: Running, clock: Clock, publish: (hint: Hint) => void) {
     this.#db = db;
@@ -119,30 +123,44 @@ export class Turns {
   }
 
   #flush(acts: readonly Waiting[]): void {
-    this.#effects = [];
-    this.#announcements = { lanes: new Set(), ends: [], canceled: [] };
-    this.#doubted.clear();
-    let done: readonly Waiting[];
+    let done = acts;
     try {
-      this.#db.run('BEGIN IMMEDIATE');
-      done = acts.length === 1 ? this.#runAlone(acts) : this.#runApart(acts);
-      this.#logEnds();
-      this.#counters.write();
-      this.#db.run('COMMIT');
-      this.#fault = undefined;
+      this.#transact(() => {
+        for (const act of acts) act.run();
+      });
     } catch (fault) {
-      this.#undo(acts, fault);
-      return;
+      this.#rollBack();
+      if (acts.length === 1 || outsideFault(fault) !== undefined) {
+        this.#rejectAll(acts, fault);
+        return;
+      }
+      try {
+        this.#transact(() => (done = this.#runApart(acts)));
+      } catch (again) {
+        this.#rollBack();
+        this.#rejectAll(acts, again);
+        return;
+      }
     }
+    this.#fault = undefined;
     for (const effect of this.#effects) effect();
     this.#announce();
     for (const act of done) act.resolve();
   }
 
-  /** Undone with its transaction, where it throws. */
-  #runAlone(acts: readonly Waiting[]): readonly Waiting[] {
-    for (const act of acts) act.run();
-    return acts;
+  #transact(work: () => void): void {
+    this.#effects = [];
+    this.#announcements = { lanes: new Set(), ends: [], canceled: [] };
+    this.#doubted.clear();
+    if (this.#ahead) {
+      this.#counters.reload();
+      this.#ahead = false;
+    }
+    this.#db.run('BEGIN IMMEDIATE');
+    work();
+    this.#logEnds();
+    this.#counters.write();
+    this.#db.run('COMMIT');
   }
 
   /** Each in a savepoint (T2); answers those that succeeded. */
@@ -179,14 +197,20 @@ export class Turns {
     }
   }
 
-  #undo(acts: readonly Waiting[], fault: unknown): void {
+  #rejectAll(acts: readonly Waiting[], fault: unknown): void {
     const outside = fault instanceof StoreUnavailable ? fault : outsideFault(fault);
     if (outside !== undefined) this.#fault = outside;
+    for (const act of acts) act.reject(outside ?? fault);
+  }
+
+  #rollBack(): void {
+    this.#ahead = true;
     try {
       if (this.#db.inTransaction) this.#db.run('ROLLBACK');
       this.#counters.reload();
-    } finally {
-      for (const act of acts) act.reject(outside ?? fault);
+      this.#ahead = false;
+    } catch {
+      // The file cannot even be read: the next transaction tries again, and says what is wrong.
     }
   }
 
