@@ -15,6 +15,7 @@ import { TaskReader } from '../tasks/reader.ts';
 import { RateLimit } from '../tasks/rate-limit.ts';
 import { Results } from '../tasks/results.ts';
 import { Submitter } from '../tasks/submit.ts';
+import { TightPolls } from '../tasks/tight-polls.ts';
 import { EndWaits } from '../tasks/wait.ts';
 import { Metrics } from '../telemetry/index.ts';
 import type { Logger } from '../telemetry/index.ts';
@@ -80,6 +81,7 @@ export async function createService({
       rateLimit: new RateLimit(clock, config.rateLimitPerSecond, config.rateLimitBurst),
       reader,
       results: new Results(reader, waits, clock),
+      polls: new TightPolls(clock),
       waits,
       feed: new Feed(store, waits, clock),
       keys,

@@ -12,6 +12,7 @@ import type { TaskReader } from '../tasks/reader.ts';
 import type { RateLimit } from '../tasks/rate-limit.ts';
 import type { Results } from '../tasks/results.ts';
 import type { Submitter } from '../tasks/submit.ts';
+import type { TightPolls } from '../tasks/tight-polls.ts';
 import type { EndWaits } from '../tasks/wait.ts';
 import type { Metrics } from '../telemetry/index.ts';
 
@@ -25,6 +26,7 @@ export interface ServiceParts {
   rateLimit: RateLimit;
   reader: TaskReader;
   results: Results;
+  polls: TightPolls;
   waits: EndWaits;
   feed: Feed;
   keys: ApiKeys;

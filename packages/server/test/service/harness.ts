@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { LogLevel } from 'fastify';
 import { defaultServiceConfig } from '../../src/config/service.ts';
 import type { ServiceConfig } from '../../src/config/service.ts';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock, type Clock } from '../../src/clock.ts';
 import { createService } from '../../src/service/index.ts';
 import type { Service } from '../../src/service/index.ts';
 import { openEmbeddedStore } from '../../src/store/index.ts';
@@ -56,6 +56,8 @@ export interface Settings {
   /** Where its lines go; else to stderr. */
   logTo?: { write(line: string): void };
   watchers?: () => string[];
+  /** The service's; the store's is the system's. */
+  clock?: Clock;
 }
 
 export interface Rig {
@@ -86,7 +88,7 @@ export async function startRig(settings: Settings = {}): Promise<Rig> {
     store: settings.around?.(store) ?? store,
     config: { ...defaultServiceConfig, ...settings.config },
     firstKey: settings.firstKey ?? '',
-    clock: systemClock,
+    clock: settings.clock ?? systemClock,
     logger: makeLogger('service', settings.logLevel ?? 'fatal', settings.logTo ?? process.stderr),
     version: '0.1.0',
     ...(settings.watchers && { watchers: settings.watchers }),

@@ -1,5 +1,5 @@
 // The classic API, exactly as existing clients know it.
-import { CLASSIC_STATUS } from '@mpcsfaas/contract';
+import { CLASSIC_STATUS, TERMINAL_STATES } from '@mpcsfaas/contract';
 import type { TaskState } from '@mpcsfaas/contract';
 import { isWellFormedId } from '../../lifecycle/ids.ts';
 import { argumentsOf } from '../../tasks/arguments.ts';
@@ -53,9 +53,10 @@ export const classicHandlers: Handlers<Operations> = {
     return { task_id: request.taskId };
   },
 
-  async classicStatus({ params, tenant }, { reader, config }) {
-    const id = reader.id(params.task_id);
-    return { task_id: id, status: classicStatus(await reader.state(tenant, id), config.classicComplete) };
+  async classicStatus({ params, tenant, signal }, parts) {
+    const id = parts.reader.id(params.task_id);
+    const state = await stateOf(id, tenant, signal, parts);
+    return { task_id: id, status: classicStatus(state, parts.config.classicComplete) };
   },
 
   classicResult: readResult,
@@ -75,14 +76,28 @@ export const classicHandlers: Handlers<Operations> = {
   },
 };
 
+async function stateOf(
+  id: string,
+  tenant: string,
+  signal: () => AbortSignal,
+  { reader, results, polls }: ServiceParts,
+): Promise<TaskState> {
+  const holdMs = polls.holdMs(id);
+  const progress = holdMs > 0 ? await results.one(tenant, id, holdMs, signal) : undefined;
+  if (progress?.is === 'ended') return progress.end.state;
+  const state = progress?.state ?? (await reader.state(tenant, id));
+  if (!TERMINAL_STATES.some((terminal) => terminal === state)) polls.saysOpen(id);
+  return state;
+}
+
 async function readResult(
-  { params, tenant, reply }: Pick<Call<'classicResult'>, 'params' | 'tenant' | 'reply'>,
-  { reader, config }: ServiceParts,
+  { params, tenant, reply, signal }: Pick<Call<'classicResult'>, 'params' | 'tenant' | 'reply' | 'signal'>,
+  { reader, results, polls, config }: ServiceParts,
 ): Promise<unknown> {
   const id = reader.id(params.task_id);
-  const progress = await reader.progress(tenant, id);
-  if (progress.is === 'missing') return reader.refuse(id);
+  const progress = await results.one(tenant, id, polls.holdMs(id), signal);
   if (progress.is === 'open') {
+    polls.saysOpen(id);
     return { task_id: id, status: classicStatus(progress.state, config.classicComplete), result: '' };
   }
   const status = classicStatus(progress.end.state, config.classicComplete);
