@@ -1,14 +1,14 @@
-// Clients that ask again at once for what has not ended. Each such poll costs as much as a call, and there is nothing new
-// to say; so the second one is held until the end, or for a while. A client that goes round several tasks is not held up
-// at each of them: after one hold its last look at the others lies too far back.
+// Clients that ask at once for what they have just submitted, or for what was just said not to have ended. Each such poll
+// costs as much as a call, and there is nothing new to say; so it is held until the end, or for a while. A client that goes
+// round several tasks is not held up at each of them: after one hold, what it knows of the others is older.
 import { BoundedMap } from '../bounded-map.ts';
 import type { Clock } from '../clock.ts';
 
-/** Who asks again within this time polls tightly, in ms. */
+/** Who asks within this time polls tightly, in ms. */
 export const TIGHT_MS = 20;
 /** How long an answer is held, in ms. */
 export const HOLD_MS = 100;
-/** Open tasks whose last poll is remembered. */
+/** Open tasks that are remembered. */
 const MOST_TASKS = 10_000;
 
 export class TightPolls {
@@ -26,7 +26,7 @@ export class TightPolls {
     return saidAt !== undefined && this.#clock.mono() - saidAt <= TIGHT_MS ? HOLD_MS : 0;
   }
 
-  /** It is said that the task is open. */
+  /** It is said that the task was accepted, or that it is open. */
   saysOpen(id: string): void {
     this.#saidOpen.set(id, this.#clock.mono());
   }

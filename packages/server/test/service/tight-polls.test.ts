@@ -36,6 +36,19 @@ it.each(['/result/', '/api/v1/result/', '/status/'])('%s: the second one is answ
   expect((await second).body).toMatchObject({ task_id: id, status: 'COMPLETED' });
 });
 
+it('the first one right after a classic call is held as well', async () => {
+  rig = await startRig({ clock: { ...systemClock, mono: () => 0 } });
+  const fn = await addFunction(rig);
+  const payload = Buffer.from([0x80, 2, 0x28, 0x29, 0x7d, 0x86, 0x2e]).toString('base64');
+  const { body } = await rig.post('/execute_function', { function_id: fn, payload });
+  let held = true;
+  const first = rig.get(`/result/${body.task_id}`).finally(() => (held = false));
+  expect((await rig.get(`/v1/tasks/${body.task_id}`)).body).toMatchObject({ status: 'QUEUED' });
+  expect(held).toBe(true);
+  expect(await rig.finish()).toBe(1);
+  expect((await first).body).toMatchObject({ status: 'COMPLETED' });
+});
+
 it('a held poll ends with the service', async () => {
   rig = await startRig({ clock: { ...systemClock, mono: () => 0 } });
   const fn = await addFunction(rig);

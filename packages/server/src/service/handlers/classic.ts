@@ -35,7 +35,7 @@ export const classicHandlers: Handlers<Operations> = {
   },
 
   async executeClassic({ body, tenant, callerId, request, reply }, parts) {
-    const { submitter, rateLimit, config } = parts;
+    const { submitter, rateLimit, polls, config } = parts;
     const ref = body.function_id;
     if (!isWellFormedId(ref)) {
       throw new Refusal('invalid_id', `"${ref.slice(0, 64)}" is no function id: a UUID is wanted.`);
@@ -50,6 +50,7 @@ export const classicHandlers: Handlers<Operations> = {
     if (replayed) reply.header('idempotent-replayed', 'true');
     reply.code(config.classicCreated && !replayed ? 201 : 200);
     request.taskId = ids[0]!;
+    if (!replayed) polls.saysOpen(request.taskId);
     return { task_id: request.taskId };
   },
 
