@@ -4,6 +4,7 @@ import { run } from '../../test/harness/program.ts';
 import type { Form } from '../../test/harness/system.ts';
 import { talk } from '../contestants/talk.ts';
 import { contest, type Contestant } from '../contest.ts';
+import { cpuOf } from '../cpu.ts';
 import { atLeast, atMost, medianOf, type Measure } from '../measure.ts';
 import { PYTHON } from '../noop.ts';
 import { cpuTimes, startOurs } from '../ours.ts';
@@ -41,7 +42,15 @@ const atOnce: Contestant = {
         await player.stop();
         await server.kill();
       };
-      return { ...player, stop };
+      return {
+        how: player.how,
+        run: async (seconds) => {
+          const before = cpuOf(server.pid).own;
+          const score = await player.run(seconds);
+          return { ...score, cpu: { server: cpuOf(server.pid).own - before } };
+        },
+        stop,
+      };
     } catch (error) {
       await server.kill();
       throw error;
