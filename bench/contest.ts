@@ -46,7 +46,7 @@ export async function contest(contestants: readonly Contestant[], plan: Plan): P
       try {
         const player = await start();
         players.push({ name, player });
-        await checked(name, player, Math.min(2, Math.max(1, plan.seconds / 2)));
+        await checked(name, player, plan.warmUp);
         if (player.how !== '') notes.push(`${name}: ${player.how}`);
       } catch (error) {
         if (!(error instanceof Absent)) throw error;

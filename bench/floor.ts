@@ -1,29 +1,42 @@
-// What one hop between two processes costs on this machine before any work is done: a byte over TCP and back, back to back
-// and with pauses. With pauses everything is cold (caches, TLB, branch predictor): no call can be faster than its hops.
+// What this machine takes before any work is done. One hop between two processes: a byte over TCP and back, back to back and
+// with pauses. With pauses everything is cold (caches, TLB, branch predictor): no call can be faster than its hops. And one
+// request: a bare node:http server that answers at once, with the load generator of T2: no service can take more.
 // usage: node bench/floor.ts
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { connect, createServer, type AddressInfo, type Server } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { connect as connectHttp } from './http.ts';
 import { quantile } from './statistics.ts';
 
 const WARM_UP = 20_000;
 const PAUSES_MS = [0, 1, 4];
+const CONNECTIONS = 64;
+const HTTP_MS = 5000;
 
 if (process.send === undefined) await measure();
 else serve();
 
 function serve(): void {
-  const server = createServer((socket) => socket.setNoDelay(true).pipe(socket));
-  server.listen(0, '127.0.0.1', () => process.send!((server.address() as AddressInfo).port));
+  const echo = createServer((socket) => socket.setNoDelay(true).pipe(socket));
+  const http = createHttpServer((request, response) => {
+    request.resume().on('end', () => response.writeHead(200, { 'content-length': 1 }).end('7'));
+  });
+  void Promise.all([echo, http].map(listening)).then((ports) => process.send!(ports));
   process.on('message', () => process.send!(cpuUs()));
   process.on('disconnect', () => process.exit(0));
 }
 
+async function listening(server: Server): Promise<number> {
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  return (server.address() as AddressInfo).port;
+}
+
 async function measure(): Promise<void> {
   const echo = fork(fileURLToPath(import.meta.url));
-  const [port] = (await once(echo, 'message')) as [number];
+  const [[port, httpPort]] = (await once(echo, 'message')) as [[number, number]];
   const socket = connect(port, '127.0.0.1').setNoDelay(true);
   await once(socket, 'connect');
   const hop = async (): Promise<number> => {
@@ -54,7 +67,26 @@ async function measure(): Promise<void> {
     );
   }
   socket.destroy();
+  await requests(httpPort, HTTP_MS / 2);
+  const before = [cpuUs(), await echoCpu()] as const;
+  const count = await requests(httpPort, HTTP_MS);
+  const [own, other] = [cpuUs() - before[0], (await echoCpu()) - before[1]].map((us) => (us / count).toFixed(0));
+  const rate = Math.round((count * 1000) / HTTP_MS);
+  console.log(`node:http     ${rate} requests/s, ${CONNECTIONS} connections; CPU ${own} µs here, ${other} µs there`);
   echo.disconnect();
+}
+
+/** How many requests of T2's kind are answered in `ms`. */
+async function requests(port: number, ms: number): Promise<number> {
+  const client = connectHttp(`http://127.0.0.1:${port}`, CONNECTIONS);
+  const until = performance.now() + ms;
+  let count = 0;
+  const lane = async (): Promise<void> => {
+    for (; performance.now() < until; count += 1) await client.send('POST', '/v1/call/any', '{"args":[7]}');
+  };
+  await Promise.all(Array.from({ length: CONNECTIONS }, lane));
+  client.close();
+  return count;
 }
 
 /** CPU of this process so far, µs. */

@@ -1,6 +1,7 @@
 // The benchmark: real programs as separate processes, every result fetched and checked, contestants in alternation.
 import { parseArgs } from 'node:util';
 import type { Measure, Plan } from './measure.ts';
+import { Shared } from './ours.ts';
 import { t1 } from './measures/t1-throughput.ts';
 import { t2 } from './measures/t2-one-a-request.ts';
 import { t3 } from './measures/t3-latency.ts';
@@ -34,8 +35,11 @@ if (values.help) {
 }
 const chosen = values.only?.split(',').map((id) => id.trim().toUpperCase());
 const unknown = chosen?.filter((id) => !MEASURES.some((measure) => measure.id === id)) ?? [];
+const kept = new Shared(true);
 const plan: Plan = {
   quick: values.quick,
+  warmUp: values.quick ? 1 : 5,
+  systems: () => (values.quick ? kept : new Shared()),
   runs: Number(values.runs ?? (values.quick ? 1 : 5)),
   seconds: Number(values.seconds ?? (values.quick ? 0.5 : 10)),
   note: (line) => console.error(`  ${line}`),
@@ -78,3 +82,4 @@ for (const measure of MEASURES) {
   console.log(`${figuresAs(figures, plain)}\n\n${targetsAs(targets, plain)}\n`);
   for (const note of notes) console.log(`- ${note}`);
 }
+await kept.close();

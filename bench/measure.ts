@@ -1,4 +1,5 @@
 // What a measure is given and what it answers.
+import type { Shared } from './ours.ts';
 import { median } from './statistics.ts';
 
 export interface Plan {
@@ -8,6 +9,10 @@ export interface Plan {
   runs: number;
   /** Everything within a minute: fewer sizes, short runs, no slow contestants. */
   quick: boolean;
+  /** How long a contestant is warmed up, in s: runners forked, the function loaded, the programs' code compiled by V8. */
+  warmUp: number;
+  /** Where a measure gets its systems from. */
+  systems(): Shared;
   /** Tells how far it is. */
   note(line: string): void;
 }

@@ -13,10 +13,13 @@ export interface Running {
   stop: () => Promise<void>;
 }
 
+/** Connections of the load generator, at most. */
+const CONNECTIONS = 512;
+
 /** A started system with the no-op in both languages. AOF everysec unless said. */
-export async function startOurs(options: SystemOptions, connections = 64): Promise<Running> {
+export async function startOurs(options: SystemOptions): Promise<Running> {
   const system = await startSystem({ workers: 1, slots: 2, appendfsync: 'everysec', ...options });
-  const client = connect(system.url, connections);
+  const client = connect(system.url, CONNECTIONS);
   try {
     const noop = {
       python: await registerNoop(client, 'python'),
@@ -49,9 +52,40 @@ export function cpuTimes(system: System): Record<string, number> {
   return times;
 }
 
-/** Systems that several contestants of one contest share: started with the first, stopped with the last. */
+/**
+ * Systems that several contestants share: started with the first that asks for one, stopped with the last; or kept until
+ * `close` where a look must be quick.
+ */
 export class Shared {
   readonly #started = new Map<string, { running: Promise<Running>; users: number }>();
+  readonly #kept: boolean;
+
+  constructor(kept = false) {
+    this.#kept = kept;
+  }
+
+  /** The system of `options`; its `stop` gives it back. */
+  async use(options: SystemOptions): Promise<Running> {
+    const key = JSON.stringify(options);
+    const entry = this.#started.get(key) ?? { running: startOurs(options), users: 0 };
+    this.#started.set(key, entry);
+    entry.users += 1;
+    const running = await entry.running;
+    const stop = async (): Promise<void> => {
+      entry.users -= 1;
+      if (entry.users > 0 || this.#kept) return;
+      this.#started.delete(key);
+      await running.stop();
+    };
+    return { ...running, stop };
+  }
+
+  /** Stops what is kept. */
+  async close(): Promise<void> {
+    const all = await Promise.all([...this.#started.values()].map(({ running }) => running));
+    this.#started.clear();
+    await Promise.all(all.map(({ stop }) => stop()));
+  }
 
   /** A contestant that loads the system of `options`. */
   contestant(
@@ -59,14 +93,10 @@ export class Shared {
     options: SystemOptions,
     load: (running: Running, seconds: number) => Promise<Score>,
   ): Contestant {
-    const key = JSON.stringify(options);
     return {
       name,
       start: async () => {
-        const entry = this.#started.get(key) ?? { running: startOurs(options), users: 0 };
-        this.#started.set(key, entry);
-        entry.users += 1;
-        const running = await entry.running;
+        const running = await this.use(options);
         return {
           how: '',
           run: async (seconds) => {
@@ -76,10 +106,7 @@ export class Shared {
             const cpu = Object.entries(after).map(([program, ms]) => [program, ms - (before[program] ?? 0)]);
             return { ...score, cpu: Object.fromEntries(cpu) as Record<string, number> };
           },
-          stop: async () => {
-            entry.users -= 1;
-            if (entry.users === 0) await running.stop();
-          },
+          stop: running.stop,
         };
       },
     };

@@ -4,7 +4,7 @@ import { contest, type Contestant } from '../contest.ts';
 import { batches } from '../load.ts';
 import { atLeast, medianOf, type Figure, type Measure, type Plan } from '../measure.ts';
 import type { Language } from '../noop.ts';
-import { MAIN_FORMS, Shared, startOurs } from '../ours.ts';
+import { MAIN_FORMS, startOurs, type Shared } from '../ours.ts';
 import { bars, lines, type Line } from '../plot.ts';
 import { median, quantile } from '../statistics.ts';
 import type { Form, SystemOptions } from '../../test/harness/system.ts';
@@ -17,7 +17,7 @@ export const t1: Measure = {
   title: `throughput, batches of ${BATCH} over ${CONNECTIONS} connections, all results fetched`,
   run: async (plan) => {
     const forms = plan.quick ? (['embedded local', 'redis push'] as const) : MAIN_FORMS;
-    const { figures, notes } = await contest(contestants(forms, plan.quick), plan);
+    const { figures, notes } = await contest(contestants(forms, plan), plan);
     const columns = plan.quick ? [] : await durability(plan);
     const curve = plan.quick ? [] : await curves(plan);
     const got = (name: string): number => medianOf(figures, name);
@@ -58,12 +58,12 @@ function ours(form: Form, language: Language): string {
   return `ours ${form}, ${language}`;
 }
 
-function contestants(forms: readonly Form[], quick: boolean): Contestant[] {
-  const shared = new Shared();
+function contestants(forms: readonly Form[], plan: Plan): Contestant[] {
+  const shared = plan.systems();
   const own = (['python', 'javascript'] as const).flatMap((language) =>
     forms.map((form) => noops(shared, ours(form, language), { form }, language)),
   );
-  return [...own, PROCESS_POOL, POOL, BULLMQ, ...(quick ? [] : [CELERY, RQ, DASK])];
+  return [...own, PROCESS_POOL, POOL, BULLMQ, ...(plan.quick ? [] : [CELERY, RQ, DASK])];
 }
 
 function noops(shared: Shared, name: string, options: SystemOptions, language: Language): Contestant {
@@ -74,7 +74,7 @@ function noops(shared: Shared, name: string, options: SystemOptions, language: L
 
 /** What more or less durability costs, beside everysec and normal. */
 async function durability(plan: Plan): Promise<Figure[]> {
-  const shared = new Shared();
+  const shared = plan.systems();
   const columns: [string, SystemOptions][] = [
     ['ours redis push, AOF off', { form: 'redis push', appendfsync: 'no-aof' }],
     ['ours redis push, AOF everysec', { form: 'redis push' }],

@@ -2,7 +2,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from '../http.ts';
 import { atMost, medianOf, type Figure, type Measure } from '../measure.ts';
-import { startOurs } from '../ours.ts';
 import { quantile } from '../statistics.ts';
 
 const RATE = 500;
@@ -17,7 +16,7 @@ export const t10: Measure = {
   run: async (plan) => {
     const figures: Figure[] = [];
     for (const form of plan.quick ? (['redis push'] as const) : (['redis pull', 'redis push'] as const)) {
-      const { client, stop } = await startOurs({ form, workers: 2, slots: 8 }, 512);
+      const { client, stop } = await plan.systems().use({ form, workers: 2, slots: 8 });
       try {
         await client.json('/v1/functions', { name: 'nap', runtime: 'python', source: NAP });
         await client.json('/v1/functions', { name: 'noop', runtime: 'python', source: NOOP });

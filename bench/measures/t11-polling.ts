@@ -7,7 +7,7 @@ import { contest, type Contestant } from '../contest.ts';
 import { cpuOf } from '../cpu.ts';
 import { atLeast, atMost, medianOf, type Measure } from '../measure.ts';
 import { PYTHON } from '../noop.ts';
-import { cpuTimes, startOurs } from '../ours.ts';
+import { cpuTimes, type Shared } from '../ours.ts';
 
 const CLIENT = fileURLToPath(new URL('../contestants/polling.py', import.meta.url));
 const SERVER = fileURLToPath(new URL('../contestants/at-once.ts', import.meta.url));
@@ -17,7 +17,7 @@ export const t11: Measure = {
   title: 'classic clients that poll /result as tightly as they can, two processes of Python requests',
   run: async (plan) => {
     const forms: readonly Form[] = plan.quick ? ['redis push'] : ['embedded local', 'redis pull', 'redis push'];
-    const { figures, notes } = await contest([atOnce, ...forms.map(polled)], plan);
+    const { figures, notes } = await contest([atOnce, ...forms.map((form) => polled(form, plan.systems()))], plan);
     const bound = medianOf(figures, atOnce.name);
     const targets = forms.flatMap((form) => {
       const name = `ours ${form}`;
@@ -58,11 +58,11 @@ const atOnce: Contestant = {
   },
 };
 
-function polled(form: Form): Contestant {
+function polled(form: Form, shared: Shared): Contestant {
   return {
     name: `ours ${form}`,
     start: async () => {
-      const running = await startOurs({ form });
+      const running = await shared.use({ form });
       try {
         const player = await talk(PYTHON, ['-u', CLIENT, running.system.url, running.noop.python], {});
         return {

@@ -2,7 +2,6 @@
 import { contest } from '../contest.ts';
 import { singles } from '../load.ts';
 import { atLeast, medianOf, type Measure } from '../measure.ts';
-import { Shared } from '../ours.ts';
 
 const CONNECTIONS = 64;
 const WANTED = [
@@ -15,7 +14,7 @@ export const t2: Measure = {
   id: 'T2',
   title: `one task a request, submit and wait in one, ${CONNECTIONS} connections`,
   run: async (plan) => {
-    const shared = new Shared();
+    const shared = plan.systems();
     const languages = plan.quick ? (['python'] as const) : (['python', 'javascript'] as const);
     const wanted = plan.quick ? WANTED.filter(([form]) => form !== 'redis pull') : WANTED;
     const contestants = languages.flatMap((language) =>

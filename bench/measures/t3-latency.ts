@@ -3,7 +3,7 @@ import type { Form } from '../../test/harness/system.ts';
 import { contest } from '../contest.ts';
 import { singles } from '../load.ts';
 import { atMost, medianOf, type Figure, type Measure } from '../measure.ts';
-import { MAIN_FORMS, Shared } from '../ours.ts';
+import { MAIN_FORMS } from '../ours.ts';
 import { lines } from '../plot.ts';
 import { quantile } from '../statistics.ts';
 
@@ -18,7 +18,7 @@ export const t3: Measure = {
   id: 'T3',
   title: 'latency of one at a time, submit and wait in one',
   run: async (plan) => {
-    const shared = new Shared();
+    const shared = plan.systems();
     const forms: readonly Form[] = plan.quick ? ['embedded local', 'redis push'] : MAIN_FORMS;
     const contestants = forms.map((form) =>
       shared.contestant(`ours ${form}`, { form }, ({ client, noop }, seconds) =>

@@ -5,7 +5,7 @@ import type { Score } from '../contest.ts';
 import type { Client } from '../http.ts';
 import { atLeast, atMost, medianOf, type Figure, type Measure, type Target } from '../measure.ts';
 import { forgetPeak, peakOf, residentOf } from '../memory.ts';
-import { startOurs, type Running } from '../ours.ts';
+import type { Running } from '../ours.ts';
 import { median } from '../statistics.ts';
 
 interface Size {
@@ -31,7 +31,7 @@ export const t4: Measure = {
     const figures: Figure[] = [];
     const targets: Target[] = [];
     for (const form of plan.quick ? (['redis push'] as const) : (['embedded local', 'redis push'] as const)) {
-      const running = await startOurs({ form });
+      const running = await plan.systems().use({ form });
       const programs = programsOf(running);
       const atRest = Object.values(programs).map(residentOf);
       try {

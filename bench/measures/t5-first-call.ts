@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '../http.ts';
 import { atMost, medianOf, type Figure, type Measure } from '../measure.ts';
 import type { Language } from '../noop.ts';
-import { startOurs } from '../ours.ts';
 
 const FUNCTIONS = 30;
 
@@ -15,7 +14,7 @@ export const t5: Measure = {
     for (const form of plan.quick
       ? (['redis push'] as const)
       : (['embedded local', 'redis pull', 'redis push'] as const)) {
-      const { client, stop } = await startOurs({ form });
+      const { client, stop } = await plan.systems().use({ form });
       try {
         for (const language of ['python', 'javascript'] as const) {
           await excess(client, language);

@@ -3,7 +3,6 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { batches } from '../load.ts';
 import { atMost, medianOf, type Figure, type Measure } from '../measure.ts';
 import { privateOf, pssOf, pythonRunners } from '../memory.ts';
-import { startOurs } from '../ours.ts';
 
 const REST_MS = 5000;
 const MB = 1e6;
@@ -13,7 +12,7 @@ export const t8: Measure = {
   title: 'memory at rest',
   run: async (plan) => {
     const figures: Figure[] = [];
-    const { system, client, noop, stop } = await startOurs({ form: 'redis push' });
+    const { system, client, noop, stop } = await plan.systems().use({ form: 'redis push' });
     try {
       const options = { id: noop.python, language: 'python', connections: 2, batch: 50 } as const;
       await batches(client, { ...options, seconds: Math.min(plan.seconds, 2) });
