@@ -157,6 +157,10 @@ const OPTIONS = {
       .argParser(duration)
       .default(30_000, '30s'),
   apiKey: () => option('--api-key <key>', 'key to call with; others cannot read it where it is set as'),
+  processes: () =>
+    option('--processes <n>', 'processes that serve the port, where there are cores for them')
+      .argParser(whole(1, 256))
+      .default(1),
   requireKeys: () => option('--require-keys', 'refuse calls without a key, on loopback too').default(false),
   corsOrigin: () =>
     option('--cors-origin <origin>', 'web pages of this origin may call the API; repeatable; * = any').argParser(

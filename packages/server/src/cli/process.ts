@@ -3,6 +3,21 @@ import { environment } from './options.ts';
 import { UserError } from './user-error.ts';
 import { visible } from './visible.ts';
 
+/** What the first of several processes of one program says to the others: as the first signal, as the second. */
+export const STOP = 'stop';
+export const CUT = 'cut';
+
+/** A failure that another process has told of. */
+export class AlreadySaid extends Error {
+  override name = 'AlreadySaid';
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super();
+    this.exitCode = exitCode;
+  }
+}
+
 /** What stops, in reverse order of its start; called once. Once `cut` is aborted, no more time is granted. */
 export type Stop = (cut: AbortSignal) => Promise<void>;
 
@@ -76,7 +91,14 @@ function endSignals(): { first: Promise<NodeJS.Signals>; cut: AbortSignal } {
     last = { name, at: now };
   };
   for (const name of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(name, end);
-  if (process.connected) process.once('disconnect', () => end('SIGHUP'));
+  if (process.connected) {
+    process.once('disconnect', () => end('SIGHUP'));
+    // Said once, however often: the terminal may have told this process itself.
+    process.on('message', (message) => {
+      if (message === STOP && last === undefined) end('SIGTERM');
+      if (message === CUT) cut.abort();
+    });
+  }
   // Where the end has begun already, npm's own is part of it.
   else if (underNpm) whenOrphaned(() => last === undefined && end('SIGHUP'));
   return { first: first.promise, cut: cut.signal };
@@ -112,6 +134,7 @@ export async function runCommand(program: string, act: () => Promise<void>): Pro
 }
 
 function fail(program: string, error: unknown): never {
+  if (error instanceof AlreadySaid) process.exit(error.exitCode);
   const message = error instanceof Error ? error.message : String(error);
   // It may tell what users wrote; a traceback has lines.
   process.stderr.write(`${program}: ${visible(message, '\n')}\n`);

@@ -1,5 +1,5 @@
 // The programs' lives: how they start, where they look, what their signals do, and Redis that is there or not.
-import { existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -239,6 +239,38 @@ describe('classic command lines, on a Redis', () => {
       one.signal('SIGTERM');
       expect((await one.ended).code, one.stderr()).toBe(0);
     }
+  });
+});
+
+describe('service --processes', () => {
+  const childrenOf = (pid: number): number[] =>
+    readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+
+  it('serves one port from several, replaces one that dies, and ends with all of them', async () => {
+    redis = await startRedis('no-aof');
+    const service = begin('mpcsfaas', ['service', '--port', '0', '--json', '--processes', '2', '--redis', redis.url]);
+    const url = await urlOf(service);
+    const both = childrenOf(service.pid);
+    expect(both).toHaveLength(2);
+    process.kill(both[0]!, 'SIGKILL');
+    await service.says(/service process \d+ has ended \(SIGKILL\)/);
+    expect((await get(`${url}/healthz`)).status).toBe(200);
+    await expect.poll(() => childrenOf(service.pid).length, { timeout: 20_000 }).toBe(2);
+    const now = childrenOf(service.pid);
+    expect(now).not.toContain(both[0]);
+    service.signal('SIGTERM');
+    expect((await service.ended).code).toBe(0);
+    expect(now.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]);
+  });
+
+  it('tells once why it cannot start', async () => {
+    redis = await startRedis('no-aof');
+    const { port, server } = await takenPort();
+    const args = ['service', '--port', String(port), '--processes', '3', '--redis', redis.url];
+    const said = await mpcsfaas([...args, '--log-level', 'silent']);
+    server.close();
+    expect(said.code).toBe(1);
+    expect(said.stderr).toMatch(/^mpcsfaas: Port \d+ on 127.0.0.1 is taken by another program[^\n]*\n$/);
   });
 });
 

@@ -3,20 +3,30 @@ import type { Command } from 'commander';
 import { withOptions } from '../options.ts';
 import { printJson, printLine } from '../print.ts';
 import { runProgram, untilCut, type Stop } from '../process.ts';
+import { isOneOfSeveral, startProcesses, tellServing } from '../service-processes.ts';
 import { UserError } from '../user-error.ts';
 import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
 import { startService, type ServiceRootOptions } from '../roots/service.ts';
 import { openSharedStore, type SharedStoreOptions } from '../roots/store.ts';
 
-type ServiceOptions = SharedStoreOptions & ServiceRootOptions & { json: boolean; logLevel: LogLevel };
+type ServiceOptions = SharedStoreOptions &
+  ServiceRootOptions & { processes: number; json: boolean; logLevel: LogLevel };
 
 export function serviceCommand(parent: Command): void {
   const command = parent
     .command('service')
     .description('serve the REST API; dispatchers run elsewhere, on the same Redis');
-  withOptions(command, 'service', 'sharedStore', 'unusedDataDir', 'logHead', 'logTail', 'logLevel', 'json').action(
-    async (options: ServiceOptions) => service(options),
-  );
+  withOptions(
+    command,
+    'service',
+    'processes',
+    'sharedStore',
+    'unusedDataDir',
+    'logHead',
+    'logTail',
+    'logLevel',
+    'json',
+  ).action(async (options: ServiceOptions) => service(options));
 }
 
 async function service(options: ServiceOptions): Promise<void> {
@@ -29,7 +39,15 @@ async function service(options: ServiceOptions): Promise<void> {
   }
   const logger = openLogger('service', options.logLevel);
   const log = logTo(logger);
+  const told = (url: string): void => {
+    if (options.json) printJson({ url, docs: `${url}/docs`, pid: process.pid });
+    else printLine(`MPCSFaaS serves ${url} (docs: ${url}/docs).`);
+  };
   const start = async (stops: Stop[]): Promise<void> => {
+    if (options.processes > 1 && !isOneOfSeveral()) {
+      told(await startProcesses(options.processes, stops, (line) => log('warn', line)));
+      return;
+    }
     const store = await openSharedStore(
       { ...options, redis },
       ['ends'],
@@ -39,8 +57,8 @@ async function service(options: ServiceOptions): Promise<void> {
     stops.push(() => store.close());
     const running = await startService(store, options, logger, () => []);
     stops.push(untilCut(() => running.stop()));
-    if (options.json) printJson({ url: running.url, docs: `${running.url}/docs`, pid: process.pid });
-    else printLine(`MPCSFaaS serves ${running.url} (docs: ${running.url}/docs).`);
+    if (isOneOfSeveral()) tellServing(running.url);
+    else told(running.url);
   };
   await runProgram(start, (line) => log('info', line));
 }
