@@ -24,18 +24,23 @@ export function packWorker(worker: string): Buffer {
 
 /** The end without its worker, which the script adds where no attempt made the end. */
 export function packUnsigned(error: ErrorInfo | null, result: ResultForms): Buffer {
+  return Buffer.concat(unsignedParts(error, result));
+}
+
+export function packEnd({ worker, error, result }: EndContent): Buffer {
+  // Joined once: a result may be large.
+  return Buffer.concat([packWorker(worker), ...unsignedParts(error, result)]);
+}
+
+function unsignedParts(error: ErrorInfo | null, result: ResultForms): Buffer[] {
   const text = Buffer.from(error === null ? '' : JSON.stringify(error));
   const lengths = Buffer.alloc(8);
   lengths.writeUInt32LE(text.length, 0);
   lengths.writeUInt32LE(result.json === undefined ? 0 : result.json.length + 1, 4);
-  return Buffer.concat([lengths, text, result.json ?? NOTHING, result.pickle ?? NOTHING]);
+  return [lengths, text, result.json ?? NOTHING, result.pickle ?? NOTHING];
 }
 
 const NOTHING = Buffer.alloc(0);
-
-export function packEnd({ worker, error, result }: EndContent): Buffer {
-  return Buffer.concat([packWorker(worker), packUnsigned(error, result)]);
-}
 
 export function readEnd(bytes: Buffer): EndContent {
   const { worker, at: lengthsAt } = readWorker(bytes);

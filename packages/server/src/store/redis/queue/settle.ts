@@ -22,11 +22,15 @@ export async function settle(
     ({ settlement }) => settlement.fence.id,
     ({ end, logs }) => 256 + riding(end) + riding(logs),
     async (shard, piece) => {
-      for (const { settlement, end, logs } of piece) {
-        const { id } = settlement.fence;
-        if (end.length > RIDES_IN_SCRIPT) await shards.leave(shard, tenant, id, end, true);
-        if (logs.length > RIDES_IN_SCRIPT) await shards.leave(shard, tenant, `${id}:l`, logs, true);
-      }
+      await Promise.all(
+        piece.flatMap(({ settlement, end, logs }) => {
+          const { id } = settlement.fence;
+          return [
+            ...(end.length > RIDES_IN_SCRIPT ? [shards.leave(shard, tenant, id, end, true)] : []),
+            ...(logs.length > RIDES_IN_SCRIPT ? [shards.leave(shard, tenant, `${id}:l`, logs, true)] : []),
+          ];
+        }),
+      );
       const args = piece.flatMap(({ settlement, end, logs }) => argumentsOf(settlement, end, logs));
       const ids = packIds(piece.map(({ settlement }) => settlement.fence.id));
       const reply = (await shards.act('settle', shard, tenant, [kindCode('lost'), ids, ...args], true)) as number[];

@@ -60,9 +60,8 @@ async function submitPiece(
   more: readonly Prepared[] | undefined,
   known: KnownKeys,
 ): Promise<SubmitAnswer[]> {
-  for (const { task, large } of piece) {
-    if (large) await shards.leave(shard, tenant, task.spec.id, task.args, false);
-  }
+  const large = piece.filter((one) => one.large);
+  await Promise.all(large.map(({ task }) => shards.leave(shard, tenant, task.spec.id, task.args, false)));
   const fresh = more?.filter(({ task }) => task.key === undefined || !known.has(task.key.name));
   const moreBytes = fresh?.reduce((sum, { task }) => sum + task.args.length, 0) ?? 0;
   const ids = packIds(piece.map(({ task }) => task.spec.id));
