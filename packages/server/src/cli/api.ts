@@ -1,5 +1,6 @@
 // The command line's own client of the REST API. Every failure becomes one sentence.
 import type { IncomingHttpHeaders } from 'node:http';
+import { MAX_PAGE } from '@mpcsfaas/contract';
 import { parseExact } from './exact-json.ts';
 import { exchange, type HttpAnswer } from './http.ts';
 import { UserError } from './user-error.ts';
@@ -31,6 +32,15 @@ export class Unreachable extends UserError {
   override name = 'Unreachable';
 }
 
+export interface Listed {
+  items: unknown[];
+  /** '' where that is all. */
+  next_cursor: string;
+}
+
+/** Items that a command lists at most: more than anybody reads; programs page by the API. */
+export const MOST_LISTED = 100_000;
+
 type Query = Record<string, string | number | undefined>;
 
 export class Api {
@@ -44,6 +54,19 @@ export class Api {
 
   get(path: string, query: Query = {}): Promise<Answer> {
     return this.#call('GET', path, query);
+  }
+
+  /** Up to `limit` of a list's items, page after page. */
+  async list(path: string, query: Query, limit: number): Promise<Listed> {
+    const items: unknown[] = [];
+    let cursor: string | undefined;
+    do {
+      const asked = { ...query, limit: Math.min(limit - items.length, MAX_PAGE), cursor };
+      const page = (await this.get(path, asked)).body as Listed;
+      items.push(...page.items);
+      cursor = page.next_cursor;
+    } while (cursor !== '' && items.length < limit);
+    return { items, next_cursor: cursor };
   }
 
   post(path: string, body: unknown, query: Query = {}): Promise<Answer> {

@@ -1,7 +1,7 @@
 // Every option of the programs, once: flag, environment variable, default, what it means. Commands pick from here.
 import { availableParallelism, homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
-import { Option, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import { LIMITS, type LimitName } from '@mpcsfaas/contract';
 import { UserError } from './user-error.ts';
 import { collect, duration, durationText, origin, port, size, sizeText, whole } from './units.ts';
@@ -41,8 +41,9 @@ export function startDirectory(): string {
   return environment['INIT_CWD'] ?? process.cwd();
 }
 
-/** A path as it was typed: from the directory of the command, whichever folder npm runs us in. */
+/** A path as it was typed: from the directory of the command, whichever folder npm runs us in. @throws InvalidArgumentError */
 export function typedPath(text: string): string {
+  if (text === '') throw new InvalidArgumentError('Give a path; an empty one names nothing.');
   return resolve(startDirectory(), text);
 }
 

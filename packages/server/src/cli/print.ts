@@ -15,14 +15,27 @@ export function printValue(value: unknown): void {
   else printLine(process.stdout.isTTY ? visible(value, '\n\t') : value);
 }
 
-/** Columns padded to their widest cell; nothing but a header where there are no rows. */
+/** To people only: what is said beside a table must not get into a pipe. */
+export function printMore({ next_cursor: next }: { next_cursor: string }): void {
+  if (next !== '') process.stderr.write('There may be more: raise --limit, or narrow the list.\n');
+}
+
+/** A text of the user's must not make a table as wide as it is long. */
+const WIDEST_CELL = 64;
+
+function cell(text: string): string {
+  const shown = visible(text);
+  return shown.length > WIDEST_CELL ? `${shown.slice(0, WIDEST_CELL - 1)}…` : shown;
+}
+
+/** Columns padded to their widest cell; nothing but a header where there are no rows. Only the last may be long. */
 export function printTable(header: readonly string[], texts: readonly (readonly string[])[]): void {
-  const rows = texts.map((row) => row.map((cell) => visible(cell)));
+  const rows = texts.map((row) => row.map((text, at) => (at === row.length - 1 ? visible(text) : cell(text))));
   const widths = header.map((title, at) => Math.max(title.length, ...rows.map((row) => (row[at] ?? '').length)));
   for (const row of [header, ...rows]) {
     printLine(
       row
-        .map((cell, at) => (at === row.length - 1 ? cell : cell.padEnd(widths[at]!)))
+        .map((text, at) => (at === row.length - 1 ? text : text.padEnd(widths[at]!)))
         .join('  ')
         .trimEnd(),
     );

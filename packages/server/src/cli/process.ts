@@ -35,6 +35,11 @@ const PARENT_LOOK_MS = 500;
  */
 export async function runProgram(start: (stops: Stop[]) => Promise<void>, say: (line: string) => void): Promise<never> {
   const stops: Stop[] = [];
+  // Nobody reads what it says any more; those it serves are still there.
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners('error');
+    stream.on('error', () => undefined);
+  }
   const { first: signal, cut } = endSignals();
   cut.addEventListener('abort', () => {
     say('No more time: what runs is handed back; a third signal ends at once.');

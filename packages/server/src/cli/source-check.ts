@@ -2,7 +2,9 @@
 // first call. Where the child cannot be had, nothing is said: the call will tell.
 import { spawn } from 'node:child_process';
 import { text } from 'node:stream/consumers';
+import { NOT_FROM_HERE } from '../python-question.ts';
 import { environment } from './options.ts';
+import { UserError } from './user-error.ts';
 
 /**
  * Prints what is wrong, one sentence, by the rules of the runner: by its name anything that can be called is taken, a class
@@ -10,7 +12,8 @@ import { environment } from './options.ts';
  * work, what is assigned and no literal) are let pass.
  */
 const PYTHON = String.raw`
-import ast, sys
+${NOT_FROM_HERE}
+import ast
 entry = sys.argv[1]
 try:
     tree = ast.parse(sys.stdin.buffer.read())
@@ -123,7 +126,10 @@ async function look(text) {
 })();
 `;
 
-/** '' or what is wrong with it: reads after the file's name. `python`: the user's, where one is named. */
+/**
+ * '' or what is wrong with it: reads after the file's name. `python`: the user's, where one is named.
+ * @throws UserError where that one is not there
+ */
 export async function sourceFault(
   runtime: 'python' | 'javascript',
   source: string,
@@ -140,7 +146,12 @@ export async function sourceFault(
     child.stdin.on('error', () => undefined);
     child.stdin.end(source);
     return (await Promise.race([failed, text(child.stdout)])).trim();
-  } catch {
+  } catch (error) {
+    if (runtime === 'python' && python !== undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') {
+      throw new UserError(
+        `There is no Python at ${python} to look at the source: correct --python, or say --no-check.`,
+      );
+    }
     return '';
   }
 }

@@ -1,4 +1,5 @@
 // Finds the Python that runs users' functions: resolved once, because a shim on PATH can cost half a second a start.
+import { NOT_FROM_HERE } from '../python-question.ts';
 import { run, type Environment } from './processes.ts';
 
 /** One of the packages that pickled functions need. */
@@ -18,7 +19,8 @@ export interface Interpreter {
 }
 
 const ASK = `
-import json, os, sys
+${NOT_FROM_HERE}
+import json, os
 sys.path.extend(sys.argv[1:])
 def about(name):
     try:

@@ -1,10 +1,13 @@
 // fn, call and task against a service that runs.
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { mpcsfaas, program, start, type RunningProgram, type Said } from './harness.ts';
+
+/** The pickle of the builtin `len`, as a classic client registers a function. */
+const CLASSIC = Buffer.from('\x80\x02c__builtin__\nlen\n.', 'latin1').toString('base64');
 
 let folder: string;
 let up: RunningProgram;
@@ -81,6 +84,56 @@ describe('fn', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/load_failed.*nowhere/);
   });
+});
+
+it('fn ls and task ls page as far as they are asked, and say where there is more', async () => {
+  const wide = 'x'.repeat(5000);
+  await cli('fn', 'register', 'tools.py:add', '--as', 'more');
+  expect(await cli('fn', 'ls', '--limit', '1')).toMatchObject({
+    code: 0,
+    stderr: 'There may be more: raise --limit, or narrow the list.\n',
+  });
+  expect((await cli('fn', 'ls', '--limit', '2000')).stderr).toBe('');
+  await done('fn', 'rm', 'more');
+  expect(await json('task', 'ls', '--status', 'completed,FAILED', '--limit', '2000')).toMatchObject({
+    next_cursor: '',
+  });
+  const answer = await fetch(`${env['MPCSFAAS_URL']!}/register_function`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ name: wide, payload: CLASSIC }),
+  });
+  expect(answer.status).toBe(200);
+  const { function_id: id } = (await answer.json()) as { function_id: string };
+  const table = await done('fn', 'ls');
+  expect(Math.max(...table.split('\n').map((line) => line.length))).toBeLessThan(250);
+  await done('fn', 'rm', id);
+});
+
+it('fn register refuses a source that is no UTF-8, and a Python that is not there', async () => {
+  writeFileSync(join(folder, 'latin.py'), Buffer.from('# coding: latin-1\ndef f(): return "\xe9"\n', 'latin1'));
+  expect((await cli('fn', 'register', 'latin.py')).stderr).toMatch(/latin\.py is no UTF-8: save it as UTF-8/);
+  expect((await cli('fn', 'register', 'tools.py:add', '--python', './gone/python')).stderr).toMatch(
+    /There is no Python at \S+\/gone\/python to look at the source: correct --python, or say --no-check\.\n$/,
+  );
+});
+
+it('files of the caller that are named as modules of Python do not mislead it', async () => {
+  const shadows = join(folder, 'shadows');
+  mkdirSync(shadows);
+  for (const name of ['json.py', 'ast.py', 'dill.py'])
+    writeFileSync(join(shadows, name), 'raise RuntimeError("mine")\n');
+  writeFileSync(join(shadows, 'mine.py'), 'def f(): return 1\n');
+  const doctor = ['doctor', '--json', '--python', '/usr/bin/python3', '--port', '0', '--worker-port', '0'];
+  const said = await mpcsfaas([...doctor, '--data-dir', join(folder, 'other')], {}, shadows);
+  expect(JSON.parse(said.stdout)).toMatchObject(
+    expect.arrayContaining([
+      expect.objectContaining({ what: 'dill, cloudpickle', found: expect.stringMatching(/dill \d/) as string }),
+    ]) as object[],
+  );
+  expect((await mpcsfaas(['fn', 'register', 'mine.py:nope'], env, shadows)).stderr).toMatch(
+    /defines no function 'nope'/,
+  );
 });
 
 it.each([

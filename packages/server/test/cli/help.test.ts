@@ -173,6 +173,8 @@ describe('a wrong call', () => {
     ...['foo', 'https://a.example/', 'https://A.example', 'http://a.example:80', 'null', '//a.example'].map(
       (origin): [string[], RegExp] => [['up', '--cors-origin', origin], /Give an origin as browsers send it, scheme:/],
     ),
+    [['up', '--data-dir', ''], /Give a path; an empty one names nothing/],
+    [['up', '--redis', 'rediss//u:secret@h'], /^(?!.*secret).*--redis takes an address/],
     [['fn', 'register', 'gone.py'], /The file gone\.py cannot be read \(ENOENT\)/],
     [['fn', 'register', 'words.txt'], /\.py, \.js, \.mjs, \.ts or \.mts, not "\.txt"/],
   ])('%s', async (args, expected) => {

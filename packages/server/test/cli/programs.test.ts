@@ -96,6 +96,21 @@ describe('signals', () => {
   });
 });
 
+describe('output that nobody reads any more', () => {
+  it('does not end a program', async () => {
+    const bin = join(root, 'packages/server/bin/mpcsfaas.mjs');
+    const line = `"${process.execPath}" "${bin}" up --port 0 --json --python /usr/bin/python3 --data-dir "${folder}/data" & echo $!`;
+    const shell = start('sh', ['-c', `(${line}) | head -4`], {}, folder);
+    running.push(shell);
+    const [, pid = ''] = await shell.says(/^(\d+)$/m);
+    const [, url = ''] = await shell.says(URL_IN);
+    // head has gone with its four lines.
+    expect((await get(`${url}/healthz`)).status).toBe(200);
+    process.kill(Number(pid), 'SIGTERM');
+    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 20_000 }).toBe(false);
+  });
+});
+
 describe('npm start', () => {
   /** As typed in a folder of the user's, under a shell. */
   const npmStart = (): RunningProgram => {

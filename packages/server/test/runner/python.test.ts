@@ -50,6 +50,23 @@ describe('functions', () => {
       /^load_failed ModuleNotFoundError.*--python-path/,
     );
   });
+  test.each([
+    ["if __name__ == '__main__':\n    raise SystemExit(6)\n", 'loaded'],
+    ["if '__main__' != __name__:\n    seen = 'guarded'\n", 'guarded'],
+    ["if __name__ == '__main__' and True:\n    seen = 'main'\nelse:\n    seen = 'else'\n", 'else'],
+  ])('what is for those who start the file does not run: %j', async (guard, expected) => {
+    const text = `seen = 'loaded'\n${guard}def f(): return [seen, __name__ == '__main__']\n`;
+    expect(valueOf(await run(text))).toEqual([expected, true]);
+  });
+  test('a source may begin with a byte order mark', async () => {
+    expect(valueOf(await run('\ufeffdef f(): return 1\n'))).toBe(1);
+  });
+  test('the functions of a source are found by the processes that it starts', async () => {
+    const text =
+      'import multiprocessing\ndef _square(x): return x * x\n' +
+      "def f():\n    with multiprocessing.get_context('fork').Pool(2) as pool:\n        return pool.map(_square, [1, 2, 3])\n";
+    expect(valueOf(await run(text))).toEqual([1, 4, 9]);
+  });
   test('source runs once a digest, its classes come back by value', async () => {
     const text =
       'count = 0\nclass C:\n    def __init__(self, n): self.n = n\ndef _up():\n    global count\n    count += 1\n    return count\ndef f(): return C(_up())\n';

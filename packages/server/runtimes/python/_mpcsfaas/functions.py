@@ -1,4 +1,5 @@
 """A function: its code's bytes until the first call, then the callable."""
+import ast
 import builtins
 import inspect
 import linecache
@@ -20,6 +21,8 @@ class Function:
         self._python = python
         self._code = code
         self._callable = None
+        # Of a source: what is to be __main__ while it runs, so that its functions and classes are found by name.
+        self.main = None
 
     def load(self):
         """The callable, or Failed."""
@@ -46,17 +49,43 @@ class Function:
         module = fresh_main()
         module.__file__ = file
         try:
-            source = self._code.decode('utf-8')
+            source = self._code.decode('utf-8-sig')
             # So that tracebacks show its lines.
             linecache.cache[file] = (len(source), None, source.splitlines(True), file)
             sys.modules['__main__'] = module
-            exec(compile(source, file, 'exec', dont_inherit=True), module.__dict__)
+            exec(compile(_loaded(source), file, 'exec', dont_inherit=True), module.__dict__)
         except BaseException as error:
             raise failures.Failed.loading('the function', error) from None
         finally:
             # Its classes are then pickled by value: no caller has this module.
             sys.modules['__main__'] = fresh_main()
+        self.main = module
         return _entry_of(module, self._entry)
+
+
+def _loaded(source):
+    """The source as it is loaded: it is the main module, but not the program that is started."""
+    if '__main__' not in source:
+        return source
+    return ast.fix_missing_locations(_Guards().visit(ast.parse(source)))
+
+
+class _Guards(ast.NodeTransformer):
+    """At the module's own level `__name__ == '__main__'` is false: what it guards is for those who start the file."""
+
+    def visit_FunctionDef(self, node):
+        return node
+
+    visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
+
+    def visit_Compare(self, node):
+        sides = [node.left, *node.comparators]
+        equal = isinstance(node.ops[0], ast.Eq)
+        if len(sides) != 2 or not (equal or isinstance(node.ops[0], ast.NotEq)):
+            return node
+        name = any(isinstance(side, ast.Name) and side.id == '__name__' for side in sides)
+        main = any(isinstance(side, ast.Constant) and side.value == '__main__' for side in sides)
+        return ast.copy_location(ast.Constant(not equal), node) if name and main else node
 
 
 def fresh_main():

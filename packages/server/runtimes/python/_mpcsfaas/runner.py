@@ -10,6 +10,7 @@ from .changed import Watch
 from .output import Output
 
 _exit = os._exit
+_modules = sys.modules
 _now = time.monotonic
 _gettrace, _settrace = sys.gettrace, sys.settrace
 _getprofile, _setprofile = sys.getprofile, sys.setprofile
@@ -124,11 +125,15 @@ def _token(gate):
 def _call(function, data, flags, max_result, limit):
     """Kind of the answering frame, JSON, pickle."""
     doing = 'load_failed'  # the kind of failure that an exception is from here on
+    main = None
     try:
         memory.limit(limit)
         call = function.load()
         args, kwargs = arguments.decode(data, flags & frames.ARGS_JSON)
         doing = 'raised'
+        main = function.main
+        if main is not None:
+            _modules['__main__'] = main
         value = call(*args, **kwargs)
         if hasattr(type(value), '__await__'):
             value = results.awaited(value)
@@ -138,6 +143,8 @@ def _call(function, data, flags, max_result, limit):
         if _getprofile() is not None:
             _setprofile(None)
         doing = 'result_not_serializable'
+        if main is not None:
+            _modules['__main__'] = functions.fresh_main()  # its classes are pickled by value: no caller has that module
         del args, kwargs
         return results.answer(value, flags, max_result)
     except BaseException as error:
@@ -145,6 +152,8 @@ def _call(function, data, flags, max_result, limit):
             _settrace(None)
         if _getprofile() is not None:
             _setprofile(None)
+        if main is not None:
+            _modules['__main__'] = functions.fresh_main()
         return failures.report(doing, error, function, limit, flags & frames.WITH_PICKLE)
     finally:
         memory.lift(limit)

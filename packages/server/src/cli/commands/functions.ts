@@ -2,11 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { Option, type Command } from 'commander';
-import { MAX_PAGE } from '@mpcsfaas/contract';
-import { Api, type ApiOptions } from '../api.ts';
+import { Api, MOST_LISTED, type ApiOptions } from '../api.ts';
 import { typedPath, withOptions } from '../options.ts';
 import { sourceFault } from '../source-check.ts';
-import { printJson, printLine, printTable } from '../print.ts';
+import { printJson, printLine, printMore, printTable } from '../print.ts';
 import { named, whole } from '../units.ts';
 import { UserError } from '../user-error.ts';
 
@@ -54,7 +53,7 @@ export function functionCommands(parent: Command): void {
     fn
       .command('ls')
       .description('list functions, newest first')
-      .option('--limit <n>', 'at most so many', whole(1, MAX_PAGE), 100),
+      .option('--limit <n>', 'at most so many', whole(1, MOST_LISTED), 100),
     'client',
   ).action(list);
   withOptions(
@@ -111,12 +110,18 @@ function splitTarget(target: string): { file: string; entry: string } {
 }
 
 function read(file: string): string {
+  let bytes: Buffer;
   try {
-    return readFileSync(typedPath(file), 'utf8');
+    bytes = readFileSync(typedPath(file));
   } catch (error) {
     throw new UserError(
       `The file ${file} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`,
     );
+  }
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new UserError(`The file ${file} is no UTF-8: save it as UTF-8, in which sources travel.`);
   }
 }
 
@@ -127,12 +132,11 @@ function baseName(file: string): string {
 }
 
 async function list(options: ClientOptions & { limit: number }): Promise<void> {
-  const { body } = await new Api(options).get('/v1/functions', { limit: options.limit });
-  if (options.json) return printJson(body);
-  const { items } = body as { items: FunctionBody[] };
+  const listed = await new Api(options).list('/v1/functions', {}, options.limit);
+  if (options.json) return printJson(listed);
   printTable(
     ['NAME', 'RUNTIME', 'FORM', 'BYTES', 'CREATED', 'ID'],
-    items.map((fn) => [
+    (listed.items as FunctionBody[]).map((fn) => [
       fn.version === 0 ? `${fn.name} (classic)` : `${fn.name}@${fn.version}`,
       fn.runtime,
       fn.form,
@@ -141,6 +145,7 @@ async function list(options: ClientOptions & { limit: number }): Promise<void> {
       fn.function_id,
     ]),
   );
+  printMore(listed);
 }
 
 async function show(ref: string, options: ClientOptions): Promise<void> {

@@ -1,9 +1,9 @@
 // `mpcsfaas task ls | show | cancel`.
 import { InvalidArgumentError, type Command } from 'commander';
-import { MAX_PAGE, TASK_STATES, type TaskState } from '@mpcsfaas/contract';
-import { Api, type ApiOptions } from '../api.ts';
+import { TASK_STATES } from '@mpcsfaas/contract';
+import { Api, MOST_LISTED, type ApiOptions } from '../api.ts';
 import { withOptions } from '../options.ts';
-import { printJson, printLine, printTable } from '../print.ts';
+import { printJson, printLine, printMore, printTable } from '../print.ts';
 import { named, whole } from '../units.ts';
 import { UserError } from '../user-error.ts';
 
@@ -30,11 +30,11 @@ export function taskCommands(parent: Command): void {
     task
       .command('ls')
       .description('list tasks, newest first')
-      .option('--status <status>', `one of ${TASK_STATES.join(', ')}`, taskState)
+      .option('--status <statuses>', `some of ${TASK_STATES.join(',')}`, taskStates)
       .option('--function <ref>', 'of this function only')
       .option('--group <group>', 'of this group only')
       .option('--tag <tag>', 'with this tag only')
-      .option('--limit <n>', 'at most so many', whole(1, MAX_PAGE), 50),
+      .option('--limit <n>', 'at most so many', whole(1, MOST_LISTED), 50),
     'client',
   ).action(list);
   withOptions(task.command('show').description('show one task').argument('<id>', "the task's id", ID), 'client').action(
@@ -53,7 +53,7 @@ export function taskCommands(parent: Command): void {
 }
 
 interface ListOptions extends ClientOptions {
-  status?: TaskState;
+  status?: string;
   function?: string;
   group?: string;
   tag?: string;
@@ -61,25 +61,23 @@ interface ListOptions extends ClientOptions {
 }
 
 /** Small letters will do. @throws InvalidArgumentError */
-function taskState(text: string): TaskState {
-  const state = TASK_STATES.find((one) => one === text.toUpperCase());
-  if (state === undefined) throw new InvalidArgumentError(`Give one of ${TASK_STATES.join(', ')}.`);
-  return state;
+function taskStates(text: string): string {
+  const asked = text.toUpperCase().split(',');
+  const states = asked.map((word) => TASK_STATES.find((one) => one === word.trim()));
+  if (states.some((state): state is undefined => state === undefined)) {
+    throw new InvalidArgumentError(`Give one of ${TASK_STATES.join(', ')}, or several with commas between.`);
+  }
+  return states.join(',');
 }
 
 async function list(options: ListOptions): Promise<void> {
   const { status, group, tag, limit } = options;
-  const { body } = await new Api(options).get('/v1/tasks', {
-    status,
-    function: options.function,
-    group,
-    tag,
-    limit,
-  });
-  if (options.json) return printJson(body);
+  const query = { status, function: options.function, group, tag };
+  const listed = await new Api(options).list('/v1/tasks', query, limit);
+  if (options.json) return printJson(listed);
   printTable(
     ['TASK', 'STATUS', 'FUNCTION', 'SUBMITTED', 'ATTEMPT', 'NOTE'],
-    (body as { items: TaskBody[] }).items.map((task) => [
+    (listed.items as TaskBody[]).map((task) => [
       task.task_id,
       task.status,
       task.function.version === 0 ? task.function.name : `${task.function.name}@${task.function.version}`,
@@ -88,6 +86,7 @@ async function list(options: ListOptions): Promise<void> {
       note(task),
     ]),
   );
+  printMore(listed);
 }
 
 function note(task: TaskBody): string {

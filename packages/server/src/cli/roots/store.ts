@@ -60,12 +60,12 @@ export function redisAddress(text: string): string {
   const { protocol = '', pathname = '' } = URL.parse(text) ?? {};
   if (/^rediss?:$/.test(protocol) && /^(\/\d*)?$/.test(pathname)) return text;
   throw new UserError(
-    `--redis takes an address such as redis://127.0.0.1:6379, or with a database's number redis://127.0.0.1:6379/1, not ${JSON.stringify(text)}.`,
+    `--redis takes an address such as redis://127.0.0.1:6379, or with a database's number redis://127.0.0.1:6379/1, not ${JSON.stringify(withoutPassword(text))}.`,
     2,
   );
 }
 
 /** For people's eyes and for logs. */
 export function withoutPassword(url: string): string {
-  return url.replace(/\/\/[^/]*@/, '//');
+  return url.replace(/\/\/.*@/, '//');
 }
