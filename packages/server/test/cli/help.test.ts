@@ -173,6 +173,9 @@ describe('a wrong call', () => {
     ...['foo', 'https://a.example/', 'https://A.example', 'http://a.example:80', 'null', '//a.example'].map(
       (origin): [string[], RegExp] => [['up', '--cors-origin', origin], /Give an origin as browsers send it, scheme:/],
     ),
+    [['up', '--shards', '3'], /--shards is for Redis/],
+    [['up', '--wait-replicas', '2'], /--wait-replicas is for Redis/],
+    [['up', '--max-args-bytes', '200MiB', '--port', '0'], /--max-args-bytes \(209715200\) is more than a request/],
     [['up', '--data-dir', ''], /Give a path; an empty one names nothing/],
     [['up', '--redis', 'rediss//u:secret@h'], /^(?!.*secret).*--redis takes an address/],
     [['fn', 'register', 'gone.py'], /The file gone\.py cannot be read \(ENOENT\)/],

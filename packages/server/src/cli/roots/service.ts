@@ -73,6 +73,12 @@ export async function startService(
   logger: Logger,
   watchers: () => readonly string[],
 ): Promise<RunningService> {
+  if (options.maxArgsBytes > options.maxBodyBytes) {
+    throw new UserError(
+      `--max-args-bytes (${options.maxArgsBytes}) is more than a request may hold: raise --max-body-bytes (${options.maxBodyBytes}) as well.`,
+      2,
+    );
+  }
   const service = await createService({
     store,
     config: serviceConfig(options),

@@ -25,6 +25,16 @@ export async function openStore(options: StoreOptions, warn: Warn): Promise<Stor
   if (redis !== undefined) {
     return openSharedStore({ ...options, redis }, ['work', 'ends'], 'calls are answered 503 until it is there', warn);
   }
+  const [unmet] = [
+    ...(options.shards > 1 ? ['--shards'] : []),
+    ...(options.waitReplicas > 0 ? ['--wait-replicas'] : []),
+  ];
+  if (unmet !== undefined) {
+    throw new UserError(
+      `${unmet} is for Redis, and the embedded store has neither shards nor replicas: leave it out, or give --redis.`,
+      2,
+    );
+  }
   demandDataDirectory(dataDir);
   return openEmbeddedStore({ dataDir, sync, clock: systemClock });
 }
