@@ -42,6 +42,17 @@ import {
 } from '../../../packages/server/src/store/timing.ts';
 import { newTask, resultBytes, type MemoryTask } from './memory-task.ts';
 
+/** Who sees every move, as soon as it is written. */
+export interface Watcher {
+  inserted(task: MemoryTask): void;
+  /** `shown`: the fence that the caller showed, or was given by a claim; undefined for what the platform does. */
+  moved(task: MemoryTask, act: Act, from: TaskState, shown?: Fence, settlement?: Settlement): void;
+  /** A settlement was told that its end is there already. */
+  duplicated(fence: Fence): void;
+  /** A claim handed out these, in this order, and left those of its lanes. */
+  handed(tasks: readonly MemoryTask[], left: readonly MemoryTask[]): void;
+}
+
 /** What a queue asks of the shard that it is part of. */
 export interface QueueHost {
   readonly rules: Rules;
@@ -51,8 +62,7 @@ export interface QueueHost {
   /** The next number in the shard's order. */
   sequence(): number;
   publish(hint: Hint): void;
-  /** After every move. */
-  moved(task: MemoryTask, act: Act, from: TaskState): void;
+  readonly watcher: Watcher;
   /** One more, or one less, task names this code. */
   refer(digest: string, by: number): void;
 }
@@ -118,12 +128,14 @@ export class MemoryQueue {
     this.count('submitted', 1);
     this.#host.refer(spec.digest, 1);
     this.#enter(task);
+    this.#host.watcher.inserted(task);
     return { is: 'accepted', id: spec.id, submittedAt: now };
   }
 
   claim(claimer: string, lanes: readonly LaneQuota[], max: number): Claim {
     const quotas = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
     const handed: ClaimedTask[] = [];
+    const taken: MemoryTask[] = [];
     const now = this.#host.now();
     let bytes = 0;
     let expired = 0;
@@ -142,7 +154,13 @@ export class MemoryQueue {
       if (isCut) break;
       quotas.set(task.lane, quota - 1);
       handed.push(this.#handOut(task, claimer, now));
+      taken.push(task);
     }
+    if (taken.length > 0)
+      this.#host.watcher.handed(
+        taken,
+        this.#best(quotas).filter(({ lane }) => quotas.get(lane)! > 0),
+      );
     this.#announce();
     return { tasks: handed, more: isCut || handed.length >= max || expired >= SWEEP_ENTRIES };
   }
@@ -154,9 +172,10 @@ export class MemoryQueue {
 
   #handOut(task: MemoryTask, claimer: string, now: number): ClaimedTask {
     const { attempt, token } = this.#host.rules.claimed(task, newToken());
-    this.#move(task, 'claim', 'RUNNING');
+    const from = this.#move(task, 'claim', 'RUNNING');
     Object.assign(task, { attempt, token, claimer, worker: '', claimedAt: now, startedAt: 0 });
     task.leaseUntil = now + this.#host.leaseMs;
+    this.#host.watcher.moved(task, 'claim', from, { id: task.spec.id, attempt, token });
     const { spec, packed, lane, args, losses, retries } = task;
     return { fence: { id: spec.id, attempt, token }, spec, packed, lane, args, losses, retries };
   }
@@ -177,7 +196,7 @@ export class MemoryQueue {
       const task = this.#current(fence);
       if (task === undefined) return false;
       this.#note(task, { worker, reason, message });
-      this.#putBack(task, 'release', 'QUEUED', this.#host.rules.released(task));
+      this.#putBack(task, 'release', 'QUEUED', this.#host.rules.released(task), { fence });
       this.count('requeued:released', 1);
       return true;
     });
@@ -200,6 +219,7 @@ export class MemoryQueue {
   #tooLate(fence: Fence): SettleAnswer {
     const task = this.tasks.get(fence.id);
     const is = this.#host.rules.tooLate(task, fence);
+    if (is === 'duplicate') this.#host.watcher.duplicated(fence);
     return is === 'stale' || task === undefined ? { is: 'stale' } : { is, state: stateOf(task.state) };
   }
 
@@ -210,10 +230,16 @@ export class MemoryQueue {
       case 'end': {
         const { state } = settlement;
         if (state === 'COMPLETED')
-          this.#end(task, 'settle', state, { ...by, kind: '', error: null, result: settlement.result });
+          this.#end(task, 'settle', state, { ...by, kind: '', error: null, result: settlement.result }, settlement);
         else {
           const result = settlement.pickle === undefined ? {} : { pickle: settlement.pickle };
-          this.#end(task, 'settle', state, { ...by, kind: settlement.kind, error: settlement.error, result });
+          this.#end(
+            task,
+            'settle',
+            state,
+            { ...by, kind: settlement.kind, error: settlement.error, result },
+            settlement,
+          );
         }
         return state;
       }
@@ -223,10 +249,11 @@ export class MemoryQueue {
         this.#note(task, { worker, reason: 'lost', message: error.message });
         if (fate.is === 'over') {
           const { losses } = fate;
-          this.#end(task, 'settle', 'FAILED', { ...by, kind: 'lost', error: finalLoss(error), result: {}, losses });
+          const end = { ...by, kind: 'lost' as const, error: finalLoss(error), result: {}, losses };
+          this.#end(task, 'settle', 'FAILED', end, settlement);
           return 'FAILED';
         }
-        this.#putBack(task, 'settle', 'QUEUED', fate);
+        this.#putBack(task, 'settle', 'QUEUED', fate, { fence, settlement });
         this.count('requeued:lost', 1);
         return 'QUEUED';
       }
@@ -235,7 +262,7 @@ export class MemoryQueue {
         const to = delayMs > 0 ? 'DELAYED' : 'QUEUED';
         this.#note(task, { worker, reason: 'retry', message: `${error.type}: ${error.message}` });
         task.score = scoreOf(task.spec.priority, this.#host.sequence());
-        this.#putBack(task, 'settle', to, this.#host.rules.retried(task), delayMs);
+        this.#putBack(task, 'settle', to, this.#host.rules.retried(task), { fence, settlement, delayMs });
         this.count('requeued:retry', 1);
         return to;
       }
@@ -321,13 +348,13 @@ export class MemoryQueue {
     return task !== undefined && this.#host.rules.isCurrent(task, fence) ? task : undefined;
   }
 
-  #move(task: MemoryTask, act: Act, to: TaskState): void {
+  #move(task: MemoryTask, act: Act, to: TaskState): TaskState {
     const from = stateOf(task.state);
     if (!isLegal(from, act, to)) throw new Error(`Illegal move: ${act} takes no task from ${from} to ${to}.`);
     this.#leave(task);
     task.state = STATE_CODE[to];
     this.#enter(task);
-    this.#host.moved(task, act, from);
+    return from;
   }
 
   #leave(task: MemoryTask): void {
@@ -350,8 +377,15 @@ export class MemoryQueue {
     if (state !== STATE_CODE.RUNNING) this.count('bytes', by * args.length);
   }
 
-  #putBack(task: MemoryTask, act: Act, to: 'QUEUED' | 'DELAYED', fate: Fate, delayMs = 0): void {
-    this.#move(task, act, to);
+  #putBack(
+    task: MemoryTask,
+    act: Act,
+    to: 'QUEUED' | 'DELAYED',
+    fate: Fate,
+    by: { fence?: Fence; settlement?: Settlement; delayMs?: number } = {},
+  ): void {
+    const { fence, settlement, delayMs = 0 } = by;
+    const from = this.#move(task, act, to);
     task.dueAt = to === 'DELAYED' ? this.#host.now() + Math.ceil(delayMs) : 0;
     const { losses, abandonments, retries } = fate;
     Object.assign(task, {
@@ -364,6 +398,7 @@ export class MemoryQueue {
       abandonments,
       retries,
     });
+    this.#host.watcher.moved(task, act, from, fence, settlement);
   }
 
   #platformEnd(
@@ -378,11 +413,18 @@ export class MemoryQueue {
     this.#end(task, act, state, { kind, error, result: {}, token, abandonments });
   }
 
-  #end(task: MemoryTask, act: Act, state: 'COMPLETED' | 'FAILED' | 'CANCELED', end: NewEnd): void {
-    this.#move(task, act, state);
+  #end(
+    task: MemoryTask,
+    act: Act,
+    state: 'COMPLETED' | 'FAILED' | 'CANCELED',
+    end: NewEnd,
+    settlement?: Settlement,
+  ): void {
+    const from = this.#move(task, act, state);
     const now = this.#host.now();
     Object.assign(task, end, { claimer: '', endedAt: now, deleteAt: task.pinned ? 0 : now + task.spec.result_ttl_ms });
     this.count(`ended:${task.kind === '' ? 'COMPLETED' : task.kind}`, 1);
+    this.#host.watcher.moved(task, act, from, settlement?.fence, settlement);
     const told = this.#told(task);
     this.#ends.push(told);
     this.events.push(told);

@@ -1,12 +1,9 @@
 // The server of one shard, in memory: every tenant's queue and functions, and what belongs to the installation.
-import type { Act } from '../../../packages/server/src/lifecycle/moves.ts';
-import type { TaskState } from '@mpcsfaas/contract';
 import type { ApiKeyRecord, DispatcherSnapshot } from '../../../packages/server/src/store/fleet.ts';
 import type { Rules } from '../../../packages/server/src/store/rules.ts';
 import type { Hint } from '../../../packages/server/src/store/store.ts';
 import { MemoryFunctions } from './memory-functions.ts';
-import { MemoryQueue, type QueuePhotograph } from './memory-queue.ts';
-import type { MemoryTask } from './memory-task.ts';
+import { MemoryQueue, type QueuePhotograph, type Watcher } from './memory-queue.ts';
 
 export interface ShardOptions {
   rules: Rules;
@@ -14,7 +11,7 @@ export interface ShardOptions {
   /** The store's time, Unix ms. */
   now: () => number;
   publish: (hint: Hint) => void;
-  moved: (task: MemoryTask, act: Act, from: TaskState) => void;
+  watcher: Watcher;
 }
 
 export class MemoryShard {
@@ -37,19 +34,23 @@ export class MemoryShard {
   queue(tenant: string): MemoryQueue {
     let queue = this.#queues.get(tenant);
     if (queue === undefined) {
-      const { rules, leaseMs, now, publish, moved } = this.#options;
+      const { rules, leaseMs, now, publish, watcher } = this.#options;
       queue = new MemoryQueue({
         rules,
         leaseMs,
         now,
         publish,
-        moved,
+        watcher,
         sequence: () => (this.#sequence += 1),
         refer: (digest, by) => this.functions(tenant).refer(digest, by),
       });
       this.#queues.set(tenant, queue);
     }
     return queue;
+  }
+
+  queues(): Iterable<MemoryQueue> {
+    return this.#queues.values();
   }
 
   functions(tenant: string): MemoryFunctions {

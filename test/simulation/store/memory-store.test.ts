@@ -12,7 +12,12 @@ describeStore('the store in memory', async ({ leaseMs }) => {
     leaseMs,
     now: () => Date.now(),
     publish: (hint) => listeners.forEach((tell) => tell(hint)),
-    moved: () => undefined,
+    watcher: {
+      inserted: () => undefined,
+      moved: () => undefined,
+      duplicated: () => undefined,
+      handed: () => undefined,
+    },
   });
   const store = storeOver({
     call: async (act) => act(shard),

@@ -18,7 +18,8 @@ export interface StoreLink {
   close(): void;
 }
 
-export function storeOver({ call, letBe, subscribe, close }: StoreLink): Store {
+export function storeOver(link: StoreLink): Store {
+  const call = <T>(act: (shard: MemoryShard) => T): Promise<T> => link.call(act);
   return {
     kind: 'memory',
     shards: 1,
@@ -30,7 +31,7 @@ export function storeOver({ call, letBe, subscribe, close }: StoreLink): Store {
         version: 'memory 1',
         warnings: [],
       })),
-    close: async () => close(),
+    close: async () => link.close(),
 
     submit: (tenant, _shard, tasks, limits) => call((shard) => shard.queue(tenant).submit(tasks, limits)),
     claim: (tenant, claimer, lanes, max) => call((shard) => shard.queue(tenant).claim(claimer, lanes, max)),
@@ -39,11 +40,11 @@ export function storeOver({ call, letBe, subscribe, close }: StoreLink): Store {
     settle: (tenant, settlements) => call((shard) => shard.queue(tenant).settle(settlements)),
     cancel: (tenant, ids) => call((shard) => shard.queue(tenant).cancel(ids)),
     abandon: (tenant, claimer) => call((shard) => shard.queue(tenant).abandon(claimer)),
-    sweep: (tenant) => call((shard) => shard.queue(tenant).sweep(letBe())),
+    sweep: (tenant) => call((shard) => shard.queue(tenant).sweep(link.letBe())),
     lanes: (tenant) => call((shard) => shard.queue(tenant).lanes()),
     stats: (tenant) => call((shard) => statsFrom(shard.queue(tenant).counters, shard.queue(tenant).lanes())),
     subscribe: async (onHint) => {
-      const unsubscribe = subscribe(onHint);
+      const unsubscribe = link.subscribe(onHint);
       return async () => unsubscribe();
     },
 
