@@ -15,6 +15,7 @@ export function planFault(system: System, fault: Fault): void {
   const { kernel } = system;
   if (fault.is === 'store goes back') return planStep(system, fault);
   kernel.after(fault.at, undefined, () => {
+    system.ledger.note(() => JSON.stringify(fault));
     system.ledger.trouble(endOf(fault) - fault.at);
     befall(system, fault);
   });
@@ -30,6 +31,7 @@ function planStep(system: System, fault: Fault & { is: 'store goes back' }): voi
     const kept = server.shard.photograph();
     kernel.after(Math.min(fault.by, fault.at), undefined, () => {
       ledger.trouble(fault.for + 50);
+      ledger.note(() => JSON.stringify(fault));
       system.storeDown(server);
       kernel.after(fault.for + 50, undefined, () => {
         server.shard.restore(kept);
@@ -59,10 +61,9 @@ function befall(system: System, fault: Exclude<Fault, { is: 'store goes back' }>
     case 'worker stands still': {
       const life = pick(placesOf(system, fault.is), fault.who)?.life;
       if (life === undefined) return;
-      ledger.touched(life.name);
+      ledger.afflicted(life.name);
       life.pausedUntil = Math.max(life.pausedUntil, kernel.now + fault.for);
-      // What was sent to it meanwhile was touched as well.
-      return later(fault.for, () => ledger.touched(life.name));
+      return later(fault.for, () => ledger.recovers(life.name));
     }
     case 'dispatcher is told to end':
     case 'worker is told to end': {
@@ -101,10 +102,9 @@ function befall(system: System, fault: Exclude<Fault, { is: 'store goes back' }>
       const { way, holds } = fault;
       const until = kernel.now + fault.for;
       system.network.cuts.push({ worker: worker.name, url: dispatcher!.url, way, until, holds });
-      if (worker.life !== undefined) ledger.touched(worker.life.name);
-      return later(fault.for, () => {
-        if (worker.life !== undefined) ledger.touched(worker.life.name);
-      });
+      const { name } = worker.life ?? { name: worker.name };
+      ledger.afflicted(name);
+      return later(fault.for, () => ledger.recovers(name));
     }
     case 'store is away': {
       if (system.isEmbedded) return;
@@ -119,12 +119,12 @@ function befall(system: System, fault: Exclude<Fault, { is: 'store goes back' }>
       const at = pick(system.dispatchers, fault.who)!;
       if (at.life === undefined) return;
       const { name } = at.life;
-      ledger.touched(name);
+      ledger.afflicted(name);
       for (const link of at.links) {
         link.cutUntil = kernel.now + fault.for;
         link.lose();
       }
-      return later(fault.for + 600, () => ledger.touched(name));
+      return later(fault.for + 600, () => ledger.recovers(name));
     }
     case 'hints are lost':
       system.weather.deafUntil = kernel.now + fault.for;

@@ -26,11 +26,15 @@ export interface Entry {
   /** Of the current attempt, '' where there is none. */
   token: string;
   isAcknowledged: boolean;
-  /** Order within its priority; a retry by the user's policy gets a new one. */
-  order: number;
+  /** Order within its priority, by the number of retries: a retry by the user's policy gets a new one. */
+  orders: number[];
+  /** Attempts so far. */
+  attempt: number;
   starts: number;
   /** Faults that touched it. */
   touches: number;
+  /** Sent round again by the user's own policy. */
+  retries: number;
   /** Its claim was forgotten by a store that went back. */
   forgotten: number;
   losses: number;
@@ -59,10 +63,13 @@ export class Ledger implements Watcher {
   /** No fault and no trouble of a fault after this, simulated ms. */
   troubledUntil = 0;
   completed = 0;
+  /** What happened, line by line, where somebody asks for it. */
+  journal: string[] | undefined;
   readonly #now: () => number;
   readonly #entries = new Map<string, Entry>();
   readonly #byToken = new Map<string, Entry>();
   readonly #tokens = new Map<string, Set<string>>();
+  readonly #afflicted = new Set<string>();
   readonly #acknowledged = new Map<string, string>();
   #open = 0;
   #order = 0;
@@ -71,7 +78,13 @@ export class Ledger implements Watcher {
     this.#now = now;
   }
 
+  /** A line of what happened, for whoever looks into a schedule. */
+  note(what: () => string): void {
+    this.journal?.push(`${this.#now().toFixed(1).padStart(9)} ${what()}`);
+  }
+
   break(what: string): void {
+    this.note(() => `BROKEN ${what}`);
     if (this.violation === '') this.violation = `${what}, at ${Math.round(this.#now())} ms`;
   }
 
@@ -110,9 +123,11 @@ export class Ledger implements Watcher {
         state: 'unknown',
         token: '',
         isAcknowledged: false,
-        order: 0,
+        orders: [],
+        attempt: 0,
         starts: 0,
         touches: 0,
+        retries: 0,
         forgotten: 0,
       },
       ...{ losses: 0, abandonments: 0, endedBy: '', canceledAt: Number.POSITIVE_INFINITY, running: 0, namedAt: 0 },
@@ -123,7 +138,7 @@ export class Ledger implements Watcher {
     const entry = this.#entry(task);
     entry.state = stateOf(task.state);
     this.#order += 1;
-    entry.order = this.#order;
+    entry.orders = [this.#order];
   }
 
   acknowledged(id: string): void {
@@ -149,11 +164,13 @@ export class Ledger implements Watcher {
       this.break(`I5: ${act} took ${entry.name} from ${entry.state} to ${to}`);
     if (isOver(entry.state)) this.break(`I2: ${entry.name} had ended ${entry.state} and became ${to}`);
     const held = entry.token;
+    this.note(() => `${act} ${entry.name}: ${from} → ${to} ${shown?.token ?? held} ${settlement?.is ?? ''}`);
     if ((act === 'settle' || act === 'release') && shown?.token !== held)
       this.break(`I2: ${act} of ${entry.name} was accepted from an attempt that does not hold it`);
     if (act === 'claim') {
       if (this.#byToken.has(task.token)) this.break(`I2: the token of ${entry.name} was given out before`);
       entry.namedAt = this.#now();
+      entry.attempt = task.attempt;
       this.#byToken.set(task.token, entry);
     }
     this.#count(entry, act, from, settlement);
@@ -169,9 +186,9 @@ export class Ledger implements Watcher {
   #count(entry: Entry, act: Act, from: TaskState, settlement: Settlement | undefined): void {
     if (settlement?.is === 'loss') entry.losses += 1;
     if (settlement?.is === 'retry') {
-      entry.touches += 1;
+      entry.retries += 1;
       this.#order += 1;
-      entry.order = this.#order;
+      entry.orders.push(this.#order);
     }
     if (act === 'expire' && from === 'RUNNING') {
       entry.abandonments += 1;
@@ -205,8 +222,8 @@ export class Ledger implements Watcher {
 
   /** Lower goes first: by priority, then as submitted. */
   #rank(task: MemoryTask): number {
-    const { plan, order } = this.#entry(task);
-    return -plan.priority * 1e6 + order;
+    const { plan, orders } = this.#entry(task);
+    return -plan.priority * 1e6 + orders.at(-1)!;
   }
 
   /** The store is as it was: what it does not know any more is forgiven. */
@@ -222,10 +239,9 @@ export class Ledger implements Watcher {
         Object.assign(entry, { state: 'unknown', token: '', isAcknowledged: false });
         continue;
       }
-      if (task.token !== entry.token) {
-        entry.touches += 1;
-        entry.forgotten += 1;
-      }
+      if (task.attempt !== entry.attempt || (!is && task.token !== entry.token)) entry.forgotten += 1;
+      entry.orders.length = task.retries + 1;
+      entry.attempt = task.attempt;
       if (!is) Object.assign(entry, { endedBy: '', canceledAt: Number.POSITIVE_INFINITY });
       const { losses, abandonments } = task;
       const token = task.state === STATE_CODE.RUNNING ? task.token : '';
@@ -240,15 +256,18 @@ export class Ledger implements Watcher {
   started(token: string): void {
     const entry = this.#byToken.get(token);
     if (entry === undefined) return this.break('I2: code of an attempt runs that was never handed out');
+    this.note(() => `start ${entry.name} ${token}`);
     entry.starts += 1;
     entry.running += 1;
-    const most = 1 + (entry.plan.once ? entry.forgotten : entry.touches);
+    const most = 1 + entry.retries + (entry.plan.once ? entry.forgotten : entry.touches);
     if (entry.starts > most) this.break(`I3: ${entry.name} began ${entry.starts} times, ${most} at most`);
   }
 
   stopped(token: string): void {
     const entry = this.#byToken.get(token);
-    if (entry !== undefined) entry.running -= 1;
+    if (entry === undefined) return;
+    this.note(() => `stop ${entry.name} ${token}`);
+    entry.running -= 1;
   }
 
   /** A live worker names this attempt. */
@@ -264,11 +283,24 @@ export class Ledger implements Watcher {
     let tokens = this.#tokens.get(process);
     if (tokens === undefined) this.#tokens.set(process, (tokens = new Set()));
     tokens.add(token);
+    if (this.#afflicted.has(process)) this.touchedAttempt(token);
+  }
+
+  /** A fault befalls this process until `recovers`: it touches what it has and what it is given meanwhile. */
+  afflicted(process: string): void {
+    this.touched(process);
+    this.#afflicted.add(process);
+  }
+
+  recovers(process: string): void {
+    this.#afflicted.delete(process);
+    this.touched(process);
   }
 
   /** A fault befell this process: it touches the open attempts that it has. */
   touched(process: string): void {
     const tokens = this.#tokens.get(process);
+    this.note(() => `fault ${process}`);
     for (const token of tokens ?? []) {
       const entry = this.#byToken.get(token)!;
       if (entry.token === token || entry.running > 0) entry.touches += 1;

@@ -267,16 +267,21 @@ export class Network {
     if (draw < lost) return this.#tap.disturbed(connection.life);
     if (draw < lost + late) {
       // Out of turn where the line is not in lockstep: as if it had come over an older path.
-      this.#tap.disturbed(connection.life);
-      this.#kernel.after(at - now + random() * LATE_MS, undefined, arrive);
+      this.#arriveOutOfTurn(connection, at, arrive);
       return;
     }
     connection[last] = at = Math.max(at, connection[last]);
     this.#kernel.after(at - now, undefined, arrive);
-    if (draw < lost + late + twice && connection.isFree) {
-      this.#tap.disturbed(connection.life);
-      this.#kernel.after(at - now + random() * LATE_MS, undefined, arrive);
-    }
+    if (draw < lost + late + twice && connection.isFree) this.#arriveOutOfTurn(connection, at, arrive);
+  }
+
+  /** What it meets there is touched by it as well as what it left. */
+  #arriveOutOfTurn({ life }: Connection, at: number, arrive: () => void): void {
+    this.#tap.disturbed(life);
+    this.#kernel.after(at - this.#kernel.now + this.#random() * LATE_MS, undefined, () => {
+      this.#tap.disturbed(life);
+      arrive();
+    });
   }
 }
 

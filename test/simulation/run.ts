@@ -20,8 +20,10 @@ export interface Report {
 /** After the last fault everything ends within this time, ms. */
 const PATIENCE_MS = 45_000;
 
-export async function run(schedule: Schedule, variant: Variant): Promise<Report> {
+/** `journal` is filled with what happened, where it is given. */
+export async function run(schedule: Schedule, variant: Variant, journal?: string[]): Promise<Report> {
   const system = new System(schedule, variant);
+  system.ledger.journal = journal;
   const { kernel, ledger, network, weather } = system;
   const crashed = (fault: unknown): void =>
     ledger.break(`a part broke: ${fault instanceof Error ? fault.stack : String(fault)}`);

@@ -109,6 +109,8 @@ export class System {
         watcher: this.ledger,
       }),
     };
+    // There from the beginning, so that a photograph has it.
+    server.shard.queue(TENANT);
     for (const digest of DIGESTS) {
       server.shard.functions(TENANT).register(
         {
@@ -318,11 +320,13 @@ export class System {
     return {
       workerSays: (life, items) => {
         if (!life.isAlive) return;
+        this.ledger.note(() => `${life.name} says ${brief(items)}`);
         for (const item of items) {
           if (item.k === 'heartbeat' || item.k === 'register') for (const { t } of item.held) this.ledger.named(t);
         }
       },
       dispatcherSays: (life, items) => {
+        this.ledger.note(() => `${life.name} is told ${brief(items)}`);
         for (const item of items) {
           if (item.k === 'tasks') for (const { t } of item.tasks) this.ledger.has(life.name, t);
         }
@@ -355,6 +359,13 @@ export class System {
 function place(name: string, mode: Mode, slots: number, skew: number): Place {
   const nobody = { generation: 0, life: undefined, program: undefined, pool: undefined };
   return { name, url: `tcp://${name}:1`, mode, slots, skew, ...nobody, links: [] };
+}
+
+/** A message in a line: its kinds and the attempts that it names. */
+function brief(items: readonly object[]): string {
+  return JSON.stringify(items, (key, value: unknown) =>
+    ['headers', 'runtimes', 'host', 'version', 'labels', 'part_bytes', 'id', 'args'].includes(key) ? undefined : value,
+  );
 }
 
 const NO_DISK = { put: () => false, get: () => undefined, forget: () => undefined, close: () => undefined };

@@ -122,6 +122,7 @@ export class PushLine implements Line {
             this.#session.envelope([this.#session.heartbeat(), ...this.#session.credits(false, true)]),
             [],
           );
+          this.#flush();
         }
     }
   }

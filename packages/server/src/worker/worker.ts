@@ -76,6 +76,9 @@ function realParts({ directory }: WorkerOptions): WorkerParts {
   return { lines: overZeroMq, results: new KeptResults(new DiskOverflow(directory)), share: shareRoom };
 }
 
+/** Code that was asked for is asked for again when there was no sign of it for so long: the question, or the answer, was lost. */
+const CODE_AGAIN_MS = 4_000;
+
 /** Starts a worker. @throws Error with one sentence where its runners cannot be set up. */
 export async function startWorker(options: WorkerOptions, parts: WorkerParts = realParts(options)): Promise<Worker> {
   const worker = new RunningWorker(options, parts);
@@ -95,6 +98,8 @@ class RunningWorker implements Worker, SessionHost {
   readonly #arrivals: Assembly;
   readonly #sessions = new Map<string, Session>();
   readonly #lines = new Map<string, Line>();
+  /** Code that has not come yet: of which dispatcher it was asked, and when there was the last sign of it, monotonic ms. */
+  readonly #awaited = new Map<string, { url: string; at: number }>();
   #pool!: RunnerPool;
   #stopping: Promise<void> | undefined;
   #settledAll: (() => void) | undefined;
@@ -188,7 +193,16 @@ class RunningWorker implements Worker, SessionHost {
     return { free, running, waiting };
   }
 
+  overdueCode(url: string): string[] {
+    const now = this.clock.mono();
+    const overdue = [...this.#awaited].filter(([, asked]) => now - asked.at > CODE_AGAIN_MS).map(([digest]) => digest);
+    for (const digest of overdue) this.#awaited.set(digest, { url, at: now });
+    return overdue;
+  }
+
   connectionGone(url: string): void {
+    // Whoever was asked there forgets it: whoever is there next is asked.
+    for (const asked of this.#awaited.values()) if (asked.url === url) asked.at = Number.NEGATIVE_INFINITY;
     for (const attempt of this.#attempts.all()) {
       if (attempt.owner === url && attempt.phase.is === 'arriving') this.#handBack(attempt, 'undelivered');
     }
@@ -259,6 +273,7 @@ class RunningWorker implements Worker, SessionHost {
         session.partBytes += part.length;
         // Of what was dropped meanwhile.
         if (item.of !== 'code' && this.#attempts.get(item.t)?.phase.is !== 'arriving') return;
+        if (item.of === 'code') this.#codeComes(item.t);
         const whole = this.#arrivals.add(`${item.t} ${item.of}`, item.offset, item.total, part);
         if (whole) this.#arrived(item.t, item.of === 'code');
         // The word that opens the sender's window.
@@ -266,8 +281,10 @@ class RunningWorker implements Worker, SessionHost {
         return;
       }
       case 'code':
+        this.#awaited.delete(item.digest);
         return this.#pool.provideCode(item.digest, reader.read(item.bytes));
       case 'no_code':
+        this.#awaited.delete(item.digest);
         return this.#pool.refuseCode(item.digest, item.gone);
       case 'settled':
         return this.#forgetAll(item.tokens);
@@ -295,6 +312,7 @@ class RunningWorker implements Worker, SessionHost {
   #arrived(key: string, isCode: boolean): void {
     if (isCode) {
       const bytes = this.#arrivals.take(`${key} code`);
+      this.#awaited.delete(key);
       if (bytes !== undefined) this.#pool.provideCode(key, bytes);
       return;
     }
@@ -371,8 +389,14 @@ class RunningWorker implements Worker, SessionHost {
     const up = [...this.#sessions.values()].filter((session) => session.isUp);
     const session = up.find(({ url }) => owners.has(url)) ?? up[0];
     if (session === undefined) return this.#pool.refuseCode(digest, false);
+    this.#awaited.set(digest, { url: session.url, at: this.clock.mono() });
     session.outgoing.needCode(digest);
     this.#lines.get(session.url)?.wake(true);
+  }
+
+  #codeComes(digest: string): void {
+    const asked = this.#awaited.get(digest);
+    if (asked !== undefined) asked.at = this.clock.mono();
   }
 
   /** Has nothing been heard from there for so long that its leases may run out before it is back? */

@@ -263,7 +263,7 @@ class FleetExecutor implements Executor {
       }
       case 'credits': {
         const before = member.credits;
-        member.grant(item);
+        member.grant(item, mono);
         outgoing.received(item.part_bytes);
         if (item.ask || member.credits > before) this.#options.clock.turn(() => this.#options.events.capacity());
         return;
