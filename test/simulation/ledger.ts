@@ -70,6 +70,7 @@ export class Ledger implements Watcher {
   readonly #byToken = new Map<string, Entry>();
   readonly #tokens = new Map<string, Set<string>>();
   readonly #afflicted = new Set<string>();
+  readonly #befallen = new Set<string>();
   readonly #acknowledged = new Map<string, string>();
   #open = 0;
   #order = 0;
@@ -229,8 +230,8 @@ export class Ledger implements Watcher {
   /** The store is as it was: what it does not know any more is forgiven. */
   wentBack(isOurs: (id: string) => boolean, find: (id: string) => MemoryTask | undefined): void {
     for (const [id, entry] of this.#entries) {
-      if (entry.state === 'unknown' || !isOurs(id)) continue;
       const task = find(id);
+      if (!isOurs(id) || (entry.state === 'unknown' && task === undefined)) continue;
       const [was, is] = [isOver(entry.state), task !== undefined && hasEnded(task.state)];
       if (entry.isAcknowledged && !was && (is || task === undefined)) this.#open -= 1;
       if (entry.isAcknowledged && was && !is && task !== undefined) this.#open += 1;
@@ -301,12 +302,18 @@ export class Ledger implements Watcher {
   touched(process: string): void {
     const tokens = this.#tokens.get(process);
     this.note(() => `fault ${process}`);
+    this.#befallen.add(process);
     for (const token of tokens ?? []) {
       const entry = this.#byToken.get(token)!;
       if (entry.token === token || entry.running > 0) entry.touches += 1;
       else tokens!.delete(token);
     }
     this.trouble(0);
+  }
+
+  /** No fault ever befell this process. */
+  isUntouched(process: string): boolean {
+    return !this.#befallen.has(process);
   }
 
   touchedAttempt(token: string): void {

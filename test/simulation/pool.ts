@@ -29,8 +29,9 @@ interface HeldCall {
 export class SimulatedPool implements RunnerPool {
   readonly slots: number;
   readonly runtimes: readonly RuntimeSnapshot[] = [{ runtime: 'python', version: '3.11.2', broken: '' }];
-  /** The most calls it ever said it had room for, beyond what it held. */
-  mostPromised = 0;
+  /** It was sent more than it ever said it had room for. */
+  isOverrun = false;
+  #mostPromised = 0;
   readonly #clock: LiveClock;
   readonly #listener: PoolListener;
   readonly #code: UserCode;
@@ -57,7 +58,7 @@ export class SimulatedPool implements RunnerPool {
     const moving = this.slots - this.#slow();
     const ahead = prefetchFor(moving, this.#times);
     const credits = Math.max(0, this.slots - this.#running + ahead - waiting);
-    this.mostPromised = Math.max(this.mostPromised, this.#calls.size + credits);
+    this.#mostPromised = Math.max(this.#mostPromised, this.#calls.size + credits);
     return { free, credits, running: this.#running, waiting };
   }
 
@@ -85,6 +86,7 @@ export class SimulatedPool implements RunnerPool {
       else if (this.#known.has(call.spec.digest)) this.#enqueue(held);
       else this.#ask(call.spec.digest);
     }
+    this.isOverrun ||= this.#calls.size > Math.max(this.slots, this.#mostPromised);
     this.#pump();
   }
 

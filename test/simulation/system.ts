@@ -340,8 +340,8 @@ export class System {
       if (mode === 'local' && life?.isAlive) for (const { key } of pool?.held() ?? []) this.ledger.named(key);
     }
     for (const { pool, life, name } of [...this.workers, ...this.dispatchers]) {
-      if (pool === undefined || life?.isAlive !== true) continue;
-      if (pool.held().length > pool.mostPromised) this.ledger.break(`W3: ${name} was sent more than it has room for`);
+      if (pool?.isOverrun === true && life?.isAlive === true && this.ledger.isUntouched(life.name))
+        this.ledger.break(`W3: ${name} was sent more than it has room for`);
     }
     this.ledger.look(this.#running());
   }
