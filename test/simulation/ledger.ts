@@ -62,7 +62,6 @@ export class Ledger implements Watcher {
   violation = '';
   /** No fault and no trouble of a fault after this, simulated ms. */
   troubledUntil = 0;
-  completed = 0;
   /** What happened, line by line, where somebody asks for it. */
   journal: string[] | undefined;
   readonly #now: () => number;
@@ -99,14 +98,17 @@ export class Ledger implements Watcher {
     return this.#acknowledged.size >= tasks;
   }
 
-  totals(): { completable: number; starts: number } {
-    let [completable, starts] = [0, 0];
-    for (const { plan, isAcknowledged, starts: own } of this.#entries.values()) {
+  totals(): { completable: number; completed: number; starts: number } {
+    let [completable, completed, starts] = [0, 0, 0];
+    for (const { plan, isAcknowledged, state, starts: own } of this.#entries.values()) {
       const isPlain = plan.behaviour !== 'raises' && plan.behaviour !== 'kills its runner';
-      if (isAcknowledged && isPlain && !plan.once && plan.cancelAfter < 0 && plan.expires === 0) completable += 1;
+      if (isAcknowledged && isPlain && !plan.once && plan.cancelAfter < 0 && plan.expires === 0) {
+        completable += 1;
+        if (state === 'COMPLETED') completed += 1;
+      }
       starts += own;
     }
-    return { completable, starts };
+    return { completable, completed, starts };
   }
 
   of(id: string): Entry | undefined {
@@ -201,7 +203,6 @@ export class Ledger implements Watcher {
     if (entry.isAcknowledged) this.#open -= 1;
     entry.endedBy = settlement === undefined ? '' : held;
     if (task.state === STATE_CODE.COMPLETED) {
-      this.completed += 1;
       if (task.result.json?.toString() !== held) this.break(`I2: the value of ${entry.name} is of another attempt`);
     }
     const isEarned = entry.plan.once || entry.losses >= task.max_attempts || entry.abandonments >= MAX_ABANDONMENTS;

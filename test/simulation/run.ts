@@ -8,13 +8,14 @@ export interface Report {
   /** What broke first, '' where nothing did. */
   violation: string;
   steps: number;
-  /** Simulated ms. */
-  lasted: number;
+  /** Simulated time, ms. */
+  lastedMs: number;
   tasks: number;
-  completed: number;
-  /** Tasks that nothing but the schedule's faults kept from completing. */
-  completable: number;
+  /** Times that user code began. */
   starts: number;
+  /** Tasks that nothing in their own plan kept from completing, and how many of them did. */
+  completable: number;
+  completed: number;
 }
 
 /** After the last fault everything ends within this time, ms. */
@@ -50,6 +51,6 @@ export async function run(schedule: Schedule, variant: Variant, journal?: string
     process.off('unhandledRejection', crashed);
   }
   ledger.close();
-  const report = { steps: kernel.steps, lasted: kernel.now, tasks: schedule.tasks.length, completed: ledger.completed };
-  return { violation: ledger.violation, ...report, ...ledger.totals() };
+  const { violation } = ledger;
+  return { violation, steps: kernel.steps, lastedMs: kernel.now, tasks: schedule.tasks.length, ...ledger.totals() };
 }
