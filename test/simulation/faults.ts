@@ -27,6 +27,8 @@ function planStep(system: System, fault: Fault & { is: 'store goes back' }): voi
   if (system.isEmbedded) return;
   const at = fault.who % servers.length;
   const server = servers[at]!;
+  if (server.goesBack) return;
+  server.goesBack = true;
   kernel.after(Math.max(0, fault.at - fault.by), undefined, () => {
     const kept = server.shard.photograph();
     kernel.after(Math.min(fault.by, fault.at), undefined, () => {

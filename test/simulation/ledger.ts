@@ -239,6 +239,8 @@ export class Ledger implements Watcher {
       if (task === undefined) {
         // Lost: the submission was one of those that the store had not kept.
         Object.assign(entry, { state: 'unknown', token: '', isAcknowledged: false });
+        entry.touches += 1;
+        entry.forgotten += 1;
         continue;
       }
       if (task.attempt !== entry.attempt || (!is && task.token !== entry.token)) entry.forgotten += 1;

@@ -11,6 +11,10 @@ import type { StoreLink } from './store/memory-store.ts';
 export interface ShardServer {
   shard: MemoryShard;
   isUp: boolean;
+  /** Faults that keep it down. */
+  downs: number;
+  /** It goes back in time once: what was forgotten twice could not be told apart. */
+  goesBack: boolean;
   links: Set<RemoteLink>;
 }
 

@@ -100,6 +100,8 @@ export class System {
   #server(): ShardServer {
     const server: ShardServer = {
       isUp: true,
+      downs: 0,
+      goesBack: false,
       links: new Set(),
       shard: new MemoryShard({
         rules: this.#variant.rules,
@@ -130,12 +132,14 @@ export class System {
 
   /** Nobody reaches it any more; its clients notice. */
   storeDown(server: ShardServer): void {
+    server.downs += 1;
     server.isUp = false;
     for (const link of server.links) link.lose();
   }
 
   storeUp(server: ShardServer): void {
-    server.isUp = true;
+    server.downs -= 1;
+    server.isUp = server.downs === 0;
   }
 
   #clientStore(life: Life): Store {

@@ -235,7 +235,7 @@ class FleetExecutor implements Executor {
     for (const item of envelope.items) {
       if (item.k === 'credits' && item.ask) asks = true;
       if (item.k === 'goodbye') this.#left(link, envelope);
-      else this.#handle(link, item, reader, mono);
+      else this.#handle(link, item, envelope.seq, reader, mono);
     }
     if (!this.#links.has(link.id)) return link.answer(peer);
     link.heardOn(peer, asks, mono);
@@ -244,7 +244,13 @@ class FleetExecutor implements Executor {
     if (link.member.mode === 'push' && envelope.items.some((item) => item.k === 'heartbeat')) link.answer(peer);
   }
 
-  #handle(link: Link, item: Exclude<WorkerItem, { k: 'goodbye' }>, reader: PayloadReader, mono: number): void {
+  #handle(
+    link: Link,
+    item: Exclude<WorkerItem, { k: 'goodbye' }>,
+    seq: number,
+    reader: PayloadReader,
+    mono: number,
+  ): void {
     const { member, outgoing } = link;
     switch (item.k) {
       case 'register':
@@ -263,7 +269,7 @@ class FleetExecutor implements Executor {
       }
       case 'credits': {
         const before = member.credits;
-        member.grant(item, mono);
+        member.grant(item, seq, mono);
         outgoing.received(item.part_bytes);
         if (item.ask || member.credits > before) this.#options.clock.turn(() => this.#options.events.capacity());
         return;

@@ -38,6 +38,7 @@ export class Member {
   /** The last of them that it has acknowledged. */
   acknowledged = 0;
   #granted = { credits: 0, free: 0 };
+  #grantedBy = 0;
   /** Deliveries that the last grant had not seen, oldest first. `sentAt`: monotonic ms. */
   readonly #since: { number: number; tasks: number; sentAt: number }[] = [];
   #sinceCount = 0;
@@ -72,9 +73,15 @@ export class Member {
     this.acknowledged = Math.max(this.acknowledged, got);
   }
 
-  /** A delivery that it has not got for so long is lost, whatever became of its tasks: what it took is there again. */
-  grant(said: Credits, mono: number): void {
+  /**
+   * `seq`: of the message. A pull worker's lanes overtake each other, and a report may be a repeat: an older grant says
+   * nothing any more. A delivery that it has not got for so long is lost, whatever became of its tasks: what it took is
+   * there again.
+   */
+  grant(said: Credits, seq: number, mono: number): void {
     this.acknowledges(said.got);
+    if (seq < this.#grantedBy) return;
+    this.#grantedBy = seq;
     this.#granted = { credits: said.credits, free: said.free };
     const isSeen = ({ number, sentAt }: { number: number; sentAt: number }): boolean =>
       number <= said.got || mono - sentAt > UNDELIVERED_AFTER_MS;
