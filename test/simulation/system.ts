@@ -227,10 +227,10 @@ export class System {
 
   /** What is given to a dispatcher, or adopted by it, shares its fate. */
   #watchedExecutor(life: Life, executor: Executor): Executor {
-    const { hand } = executor;
+    const hand = executor.hand.bind(executor);
     executor.hand = (tasks) => {
       for (const { fence } of tasks) this.ledger.has(life.name, fence.token);
-      hand.call(executor, tasks);
+      hand(tasks);
     };
     return executor;
   }

@@ -61,7 +61,7 @@ export interface QueueHost {
   now(): number;
   /** The next number in the shard's order. */
   sequence(): number;
-  publish(hint: Hint): void;
+  publish: (hint: Hint) => void;
   readonly watcher: Watcher;
   /** One more, or one less, task names this code. */
   refer(digest: string, by: number): void;

@@ -70,9 +70,13 @@ export function overShards(shards: readonly Store[]): Store {
     },
     subscribe: async (onHint) => {
       const subscriptions = await Promise.all(shards.map((store) => store.subscribe(onHint)));
-      return async () => void (await Promise.all(subscriptions.map((unsubscribe) => unsubscribe())));
+      return async () => {
+        for (const unsubscribe of subscriptions) await unsubscribe();
+      };
     },
-    close: async () => void (await Promise.all(shards.map((store) => store.close()))),
+    close: async () => {
+      for (const store of shards) await store.close();
+    },
   };
 }
 

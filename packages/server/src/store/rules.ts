@@ -28,21 +28,21 @@ export interface Fate {
 
 export interface Rules {
   /** S3: is it RUNNING under this very fence? */
-  isCurrent(task: Standing, fence: Fence): boolean;
+  isCurrent: (task: Standing, fence: Fence) => boolean;
   /** S4: what a settlement is told whose fence is not current. */
-  tooLate(task: Standing | undefined, fence: Fence): 'duplicate' | 'stale';
+  tooLate: (task: Standing | undefined, fence: Fence) => 'duplicate' | 'stale';
   /** S2: the fence of a new attempt. */
-  claimed(task: Standing, token: string): Pick<Standing, 'attempt' | 'token'>;
+  claimed: (task: Standing, token: string) => Pick<Standing, 'attempt' | 'token'>;
   /** Handed back by its holder: S5. */
-  released(task: Standing): Fate;
+  released: (task: Standing) => Fate;
   /** Its runner or worker died while it was started or may have been. */
-  lost(task: Standing): Fate;
+  lost: (task: Standing) => Fate;
   /** The user's own policy sends it round again. */
-  retried(task: Standing): Fate;
+  retried: (task: Standing) => Fate;
   /** Its holder is gone without a word. */
-  abandoned(task: Standing): Fate;
+  abandoned: (task: Standing) => Fate;
   /** The token of a task that no attempt has ended: cancel, expiry, the last abandonment. */
-  tokenOfPlatformEnd(task: Standing): string;
+  tokenOfPlatformEnd: (task: Standing) => string;
 }
 
 export const RULES: Rules = {
