@@ -61,9 +61,19 @@ function asked(args: readonly string[]): Asked | string {
   return { seed, runs, threads, mutant: mutant as MutantName | undefined, journal: values['journal'] === true };
 }
 
-function summary({ schedules, steps, simulatedMs, tookMs, tasks, starts, completable, completed }: Totals): string {
+function summary({
+  schedules,
+  steps,
+  simulatedMs,
+  tookMs,
+  processorMs,
+  tasks,
+  starts,
+  completable,
+  completed,
+}: Totals): string {
   const perSecond = Math.round((schedules / tookMs) * 1000);
-  return `schedules   ${schedules} in ${(tookMs / 1000).toFixed(1)} s, ${perSecond} a second
+  return `schedules   ${schedules} in ${(tookMs / 1000).toFixed(1)} s, ${perSecond} a second; ${(processorMs / 1000).toFixed(1)} s of processor
 steps       ${steps}, in ${Math.round(simulatedMs / 1000)} simulated seconds
 tasks       ${tasks}, begun ${starts} times; of ${completable} that could complete ${completed} did`;
 }

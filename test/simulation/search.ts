@@ -21,6 +21,8 @@ export interface Totals {
   simulatedMs: number;
   /** Real time in ms. */
   tookMs: number;
+  /** Processor time of all threads in ms: on a machine that has others to serve, what the search itself costs. */
+  processorMs: number;
   tasks: number;
   starts: number;
   /** Tasks that nothing in their own plan kept from completing, and how many of them did. */
@@ -38,8 +40,19 @@ const ENOUGH = 0.9;
 /** Runs the schedules of `runs` seeds. Never rejects for a failing one. */
 export async function search({ seed, runs, threads, mutant }: Search): Promise<Totals> {
   const started = performance.now();
+  const before = process.cpuUsage();
   const totals: Totals = {
-    ...{ schedules: 0, steps: 0, simulatedMs: 0, tookMs: 0, tasks: 0, starts: 0, completable: 0, completed: 0 },
+    ...{
+      schedules: 0,
+      steps: 0,
+      simulatedMs: 0,
+      tookMs: 0,
+      processorMs: 0,
+      tasks: 0,
+      starts: 0,
+      completable: 0,
+      completed: 0,
+    },
     found: undefined,
   };
   let next = 0;
@@ -51,6 +64,8 @@ export async function search({ seed, runs, threads, mutant }: Search): Promise<T
   };
   await Promise.all(Array.from({ length: threads }, () => work(order, (report) => addUp(totals, report))));
   totals.tookMs = performance.now() - started;
+  const { user, system } = process.cpuUsage(before);
+  totals.processorMs = (user + system) / 1000;
   return totals;
 }
 
