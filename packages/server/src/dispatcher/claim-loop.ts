@@ -6,6 +6,7 @@
 //  C4  A dispatcher that could not renew claims nothing.
 //  C5  A lane that was claimed empty is left alone until a hint names it or a look finds it.
 import { backoffMs } from '../backoff.ts';
+import type { LiveClock } from '../clock.ts';
 import { StoreUnavailable, type Claim, type ClaimedTask, type LaneQuota, type Store } from '../store/index.ts';
 import { quotasOf } from './quotas.ts';
 import type { Offer } from './executor.ts';
@@ -15,6 +16,7 @@ export interface ClaimLoopOptions {
   tenant: string;
   /** The name under which tasks are claimed: tells in the record who had it. */
   claimer: string;
+  clock: LiveClock;
   random: () => number;
   offers: () => Offer[];
   mayClaim: () => boolean;
@@ -43,10 +45,11 @@ export class ClaimLoop {
   #wake: (() => void) | undefined;
   #stopped = false;
   #running: Promise<void> | undefined;
-  #roundAt = performance.now();
+  #roundAt: number;
 
   constructor(options: ClaimLoopOptions) {
     this.#options = options;
+    this.#roundAt = options.clock.mono();
   }
 
   start(): void {
@@ -78,14 +81,14 @@ export class ClaimLoop {
 
   /** A sentence where the loop has not come round for too long, else ''. */
   get trouble(): string {
-    const silent = performance.now() - this.#roundAt;
+    const silent = this.#options.clock.mono() - this.#roundAt;
     return silent > STUCK_MS ? `the claim loop has not come round for ${Math.round(silent / 1000)} s` : '';
   }
 
   async #run(): Promise<void> {
     let failures = 0;
     while (!this.#stopped) {
-      this.#roundAt = performance.now();
+      this.#roundAt = this.#options.clock.mono();
       this.#woken = false;
       try {
         const again = await this.#round();
@@ -99,7 +102,7 @@ export class ClaimLoop {
         await this.#sleep(backoffMs(TROUBLE, failures, this.#options.random()), false);
         continue;
       }
-      const idle = this.#lookAt - performance.now();
+      const idle = this.#lookAt - this.#options.clock.mono();
       // Past its time where it may not claim: it is woken when it may.
       await this.#sleep(idle > 0 ? idle : LOOK_MS, true);
     }
@@ -109,7 +112,7 @@ export class ClaimLoop {
   async #round(): Promise<boolean> {
     const { store, tenant, claimer, offers, mayClaim, onClaimed, onLate } = this.#options;
     if (!mayClaim()) return false;
-    if (performance.now() >= this.#lookAt) await this.#look();
+    if (this.#options.clock.mono() >= this.#lookAt) await this.#look();
     const { quotas, max } = quotasOf(offers(), this.#lanes);
     if (quotas.length === 0) return this.#woken;
     this.#hinted.clear();
@@ -122,11 +125,11 @@ export class ClaimLoop {
   }
 
   async #look(): Promise<void> {
-    const { store, tenant, random } = this.#options;
+    const { store, tenant, clock, random } = this.#options;
     this.#hinted.clear();
     const depths = await store.lanes(tenant);
     this.#lanes = new Set([...depths.map(({ lane }) => lane), ...this.#hinted]);
-    this.#lookAt = performance.now() + LOOK_MS * (0.75 + 0.5 * random());
+    this.#lookAt = clock.mono() + LOOK_MS * (0.75 + 0.5 * random());
   }
 
   /** Forgets the lanes that had less than was asked of them (C5). */
@@ -143,13 +146,13 @@ export class ClaimLoop {
   async #sleep(ms: number, wakeable: boolean): Promise<void> {
     if (this.#woken && wakeable) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(() => {
+      const cancel = this.#options.clock.after(ms, () => {
         this.#wake = undefined;
         resolve();
-      }, ms);
+      });
       this.#wake = () => {
         if (!wakeable && !this.#stopped) return;
-        clearTimeout(timer);
+        cancel();
         this.#wake = undefined;
         resolve();
       };

@@ -1,7 +1,7 @@
 // The dispatcher: claims tasks, hands them to its executor, keeps their leases, brings their ends into the store.
 // One loop each, each in its own file; this one ties them together and starts and stops them.
 import { hostname } from 'node:os';
-import type { Clock } from '../clock.ts';
+import type { Cancel, LiveClock } from '../clock.ts';
 import { newToken } from '../lifecycle/ids.ts';
 import { StoreUnavailable, type Hint, type LogLimits, type Store } from '../store/index.ts';
 import type { Ending } from '../tasks/ending.ts';
@@ -19,7 +19,7 @@ export interface DispatcherOptions {
   store: Store;
   tenant: string;
   version: string;
-  clock: Clock;
+  clock: LiveClock;
   /** In [0, 1). */
   random: () => number;
   logLimits: LogLimits;
@@ -66,7 +66,7 @@ class RunningDispatcher implements Dispatcher {
   #leases!: LeaseKeeper;
   #reporter: Reporter | undefined;
   #unsubscribe: () => Promise<void> = () => Promise.resolve();
-  #timers: NodeJS.Timeout[] = [];
+  #stopTimers: Cancel[] = [];
   #sweeping = false;
   #stopping: Promise<void> | undefined;
 
@@ -75,7 +75,7 @@ class RunningDispatcher implements Dispatcher {
     this.id = `${hostname()}:${process.pid}:${newToken().slice(0, 8)}`;
     const { store, tenant, clock, random, log } = options;
     this.#codes = new CodeCache(store, tenant);
-    this.#output = new Output(store, tenant, options.logLimits);
+    this.#output = new Output(store, tenant, options.logLimits, clock);
     const onTrouble = (sentence: string): void => log('warn', sentence);
     this.#settler = new Settler({
       store,
@@ -90,6 +90,7 @@ class RunningDispatcher implements Dispatcher {
       store,
       tenant,
       claimer: options.claimer || this.id,
+      clock,
       random,
       offers: () => this.#executor.offers(),
       mayClaim: () => this.#leases.trusted,
@@ -133,9 +134,9 @@ class RunningDispatcher implements Dispatcher {
     // Subscribe, then read, then sleep: the loop's first round looks for itself.
     this.#unsubscribe = await store.subscribe((hint) => this.#hint(hint));
     await this.#reporter.start();
-    this.#timers = [
-      setInterval(() => void this.#leases.renew(), RENEW_MS),
-      setInterval(() => void this.#sweep(), SWEEP_MS * (0.9 + 0.2 * this.#options.random())),
+    this.#stopTimers = [
+      clock.every(RENEW_MS, () => void this.#leases.renew()),
+      clock.every(SWEEP_MS * (0.9 + 0.2 * this.#options.random()), () => void this.#sweep()),
     ];
     this.#loop.start();
   }
@@ -157,7 +158,7 @@ class RunningDispatcher implements Dispatcher {
     await this.#executor.drain(graceMs);
     await this.#settler.flush(LAST_SETTLE_MS);
     this.#settler.close();
-    for (const timer of this.#timers) clearInterval(timer);
+    for (const stop of this.#stopTimers) stop();
     await this.#reporter?.stop();
     await this.#unsubscribe();
     await this.#executor.close();

@@ -1,6 +1,6 @@
 // Local: the runner pool in this process stands in for everything between executor and child.
 import { hostname } from 'node:os';
-import type { Clock } from '../clock.ts';
+import type { LiveClock } from '../clock.ts';
 import type { ClaimedTask, Renewal, WorkerSnapshot } from '../store/index.ts';
 import type { PoolListener, RunnerPool } from '../runner/index.ts';
 import type { Ending } from '../tasks/ending.ts';
@@ -10,7 +10,7 @@ export interface LocalExecutorOptions {
   dispatcherId: string;
   version: string;
   labels: readonly string[];
-  clock: Clock;
+  clock: LiveClock;
   events: ExecutorEvents;
   openPool: (listener: PoolListener) => Promise<RunnerPool>;
 }
@@ -62,7 +62,7 @@ class LocalExecutor implements Executor {
         if (given?.phase !== 'given') return;
         given.phase = 'settling';
         const { fence, spec, retries } = given.task;
-        if (this.#endings.length === 0) setImmediate(() => this.#flushEndings());
+        if (this.#endings.length === 0) this.#options.clock.turn(() => this.#flushEndings());
         this.#endings.push({ fence, spec, retries, outcome, worker: this.#options.dispatcherId, startedAt, logs });
       },
       changed: () => events.capacity(),

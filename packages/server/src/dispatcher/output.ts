@@ -1,4 +1,5 @@
 // What running calls print, on its way to the store: collected for a moment, sent in one call, bounded.
+import type { Cancel, LiveClock } from '../clock.ts';
 import type { LogChunk } from '../lifecycle/outcome.ts';
 import { StoreUnavailable, type LogLimits, type Store } from '../store/index.ts';
 
@@ -16,14 +17,16 @@ export class Output {
   readonly #store: Store;
   readonly #tenant: string;
   readonly #limits: LogLimits;
+  readonly #clock: LiveClock;
   #pending = new Map<string, Entry>();
   #bytes = 0;
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: Cancel | undefined;
 
-  constructor(store: Store, tenant: string, limits: LogLimits) {
+  constructor(store: Store, tenant: string, limits: LogLimits, clock: LiveClock) {
     this.#store = store;
     this.#tenant = tenant;
     this.#limits = limits;
+    this.#clock = clock;
   }
 
   add(id: string, attempt: number, chunk: LogChunk): void {
@@ -33,18 +36,18 @@ export class Output {
     const entry = this.#pending.get(key) ?? { id, attempt, chunks: [] };
     entry.chunks.push(chunk);
     this.#pending.set(key, entry);
-    this.#timer ??= setTimeout(() => void this.#flush(), FLUSH_MS);
+    this.#cancel ??= this.#clock.after(FLUSH_MS, () => void this.#flush());
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#cancel?.();
   }
 
   async #flush(): Promise<void> {
     const entries = [...this.#pending.values()];
     this.#pending = new Map();
     this.#bytes = 0;
-    this.#timer = undefined;
+    this.#cancel = undefined;
     try {
       await this.#store.appendLogs(this.#tenant, entries, this.#limits);
     } catch (error) {

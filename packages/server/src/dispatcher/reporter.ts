@@ -1,6 +1,6 @@
 // Says once a second what this dispatcher and its workers are: what /v1/workers and /metrics read.
 import { hostname } from 'node:os';
-import type { Clock } from '../clock.ts';
+import type { Cancel, LiveClock } from '../clock.ts';
 import { isAlive } from '../process-alive.ts';
 import { StoreUnavailable, type Store } from '../store/index.ts';
 import type { Executor } from './executor.ts';
@@ -13,7 +13,7 @@ const TTL_MS = 3_500;
 export interface ReporterOptions {
   store: Store;
   executor: Executor;
-  clock: Clock;
+  clock: LiveClock;
   dispatcherId: string;
   version: string;
   histograms: Record<string, Histogram>;
@@ -22,7 +22,7 @@ export interface ReporterOptions {
 export class Reporter {
   readonly #options: ReporterOptions;
   readonly #startedAt: number;
-  #timer: NodeJS.Timeout | undefined;
+  #stopTimer: Cancel | undefined;
   #sending: Promise<void> = Promise.resolve();
   #waiting = false;
 
@@ -33,7 +33,7 @@ export class Reporter {
 
   /** Takes back what predecessors on this machine said before they died, and reports. Never rejects. */
   async start(): Promise<void> {
-    this.#timer = setInterval(() => this.report(), REPORT_MS);
+    this.#stopTimer = this.#options.clock.every(REPORT_MS, () => this.report());
     await this.#retractDead().catch(ignoreStoreAway);
     this.report();
   }
@@ -60,7 +60,7 @@ export class Reporter {
 
   /** Takes the report back: a dispatcher that leaves is not shown. */
   async stop(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#stopTimer?.();
     await this.#sending;
     await this.#options.store.retract(this.#options.dispatcherId).catch(ignoreStoreAway);
   }

@@ -1,6 +1,6 @@
 // Brings endings into the store, in batches: what came while a call was under way goes in the next one.
 // An ending that the store could not take stays here, and its worker keeps it too, until it is in.
-import type { Clock } from '../clock.ts';
+import { pause, type LiveClock } from '../clock.ts';
 import { backoffMs } from '../backoff.ts';
 import { StoreUnavailable, type Release, type Settlement, type Store } from '../store/index.ts';
 import type { Ending } from '../tasks/ending.ts';
@@ -9,7 +9,7 @@ import { verdictOf } from '../tasks/settle.ts';
 export interface SettlerOptions {
   store: Store;
   tenant: string;
-  clock: Clock;
+  clock: LiveClock;
   random: () => number;
   /** Attempts that are out, those whose endings are here among them. */
   inProgress: () => number;
@@ -43,10 +43,10 @@ export class Settler {
   /** Resolves when everything pushed so far is in the store, or after timeoutMs. */
   async flush(timeoutMs: number): Promise<void> {
     if (this.#running === undefined) return;
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, timeoutMs)));
+    let cancel: () => void = () => undefined;
+    const late = new Promise<void>((resolve) => (cancel = this.#options.clock.after(timeoutMs, resolve)));
     await Promise.race([this.#running, late]);
-    clearTimeout(timer);
+    cancel();
   }
 
   /** Gives up what is not in: its leases end, or its worker brings it to another dispatcher. */
@@ -69,7 +69,7 @@ export class Settler {
           this.#options.onTrouble(`Ends of ${batch.length} tasks wait for the store: ${error.message}`);
         this.#queue.unshift(...batch);
         const wait = backoffMs(RETRY, failures, this.#options.random());
-        await new Promise<void>((resolve) => setTimeout(resolve, wait));
+        await pause(this.#options.clock, wait);
       }
     }
     this.#running = undefined;
@@ -83,9 +83,9 @@ export class Settler {
   async #gather(): Promise<void> {
     const isAll = (): boolean => this.#options.inProgress() <= this.#queue.length;
     if (isAll()) return;
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await new Promise<void>((resolve) => this.#options.clock.turn(resolve));
     if (this.#queue.length >= WORTHWHILE || isAll()) return;
-    await new Promise<void>((resolve) => setTimeout(resolve, GATHER_MS));
+    await pause(this.#options.clock, GATHER_MS);
   }
 
   async #settle(batch: readonly Ending[]): Promise<void> {

@@ -5,18 +5,8 @@ import { curveKeys } from './curve.ts';
 import { packHeader, unpackHeader } from './envelope.ts';
 import { MAX_FRAME_BYTES, type DispatcherItem, type Envelope, type WorkerItem } from './messages.ts';
 import { Outbox } from './outbox.ts';
+import type { DispatcherLines, DispatcherSocketOptions, FreeLine, LockstepLine, Received } from './transport.ts';
 import { uninterrupted } from './uninterrupted.ts';
-
-export interface DispatcherSocketOptions {
-  /** tcp://host:port */
-  url: string;
-  workerKey: string;
-}
-
-export interface Received {
-  envelope: Envelope<DispatcherItem>;
-  payloads: Buffer[];
-}
 
 function common(options: DispatcherSocketOptions): zmq.SocketOptions<zmq.Request> & { curveServerKey?: string } {
   const keys = options.workerKey === '' ? undefined : curveKeys(options.workerKey);
@@ -35,7 +25,7 @@ function common(options: DispatcherSocketOptions): zmq.SocketOptions<zmq.Request
 }
 
 /** Push: sends at any time, receives at any time. */
-export class FreeSocket {
+export class FreeSocket implements FreeLine {
   readonly #dealer: zmq.Dealer;
   readonly #outbox: Outbox<Buffer[]>;
   readonly #listening: Promise<void>;
@@ -90,7 +80,7 @@ export class FreeSocket {
 }
 
 /** Pull: one request, one answer; a request without an answer in time costs the socket. */
-export class LockstepSocket {
+export class LockstepSocket implements LockstepLine {
   readonly #options: DispatcherSocketOptions;
   readonly #onBad: (sentence: string) => void;
   #request: zmq.Request | undefined;
@@ -138,6 +128,12 @@ export class LockstepSocket {
     this.#request = undefined;
   }
 }
+
+/** Dispatchers over ZeroMQ. */
+export const overZeroMq: DispatcherLines = {
+  free: (options, onMessage, onBad) => new FreeSocket(options, onMessage, onBad),
+  lockstep: (options, onBad) => new LockstepSocket(options, onBad),
+};
 
 function read(frames: Buffer[], onBad: (sentence: string) => void): Received | undefined {
   const [header, ...payloads] = frames;

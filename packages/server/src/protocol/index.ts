@@ -1,5 +1,6 @@
 // Data in flight: the worker protocol. messages.ts is its vocabulary, envelope.ts and payloads.ts its encoding,
-// worker-port.ts and dispatcher-socket.ts the two sides' sockets.
+// transport.ts the two sides'
+// interfaces, worker-port.ts and dispatcher-socket.ts their sockets.
 export { BadMessage } from './bad-message.ts';
 export {
   ANSWER_TIMEOUT_MS,
@@ -28,6 +29,15 @@ export type {
 export { Assembly } from './assembly.ts';
 export { PayloadReader, PayloadWriter, cutParts } from './payloads.ts';
 export { WorkerPort } from './worker-port.ts';
-export type { Peer } from './worker-port.ts';
-export { FreeSocket, LockstepSocket } from './dispatcher-socket.ts';
-export type { DispatcherSocketOptions, Received } from './dispatcher-socket.ts';
+export { FreeSocket, LockstepSocket, overZeroMq } from './dispatcher-socket.ts';
+export type {
+  DispatcherLines,
+  DispatcherSocketOptions,
+  FreeLine,
+  LockstepLine,
+  OpenPort,
+  Peer,
+  Port,
+  Received,
+  WorkerPortOptions,
+} from './transport.ts';

@@ -1,7 +1,6 @@
 // The dispatcher's side of ZeroMQ: one ROUTER that both REQ (pull) and DEALER (push) workers speak to.
 // Every message is [routing id, empty, header, payload frames…]; a REQ socket adds the empty frame by itself.
 import * as zmq from 'zeromq';
-import type { Clock } from '../clock.ts';
 import { BadMessage } from './bad-message.ts';
 import { curveKeys, type CurveKeys } from './curve.ts';
 import { packHeader, unpackHeader } from './envelope.ts';
@@ -13,31 +12,15 @@ import {
   type WorkerItem,
 } from './messages.ts';
 import { Outbox } from './outbox.ts';
+import type { Peer, Port, WorkerPortOptions } from './transport.ts';
 import { uninterruptedly } from './uninterrupted.ts';
-
-/** A connection as the socket names it. Never an identity: it is new after every reconnection. */
-export type Peer = Buffer;
-
-export interface WorkerPortOptions {
-  host: string;
-  /** 0 = any free one. */
-  port: number;
-  /** Shared worker key; '' = plain text, which the caller allows on loopback only. */
-  workerKey: string;
-  onMessage: (peer: Peer, envelope: Envelope<WorkerItem>, payloads: Buffer[]) => void;
-  /** A message that was refused: one sentence. */
-  onBad: (peer: Peer, sentence: string) => void;
-  /** A connection with the wrong key, or none, was turned away: one sentence, not more often than every 10 s. */
-  onTurnedAway: (sentence: string) => void;
-  clock: Clock;
-}
 
 /** A worker that is turned away comes again twice a second. */
 const TURNED_AWAY_EVERY_MS = 10_000;
 
 const ZAP_DOMAIN = 'mpcsfaas';
 
-export class WorkerPort {
+export class WorkerPort implements Port {
   readonly #router: zmq.Router;
   readonly #zap: zmq.Reply | undefined;
   readonly #outbox: Outbox<Buffer[]>;

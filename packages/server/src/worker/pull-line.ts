@@ -1,14 +1,15 @@
 // Pull: two REQ lanes. One asks for work and stays parked at the dispatcher; the other reports results and heartbeats
 // and is answered at once. A request without an answer in time is repeated, as it was, on a new socket.
 import { backoffMs } from '../backoff.ts';
-import type { Clock } from '../clock.ts';
+import { pause, type LiveClock } from '../clock.ts';
 import {
   ANSWER_TIMEOUT_MS,
   ASK_TIMEOUT_MS,
   HEARTBEAT_MS,
-  LockstepSocket,
+  type DispatcherLines,
   type DispatcherSocketOptions,
   type Envelope,
+  type LockstepLine,
   type WorkerItem,
 } from '../protocol/index.ts';
 import { GATHER_MS, RECONNECT, type Line } from './line.ts';
@@ -20,21 +21,29 @@ const MISSES = 2;
 export class PullLine implements Line {
   readonly #session: Session;
   readonly #options: DispatcherSocketOptions;
-  readonly #clock: Clock;
+  readonly #clock: LiveClock;
+  readonly #lines: DispatcherLines;
   readonly #random: () => number;
-  readonly #report: LockstepSocket;
+  readonly #report: LockstepLine;
   readonly #running: Promise<void>;
   #closed = false;
   #woken = false;
   #soon = false;
   #wake: (() => void) | undefined;
 
-  constructor(session: Session, options: DispatcherSocketOptions, clock: Clock, random: () => number) {
+  constructor(
+    session: Session,
+    options: DispatcherSocketOptions,
+    lines: DispatcherLines,
+    clock: LiveClock,
+    random: () => number,
+  ) {
     this.#session = session;
     this.#options = options;
     this.#clock = clock;
     this.#random = random;
-    this.#report = new LockstepSocket(options, () => undefined);
+    this.#lines = lines;
+    this.#report = lines.lockstep(options, () => undefined);
     this.#running = this.#run();
   }
 
@@ -73,7 +82,7 @@ export class PullLine implements Line {
 
   /** While the session is up: the asking lane beside the reporting one. */
   async #serve(): Promise<void> {
-    const lane = new LockstepSocket(this.#options, () => undefined);
+    const lane = this.#lines.lockstep(this.#options, () => undefined);
     const asking = this.#ask(lane);
     let misses = 0;
     let beatAt = this.#clock.mono();
@@ -117,7 +126,7 @@ export class PullLine implements Line {
     this.#session.left();
   }
 
-  async #ask(lane: LockstepSocket): Promise<void> {
+  async #ask(lane: LockstepLine): Promise<void> {
     while (this.#serving()) {
       const request = this.#session.envelope(this.#session.credits(true, true));
       const answer = await lane.exchange(request, [], ASK_TIMEOUT_MS);
@@ -139,17 +148,18 @@ export class PullLine implements Line {
   async #sleep(ms: number, wakeable: boolean): Promise<boolean> {
     if (!this.#woken || !wakeable) {
       const woken = await new Promise<boolean>((resolve) => {
-        const timer = setTimeout(() => resolve(false), ms);
+        const cancel = this.#clock.after(ms, () => resolve(false));
         this.#wake = () => {
           if (!wakeable && !this.#closed) return;
-          clearTimeout(timer);
+          cancel();
           resolve(true);
         };
       });
       this.#wake = undefined;
       if (!woken) return false;
     }
-    await new Promise<void>((resolve) => (this.#soon ? setImmediate(resolve) : setTimeout(resolve, GATHER_MS)));
+    if (this.#soon) await new Promise<void>((resolve) => this.#clock.turn(resolve));
+    else await pause(this.#clock, GATHER_MS);
     this.#woken = false;
     this.#soon = false;
     return true;

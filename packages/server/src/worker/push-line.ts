@@ -1,16 +1,16 @@
 // Push: one DEALER; the dispatcher sends as far as credits go, we send as things happen.
 import { backoffMs } from '../backoff.ts';
+import { pause, type Cancel, type LiveClock } from '../clock.ts';
 import {
   ANSWER_TIMEOUT_MS,
-  FreeSocket,
   HEARTBEAT_MS,
   LOST_AFTER_MS,
+  type DispatcherLines,
   type DispatcherSocketOptions,
+  type FreeLine,
 } from '../protocol/index.ts';
 import { GATHER_MS, RECONNECT, type Line } from './line.ts';
-import { setTimeout as pause } from 'node:timers/promises';
 import type { Session } from './session.ts';
-import type { Clock } from '../clock.ts';
 
 const TICK_MS = 250;
 /** Messages that may wait in our own outbox: a heartbeat is never behind more than these. */
@@ -18,29 +18,37 @@ const BACKLOG = 2;
 const GOODBYE_LINGER_MS = 500;
 
 type Phase =
-  | { is: 'connecting'; socket: FreeSocket; since: number }
-  | { is: 'up'; socket: FreeSocket; beatAt: number }
+  | { is: 'connecting'; socket: FreeLine; since: number }
+  | { is: 'up'; socket: FreeLine; beatAt: number }
   | { is: 'waiting'; until: number }
   | { is: 'closed' };
 
 export class PushLine implements Line {
   readonly #session: Session;
   readonly #options: DispatcherSocketOptions;
-  readonly #clock: Clock;
+  readonly #clock: LiveClock;
+  readonly #lines: DispatcherLines;
   readonly #random: () => number;
-  readonly #ticker: NodeJS.Timeout;
+  readonly #stopTicker: Cancel;
   #phase: Phase;
   #failures = 0;
   /** A flush is under way: when this turn ends, or in a moment. */
   #woken: 'no' | 'soon' | 'later' = 'no';
 
-  constructor(session: Session, options: DispatcherSocketOptions, clock: Clock, random: () => number) {
+  constructor(
+    session: Session,
+    options: DispatcherSocketOptions,
+    lines: DispatcherLines,
+    clock: LiveClock,
+    random: () => number,
+  ) {
     this.#session = session;
     this.#options = options;
+    this.#lines = lines;
     this.#clock = clock;
     this.#random = random;
     this.#phase = this.#connect();
-    this.#ticker = setInterval(() => this.#reconcile(), TICK_MS);
+    this.#stopTicker = clock.every(TICK_MS, () => this.#reconcile());
   }
 
   wake(soon: boolean): void {
@@ -52,13 +60,13 @@ export class PushLine implements Line {
       this.#woken = 'no';
       this.#flush();
     };
-    if (soon) setImmediate(flush);
-    else setTimeout(flush, GATHER_MS);
+    if (soon) this.#clock.turn(flush);
+    else this.#clock.after(GATHER_MS, flush);
   }
 
   async close(): Promise<void> {
     if (this.#phase.is === 'closed') return;
-    clearInterval(this.#ticker);
+    this.#stopTicker();
     const phase = this.#phase;
     this.#phase = { is: 'closed' };
     if (phase.is === 'waiting') return;
@@ -66,13 +74,13 @@ export class PushLine implements Line {
       const { items, payloads } = this.#session.outgoing.take();
       phase.socket.send(this.#session.envelope([...items, ...this.#session.goodbye()]), payloads);
       // A dispatcher that is stopped must not hold us up.
-      await Promise.race([phase.socket.drained(), pause(GOODBYE_LINGER_MS)]);
+      await Promise.race([phase.socket.drained(), pause(this.#clock, GOODBYE_LINGER_MS)]);
     }
     await phase.socket.close(GOODBYE_LINGER_MS);
   }
 
   #connect(): Phase {
-    const socket: FreeSocket = new FreeSocket(
+    const socket: FreeLine = this.#lines.free(
       this.#options,
       (received) => {
         if (this.#phase.is === 'closed' || this.#phase.is === 'waiting' || this.#phase.socket !== socket) return;
@@ -114,11 +122,12 @@ export class PushLine implements Line {
             this.#session.envelope([this.#session.heartbeat(), ...this.#session.credits(false, true)]),
             [],
           );
+          this.#flush();
         }
     }
   }
 
-  #giveUp(socket: FreeSocket, why: string): void {
+  #giveUp(socket: FreeLine, why: string): void {
     this.#session.down(why);
     this.#failures += 1;
     // A dispatcher that forgot us is there: the first try follows at once.

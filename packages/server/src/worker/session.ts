@@ -35,6 +35,8 @@ export interface SessionHost {
   readonly keyed: boolean;
   runtimes(): RuntimeSnapshot[];
   load(): { free: number; running: number; waiting: number };
+  /** Code that is to be asked for here: it was asked for and does not come. */
+  overdueCode(url: string): string[];
   /** A connection was given up: the parts that were to come on it do not come any more. */
   connectionGone(url: string): void;
   held(url: string): HeldToken[];
@@ -133,6 +135,7 @@ export class Session {
 
   heartbeat(): WorkerItem {
     this.recent = Math.floor(this.recent / 2);
+    for (const digest of this.#host.overdueCode(this.url)) this.outgoing.needCode(digest);
     const { draining } = this.#host;
     return {
       k: 'heartbeat',
@@ -191,6 +194,8 @@ export class Session {
           this.down('refused');
           return;
         case 'tasks':
+          // One that comes twice, or behind a later one, was acknowledged with that: it is taken back, or was settled.
+          if (item.number <= this.got) break;
           this.got = item.number;
           this.recent += item.tasks.length;
           this.#believed = {

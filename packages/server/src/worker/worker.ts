@@ -4,14 +4,22 @@
 //  W2  A result is kept until a dispatcher says that it is settled.
 //  W3  What it grants to all dispatchers together never exceeds its room.
 //  W4  After a drop nothing more is said of an attempt, and none of its code runs.
-import type { Clock } from '../clock.ts';
+import type { LiveClock } from '../clock.ts';
 import { newToken } from '../lifecycle/ids.ts';
 import type { Outcome, ReleaseReason, TaskLogs } from '../lifecycle/outcome.ts';
 import { HeaderReader, specOf } from '../lifecycle/spec.ts';
-import { Assembly, type DispatcherItem, type HeldToken, type PayloadReader } from '../protocol/index.ts';
+import {
+  Assembly,
+  overZeroMq,
+  type DispatcherItem,
+  type DispatcherLines,
+  type HeldToken,
+  type PayloadReader,
+} from '../protocol/index.ts';
 import type { PoolListener, RunnerPool } from '../runner/index.ts';
 import { Attempts, startedAt, type Attempt, type Ended } from './attempts.ts';
 import { shareRoom, type Share } from './grants.ts';
+import { DiskOverflow } from './disk-overflow.ts';
 import { KeptResults } from './kept-results.ts';
 import type { Line } from './line.ts';
 import { PullLine } from './pull-line.ts';
@@ -31,7 +39,7 @@ export interface WorkerOptions {
   /** For results that outgrow memory. */
   directory: string;
   maxPayloadBytes: number;
-  clock: Clock;
+  clock: LiveClock;
   /** In [0, 1). */
   random: () => number;
   openPool: (listener: PoolListener) => Promise<RunnerPool>;
@@ -57,33 +65,51 @@ const LAST_SETTLE_MS = 3_000;
 /** The same, where it was told a second time to leave. */
 const CUT_SETTLE_MS = 1_000;
 
+/** What it is made of: simulations bring lines without a network, and results without a disk. */
+export interface WorkerParts {
+  lines: DispatcherLines;
+  results: KeptResults;
+  share: typeof shareRoom;
+}
+
+function realParts({ directory }: WorkerOptions): WorkerParts {
+  return { lines: overZeroMq, results: new KeptResults(new DiskOverflow(directory)), share: shareRoom };
+}
+
+/** Code that was asked for is asked for again when there was no sign of it for so long: the question, or the answer, was lost. */
+const CODE_AGAIN_MS = 4_000;
+
 /** Starts a worker. @throws Error with one sentence where its runners cannot be set up. */
-export async function startWorker(options: WorkerOptions): Promise<Worker> {
-  const worker = new RunningWorker(options);
+export async function startWorker(options: WorkerOptions, parts: WorkerParts = realParts(options)): Promise<Worker> {
+  const worker = new RunningWorker(options, parts);
   await worker.start();
   return worker;
 }
 
 class RunningWorker implements Worker, SessionHost {
   readonly identity: Identity;
-  readonly clock: Clock;
+  readonly clock: LiveClock;
+  readonly #parts: WorkerParts;
   draining = false;
   readonly #options: WorkerOptions;
   readonly #attempts = new Attempts();
   readonly #headers = new HeaderReader();
   readonly #results: KeptResults;
-  readonly #parts: Assembly;
+  readonly #arrivals: Assembly;
   readonly #sessions = new Map<string, Session>();
   readonly #lines = new Map<string, Line>();
+  /** Code that has not come yet: of which dispatcher it was asked, and when there was the last sign of it, monotonic ms. */
+  readonly #awaited = new Map<string, { url: string; at: number }>();
   #pool!: RunnerPool;
   #stopping: Promise<void> | undefined;
   #settledAll: (() => void) | undefined;
 
-  constructor(options: WorkerOptions) {
+  constructor(options: WorkerOptions, parts: WorkerParts) {
     this.#options = options;
+    this.#parts = parts;
     this.clock = options.clock;
-    this.#results = new KeptResults(options.directory);
-    this.#parts = new Assembly(options.maxPayloadBytes);
+    this.#results = parts.results;
+    this.#arrivals = new Assembly(options.maxPayloadBytes);
     this.identity = {
       worker: options.name,
       incarnation: newToken(),
@@ -125,8 +151,8 @@ class RunningWorker implements Worker, SessionHost {
       const socket = { url, workerKey };
       const line =
         mode === 'push'
-          ? new PushLine(session, socket, this.clock, random)
-          : new PullLine(session, socket, this.clock, random);
+          ? new PushLine(session, socket, this.#parts.lines, this.clock, random)
+          : new PullLine(session, socket, this.#parts.lines, this.clock, random);
       this.#lines.set(url, line);
     }
   }
@@ -134,7 +160,7 @@ class RunningWorker implements Worker, SessionHost {
   stop(graceMs: number): Promise<void> {
     if (this.#stopping !== undefined) {
       void this.#pool.stop(graceMs);
-      setTimeout(() => this.#settledAll?.(), graceMs + CUT_SETTLE_MS);
+      this.clock.after(graceMs + CUT_SETTLE_MS, () => this.#settledAll?.());
     }
     this.#stopping ??= this.#stop(graceMs);
     return this.#stopping;
@@ -148,7 +174,7 @@ class RunningWorker implements Worker, SessionHost {
     if (this.#attempts.size > 0) {
       await new Promise<void>((resolve) => {
         this.#settledAll = resolve;
-        setTimeout(resolve, LAST_SETTLE_MS);
+        this.clock.after(LAST_SETTLE_MS, resolve);
         this.#wakeAll();
       });
     }
@@ -167,7 +193,16 @@ class RunningWorker implements Worker, SessionHost {
     return { free, running, waiting };
   }
 
+  overdueCode(url: string): string[] {
+    const now = this.clock.mono();
+    const overdue = [...this.#awaited].filter(([, asked]) => now - asked.at > CODE_AGAIN_MS).map(([digest]) => digest);
+    for (const digest of overdue) this.#awaited.set(digest, { url, at: now });
+    return overdue;
+  }
+
   connectionGone(url: string): void {
+    // Whoever was asked there forgets it: whoever is there next is asked.
+    for (const asked of this.#awaited.values()) if (asked.url === url) asked.at = Number.NEGATIVE_INFINITY;
     for (const attempt of this.#attempts.all()) {
       if (attempt.owner === url && attempt.phase.is === 'arriving') this.#handBack(attempt, 'undelivered');
     }
@@ -191,7 +226,7 @@ class RunningWorker implements Worker, SessionHost {
     // Arguments that are still coming are spoken for, though the pool does not know of them yet.
     const arriving = this.#arriving;
     const room = { credits: Math.max(0, credits - arriving), free: Math.max(0, free - arriving) };
-    const shares = shareRoom(
+    const shares = this.#parts.share(
       room,
       up.map((session) => ({ recent: session.recent, granted: session.believed })),
     );
@@ -238,15 +273,18 @@ class RunningWorker implements Worker, SessionHost {
         session.partBytes += part.length;
         // Of what was dropped meanwhile.
         if (item.of !== 'code' && this.#attempts.get(item.t)?.phase.is !== 'arriving') return;
-        const whole = this.#parts.add(`${item.t} ${item.of}`, item.offset, item.total, part);
+        if (item.of === 'code') this.#codeComes(item.t);
+        const whole = this.#arrivals.add(`${item.t} ${item.of}`, item.offset, item.total, part);
         if (whole) this.#arrived(item.t, item.of === 'code');
         // The word that opens the sender's window.
         this.#lines.get(session.url)?.wake(true);
         return;
       }
       case 'code':
+        this.#awaited.delete(item.digest);
         return this.#pool.provideCode(item.digest, reader.read(item.bytes));
       case 'no_code':
+        this.#awaited.delete(item.digest);
         return this.#pool.refuseCode(item.digest, item.gone);
       case 'settled':
         return this.#forgetAll(item.tokens);
@@ -273,11 +311,12 @@ class RunningWorker implements Worker, SessionHost {
 
   #arrived(key: string, isCode: boolean): void {
     if (isCode) {
-      const bytes = this.#parts.take(`${key} code`);
+      const bytes = this.#arrivals.take(`${key} code`);
+      this.#awaited.delete(key);
       if (bytes !== undefined) this.#pool.provideCode(key, bytes);
       return;
     }
-    const args = this.#parts.take(`${key} args`);
+    const args = this.#arrivals.take(`${key} args`);
     const attempt = this.#attempts.get(key);
     if (args === undefined || attempt?.phase.is !== 'arriving') return;
     this.#arriving -= 1;
@@ -319,7 +358,7 @@ class RunningWorker implements Worker, SessionHost {
   /** An attempt whose arguments are still coming: it cannot have begun, be it an at-most-once one. */
   #handBack(attempt: Attempt, reason: ReleaseReason): void {
     this.#arriving -= 1;
-    this.#parts.forget(attempt.token);
+    this.#arrivals.forget(attempt.token);
     attempt.phase = { is: 'running', startedAt: 0 };
     this.#ended(attempt.token, { is: 'released', reason }, 0, null);
   }
@@ -329,7 +368,7 @@ class RunningWorker implements Worker, SessionHost {
     if (attempt === undefined) return;
     if (attempt.phase.is === 'arriving') {
       this.#arriving -= 1;
-      this.#parts.forget(token);
+      this.#arrivals.forget(token);
     } else if (attempt.phase.is === 'running') this.#pool.cancel(token);
   }
 
@@ -350,8 +389,14 @@ class RunningWorker implements Worker, SessionHost {
     const up = [...this.#sessions.values()].filter((session) => session.isUp);
     const session = up.find(({ url }) => owners.has(url)) ?? up[0];
     if (session === undefined) return this.#pool.refuseCode(digest, false);
+    this.#awaited.set(digest, { url: session.url, at: this.clock.mono() });
     session.outgoing.needCode(digest);
     this.#lines.get(session.url)?.wake(true);
+  }
+
+  #codeComes(digest: string): void {
+    const asked = this.#awaited.get(digest);
+    if (asked !== undefined) asked.at = this.clock.mono();
   }
 
   /** Has nothing been heard from there for so long that its leases may run out before it is back? */

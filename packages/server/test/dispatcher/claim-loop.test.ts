@@ -52,6 +52,7 @@ async function rig(credits = 9): Promise<Rig> {
     store: watched,
     tenant: TENANT,
     claimer: 'me',
+    clock: systemClock,
     random: () => 0.5,
     offers: () => [offer(credits)],
     mayClaim: () => true,

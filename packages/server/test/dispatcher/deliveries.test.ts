@@ -156,24 +156,24 @@ describe('credits', () => {
 
   it('are totals as of a delivery: what was sent since is counted off', () => {
     const member = new Member('w', 'i', 's', registration, 0, 0);
-    member.grant(grant(10, 4, 0));
-    member.deliver(3);
+    member.grant(grant(10, 4, 0), 1, 0);
+    member.deliver(3, 0);
     expect(member.credits).toBe(7);
     // A grant that had not seen that delivery.
-    member.grant(grant(10, 4, 0));
+    member.grant(grant(10, 4, 0), 2, 0);
     expect([member.credits, member.free]).toEqual([7, 1]);
     // One that had.
-    member.grant(grant(8, 2, 1));
+    member.grant(grant(8, 2, 1), 3, 0);
     expect(member.credits).toBe(8);
   });
   it('come back when a delivery did not arrive, though no later one will ever acknowledge it', () => {
     const member = new Member('w', 'i', 's', registration, 0, 0);
-    member.grant(grant(2, 2, 0));
-    const number = member.deliver(2);
+    member.grant(grant(2, 2, 0), 4, 0);
+    const number = member.deliver(2, 0);
     member.undelivered(number);
     member.undelivered(number);
     expect([member.credits, member.free]).toEqual([2, 2]);
-    member.grant(grant(2, 2, number));
+    member.grant(grant(2, 2, number), 5, 0);
     expect(member.credits).toBe(2);
   });
   it('are told with how much it runs, from its registration on', () => {
@@ -187,7 +187,7 @@ describe('credits', () => {
   });
   it('are none for a worker that is leaving', () => {
     const member = new Member('w', 'i', 's', registration, 0, 0);
-    member.grant(grant(10, 4, 0));
+    member.grant(grant(10, 4, 0), 6, 0);
     member.draining = true;
     expect(member.credits).toBe(0);
   });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Ended } from '../../src/worker/attempts.ts';
+import { DiskOverflow } from '../../src/worker/disk-overflow.ts';
 import { KeptResults } from '../../src/worker/kept-results.ts';
 
 const small: Ended = { outcome: { is: 'completed', result: { json: Buffer.from('1') } }, logs: null };
@@ -30,7 +31,7 @@ afterEach(() => {
 
 describe('kept results', () => {
   it('come back as they were, from memory and from disk', () => {
-    const kept = new KeptResults(directory, 2_000);
+    const kept = new KeptResults(new DiskOverflow(directory), 2_000);
     kept.keep('a', small);
     kept.keep('b', large);
     expect(readdirSync(directory)).toHaveLength(1);
@@ -41,7 +42,7 @@ describe('kept results', () => {
   });
 
   it('that were settled are gone and make room', () => {
-    const kept = new KeptResults(directory, 1_200);
+    const kept = new KeptResults(new DiskOverflow(directory), 1_200);
     kept.keep('a', small);
     kept.keep('b', small);
     kept.keep('c', small);

@@ -30,6 +30,7 @@ beforeEach(() => {
     },
     runtimes: () => [],
     load: () => ({ free: 1, running: 0, waiting: 0 }),
+    overdueCode: () => [],
     connectionGone: () => undefined,
     held: () => [],
     share: () => ({ credits: 1, free: 1 }),

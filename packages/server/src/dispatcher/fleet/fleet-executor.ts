@@ -1,7 +1,15 @@
 // Pull and push: workers over ZeroMQ. The two differ only in when a worker may be told something (link.ts).
-import type { Clock } from '../../clock.ts';
+import type { Cancel, LiveClock } from '../../clock.ts';
 import { newToken } from '../../lifecycle/ids.ts';
-import { PayloadReader, WorkerPort, type Envelope, type Peer, type WorkerItem } from '../../protocol/index.ts';
+import {
+  PayloadReader,
+  WorkerPort,
+  type Envelope,
+  type OpenPort,
+  type Peer,
+  type Port,
+  type WorkerItem,
+} from '../../protocol/index.ts';
 import type { ClaimedTask, Renewal, WorkerSnapshot } from '../../store/index.ts';
 import type { Ending } from '../../tasks/ending.ts';
 import { Choice } from '../choice.ts';
@@ -23,17 +31,26 @@ export interface FleetExecutorOptions {
   workerKey: string;
   /** Largest result or arguments in bytes: what a part may announce. */
   maxPayloadBytes: number;
-  clock: Clock;
+  clock: LiveClock;
   /** In [0, 1). */
   random: () => number;
   events: ExecutorEvents;
 }
 
+/** What it is made of: simulations bring a port without a network. */
+export interface FleetParts {
+  openPort: OpenPort;
+  deliveries: Deliveries;
+}
+
 const TICK_MS = 200;
 
 /** Opens the port and serves workers. @throws Error with one sentence where the port cannot be opened. */
-export async function openFleetExecutor(options: FleetExecutorOptions): Promise<Executor> {
-  const executor = new FleetExecutor(options);
+export async function openFleetExecutor(
+  options: FleetExecutorOptions,
+  parts: FleetParts = { openPort: (port) => WorkerPort.open(port), deliveries: new Deliveries() },
+): Promise<Executor> {
+  const executor = new FleetExecutor(options, parts);
   await executor.open();
   return executor;
 }
@@ -48,18 +65,21 @@ class FleetExecutor implements Executor {
   readonly #options: FleetExecutorOptions;
   readonly #incarnation = newToken();
   readonly #links = new Map<string, Link>();
-  readonly #deliveries = new Deliveries();
+  readonly #openPort: OpenPort;
+  readonly #deliveries: Deliveries;
   readonly #liveness: Liveness;
   readonly #codes: CodeDesk;
   readonly #words: WordsOnAttempts;
   #choice = new Choice<Link>([]);
-  #port: WorkerPort | undefined;
+  #port: Port | undefined;
   #seq = 0;
   #draining: { is: 'no' } | Draining = { is: 'no' };
-  #ticker: NodeJS.Timeout | undefined;
+  #stopTicker: Cancel | undefined;
 
-  constructor(options: FleetExecutorOptions) {
+  constructor(options: FleetExecutorOptions, { openPort, deliveries }: FleetParts) {
     this.#options = options;
+    this.#openPort = openPort;
+    this.#deliveries = deliveries;
     this.#liveness = new Liveness(options.clock.mono());
     this.#codes = new CodeDesk(
       (digest) => options.events.code(digest),
@@ -75,7 +95,7 @@ class FleetExecutor implements Executor {
 
   async open(): Promise<void> {
     const { host, port, workerKey, events, clock } = this.#options;
-    this.#port = await WorkerPort.open({
+    this.#port = await this.#openPort({
       host,
       port,
       workerKey,
@@ -87,7 +107,7 @@ class FleetExecutor implements Executor {
         this.#tell(peer, '', '', { items: [{ k: 'refused', message: sentence }], payloads: [] });
       },
     });
-    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#stopTicker = clock.every(TICK_MS, () => this.#tick());
   }
 
   get mode(): 'pull' | 'push' {
@@ -173,7 +193,7 @@ class FleetExecutor implements Executor {
   drain(graceMs: number): Promise<void> {
     if (this.#draining.is === 'no') this.#draining = this.#beginDrain();
     const { drained, done } = this.#draining;
-    setTimeout(done, graceMs);
+    this.#options.clock.after(graceMs, done);
     this.#checkDrained();
     return drained;
   }
@@ -191,7 +211,7 @@ class FleetExecutor implements Executor {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#ticker);
+    this.#stopTicker?.();
     for (const link of this.#links.values()) link.outgoing.say({ k: 'goodbye' });
     this.#flushAll();
     await this.#port?.close();
@@ -215,7 +235,7 @@ class FleetExecutor implements Executor {
     for (const item of envelope.items) {
       if (item.k === 'credits' && item.ask) asks = true;
       if (item.k === 'goodbye') this.#left(link, envelope);
-      else this.#handle(link, item, reader, mono);
+      else this.#handle(link, item, envelope.seq, reader, mono);
     }
     if (!this.#links.has(link.id)) return link.answer(peer);
     link.heardOn(peer, asks, mono);
@@ -224,7 +244,13 @@ class FleetExecutor implements Executor {
     if (link.member.mode === 'push' && envelope.items.some((item) => item.k === 'heartbeat')) link.answer(peer);
   }
 
-  #handle(link: Link, item: Exclude<WorkerItem, { k: 'goodbye' }>, reader: PayloadReader, mono: number): void {
+  #handle(
+    link: Link,
+    item: Exclude<WorkerItem, { k: 'goodbye' }>,
+    seq: number,
+    reader: PayloadReader,
+    mono: number,
+  ): void {
     const { member, outgoing } = link;
     switch (item.k) {
       case 'register':
@@ -243,9 +269,9 @@ class FleetExecutor implements Executor {
       }
       case 'credits': {
         const before = member.credits;
-        member.grant(item);
+        member.grant(item, seq, mono);
         outgoing.received(item.part_bytes);
-        if (item.ask || member.credits > before) setImmediate(() => this.#options.events.capacity());
+        if (item.ask || member.credits > before) this.#options.clock.turn(() => this.#options.events.capacity());
         return;
       }
       case 'ended':
@@ -357,7 +383,7 @@ class FleetExecutor implements Executor {
 
   #fleetChanged(): void {
     this.#choice = new Choice([...this.#links.values()]);
-    setImmediate(() => {
+    this.#options.clock.turn(() => {
       this.#options.events.fleet();
       this.#options.events.capacity();
     });

@@ -94,9 +94,9 @@ export class Link implements Candidate {
     this.#post(peer, this, this.#take(mono));
   }
 
-  #take(_mono: number): Message {
+  #take(mono: number): Message {
     return this.outgoing.take(true, (tasks) => {
-      const number = this.member.deliver(tasks.length);
+      const number = this.member.deliver(tasks.length, mono);
       this.#sent(
         this,
         tasks.map((task) => task.fence.token),

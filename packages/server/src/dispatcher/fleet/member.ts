@@ -1,6 +1,6 @@
 // One registered worker as the dispatcher knows it: what it said, what it was sent, and since when it is silent. Pure.
 import type { RuntimeSnapshot } from '../../lifecycle/runtime.ts';
-import { HEARTBEAT_MS, type WorkerItem } from '../../protocol/index.ts';
+import { HEARTBEAT_MS, UNDELIVERED_AFTER_MS, type WorkerItem } from '../../protocol/index.ts';
 import type { WorkerSnapshot } from '../../store/index.ts';
 
 const OVERDUE_MS = 1.5 * HEARTBEAT_MS;
@@ -35,9 +35,12 @@ export class Member {
   seenAt: number;
   /** Our count of deliveries to it. */
   deliveries = 0;
+  /** The last of them that it has acknowledged. */
+  acknowledged = 0;
   #granted = { credits: 0, free: 0 };
-  /** Deliveries that the last grant had not seen: [number, tasks]. */
-  #since: [number: number, tasks: number][] = [];
+  #grantedBy = 0;
+  /** Deliveries that the last grant had not seen, oldest first. `sentAt`: monotonic ms. */
+  readonly #since: { number: number; tasks: number; sentAt: number }[] = [];
   #sinceCount = 0;
 
   constructor(id: string, incarnation: string, session: string, said: Registration, mono: number, wall: number) {
@@ -66,24 +69,38 @@ export class Member {
     this.seenAt = wall;
   }
 
-  grant(said: Credits): void {
+  acknowledges(got: number): void {
+    this.acknowledged = Math.max(this.acknowledged, got);
+  }
+
+  /**
+   * `seq`: of the message. A pull worker's lanes overtake each other, and a report may be a repeat: an older grant says
+   * nothing any more. A delivery that it has not got for so long is lost, whatever became of its tasks: what it took is
+   * there again.
+   */
+  grant(said: Credits, seq: number, mono: number): void {
+    this.acknowledges(said.got);
+    if (seq < this.#grantedBy) return;
+    this.#grantedBy = seq;
     this.#granted = { credits: said.credits, free: said.free };
-    while (this.#since.length > 0 && this.#since[0]![0] <= said.got) this.#sinceCount -= this.#since.shift()![1];
+    const isSeen = ({ number, sentAt }: { number: number; sentAt: number }): boolean =>
+      number <= said.got || mono - sentAt > UNDELIVERED_AFTER_MS;
+    while (this.#since.length > 0 && isSeen(this.#since[0]!)) this.#sinceCount -= this.#since.shift()!.tasks;
   }
 
   /** Numbers the next delivery and counts its tasks off the grant. */
-  deliver(tasks: number): number {
+  deliver(tasks: number, mono: number): number {
     this.deliveries += 1;
-    this.#since.push([this.deliveries, tasks]);
+    this.#since.push({ number: this.deliveries, tasks, sentAt: mono });
     this.#sinceCount += tasks;
     return this.deliveries;
   }
 
   /** A task of delivery `number` has not arrived: what it took of the grant is there again. */
   undelivered(number: number): void {
-    const entry = this.#since.find(([one]) => one === number);
-    if (entry === undefined || entry[1] === 0) return;
-    entry[1] -= 1;
+    const entry = this.#since.find((one) => one.number === number);
+    if (entry === undefined || entry.tasks === 0) return;
+    entry.tasks -= 1;
     this.#sinceCount -= 1;
   }
 

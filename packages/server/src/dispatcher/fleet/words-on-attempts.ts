@@ -38,7 +38,10 @@ export class WordsOnAttempts {
     const { missing, unknown, settled, missingResults } = this.#parts.deliveries.heartbeat(link.id, held, got, mono);
     for (const token of missingResults) link.outgoing.name('resend', token);
     for (const token of settled) link.outgoing.name('settled', token);
-    const endings = missing.map((delivery) => {
+    // A report that is repeated tells how things were before: what it does not name may have come since.
+    const isOld = got < link.member.acknowledged;
+    link.member.acknowledges(got);
+    const endings = (isOld ? [] : missing).map((delivery) => {
       this.#parts.deliveries.forget(delivery.fence.token);
       link.member.undelivered(delivery.number);
       link.outgoing.forget(delivery.fence.token);

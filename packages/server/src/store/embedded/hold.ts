@@ -1,5 +1,5 @@
 // renew and release: what the current holder of an attempt may do besides ending it (S3, S5, S6).
-import { STATE_CODE } from '../state-code.ts';
+import { RULES } from '../rules.ts';
 import type { Fence } from '../../lifecycle/fence.ts';
 import type { Release, Renewal } from '../store.ts';
 import { addNote, leaseKey, putBack, taskRow, unchanged } from './task-row.ts';
@@ -10,9 +10,7 @@ import type { Act } from './turn.ts';
 export function currentRow(act: Act, tenant: string, fence: Fence): TaskRow | undefined {
   const key = leaseKey(tenant, fence.id);
   const row = (act.doubts(key) ? undefined : act.running.row(key)) ?? taskRow(act, tenant, fence.id);
-  return row?.state === STATE_CODE.RUNNING && row.attempt === fence.attempt && row.token === fence.token
-    ? row
-    : undefined;
+  return row !== undefined && RULES.isCurrent(row, fence) ? row : undefined;
 }
 
 export function renew(act: Act, tenant: string, renewals: readonly Renewal[], monoMs: number): boolean[] {
@@ -32,7 +30,7 @@ export function release(act: Act, tenant: string, releases: readonly Release[]):
     const row = currentRow(act, tenant, fence);
     if (row === undefined) return false;
     addNote(act, row, { worker, reason, message });
-    putBack(act, row, { ...unchanged(row), move: 'release', to: 'QUEUED' });
+    putBack(act, row, { ...unchanged(row), ...RULES.released(row), move: 'release', to: 'QUEUED' });
     act.count(tenant, 'requeued:released', 1);
     return true;
   });

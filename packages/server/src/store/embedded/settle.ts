@@ -2,7 +2,8 @@
 import type { TaskState } from '@mpcsfaas/contract';
 import { scoreOf } from '../../lifecycle/order.ts';
 import { finalLoss } from '../platform-error.ts';
-import { hasEnded, stateOf } from '../state-code.ts';
+import { RULES } from '../rules.ts';
+import { stateOf } from '../state-code.ts';
 import type { SettleAnswer, Settlement } from '../store.ts';
 import { packLogs } from '../stream-log.ts';
 import { currentRow } from './hold.ts';
@@ -25,9 +26,8 @@ export function settle(act: Act, tenant: string, settlements: readonly Settlemen
 
 function tooLate(act: Act, tenant: string, { fence }: Settlement): SettleAnswer {
   const row = taskRow(act, tenant, fence.id);
-  const byThisToken =
-    row !== undefined && hasEnded(row.state) && row.token === fence.token && row.attempt === fence.attempt;
-  return byThisToken ? { is: 'duplicate', state: stateOf(row.state) } : { is: 'stale' };
+  const is = RULES.tooLate(row, fence);
+  return is === 'stale' || row === undefined ? { is: 'stale' } : { is, state: stateOf(row.state) };
 }
 
 function accept(act: Act, row: TaskRow, settlement: Settlement): TaskState {
@@ -51,11 +51,11 @@ function accept(act: Act, row: TaskRow, settlement: Settlement): TaskState {
       addNote(act, row, { worker, reason: 'retry', message: `${error.type}: ${error.message}` });
       putBack(act, row, {
         ...unchanged(row),
+        ...RULES.retried(row),
         move: 'settle',
         to,
         score: scoreOf(row.priority, act.sequence()),
         dueAt: delayMs > 0 ? act.now + Math.ceil(delayMs) : 0,
-        retries: row.retries + 1,
       });
       act.count(row.tenant, 'requeued:retry', 1);
       return to;
@@ -64,15 +64,15 @@ function accept(act: Act, row: TaskRow, settlement: Settlement): TaskState {
 }
 
 function lose(act: Act, row: TaskRow, settlement: Settlement & { is: 'loss' }): TaskState {
-  const losses = row.losses + 1;
+  const { is, losses, abandonments, retries } = RULES.lost(row);
   const { worker, error } = settlement;
   addNote(act, row, { worker, reason: 'lost', message: error.message });
-  if (row.once === 1 || losses >= row.max_attempts) {
+  if (is === 'over') {
     const end = attemptEnding(row, settlement);
     endTask(act, row, { ...end, state: 'FAILED', kind: 'lost', error: finalLoss(error), result: {}, losses });
     return 'FAILED';
   }
-  putBack(act, row, { ...unchanged(row), move: 'settle', to: 'QUEUED', losses });
+  putBack(act, row, { ...unchanged(row), move: 'settle', to: 'QUEUED', losses, abandonments, retries });
   act.count(row.tenant, 'requeued:lost', 1);
   return 'QUEUED';
 }

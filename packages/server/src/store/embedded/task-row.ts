@@ -4,9 +4,10 @@ import { isLegal } from '../../lifecycle/moves.ts';
 import type { Act as MoveName } from '../../lifecycle/moves.ts';
 import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';
 import { ABANDONED, ABANDONED_ONCE, LEASE_RAN_OUT } from '../platform-error.ts';
+import { RULES } from '../rules.ts';
 import { STATE_CODE, endOf, stateOf } from '../state-code.ts';
 import type { TaskEnd } from '../store.ts';
-import { HISTORY_KEPT, MAX_ABANDONMENTS, RIDE_ALONG_BYTES } from '../timing.ts';
+import { HISTORY_KEPT, RIDE_ALONG_BYTES } from '../timing.ts';
 import { TASK_COLUMNS } from './row.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
@@ -46,18 +47,19 @@ function leave(act: Act, row: TaskRow, move: MoveName, to: TaskState): void {
 
 /** QUEUED → RUNNING under a new fence (S2); `row` becomes what the table holds. */
 export function startAttempt(act: Act, row: TaskRow, claimer: string, token: string): void {
+  const { attempt } = RULES.claimed(row, token);
   leave(act, row, 'claim', 'RUNNING');
   act.db.run(
     `UPDATE task SET state = ${STATE_CODE.RUNNING}, attempt = ?, token = ?, claimer = ?, worker = '', claimed_at = ?, started_at = 0
       WHERE n = ?`,
-    row.attempt + 1,
+    attempt,
     token,
     claimer,
     act.now,
     row.n,
   );
   row.state = STATE_CODE.RUNNING;
-  row.attempt += 1;
+  row.attempt = attempt;
   row.token = token;
   row.worker = '';
   row.started_at = 0;
@@ -120,7 +122,8 @@ export function platformEnding(
   error: ErrorInfo,
 ): Ending {
   const { worker, losses, abandonments } = row;
-  return { move, state, kind, error, result: {}, token: '', worker, startedAt: row.started_at, losses, abandonments };
+  const token = RULES.tokenOfPlatformEnd(row);
+  return { move, state, kind, error, result: {}, token, worker, startedAt: row.started_at, losses, abandonments };
 }
 
 export function endTask(act: Act, row: TaskRow, ending: Ending): void {
@@ -183,13 +186,13 @@ export function addNote(act: Act, row: TaskRow, note: Omit<AttemptNote, 'attempt
 
 /** The holder of a RUNNING task is gone without a word: back to the queue, or the end after too often. */
 export function abandonTask(act: Act, row: TaskRow): void {
-  const abandonments = row.abandonments + 1;
+  const { is, losses, abandonments, retries } = RULES.abandoned(row);
   addNote(act, row, { worker: row.worker, reason: 'abandoned', message: LEASE_RAN_OUT });
-  if (row.once === 1 || abandonments >= MAX_ABANDONMENTS) {
+  if (is === 'over') {
     const error = row.once === 1 ? ABANDONED_ONCE : ABANDONED;
     endTask(act, row, { ...platformEnding(row, 'expire', 'FAILED', 'lost', error), abandonments });
     return;
   }
-  putBack(act, row, { ...unchanged(row), move: 'expire', to: 'QUEUED', abandonments });
+  putBack(act, row, { ...unchanged(row), move: 'expire', to: 'QUEUED', losses, abandonments, retries });
   act.count(row.tenant, 'requeued:abandoned', 1);
 }

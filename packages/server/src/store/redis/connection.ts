@@ -11,6 +11,7 @@ import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 import { backoffMs } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
+import { LeaseRest } from '../lease-rest.ts';
 import type { Hint } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
 import { isAboutCredentials, remedyFor } from './faults.ts';
@@ -37,8 +38,6 @@ export interface ConnectionOptions {
 const RETRY_MS = 3000;
 const RETRY = { baseMs: 20, maxMs: 500, factor: 2 };
 const RECONNECT = { baseMs: 50, maxMs: 1000, factor: 2 };
-/** A jump of the server's clock against ours of more than this counts as one, ms. */
-const JUMP_MS = 1000;
 /** What the client library says after the fault that was the cause. */
 const CLOSED = 'Connection is closed.';
 
@@ -58,12 +57,12 @@ export class Connection {
   #subscribed = false;
   #greeting: Promise<void> = Promise.resolve();
   #greetings = 0;
-  #letBeUntil = 0;
-  #offset: number | undefined;
+  readonly #leaseRest: LeaseRest;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
     this.#shards = options.shards ?? 1;
+    this.#leaseRest = new LeaseRest(options.leaseMs);
     this.#phase = { is: 'away', since: options.clock.mono(), why: 'not connected yet', isRefused: false };
     const settings = {
       lazyConnect: true,
@@ -146,15 +145,7 @@ export class Connection {
 
   /** Why leases are to be let be, or '' (R3). `serverMs` = the server's time just now. */
   letBe(serverMs: number): string {
-    const { clock, leaseMs } = this.#options;
-    const offset = serverMs - clock.mono();
-    if (this.#offset !== undefined && Math.abs(offset - this.#offset) > JUMP_MS) {
-      this.#letBeUntil = clock.mono() + leaseMs;
-    }
-    this.#offset = offset;
-    return clock.mono() < this.#letBeUntil
-      ? 'first lease time after a (re)connect or a jump of the server’s clock'
-      : '';
+    return this.#leaseRest.why(serverMs, this.#options.clock.mono());
   }
 
   /** Resolves once subscribed; where Redis is away, at once: the subscription is made when it is back (R4). */
@@ -235,7 +226,7 @@ export class Connection {
 
   /** R1. */
   async #greet(): Promise<void> {
-    const { clock, leaseMs, expectAof, onError } = this.#options;
+    const { clock, expectAof, onError } = this.#options;
     const { server, why } = await readServer(this.#redis);
     if (why !== '') {
       this.#phase = { is: 'unfit', why };
@@ -251,8 +242,7 @@ export class Connection {
     const warnings = await readWarnings(this.#redis, expectAof);
     if (this.#phase.is === 'closed') return;
     this.#phase = { is: 'ready', server, warnings };
-    this.#letBeUntil = clock.mono() + leaseMs;
-    this.#offset = undefined;
+    this.#leaseRest.reconnected(clock.mono());
     this.#events.emit('changed');
     if ((this.#greetings += 1) > 1) this.#events.emit('hint', { is: 'reconnected' });
   }

@@ -1,0 +1,74 @@
+// Where results go that outgrow a worker's memory: a folder of this process on its disk.
+import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { deserialize, serialize } from 'node:v8';
+import { makeDirectory } from '../directory.ts';
+import { isAlive } from '../process-alive.ts';
+import type { Ended } from './attempts.ts';
+import type { Overflow } from './kept-results.ts';
+
+const FOLDER = 'results-';
+
+export class DiskOverflow implements Overflow {
+  readonly #directory: string;
+  readonly #tokens = new Set<string>();
+  #folder: string | undefined;
+
+  /** `directory`: where a folder is made when it is needed. */
+  constructor(directory: string) {
+    this.#directory = directory;
+    makeDirectory(directory);
+    this.#sweep();
+  }
+
+  put(token: string, ended: Ended): boolean {
+    try {
+      this.#folder ??= mkdtempSync(join(this.#directory, `${FOLDER}${process.pid}-`));
+      writeFileSync(join(this.#folder, token), serialize(ended), { mode: 0o600 });
+    } catch {
+      return false;
+    }
+    this.#tokens.add(token);
+    return true;
+  }
+
+  get(token: string): Ended | undefined {
+    if (!this.#tokens.has(token) || this.#folder === undefined) return undefined;
+    return revive(deserialize(readFileSync(join(this.#folder, token))) as Ended);
+  }
+
+  forget(token: string): void {
+    if (this.#tokens.delete(token) && this.#folder !== undefined) rmSync(join(this.#folder, token), { force: true });
+  }
+
+  /** Removes what workers that are dead have left: nobody can bring those results any more. */
+  #sweep(): void {
+    for (const name of readdirSync(this.#directory)) {
+      const pid = name.startsWith(FOLDER) ? Number.parseInt(name.slice(FOLDER.length), 10) : 0;
+      if (pid > 0 && !isAlive(pid)) rmSync(join(this.#directory, name), { recursive: true, force: true });
+    }
+  }
+
+  close(): void {
+    if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** Buffers come back from v8's format as plain byte arrays. */
+function revive(ended: Ended): Ended {
+  const { outcome, logs } = ended;
+  if (outcome.is === 'completed') {
+    for (const form of ['json', 'pickle'] as const) {
+      const bytes = outcome.result[form];
+      if (bytes !== undefined) outcome.result[form] = Buffer.from(bytes);
+    }
+  }
+  if (outcome.is === 'failed' && outcome.pickle !== undefined) outcome.pickle = Buffer.from(outcome.pickle);
+  if (logs !== null) {
+    for (const stream of Object.values(logs)) {
+      stream.head = Buffer.from(stream.head);
+      stream.tail = Buffer.from(stream.tail);
+    }
+  }
+  return ended;
+}

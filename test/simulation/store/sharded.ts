@@ -1,0 +1,84 @@
+// Several shards as one store: tasks go by the shard in their id; claims take the shard with the best priority first.
+import { shardOf } from '../../../packages/server/src/lifecycle/ids.ts';
+import type { Store } from '../../../packages/server/src/store/store.ts';
+
+/** The first shard also holds what belongs to the installation. */
+export function overShards(shards: readonly Store[]): Store {
+  const [first] = shards as [Store];
+  if (shards.length === 1) return first;
+  const of = (id: string): Store => shards[shardOf(id) ?? 0] ?? first;
+
+  /** Each item to its shard, all at once; the answers at the items' places. */
+  async function scattered<T, R>(
+    items: readonly T[],
+    idOf: (item: T) => string,
+    act: (store: Store, part: T[]) => Promise<R[]>,
+  ): Promise<R[]> {
+    const answers: R[] = [];
+    const parts = Map.groupBy(items.keys(), (at) => of(idOf(items[at]!)));
+    const calls = [...parts].map(async ([store, places]) => {
+      const part = await act(
+        store,
+        places.map((at) => items[at]!),
+      );
+      places.forEach((at, n) => (answers[at] = part[n]!));
+    });
+    await Promise.all(calls);
+    return answers;
+  }
+
+  return {
+    ...first,
+    shards: shards.length,
+    submit: (tenant, shard, tasks, limits) => shards[shard]!.submit(tenant, shard, tasks, limits),
+    claim: async (tenant, claimer, lanes, max) => {
+      const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
+      const tasks = [];
+      let more = false;
+      for (const store of shards) {
+        const quotas = [...left].filter(([, quota]) => quota > 0).map(([lane, quota]) => ({ lane, max: quota }));
+        if (quotas.length === 0 || tasks.length >= max) return { tasks, more: true };
+        const got = await store.claim(tenant, claimer, quotas, max - tasks.length);
+        for (const { lane } of got.tasks) left.set(lane, left.get(lane)! - 1);
+        tasks.push(...got.tasks);
+        more ||= got.more;
+      }
+      return { tasks, more };
+    },
+    renew: (tenant, renewals) => scattered(renewals, byFence, (store, part) => store.renew(tenant, part)),
+    release: (tenant, releases) => scattered(releases, byFence, (store, part) => store.release(tenant, part)),
+    settle: (tenant, settlements) => scattered(settlements, byFence, (store, part) => store.settle(tenant, part)),
+    cancel: (tenant, ids) => scattered(ids, itself, (store, part) => store.cancel(tenant, part)),
+    tasks: (tenant, ids) => scattered(ids, itself, (store, part) => store.tasks(tenant, part)),
+    states: (tenant, ids) => scattered(ids, itself, (store, part) => store.states(tenant, part)),
+    progress: (tenant, ids) => scattered(ids, itself, (store, part) => store.progress(tenant, part)),
+    abandon: async (tenant, claimer) => {
+      const counts = await Promise.all(shards.map((store) => store.abandon(tenant, claimer)));
+      return counts.reduce((sum, one) => sum + one, 0);
+    },
+    sweep: async (tenant) => {
+      const report = { skipped: '', promoted: 0, expired: 0, abandoned: 0, deleted: 0, more: false };
+      for (const store of shards) report.more = (await store.sweep(tenant)).more || report.more;
+      return report;
+    },
+    lanes: async (tenant) => (await Promise.all(shards.map((store) => store.lanes(tenant)))).flat(),
+    appendLogs: (tenant, entries, limits) =>
+      Promise.all(entries.map((entry) => of(entry.id).appendLogs(tenant, [entry], limits))).then(() => undefined),
+    health: async () => {
+      const all = await Promise.all(shards.map((store) => store.health()));
+      return all.find(({ ok }) => !ok) ?? all[0]!;
+    },
+    subscribe: async (onHint) => {
+      const subscriptions = await Promise.all(shards.map((store) => store.subscribe(onHint)));
+      return async () => {
+        for (const unsubscribe of subscriptions) await unsubscribe();
+      };
+    },
+    close: async () => {
+      for (const store of shards) await store.close();
+    },
+  };
+}
+
+const byFence = ({ fence }: { fence: { id: string } }): string => fence.id;
+const itself = (id: string): string => id;
