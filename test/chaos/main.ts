@@ -1,0 +1,63 @@
+// `npm run chaos`: real programs under a mixed load, faults at random from a seed, and a ledger that is checked at the end.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { dice } from './random.ts';
+import { asMarkdown, makeReport } from './report.ts';
+import { MODES, STORES, type Variant } from './stage.ts';
+import { runVariant, type Outcome } from './variant.ts';
+
+const HELP = `usage: npm run chaos -- [--minutes M] [--seed S] [--store redis|embedded] [--mode pull|push] [--out DIR]
+
+Starts the real programs, loads them, breaks them at random and checks that nothing was lost.
+
+  --minutes M   how long, over all variants together (default: 2)
+  --seed S      what decides the faults and the load (default: a new one, which is printed)
+  --store S     only this store (default: both)
+  --mode M      only this mode (default: both)
+  --out DIR     where report.md and report.json go (default: the report is printed)
+`;
+
+const { values } = parseArgs({
+  options: {
+    minutes: { type: 'string', default: '2' },
+    seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
+    store: { type: 'string' },
+    mode: { type: 'string' },
+    out: { type: 'string' },
+    help: { type: 'boolean', default: false },
+  },
+});
+if (values.help) {
+  console.log(HELP);
+  process.exit(0);
+}
+const minutes = Number(values.minutes);
+const variants = STORES.flatMap((store) => MODES.map((mode): Variant => ({ store, mode }))).filter(
+  ({ store, mode }) => (values.store ?? store) === store && (values.mode ?? mode) === mode,
+);
+if (!(minutes > 0) || variants.length === 0) {
+  console.error(HELP);
+  process.exit(2);
+}
+
+console.log(`chaos: seed ${values.seed}, ${minutes} minutes, ${variants.length} variants`);
+const outcomes: Outcome[] = [];
+for (const variant of variants) {
+  const name = `${variant.store} ${variant.mode}`;
+  const outcome = await runVariant(variant, (minutes * 60_000) / variants.length, dice(`${values.seed}/${name}`));
+  outcomes.push(outcome);
+  const { tally, drawn, violations, seconds } = outcome;
+  console.log(
+    `chaos: ${name}: ${tally.acknowledged} tasks, ${drawn.length} faults in ${Math.round(seconds)} s, ${violations.length} violations`,
+  );
+}
+const report = makeReport(values.seed, minutes, outcomes);
+const text = asMarkdown(report);
+if (values.out === undefined || !report.passed) console.log(text);
+if (values.out !== undefined) {
+  mkdirSync(values.out, { recursive: true });
+  writeFileSync(join(values.out, 'report.md'), text);
+  writeFileSync(join(values.out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+}
+process.exit(report.passed ? 0 : 1);

@@ -1,0 +1,157 @@
+// One variant of the system, from its start to the judgement: load, faults, quiet, the drain, the books.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readAgain, readBooks, untilIdle } from './books.ts';
+import { check, tally, type Tally, type Violation } from './check.ts';
+import { draw, skipped } from './faults/index.ts';
+import { register } from './functions.ts';
+import { history } from './history.ts';
+import { Ledger } from './ledger.ts';
+import { startLoad } from './load.ts';
+import { now } from './now.ts';
+import { holdings, orphans, type Holding } from './orphans.ts';
+import type { Dice } from './random.ts';
+import { openReports } from './reports.ts';
+import { sleep, type Recovery, type Scene } from './scene.ts';
+import { setStage, type Stage, type Variant } from './stage.ts';
+import { throughput } from './throughput.ts';
+
+export interface Outcome {
+  variant: string;
+  seconds: number;
+  tally: Tally;
+  /** How often each fault was injected. */
+  faults: Record<string, number>;
+  /** Faults that could not be had here, each with its reason. */
+  skipped: Record<string, string>;
+  /** The order in which the seed drew them. */
+  drawn: string[];
+  recoveries: (Recovery & { clean: boolean })[];
+  throughput: { before: number; after: number };
+  holdings: { before: Record<string, Holding>; after: Record<string, Holding> };
+  orphans: string[];
+  calls: Record<string, number>;
+  violations: (Violation & { history: string[] })[];
+}
+
+/** After the faults everything must end within this; what a lease, a silence and a restart take is in it. ms */
+const DRAIN_MS = 45_000;
+/** A fault's aftermath may slow what another one is timed by, ms. */
+const MARGIN_MS = 2000;
+const THROUGHPUT_BACK_WITHIN_MS = 10_000;
+/** Fewer successes a second than this prove nothing. */
+const ENOUGH_A_SECOND = 10;
+/** A machine that others use as well never gives the same figure twice: below this it is no noise. */
+const THROUGHPUT_FLOOR = 0.5;
+
+export async function runVariant(variant: Variant, forMs: number, dice: Dice): Promise<Outcome> {
+  const begun = now();
+  const ledger = new Ledger();
+  const folder = mkdtempSync(join(tmpdir(), 'test-chaos-reports-'));
+  const reports = openReports(join(folder, 'reports'));
+  let stage: Stage | undefined;
+  try {
+    stage = await setStage(variant, ledger, dice.apart('stage'));
+    return await play(stage, { ledger, reports, dice, begun, until: begun + forMs });
+  } finally {
+    await stage?.clear();
+    reports.close();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+interface Play extends Pick<Scene, 'ledger' | 'reports'> {
+  dice: Dice;
+  begun: number;
+  /** When faults should have stopped, the drain been done and the books been read. */
+  until: number;
+}
+
+async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play): Promise<Outcome> {
+  const url = stage.urls[0]!;
+  const functions = await register(url, reports.file);
+  const forMs = until - begun;
+  const before = await throughput(url, functions.id('quick'), Math.min(3000, forMs / 12));
+  const held = holdings(stage);
+  const load = startLoad({ urls: stage.urls, functions, ledger, dice: dice.apart('load') });
+  const scene: Scene = {
+    ...{ stage, ledger, reports, recoveries: [], taken: new Set() },
+    longestMs: Math.min(20_000, forMs / 12),
+  };
+  // A quarter of a short run, a minute of a long one, is for the drain and the books.
+  const drawn = await faultsUntil(scene, dice.apart('faults'), until - Math.min(60_000, forMs / 4));
+  const drainBy = now() + DRAIN_MS;
+  await load.drain(DRAIN_MS);
+  await untilIdle(url, drainBy);
+  const after = await throughput(url, functions.id('quick'), Math.min(THROUGHPUT_BACK_WITHIN_MS, forMs / 10));
+  const heldAfter = holdings(stage);
+  const books = await readBooks(url);
+  await readAgain(url, ledger);
+  const ends = await stage.stop();
+  for (const [name, how] of ends)
+    if (how !== 0) ledger.violation('crash', `${name} was told to end and ended with ${how}`);
+  const left = await orphans(stage);
+  for (const one of left) ledger.violation('I10', `orphan: ${one}`);
+  if (after.perSecond < before.perSecond * THROUGHPUT_FLOOR) {
+    ledger.violation(
+      'I10',
+      `throughput ${Math.round(after.perSecond)}/s after the faults, ${Math.round(before.perSecond)}/s before`,
+    );
+  }
+  const evidence = { ledger, reported: reports.read(), books, apart: before.tasks + after.tasks };
+  const violations = check(evidence);
+  const counts = tally(evidence, violations);
+  const seconds = (now() - begun) / 1000;
+  if (counts.succeeded < seconds * ENOUGH_A_SECOND) {
+    violations.push({
+      invariant: 'too little',
+      what: `${counts.succeeded} successes in ${Math.round(seconds)} s prove nothing`,
+      label: undefined,
+    });
+  }
+  return {
+    variant: `${stage.variant.store} ${stage.variant.mode}`,
+    seconds,
+    tally: counts,
+    faults: countBy(ledger.faults.map(({ fault }) => fault)),
+    skipped: skipped(stage),
+    drawn,
+    recoveries: scene.recoveries.map((one) => ({ ...one, clean: isClean(one, ledger) })),
+    throughput: { before: before.perSecond, after: after.perSecond },
+    holdings: { before: Object.fromEntries(held), after: Object.fromEntries(heldAfter) },
+    orphans: left,
+    calls: countBy([...ledger.entries.values()].map(({ call }) => call)),
+    violations: violations.map((one) => ({ ...one, history: history(one.label, evidence) })),
+  };
+}
+
+/** Injects what the deck gives until it is time; resolves when every fault is taken back. */
+async function faultsUntil(scene: Scene, dice: Dice, until: number): Promise<string[]> {
+  const drawn: string[] = [];
+  const under = new Set<Promise<void>>();
+  for (const { fault, dice: own, restMs, alone } of draw(scene.stage, dice)) {
+    await sleep(restMs);
+    if (now() > until) break;
+    drawn.push(fault.name);
+    const done = fault.run(scene, own).finally(() => under.delete(done));
+    under.add(done);
+    if (alone) await Promise.all(under);
+  }
+  await Promise.all(under);
+  return drawn;
+}
+
+/** Nothing else was at work that could have made it longer. */
+function isClean({ kind, from, ms }: Recovery, { faults }: Ledger): boolean {
+  const margin = kind === 'runner' || kind === 'template' ? 0 : MARGIN_MS;
+  // Its own note was made within the same millisecond or so.
+  const others = faults.filter((fault) => !(fault.fault.endsWith(kind) && Math.abs(fault.from - from) < 1000));
+  return !others.some((fault) => fault.from <= from + ms && from <= fault.to + margin);
+}
+
+function countBy(words: readonly string[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const word of words.toSorted()) counts[word] = (counts[word] ?? 0) + 1;
+  return counts;
+}
