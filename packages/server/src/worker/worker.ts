@@ -17,6 +17,7 @@ import type { Line } from './line.ts';
 import { PullLine } from './pull-line.ts';
 import { PushLine } from './push-line.ts';
 import { Session, type Identity, type SessionHost } from './session.ts';
+import { WantedCode } from './wanted-code.ts';
 
 export interface WorkerOptions {
   mode: 'pull' | 'push';
@@ -52,6 +53,8 @@ export interface Worker {
  * dispatcher, told at its own next heartbeat, is in time to renew them.
  */
 const SILENT_AFTER_MS = 1_500;
+/** Code that was asked for is asked for again when nothing of it came for so long. */
+const CODE_SILENT_MS = 3_000;
 /** A result waits this long for its dispatcher's word when the worker leaves. */
 const LAST_SETTLE_MS = 3_000;
 /** The same, where it was told a second time to leave. */
@@ -73,6 +76,7 @@ class RunningWorker implements Worker, SessionHost {
   readonly #headers = new HeaderReader();
   readonly #results: KeptResults;
   readonly #parts: Assembly;
+  readonly #wanted = new WantedCode();
   readonly #sessions = new Map<string, Session>();
   readonly #lines = new Map<string, Line>();
   #pool!: RunnerPool;
@@ -171,6 +175,12 @@ class RunningWorker implements Worker, SessionHost {
     for (const attempt of this.#attempts.all()) {
       if (attempt.owner === url && attempt.phase.is === 'arriving') this.#handBack(attempt, 'undelivered');
     }
+    for (const digest of this.#wanted.takeUnanswered(url)) this.#askForCode(digest);
+  }
+
+  beating(url: string): void {
+    const overdue = this.#wanted.takeUnanswered(url, this.clock.mono() - CODE_SILENT_MS);
+    for (const digest of overdue) this.#askForCode(digest);
   }
 
   held(url: string): HeldToken[] {
@@ -238,6 +248,7 @@ class RunningWorker implements Worker, SessionHost {
         session.partBytes += part.length;
         // Of what was dropped meanwhile.
         if (item.of !== 'code' && this.#attempts.get(item.t)?.phase.is !== 'arriving') return;
+        if (item.of === 'code') this.#wanted.moved(item.t, this.clock.mono());
         const whole = this.#parts.add(`${item.t} ${item.of}`, item.offset, item.total, part);
         if (whole) this.#arrived(item.t, item.of === 'code');
         // The word that opens the sender's window.
@@ -245,8 +256,10 @@ class RunningWorker implements Worker, SessionHost {
         return;
       }
       case 'code':
+        this.#wanted.answered(item.digest);
         return this.#pool.provideCode(item.digest, reader.read(item.bytes));
       case 'no_code':
+        this.#wanted.answered(item.digest);
         return this.#pool.refuseCode(item.digest, item.gone);
       case 'settled':
         return this.#forgetAll(item.tokens);
@@ -274,6 +287,7 @@ class RunningWorker implements Worker, SessionHost {
   #arrived(key: string, isCode: boolean): void {
     if (isCode) {
       const bytes = this.#parts.take(`${key} code`);
+      this.#wanted.answered(key);
       if (bytes !== undefined) this.#pool.provideCode(key, bytes);
       return;
     }
@@ -350,6 +364,7 @@ class RunningWorker implements Worker, SessionHost {
     const up = [...this.#sessions.values()].filter((session) => session.isUp);
     const session = up.find(({ url }) => owners.has(url)) ?? up[0];
     if (session === undefined) return this.#pool.refuseCode(digest, false);
+    this.#wanted.asked(digest, session.url, this.clock.mono());
     session.outgoing.needCode(digest);
     this.#lines.get(session.url)?.wake(true);
   }

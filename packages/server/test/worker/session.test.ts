@@ -31,6 +31,7 @@ beforeEach(() => {
     runtimes: () => [],
     load: () => ({ free: 1, running: 0, waiting: 0 }),
     connectionGone: () => undefined,
+    beating: () => undefined,
     held: () => [],
     share: () => ({ credits: 1, free: 1 }),
     received: () => undefined,
