@@ -12,6 +12,8 @@ export interface TaskRecord {
   attempt: number;
   losses: number;
   maxAttempts: number;
+  /** Who has or had it. */
+  worker: string;
   history: string[];
   label: number | undefined;
 }
@@ -30,6 +32,7 @@ interface Listed {
   status: string;
   attempt: number;
   losses: number;
+  worker: string | null;
   error: { kind: string } | null;
   attempts: { attempt: number; at: string; worker: string | null; reason: string; message: string }[];
   options: { tags: string[]; max_attempts: number };
@@ -81,13 +84,14 @@ export async function readBooks(url: string): Promise<Books> {
   };
 }
 
-function recordOf({ task_id: id, status, attempt, losses, error, attempts, options }: Listed): TaskRecord {
+function recordOf({ task_id: id, status, attempt, losses, worker, error, attempts, options }: Listed): TaskRecord {
   const tag = /^label-(\d+)$/.exec(options.tags[0] ?? '');
   return {
     ...{ id, status, attempt, losses, kind: error?.kind ?? '', maxAttempts: options.max_attempts },
     history: attempts.map(
       (one) => `${one.at} attempt ${one.attempt} ${one.worker ?? '-'} ${one.reason}: ${one.message}`,
     ),
+    worker: worker ?? '-',
     label: tag === null ? undefined : Number(tag[1]),
   };
 }

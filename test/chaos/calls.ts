@@ -16,19 +16,21 @@ export interface Call {
 
 type Recipe = (label: number, dice: Dice) => Partial<Call> & Pick<Call, 'function' | 'args' | 'wrong'>;
 
+const shown = (given: unknown): string => (given === undefined ? 'nothing' : JSON.stringify(given).slice(0, 300));
+
 const value =
   (expected: unknown) =>
   ({ status, value: got, error }: Ended): string =>
     status === 'COMPLETED' && JSON.stringify(got) === JSON.stringify(expected)
       ? ''
-      : `expected COMPLETED ${JSON.stringify(expected).slice(0, 80)}, read ${status} ${JSON.stringify(got)?.slice(0, 80)} ${JSON.stringify(error)?.slice(0, 300)}`;
+      : `expected COMPLETED ${shown(expected)}, read ${status} ${shown(got)} ${shown(error)}`;
 
 const failure =
   (kind: string, words = /./) =>
   ({ status, error }: Ended): string =>
     status === 'FAILED' && error?.kind === kind && words.test(error.message)
       ? ''
-      : `expected FAILED ${kind} ${String(words)}, read ${status} ${JSON.stringify(error)?.slice(0, 300)}`;
+      : `expected FAILED ${kind} ${String(words)}, read ${status} ${shown(error)}`;
 
 const hostile =
   (name: string, wrong: Call['wrong'], options: Record<string, unknown> = {}, ...more: unknown[]): Recipe =>

@@ -40,7 +40,7 @@ export function history(label: number | undefined, { ledger, reported, books }: 
     ...events.sort(([a], [b]) => a - b).map(([at, what]) => `${((at - first) / 1000).toFixed(3)} s: ${what}`),
     ...entry.doubts.map((word) => `a submission was answered: ${word}`),
     ...tasks.flatMap((task) => [
-      `record ${task.id}: ${task.status} ${task.kind}, attempt ${task.attempt}, losses ${task.losses}`,
+      `record ${task.id}: ${task.status} ${task.kind}, attempt ${task.attempt}, losses ${task.losses}, worker ${task.worker}`,
       ...task.history.map((line) => `  ${line}`),
     ]),
   ];

@@ -58,6 +58,13 @@ if (values.out === undefined || !report.passed) console.log(text);
 if (values.out !== undefined) {
   mkdirSync(values.out, { recursive: true });
   writeFileSync(join(values.out, 'report.md'), text);
-  writeFileSync(join(values.out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+  // What the parts wrote is for whoever looks into a violation, and no part of the report.
+  const plain = { ...report, outcomes: outcomes.map(({ logs: _, ...outcome }) => outcome) };
+  writeFileSync(join(values.out, 'report.json'), `${JSON.stringify(plain, null, 2)}\n`);
+  for (const { variant, logs } of outcomes) {
+    for (const [name, log] of Object.entries(logs)) {
+      writeFileSync(join(values.out, `${variant} ${name}.log`), log);
+    }
+  }
 }
 process.exit(report.passed ? 0 : 1);

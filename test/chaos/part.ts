@@ -4,6 +4,8 @@ import { now } from './now.ts';
 
 /** How long a supervisor tries to start a program before the run is given up, ms. */
 const PATIENCE_MS = 60_000;
+/** How much is kept of what earlier processes of a part wrote. */
+const LOG_BYTES = 200_000;
 
 export type Role = 'service' | 'dispatcher' | 'worker' | 'up' | 'redis';
 
@@ -41,6 +43,7 @@ export function part({ name, role, begin, ready }: Recipe, crashed: (part: Part,
     if (program === undefined) throw new Error(`${name} was never started`);
     return program;
   };
+  const isWanted = (): boolean => wanted;
   const self: Part = {
     name,
     role,
@@ -49,7 +52,7 @@ export function part({ name, role, begin, ready }: Recipe, crashed: (part: Part,
     start: async () => {
       const until = now() + PATIENCE_MS;
       for (;;) {
-        outputs = program === undefined ? outputs : `${outputs}${program.output()}\n`.slice(-20_000);
+        outputs = program === undefined ? outputs : `${outputs}${program.output()}\n`.slice(-LOG_BYTES);
         const begun = (program = begin());
         over = false;
         wanted = false;
@@ -65,7 +68,7 @@ export function part({ name, role, begin, ready }: Recipe, crashed: (part: Part,
           return;
         } catch (error) {
           // Its store or its port may be away because of another fault: a supervisor tries again.
-          if (wanted) return;
+          if (isWanted()) return;
           if (now() > until) throw error;
           await new Promise((resolve) => setTimeout(resolve, 200));
         }

@@ -48,7 +48,7 @@ export function makeReport(seed: string, minutes: number, outcomes: Outcome[]): 
       orphans: sum(({ orphans }) => orphans.length),
     },
     recovery: Object.fromEntries(
-      Object.entries(Object.groupBy(all, ({ kind }) => kind)).map(([kind, list = []]) => {
+      Object.entries(Object.groupBy(all, ({ kind }) => kind)).map(([kind, list]) => {
         const clean = list.filter((one) => one.clean).map(({ ms }) => ms);
         return [
           kind,

@@ -23,7 +23,7 @@ export interface Stage {
   /** Addresses of the services. */
   urls: readonly string[];
   parts: readonly Part[];
-  of(role: Role): Part[];
+  of: (role: Role) => Part[];
   redis: RedisServer | undefined;
   /** Between a service or dispatcher and Redis, by the part's name. */
   storeWires: ReadonlyMap<string, Wire>;
@@ -53,7 +53,8 @@ export async function setStage(variant: Variant, ledger: Ledger, dice: Dice): Pr
   const redis = store === 'redis' ? await startRedis('always') : undefined;
   const wires: Wire[] = [];
   const stretch = async (target: number): Promise<Wire> => {
-    const wire = await stretchWire(target, dice.apart(`wire ${wires.length}`).fraction);
+    const own = dice.apart(`wire ${wires.length}`);
+    const wire = await stretchWire(target, () => own.fraction());
     wires.push(wire);
     return wire;
   };

@@ -33,6 +33,8 @@ export interface Outcome {
   orphans: string[];
   calls: Record<string, number>;
   violations: (Violation & { history: string[] })[];
+  /** What each part wrote, its newest end. */
+  logs: Record<string, string>;
 }
 
 /** After the faults everything must end within this; what a lease, a silence and a restart take is in it. ms */
@@ -123,6 +125,7 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
     orphans: left,
     calls: countBy([...ledger.entries.values()].map(({ call }) => call)),
     violations: violations.map((one) => ({ ...one, history: history(one.label, evidence) })),
+    logs: Object.fromEntries(stage.parts.map((one) => [one.name, one.output()])),
   };
 }
 
