@@ -47,6 +47,13 @@ export interface FaultNote {
   to: number;
 }
 
+/** A fault at work. */
+export interface Lasting {
+  from: number;
+  /** Its cause is gone. */
+  over(): void;
+}
+
 export type Promised = Pick<Entry, 'call' | 'via' | 'key' | 'atMostOnce' | 'retries'>;
 
 export class Ledger {
@@ -82,12 +89,15 @@ export class Ledger {
     return this.byId.get(id);
   }
 
-  /** Notes a fault; call the answer when its cause is gone. */
-  fault(fault: string, target: string): () => void {
+  /** Notes a fault that begins now. */
+  fault(fault: string, target: string): Lasting {
     const note: FaultNote = { fault, target, from: now(), to: Infinity };
     this.faults.push(note);
-    return () => {
-      note.to = now();
+    return {
+      from: note.from,
+      over: () => {
+        note.to = now();
+      },
     };
   }
 

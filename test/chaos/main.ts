@@ -2,6 +2,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { enterOwnNetwork } from './network-namespace.ts';
 import { dice } from './random.ts';
 import { asMarkdown, makeReport } from './report.ts';
 import { MODES, STORES, type Variant } from './stage.ts';
@@ -41,6 +42,7 @@ if (!(minutes > 0) || variants.length === 0) {
   process.exit(2);
 }
 
+await enterOwnNetwork();
 console.log(`chaos: seed ${values.seed}, ${minutes} minutes, ${variants.length} variants`);
 const outcomes: Outcome[] = [];
 for (const variant of variants) {

@@ -24,8 +24,12 @@ export function runningNow(scene: Scene, where: (start: Start) => boolean): { en
 }
 
 /** What runs where it was hit: it goes on when it is started again elsewhere, or when its end is read. */
-export async function untilStartedAgain(scene: Scene, kind: Recovery['kind'], hit: readonly Entry[]): Promise<void> {
-  const from = now();
+export async function untilStartedAgain(
+  scene: Scene,
+  kind: Recovery['kind'],
+  from: number,
+  hit: readonly Entry[],
+): Promise<void> {
   const before = scene.reports.read();
   const hits = hit.map((entry): Hit => ({ entry, starts: before.get(entry.label)?.starts.length ?? 0 }));
   await until(scene, kind, from, hits, ({ entry, starts }, reported) => {
@@ -38,8 +42,7 @@ export async function untilStartedAgain(scene: Scene, kind: Recovery['kind'], hi
  * After the death of a dispatcher: what was open goes on when it starts, or, where user code had started, when its end is
  * read; what user code itself took is no part of it.
  */
-export async function untilFlowing(scene: Scene, kind: Recovery['kind']): Promise<void> {
-  const from = now();
+export async function untilFlowing(scene: Scene, kind: Recovery['kind'], from: number): Promise<void> {
   const before = scene.reports.read();
   const hits = scene.ledger
     .waiting()
@@ -52,6 +55,28 @@ export async function untilFlowing(scene: Scene, kind: Recovery['kind']): Promis
     const own = reported?.ends.at(-1);
     return own === undefined ? read : from + Math.max(0, read - Math.max(from, own));
   });
+}
+
+/** A store that answers again since `from`: until a submission is acknowledged, and a task ends that started since. */
+export async function untilServing(scene: Scene, kind: Recovery['kind'], from: number): Promise<void> {
+  const first = (times: Iterable<number | undefined>): number =>
+    [...times].reduce<number>((least, at) => (at !== undefined && at >= from ? Math.min(least, at) : least), Infinity);
+  while (now() - from < PATIENCE_MS) {
+    const reported = scene.reports.read();
+    // What matters now is among the newest; a long run has many.
+    const newest = [...scene.ledger.entries.values()].slice(-2000);
+    const accepted = first(newest.map(({ acks }) => acks[0]?.at));
+    const ended = first(
+      newest.filter(({ label }) => (reported.get(label)?.starts[0]?.at ?? 0) >= from).map(({ reads }) => reads[0]?.at),
+    );
+    const ms = Math.max(accepted, ended) - from;
+    if (Number.isFinite(ms)) {
+      scene.recoveries.push({ kind, from, ms, given_up: false });
+      return;
+    }
+    await sleep(LOOK_MS);
+  }
+  scene.recoveries.push({ kind, from, ms: now() - from, given_up: true });
 }
 
 async function until(

@@ -40,7 +40,7 @@ export interface Outcome {
 /** After the faults everything must end within this; what a lease, a silence and a restart take is in it. ms */
 const DRAIN_MS = 45_000;
 /** A fault's aftermath may slow what another one is timed by, ms. */
-const MARGIN_MS = 2000;
+const MARGIN_MS = 500;
 const THROUGHPUT_BACK_WITHIN_MS = 10_000;
 /** Fewer successes a second than this prove nothing. */
 const ENOUGH_A_SECOND = 10;
@@ -79,7 +79,7 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
   const load = startLoad({ urls: stage.urls, functions, ledger, dice: dice.apart('load') });
   const scene: Scene = {
     ...{ stage, ledger, reports, recoveries: [], taken: new Set() },
-    longestMs: Math.min(20_000, forMs / 12),
+    longestMs: Math.max(2000, Math.min(20_000, forMs / 12)),
   };
   // A quarter of a short run, a minute of a long one, is for the drain and the books.
   const drawn = await faultsUntil(scene, dice.apart('faults'), until - Math.min(60_000, forMs / 4));
@@ -146,11 +146,12 @@ async function faultsUntil(scene: Scene, dice: Dice, until: number): Promise<str
 }
 
 /** Nothing else was at work that could have made it longer. */
-function isClean({ kind, from, ms }: Recovery, { faults }: Ledger): boolean {
-  const margin = kind === 'runner' || kind === 'template' ? 0 : MARGIN_MS;
-  // Its own note was made within the same millisecond or so.
-  const others = faults.filter((fault) => !(fault.fault.endsWith(kind) && Math.abs(fault.from - from) < 1000));
-  return !others.some((fault) => fault.from <= from + ms && from <= fault.to + margin);
+function isClean({ from, ms }: Recovery, { faults }: Ledger): boolean {
+  return (
+    !faults.some(
+      (fault) => !(fault.from <= from && from <= fault.to) && fault.from <= from + ms && from <= fault.to + MARGIN_MS,
+    ) && faults.filter((fault) => fault.from <= from && from <= fault.to).length <= 1
+  );
 }
 
 function countBy(words: readonly string[]): Record<string, number> {

@@ -2,10 +2,22 @@
 import type { Dice } from '../random.ts';
 import type { Fault } from '../scene.ts';
 import type { Stage } from '../stage.ts';
+import { dropAnswers } from './answers.ts';
+import { fullDisk, noDescriptors } from './full.ts';
 import { killDispatcher, killRunner, killService, killTemplate, killUp, killWorker } from './kill.ts';
+import { endDispatcher, endService, endUp, endWorker } from './leave.ts';
+import { badNetwork, noNetworkAtAll } from './network.ts';
+import { partitionStore, partitionWorker } from './partition.ts';
+import { pauseDispatcher, pauseUp, pauseWorker } from './pause.ts';
+import { fullRedis, killRedis, pauseRedis, resetRedis } from './redis.ts';
 
 export const FAULTS: readonly Fault[] = [
-  ...[killRunner, killWorker, killDispatcher, killService, killUp, killTemplate],
+  ...[killRunner, killWorker, killDispatcher, killService, killUp, killTemplate, killRedis],
+  ...[pauseWorker, pauseDispatcher, pauseUp],
+  ...[pauseRedis, resetRedis, dropAnswers],
+  ...[partitionWorker, partitionStore, badNetwork, noNetworkAtAll],
+  ...[fullDisk, noDescriptors, fullRedis],
+  ...[endWorker, endDispatcher, endService, endUp],
 ];
 
 export interface Drawn {

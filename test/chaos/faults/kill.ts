@@ -19,10 +19,10 @@ export const killWorker: Fault = {
   run: (scene, dice) =>
     withPart(scene, 'worker', dice, async (worker) => {
       const hit = runningNow(scene, (start) => start.worker === worker.name).map(({ entry }) => entry);
-      const healed = scene.ledger.fault('F1 kill worker', worker.name);
+      const fault = scene.ledger.fault('F1 kill worker', worker.name);
       await worker.kill();
-      await Promise.all([startAgain(worker, dice), untilStartedAgain(scene, 'worker', hit)]);
-      healed();
+      await Promise.all([startAgain(worker, dice), untilStartedAgain(scene, 'worker', fault.from, hit)]);
+      fault.over();
     }),
 };
 
@@ -32,10 +32,10 @@ export const killDispatcher: Fault = {
   applies: ({ of }) => of('dispatcher').length > 0,
   run: (scene, dice) =>
     withPart(scene, 'dispatcher', dice, async (dispatcher) => {
-      const healed = scene.ledger.fault('F1 kill dispatcher', dispatcher.name);
+      const fault = scene.ledger.fault('F1 kill dispatcher', dispatcher.name);
       await dispatcher.kill();
-      await Promise.all([startAgain(dispatcher, dice), untilFlowing(scene, 'dispatcher')]);
-      healed();
+      await Promise.all([startAgain(dispatcher, dice), untilFlowing(scene, 'dispatcher', fault.from)]);
+      fault.over();
     }),
 };
 
@@ -45,10 +45,10 @@ export const killService: Fault = {
   applies: ({ of }) => of('service').length > 0,
   run: (scene, dice) =>
     withPart(scene, 'service', dice, async (service) => {
-      const healed = scene.ledger.fault('F1 kill service', service.name);
+      const fault = scene.ledger.fault('F1 kill service', service.name);
       await service.kill();
       await startAgain(service, dice);
-      healed();
+      fault.over();
     }),
 };
 
@@ -59,11 +59,11 @@ export const killUp: Fault = {
   applies: ({ of }) => of('up').length > 0,
   run: (scene, dice) =>
     withPart(scene, 'up', dice, async (up) => {
-      const healed = scene.ledger.fault('F1 kill up', up.name);
+      const fault = scene.ledger.fault('F1 kill up', up.name);
       await up.kill();
       await startAgain(up, dice);
-      await untilFlowing(scene, 'up');
-      healed();
+      await untilFlowing(scene, 'up', fault.from);
+      fault.over();
     }),
 };
 
@@ -77,10 +77,10 @@ export const killRunner: Fault = {
     const running = runningNow(scene, ({ pid }) => belongs(scene, pid));
     if (running.length === 0) return;
     const { entry, start } = dice.pick(running);
-    const healed = scene.ledger.fault('F1 kill runner', `${start.worker} ${start.pid}`);
+    const fault = scene.ledger.fault('F1 kill runner', `${start.worker} ${start.pid}`);
     process.kill(start.pid, 'SIGKILL');
-    await untilStartedAgain(scene, 'runner', [entry]);
-    healed();
+    await untilStartedAgain(scene, 'runner', fault.from, [entry]);
+    fault.over();
   },
 };
 
@@ -98,10 +98,10 @@ export const killTemplate: Fault = {
     const { pid } = dice.pick(templates);
     const own = new Set(all.filter(({ parent }) => parent === pid).map((one) => one.pid));
     const hit = runningNow(scene, (start) => own.has(start.pid)).map(({ entry }) => entry);
-    const healed = scene.ledger.fault('F1 kill template', `${worker.name} ${pid}`);
+    const fault = scene.ledger.fault('F1 kill template', `${worker.name} ${pid}`);
     process.kill(pid, 'SIGKILL');
-    await untilStartedAgain(scene, 'template', hit);
-    healed();
+    await untilStartedAgain(scene, 'template', fault.from, hit);
+    fault.over();
   },
 };
 
