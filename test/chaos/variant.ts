@@ -25,8 +25,12 @@ export interface Outcome {
   faults: Record<string, number>;
   /** Faults that could not be had here, each with its reason. */
   skipped: Record<string, string>;
-  /** The order in which the seed drew them. */
+  /** What was done when, in seconds since the start of the variant. */
+  timeline: string[];
+  /** The order in which the seed drew the faults. */
   drawn: string[];
+  /** By how many ms the clock of each part was wrong, all the time (F10). */
+  skews: Record<string, number>;
   recoveries: (Recovery & { clean: boolean })[];
   throughput: { before: number; after: number };
   holdings: { before: Record<string, Holding>; after: Record<string, Holding> };
@@ -72,9 +76,13 @@ interface Play extends Pick<Scene, 'ledger' | 'reports'> {
 
 async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play): Promise<Outcome> {
   const url = stage.urls[0]!;
+  const marks: [string, number][] = [];
+  const mark = (what: string): void => void marks.push([what, now()]);
+  mark('the stage is set');
   const functions = await register(url, reports.file);
   const forMs = until - begun;
   const before = await throughput(url, functions.id('quick'), Math.min(3000, forMs / 12));
+  mark('measured before');
   const held = holdings(stage);
   const load = startLoad({ urls: stage.urls, functions, ledger, dice: dice.apart('load') });
   const scene: Scene = {
@@ -83,14 +91,19 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
   };
   // A quarter of a short run, a minute of a long one, is for the drain and the books.
   const drawn = await faultsUntil(scene, dice.apart('faults'), until - Math.min(60_000, forMs / 4));
+  mark('no more faults');
   const drainBy = now() + DRAIN_MS;
   await load.drain(DRAIN_MS);
   await untilIdle(url, drainBy);
+  mark('drained');
   const after = await throughput(url, functions.id('quick'), Math.min(THROUGHPUT_BACK_WITHIN_MS, forMs / 10));
   const heldAfter = holdings(stage);
+  mark('measured after');
   const books = await readBooks(url);
   await readAgain(url, ledger);
+  mark('books read');
   const ends = await stage.stop();
+  mark('stopped');
   for (const [name, how] of ends)
     if (how !== 0) ledger.violation('crash', `${name} was told to end and ended with ${how}`);
   const left = await orphans(stage);
@@ -119,6 +132,16 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
     faults: countBy(ledger.faults.map(({ fault }) => fault)),
     skipped: skipped(stage),
     drawn,
+    timeline: [
+      ...marks.map(([what, at]): [number, string] => [at, what]),
+      ...ledger.faults.map(({ fault, target, from, to }): [number, string] => [
+        from,
+        `${fault}: ${target}, for ${Math.round(to - from)} ms`,
+      ]),
+    ]
+      .sort(([a], [b]) => a - b)
+      .map(([at, what]) => `${((at - begun) / 1000).toFixed(1)} ${what}`),
+    skews: Object.fromEntries(stage.skews),
     recoveries: scene.recoveries.map((one) => ({ ...one, clean: isClean(one, ledger) })),
     throughput: { before: before.perSecond, after: after.perSecond },
     holdings: { before: Object.fromEntries(held), after: Object.fromEntries(heldAfter) },
