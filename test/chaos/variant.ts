@@ -7,7 +7,7 @@ import { check, tally, type Tally, type Violation } from './check.ts';
 import { draw, skipped } from './faults/index.ts';
 import { register } from './functions.ts';
 import { history } from './history.ts';
-import { Ledger } from './ledger.ts';
+import { Ledger, type FaultNote } from './ledger.ts';
 import { startLoad } from './load.ts';
 import { now } from './now.ts';
 import { holdings, orphans, type Holding } from './orphans.ts';
@@ -43,8 +43,10 @@ export interface Outcome {
 
 /** After the faults everything must end within this; what a lease, a silence and a restart take is in it. ms */
 const DRAIN_MS = 45_000;
-/** A fault's aftermath may slow what another one is timed by, ms. */
-const MARGIN_MS = 500;
+/** A fault's aftermath may slow what another one is timed by: a kill was waited for, ms. */
+const KILL_MARGIN_MS = 300;
+/** After a silence or a standstill nobody is taken for dead for 3 s. */
+const SILENCE_MARGIN_MS = 4000;
 const THROUGHPUT_BACK_WITHIN_MS = 10_000;
 /** Fewer successes a second than this prove nothing. */
 const ENOUGH_A_SECOND = 10;
@@ -170,11 +172,13 @@ async function faultsUntil(scene: Scene, dice: Dice, until: number): Promise<str
 
 /** Nothing else was at work that could have made it longer. */
 function isClean({ from, ms }: Recovery, { faults }: Ledger): boolean {
-  return (
-    !faults.some(
-      (fault) => !(fault.from <= from && from <= fault.to) && fault.from <= from + ms && from <= fault.to + MARGIN_MS,
-    ) && faults.filter((fault) => fault.from <= from && from <= fault.to).length <= 1
-  );
+  // Its own fault began then, or, of a restart that is timed from its end, had begun before.
+  const own = faults.find((fault) => fault.from <= from && from <= fault.to + 1);
+  return !faults.some((fault) => fault !== own && fault.from <= from + ms && from <= fault.to + marginMs(fault));
+}
+
+function marginMs({ fault }: FaultNote): number {
+  return fault.startsWith('F1') ? KILL_MARGIN_MS : SILENCE_MARGIN_MS;
 }
 
 function countBy(words: readonly string[]): Record<string, number> {
