@@ -16,6 +16,7 @@ import { openReports } from './reports.ts';
 import { sleep, type Recovery, type Scene } from './scene.ts';
 import { setStage, type Stage, type Variant } from './stage.ts';
 import { throughput } from './throughput.ts';
+import { watch } from './watch.ts';
 
 export interface Outcome {
   variant: string;
@@ -29,6 +30,7 @@ export interface Outcome {
   timeline: string[];
   /** The order in which the seed drew the faults. */
   drawn: string[];
+  watched: { records: number; events: number };
   /** By how many ms the clock of each part was wrong, all the time (F10). */
   skews: Record<string, number>;
   recoveries: (Recovery & { clean: boolean })[];
@@ -87,6 +89,7 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
   mark('measured before');
   const held = holdings(stage);
   const load = startLoad({ urls: stage.urls, functions, ledger, dice: dice.apart('load') });
+  const watching = watch(stage.urls, ledger, dice.apart('watch'));
   const scene: Scene = {
     ...{ stage, ledger, reports, recoveries: [], taken: new Set() },
     longestMs: Math.max(2000, Math.min(20_000, forMs / 12)),
@@ -97,6 +100,7 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
   const drainBy = now() + DRAIN_MS;
   await load.drain(DRAIN_MS);
   await untilIdle(url, drainBy);
+  const watched = await watching.stop();
   mark('drained');
   const after = await throughput(url, functions.id('quick'), Math.min(THROUGHPUT_BACK_WITHIN_MS, forMs / 10));
   const heldAfter = holdings(stage);
@@ -143,6 +147,7 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
     ]
       .sort(([a], [b]) => a - b)
       .map(([at, what]) => `${((at - begun) / 1000).toFixed(1)} ${what}`),
+    watched,
     skews: Object.fromEntries(stage.skews),
     recoveries: scene.recoveries.map((one) => ({ ...one, clean: isClean(one, ledger) })),
     throughput: { before: before.perSecond, after: after.perSecond },
