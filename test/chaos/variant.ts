@@ -45,6 +45,8 @@ export interface Outcome {
 
 /** After the faults everything must end within this; what a lease, a silence and a restart take is in it. ms */
 const DRAIN_MS = 45_000;
+/** What the drain, the second measurement and the books take of the time of a variant at least, ms. */
+const SHORTEST_END_MS = 10_000;
 /** A fault's aftermath may slow what another one is timed by: a kill was waited for, ms. */
 const KILL_MARGIN_MS = 300;
 /** After a silence or a standstill nobody is taken for dead for 3 s. */
@@ -94,8 +96,11 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
     ...{ stage, ledger, reports, recoveries: [], taken: new Set() },
     longestMs: Math.max(2000, Math.min(20_000, forMs / 12)),
   };
-  // A quarter of a short run, a minute of a long one, is for the drain and the books.
-  const drawn = await faultsUntil(scene, dice.apart('faults'), until - Math.min(60_000, forMs / 4));
+  const drawn = await faultsUntil(
+    scene,
+    dice.apart('faults'),
+    until - Math.min(60_000, Math.max(SHORTEST_END_MS, forMs / 5)),
+  );
   mark('no more faults');
   const drainBy = now() + DRAIN_MS;
   await load.drain(DRAIN_MS);

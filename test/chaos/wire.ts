@@ -10,6 +10,9 @@ export type Way = 'requests' | 'answers';
 export type Trouble =
   { kind: 'none' } | { kind: 'hold' } | { kind: 'lose' } | { kind: 'delay'; ms: number; jitter: number };
 
+/** Chunks of one direction that are on a slow line at a time: it bounds what is kept. */
+const MOST_LATE = 64;
+
 export interface Wire {
   port: number;
   /** From now on, for what flows and what comes. What was held flows again; connections that lost bytes are reset. */
@@ -58,7 +61,7 @@ export async function stretchWire(target: number, random: () => number): Promise
       }
     };
     const wake = (): void => {
-      if (troubles[way].kind !== 'hold' && late === 0) from.resume();
+      if (troubles[way].kind !== 'hold' && late < MOST_LATE) from.resume();
     };
     from.on('data', (chunk: Buffer) => {
       const trouble = troubles[way];
@@ -82,8 +85,7 @@ export async function stretchWire(target: number, random: () => number): Promise
         pass(chunk);
         wake();
       }, due - performance.now());
-      // One chunk under way at a time is enough of a delay, and bounds what is kept.
-      from.pause();
+      if (late >= MOST_LATE) from.pause();
     });
     from.on('end', () => {
       // After what is still under way.

@@ -22,8 +22,8 @@ const ILLS: Record<string, Ill> = {
   },
   'bytes lost one way': (wire, way) => wire.set(way, { kind: 'lose' }),
   'delay of 200 ms ± 100': (wire, way) => {
-    wire.set(way, { kind: 'delay', ms: 100, jitter: 50 });
-    wire.set(other(way), { kind: 'delay', ms: 100, jitter: 50 });
+    wire.set(way, { kind: 'delay', ms: 200, jitter: 100 });
+    wire.set(other(way), { kind: 'delay', ms: 200, jitter: 100 });
   },
   'half open': (wire) => wire.halfOpen(),
   'nobody let in': (wire) => wire.refuse(),
