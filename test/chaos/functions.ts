@@ -27,7 +27,7 @@ def nap(label, seconds):
     _note(label, 'start')
     _time.sleep(seconds)
     _note(label, 'end')
-    return [label, seconds]
+    return [label, seconds, _os.getpid()]
 `,
   // Says that it lives: what goes on after a cancel shows.
   ticks: `
@@ -38,7 +38,7 @@ def ticks(label, seconds):
         _time.sleep(0.1)
         _note(label, 'tick')
     _note(label, 'end')
-    return label
+    return [label, seconds, _os.getpid()]
 `,
   turns: `
 def turns(label, text):
