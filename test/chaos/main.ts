@@ -8,7 +8,8 @@ import { asMarkdown, makeReport } from './report.ts';
 import { MODES, STORES, type Variant } from './stage.ts';
 import { runVariant, type Outcome } from './variant.ts';
 
-const HELP = `usage: npm run chaos -- [--minutes M] [--seed S] [--store redis|embedded] [--mode pull|push] [--out DIR]
+const HELP = `usage: npm run chaos -- [--minutes M] [--seed S] [--store redis|embedded] [--mode pull|push]
+                           [--at-once N] [--out DIR]
 
 Starts the real programs, loads them, breaks them at random and checks that nothing was lost.
 
@@ -16,6 +17,7 @@ Starts the real programs, loads them, breaks them at random and checks that noth
   --seed S      what decides the faults and the load (default: a new one, which is printed)
   --store S     only this store (default: both)
   --mode M      only this mode (default: both)
+  --at-once N   so many variants at a time (default: 1; with more there are no faults of the whole network)
   --out DIR     where report.md and report.json go (default: the report is printed)
 `;
 
@@ -25,6 +27,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 31)) },
     store: { type: 'string' },
     mode: { type: 'string' },
+    'at-once': { type: 'string', default: '1' },
     out: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
@@ -44,16 +47,22 @@ if (!(minutes > 0) || variants.length === 0) {
 
 await enterOwnNetwork();
 console.log(`chaos: seed ${values.seed}, ${minutes} minutes, ${variants.length} variants`);
+const atOnce = Math.min(Math.max(1, Number(values['at-once'])), variants.length);
+const forMs = (minutes * 60_000 * atOnce) / variants.length;
 const outcomes: Outcome[] = [];
-for (const variant of variants) {
-  const name = `${variant.store} ${variant.mode}`;
-  const outcome = await runVariant(variant, (minutes * 60_000) / variants.length, dice(`${values.seed}/${name}`));
-  outcomes.push(outcome);
-  const { tally, drawn, violations, seconds } = outcome;
-  console.log(
-    `chaos: ${name}: ${tally.acknowledged} tasks, ${drawn.length} faults in ${Math.round(seconds)} s, ${violations.length} violations`,
-  );
-}
+const waiting = [...variants];
+const oneAfterTheOther = async (): Promise<void> => {
+  for (let variant = waiting.shift(); variant !== undefined; variant = waiting.shift()) {
+    const name = `${variant.store} ${variant.mode}`;
+    const outcome = await runVariant(variant, atOnce === 1, forMs, dice(`${values.seed}/${name}`));
+    outcomes.push(outcome);
+    const { tally, drawn, violations, seconds } = outcome;
+    console.log(
+      `chaos: ${name}: ${tally.acknowledged} tasks, ${drawn.length} faults in ${Math.round(seconds)} s, ${violations.length} violations`,
+    );
+  }
+};
+await Promise.all(Array.from({ length: atOnce }, oneAfterTheOther));
 const report = makeReport(values.seed, minutes, outcomes);
 const text = asMarkdown(report);
 if (values.out === undefined || !report.passed) console.log(text);

@@ -19,6 +19,8 @@ export interface Variant {
 
 export interface Stage {
   variant: Variant;
+  /** No other variant runs at the same time: the machine's network is its own. */
+  alone: boolean;
   dir: string;
   /** Addresses of the services. */
   urls: readonly string[];
@@ -46,7 +48,7 @@ const HOUR_MS = 3_600_000;
 const SLOTS = '4';
 const GRACE = '2s';
 
-export async function setStage(variant: Variant, ledger: Ledger, dice: Dice): Promise<Stage> {
+export async function setStage(variant: Variant, alone: boolean, ledger: Ledger, dice: Dice): Promise<Stage> {
   const { store, mode } = variant;
   const dir = mkdtempSync(join(tmpdir(), 'test-chaos-'));
   const disk = store === 'embedded' ? smallDisk(join(dir, 'disk')) : { reason: 'Redis keeps the tasks' };
@@ -157,5 +159,5 @@ export async function setStage(variant: Variant, ledger: Ledger, dice: Dice): Pr
     await clear();
     throw error;
   }
-  return { variant, dir, urls, parts, of, redis, storeWires, workerWires, disk, skews, temporary, stop, clear };
+  return { variant, alone, dir, urls, parts, of, redis, storeWires, workerWires, disk, skews, temporary, stop, clear };
 }

@@ -3,6 +3,8 @@ import { execFileSync } from 'node:child_process';
 import { noNetem, noNetwork } from '../network-namespace.ts';
 import { sleep, type Fault, type Scene } from '../scene.ts';
 
+const SHARED = 'another variant runs on the same network';
+
 async function withNetwork(scene: Scene, name: string, begin: string, end: string, ms: number): Promise<void> {
   if (scene.taken.has('network')) return;
   scene.taken.add('network');
@@ -25,7 +27,7 @@ export const badNetwork: Fault = {
   name: 'F5 network delays and loses (netem)',
   weight: 1,
   applies: () => true,
-  missing: () => noNetem(),
+  missing: ({ alone }) => (alone ? noNetem() : SHARED),
   run: (scene, dice) =>
     withNetwork(
       ...([scene, 'F5 network delays and loses (netem)'] as const),
@@ -39,7 +41,7 @@ export const noNetworkAtAll: Fault = {
   name: 'F5 network down',
   weight: 1,
   applies: () => true,
-  missing: () => noNetwork(),
+  missing: ({ alone }) => (alone ? noNetwork() : SHARED),
   run: (scene, dice) =>
     withNetwork(
       ...([scene, 'F5 network down'] as const),
