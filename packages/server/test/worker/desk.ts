@@ -11,6 +11,8 @@ import { startWorker, type Worker } from '../../src/worker/index.ts';
 /** A dispatcher that welcomes whoever comes, says what it is told to say and keeps what it hears. */
 export class Desk {
   readonly heard: WorkerItem[] = [];
+  /** Says a word to every heartbeat, so that it is not taken for gone. */
+  lives = false;
   #port!: WorkerPort;
   #peer: Peer | undefined;
   #worker = '';
@@ -32,6 +34,7 @@ export class Desk {
         desk.#worker = worker;
         desk.heard.push(...items);
         if (items.some(({ k }) => k === 'register')) desk.say({ k: 'welcome', session: 's', dispatcher: 'd' });
+        if (desk.lives && items.some(({ k }) => k === 'heartbeat')) desk.say({ k: 'settled', tokens: [] });
         for (const look of [...desk.#looks]) look();
       },
     });

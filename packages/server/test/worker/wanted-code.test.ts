@@ -57,12 +57,15 @@ describe('the dispatcher that was asked for code', () => {
 
   it('says nothing, for the question was lost on the way: it is asked again', async () => {
     const desk = await open();
+    desk.lives = true;
     await workerOf(closers, desk.url);
     await desk.hears(kind('register'));
     deliver(desk);
     await desk.hears(kind('need_code'));
     desk.heard.length = 0;
     expect(await desk.hears(kind('need_code'))).toEqual({ k: 'need_code', digests: ['d'] });
+    // In the same session.
+    expect(desk.heard.some(kind('register'))).toBe(false);
   });
 });
 
