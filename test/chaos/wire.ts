@@ -50,9 +50,9 @@ export async function stretchWire(target: number, random: () => number): Promise
 
   const pump = (pair: Pair, way: Way): { wake: () => void } => {
     const [from, to] = way === 'requests' ? [pair.near, pair.far] : [pair.far, pair.near];
-    // Bytes leave in the order in which they came, however the delays fall.
-    let due = 0;
-    let late = 0;
+    // One line and one timer: two timers of other lengths may fire in the wrong order, and bytes must never.
+    const late: { chunk: Buffer; due: number }[] = [];
+    let over = false;
     const pass = (chunk: Buffer): void => {
       if (to.destroyed || to.writableEnded) return;
       if (!to.write(chunk)) {
@@ -61,7 +61,13 @@ export async function stretchWire(target: number, random: () => number): Promise
       }
     };
     const wake = (): void => {
-      if (troubles[way].kind !== 'hold' && late < MOST_LATE) from.resume();
+      if (troubles[way].kind !== 'hold' && late.length < MOST_LATE) from.resume();
+    };
+    const arrive = (): void => {
+      while (late.length > 0 && late[0]!.due <= performance.now()) pass(late.shift()!.chunk);
+      if (late.length > 0) setTimeout(arrive, late[0]!.due - performance.now());
+      else if (over) to.end();
+      wake();
     };
     from.on('data', (chunk: Buffer) => {
       const trouble = troubles[way];
@@ -73,23 +79,19 @@ export async function stretchWire(target: number, random: () => number): Promise
         pair.torn = true;
         return;
       }
-      if (trouble.kind !== 'delay') {
+      // What comes after the delay is over still waits for what came before.
+      if (trouble.kind !== 'delay' && late.length === 0) {
         pass(chunk);
         return;
       }
-      const wait = Math.max(0, trouble.ms + (random() * 2 - 1) * trouble.jitter);
-      due = Math.max(due, performance.now() + wait);
-      late += 1;
-      setTimeout(() => {
-        late -= 1;
-        pass(chunk);
-        wake();
-      }, due - performance.now());
-      if (late >= MOST_LATE) from.pause();
+      const wait = trouble.kind === 'delay' ? trouble.ms + (random() * 2 - 1) * trouble.jitter : 0;
+      late.push({ chunk, due: Math.max(late.at(-1)?.due ?? 0, performance.now() + wait) });
+      if (late.length === 1) setTimeout(arrive, wait);
+      if (late.length >= MOST_LATE) from.pause();
     });
     from.on('end', () => {
-      // After what is still under way.
-      setTimeout(() => to.end(), Math.max(0, due - performance.now()));
+      over = true;
+      if (late.length === 0) to.end();
     });
     if (troubles[way].kind === 'hold') from.pause();
     return { wake };
