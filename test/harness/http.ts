@@ -45,12 +45,14 @@ export async function registerSource(
   source: string,
   runtime = 'python',
   options = {},
+  entry?: string,
 ): Promise<string> {
   const { status, body } = await post<{ function_id: string }>(`${url}/v1/functions`, {
     name,
     runtime,
     source,
     options,
+    ...(entry === undefined ? {} : { entry }),
   });
   if (status >= 300) throw new Error(`registering ${name}: ${status} ${JSON.stringify(body)}`);
   return body.function_id;

@@ -1,6 +1,6 @@
 // Gates: FIFOs that say which of a child's queued calls it may begin (rule R3 of the frames).
 // A FIFO, because a byte in it is read once, by the busy child or by the pool, whoever is first: the kernel decides.
-import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, openSync, readdirSync, readSync, rmSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { run } from './processes.ts';
@@ -49,9 +49,12 @@ export class Gate {
   }
 }
 
-/** Makes `count` gates. Their names exist for a moment, in a folder of ours alone. Throws where the system refuses. */
-export async function makeGates(count: number): Promise<Gate[]> {
-  const folder = mkdtempSync(join(tmpdir(), 'gates-'));
+/**
+ * Makes `count` gates. Their names exist for a moment, in a folder of ours alone that carries the mark: whoever is killed
+ * in that moment leaves it behind. Throws where the system refuses.
+ */
+export async function makeGates(count: number, mark: string): Promise<Gate[]> {
+  const folder = mkdtempSync(join(tmpdir(), `gates-${mark}-`));
   const gates: Gate[] = [];
   try {
     const paths = Array.from({ length: count }, (_, index) => join(folder, String(index)));
@@ -65,4 +68,12 @@ export async function makeGates(count: number): Promise<Gate[]> {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Removes the folders that a dead owner of `mark` left, also under a mark that begins with `mark` and a dot. */
+export function removeGates(mark: string): void {
+  const ours = readdirSync(tmpdir()).filter((name) =>
+    [`gates-${mark}-`, `gates-${mark}.`].some((own) => name.startsWith(own)),
+  );
+  for (const name of ours) rmSync(join(tmpdir(), name), { recursive: true, force: true });
 }

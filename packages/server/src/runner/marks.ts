@@ -3,6 +3,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { makeDirectory } from '../directory.ts';
+import { removeGates } from './gates.ts';
 import { MARK_NAME } from './launch.ts';
 
 /** Pids of living processes that carry `mark`, or a mark that begins with `mark` and a dot. */
@@ -45,6 +46,7 @@ export function recordOwner(dataDir: string, mark: string): () => void {
 
 function removeOwner(folder: string, mark: string): void {
   for (const own of [mark, workFolderName(mark)]) rmSync(join(folder, own), { recursive: true, force: true });
+  removeGates(mark);
   // The note goes last: without it nobody would look for the folders.
   rmSync(join(folder, `${mark}.json`), { force: true });
 }

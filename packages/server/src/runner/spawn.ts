@@ -1,7 +1,7 @@
 // Starts what launch.ts planned, with its descriptors.
 import type { ChildProcess } from 'node:child_process';
 import type { Socket } from 'node:net';
-import type { Launch } from './launch.ts';
+import { MARK_NAME, type Launch } from './launch.ts';
 import { makeGates, type Gate } from './gates.ts';
 import { startDetached } from './processes.ts';
 
@@ -15,7 +15,8 @@ export interface Started {
 
 /** Starts it in a session of its own. Throws where the command cannot be started. */
 export async function start(launch: Launch): Promise<Started> {
-  const gates = await makeGates(launch.descriptors.filter((kind) => kind === 'gate').length);
+  const count = launch.descriptors.filter((kind) => kind === 'gate').length;
+  const gates = await makeGates(count, launch.env[MARK_NAME] ?? '');
   let next = 0;
   const extra = launch.descriptors.map((kind) => (kind === 'gate' ? gates[next++]!.childFd : ('pipe' as const)));
   try {

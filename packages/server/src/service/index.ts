@@ -1,6 +1,8 @@
 // The service: the HTTP API on a store. Stateless: any number of them may serve one store.
 //   app (Fastify)  guard  register-routes  schema-check  text-check  bodies  frames  problem  |  handlers/ (one file a noun)
 //   result-writer  answer-parts  event-stream (answers)  |  payloads  request-key  negotiate (requests)
+import type { Server } from 'node:http';
+import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { ApiKeys, isLoopback } from '../auth/index.ts';
@@ -91,6 +93,7 @@ export async function createService({
     },
     logger,
   );
+  const unused = unusedConnections(fastify.server);
   let closing: Promise<void> | undefined;
   return {
     fastify,
@@ -104,13 +107,27 @@ export async function createService({
   async function stop(): Promise<void> {
     stopping.abort();
     // Kept-alive connections fall idle as their last answers end; one that takes no more is cut off.
-    const idle = setInterval(() => fastify.server.closeIdleConnections(), 20);
+    const idle = setInterval(() => {
+      fastify.server.closeIdleConnections();
+      for (const socket of unused) if (socket.bytesRead === 0) socket.destroy();
+    }, 20);
     const cut = setTimeout(() => fastify.server.closeAllConnections(), GRACE_MS);
     await fastify.close();
     clearInterval(idle);
     clearTimeout(cut);
     await waits.close();
   }
+}
+
+/** Connections that were opened ahead and have said nothing: Node counts them as busy. */
+function unusedConnections(server: Server): ReadonlySet<Socket> {
+  const unused = new Set<Socket>();
+  server.on('connection', (socket) => {
+    unused.add(socket);
+    socket.once('close', () => unused.delete(socket));
+  });
+  server.on('request', ({ socket }) => unused.delete(socket));
+  return unused;
 }
 
 function refuseOpenDoor(config: ServiceConfig, host: string): void {

@@ -35,10 +35,10 @@ export interface SessionHost {
   readonly keyed: boolean;
   runtimes(): RuntimeSnapshot[];
   load(): { free: number; running: number; waiting: number };
-  /** Code that is to be asked for here: it was asked for and does not come. */
-  overdueCode(url: string): string[];
-  /** A connection was given up: the parts that were to come on it do not come any more. */
+  /** A connection was given up: what was to come on it, parts and code, does not come any more. */
   connectionGone(url: string): void;
+  /** A heartbeat is about to be said: the time to look for what is overdue from there. */
+  beating(url: string): void;
   held(url: string): HeldToken[];
   share(url: string): Share;
   /** A work item: tasks, parts, code, settled, resend, drop, recall. */
@@ -135,7 +135,7 @@ export class Session {
 
   heartbeat(): WorkerItem {
     this.recent = Math.floor(this.recent / 2);
-    for (const digest of this.#host.overdueCode(this.url)) this.outgoing.needCode(digest);
+    this.#host.beating(this.url);
     const { draining } = this.#host;
     return {
       k: 'heartbeat',

@@ -25,6 +25,7 @@ import type { Line } from './line.ts';
 import { PullLine } from './pull-line.ts';
 import { PushLine } from './push-line.ts';
 import { Session, type Identity, type SessionHost } from './session.ts';
+import { WantedCode } from './wanted-code.ts';
 
 export interface WorkerOptions {
   mode: 'pull' | 'push';
@@ -60,6 +61,8 @@ export interface Worker {
  * dispatcher, told at its own next heartbeat, is in time to renew them.
  */
 const SILENT_AFTER_MS = 1_500;
+/** Code that was asked for is asked for again when nothing of it came for so long. */
+const CODE_SILENT_MS = 3_000;
 /** A result waits this long for its dispatcher's word when the worker leaves. */
 const LAST_SETTLE_MS = 3_000;
 /** The same, where it was told a second time to leave. */
@@ -75,9 +78,6 @@ export interface WorkerParts {
 function realParts({ directory }: WorkerOptions): WorkerParts {
   return { lines: overZeroMq, results: new KeptResults(new DiskOverflow(directory)), share: shareRoom };
 }
-
-/** Code that was asked for is asked for again when there was no sign of it for so long: the question, or the answer, was lost. */
-const CODE_AGAIN_MS = 4_000;
 
 /** Starts a worker. @throws Error with one sentence where its runners cannot be set up. */
 export async function startWorker(options: WorkerOptions, parts: WorkerParts = realParts(options)): Promise<Worker> {
@@ -96,10 +96,9 @@ class RunningWorker implements Worker, SessionHost {
   readonly #headers = new HeaderReader();
   readonly #results: KeptResults;
   readonly #arrivals: Assembly;
+  readonly #wanted = new WantedCode();
   readonly #sessions = new Map<string, Session>();
   readonly #lines = new Map<string, Line>();
-  /** Code that has not come yet: of which dispatcher it was asked, and when there was the last sign of it, monotonic ms. */
-  readonly #awaited = new Map<string, { url: string; at: number }>();
   #pool!: RunnerPool;
   #stopping: Promise<void> | undefined;
   #settledAll: (() => void) | undefined;
@@ -193,19 +192,16 @@ class RunningWorker implements Worker, SessionHost {
     return { free, running, waiting };
   }
 
-  overdueCode(url: string): string[] {
-    const now = this.clock.mono();
-    const overdue = [...this.#awaited].filter(([, asked]) => now - asked.at > CODE_AGAIN_MS).map(([digest]) => digest);
-    for (const digest of overdue) this.#awaited.set(digest, { url, at: now });
-    return overdue;
-  }
-
   connectionGone(url: string): void {
-    // Whoever was asked there forgets it: whoever is there next is asked.
-    for (const asked of this.#awaited.values()) if (asked.url === url) asked.at = Number.NEGATIVE_INFINITY;
     for (const attempt of this.#attempts.all()) {
       if (attempt.owner === url && attempt.phase.is === 'arriving') this.#handBack(attempt, 'undelivered');
     }
+    for (const digest of this.#wanted.takeUnanswered(url)) this.#askForCode(digest);
+  }
+
+  beating(url: string): void {
+    const overdue = this.#wanted.takeUnanswered(url, this.clock.mono() - CODE_SILENT_MS);
+    for (const digest of overdue) this.#askForCode(digest);
   }
 
   held(url: string): HeldToken[] {
@@ -273,7 +269,7 @@ class RunningWorker implements Worker, SessionHost {
         session.partBytes += part.length;
         // Of what was dropped meanwhile.
         if (item.of !== 'code' && this.#attempts.get(item.t)?.phase.is !== 'arriving') return;
-        if (item.of === 'code') this.#codeComes(item.t);
+        if (item.of === 'code') this.#wanted.moved(item.t, this.clock.mono());
         const whole = this.#arrivals.add(`${item.t} ${item.of}`, item.offset, item.total, part);
         if (whole) this.#arrived(item.t, item.of === 'code');
         // The word that opens the sender's window.
@@ -281,10 +277,10 @@ class RunningWorker implements Worker, SessionHost {
         return;
       }
       case 'code':
-        this.#awaited.delete(item.digest);
+        this.#wanted.answered(item.digest);
         return this.#pool.provideCode(item.digest, reader.read(item.bytes));
       case 'no_code':
-        this.#awaited.delete(item.digest);
+        this.#wanted.answered(item.digest);
         return this.#pool.refuseCode(item.digest, item.gone);
       case 'settled':
         return this.#forgetAll(item.tokens);
@@ -312,7 +308,7 @@ class RunningWorker implements Worker, SessionHost {
   #arrived(key: string, isCode: boolean): void {
     if (isCode) {
       const bytes = this.#arrivals.take(`${key} code`);
-      this.#awaited.delete(key);
+      this.#wanted.answered(key);
       if (bytes !== undefined) this.#pool.provideCode(key, bytes);
       return;
     }
@@ -389,14 +385,9 @@ class RunningWorker implements Worker, SessionHost {
     const up = [...this.#sessions.values()].filter((session) => session.isUp);
     const session = up.find(({ url }) => owners.has(url)) ?? up[0];
     if (session === undefined) return this.#pool.refuseCode(digest, false);
-    this.#awaited.set(digest, { url: session.url, at: this.clock.mono() });
+    this.#wanted.asked(digest, session.url, this.clock.mono());
     session.outgoing.needCode(digest);
     this.#lines.get(session.url)?.wake(true);
-  }
-
-  #codeComes(digest: string): void {
-    const asked = this.#awaited.get(digest);
-    if (asked !== undefined) asked.at = this.clock.mono();
   }
 
   /** Has nothing been heard from there for so long that its leases may run out before it is back? */

@@ -1,7 +1,7 @@
 // What is left when the owner of a pool is killed: nothing.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -74,6 +74,8 @@ test('the next start kills what a dead owner left, and nothing else', async () =
     mkdirSync(join(dataDir, 'runners'));
     writeFileSync(join(dataDir, 'runners', 'feed.json'), JSON.stringify({ pid: dead.pid, start: '1' }));
     mkdirSync(join(dataDir, 'runners', 'feed.work', 'half'), { recursive: true });
+    // Killed in the moment in which gates have names.
+    const gates = ['feed', 'feed.p1', 'beef'].map((mark) => mkdtempSync(join(tmpdir(), `gates-${mark}-`)));
     writeFileSync(join(dataDir, 'runners', 'beef.json'), JSON.stringify({ pid: process.pid, start: startOf() }));
     const [, signal] = await Promise.all([
       Promise.resolve(sweepDead(dataDir)),
@@ -84,6 +86,8 @@ test('the next start kills what a dead owner left, and nothing else', async () =
     other.kill();
     await once(other, 'exit');
     expect(readdirSync(join(dataDir, 'runners'))).toEqual(['beef.json']);
+    expect(gates.map((path) => existsSync(path))).toEqual([false, false, true]);
+    rmSync(gates[2]!, { recursive: true });
   });
 });
 

@@ -1,0 +1,164 @@
+// The judge judged: a run in which all is well passes, and each thing that must never happen is found.
+import { describe, expect, it } from 'vitest';
+import type { Books, TaskRecord } from './books.ts';
+import { check, tally, type Evidence } from './check.ts';
+import type { Entry, FaultNote } from './ledger.ts';
+import type { Reported } from './reports.ts';
+
+/** One task of each kind, ended as it should. */
+class Run {
+  readonly entries = new Map<number, Entry>();
+  readonly faults: FaultNote[] = [];
+  readonly seen: { invariant: string; what: string; label?: number }[] = [];
+  readonly reported = new Map<number, Reported>();
+  readonly tasks = new Map<string, TaskRecord>();
+  counters: Partial<Books> = {};
+
+  constructor() {
+    this.add(1, {});
+    this.add(2, { atMostOnce: true });
+    this.add(3, { key: 'key' });
+    this.add(4, {}, 'CANCELED', 'canceled');
+    this.entry(4).cancel = { sentAt: 1300, answer: 'canceled', answeredAt: 1400 };
+    this.entry(3).acks.push({ id: 'task-3', at: 1200 });
+  }
+
+  add(label: number, more: Partial<Entry>, status = 'COMPLETED', kind = ''): void {
+    const id = `task-${label}`;
+    const read = { at: 2000, status, kind, digest: 'd', wrong: '' };
+    this.entries.set(label, {
+      ...{ label, call: 'quick', via: 'v1', key: undefined, atMostOnce: false, retries: 0, sentAt: 1000 },
+      ...{
+        acks: [{ id, at: 1100 }],
+        doubts: [],
+        refusals: [],
+        reads: [read, { ...read, at: 9000 }],
+        cancel: undefined,
+      },
+      ...more,
+    });
+    const start = { at: 1200, pid: 1, worker: 'worker-1' };
+    this.reported.set(label, { starts: [start], ends: [1250], seen: 1250, running: undefined });
+    this.tasks.set(id, {
+      ...{ id, status, kind, attempt: 1, losses: 0, maxAttempts: 3, worker: 'w', history: [], label },
+    });
+  }
+
+  entry(label: number): Entry {
+    return this.entries.get(label)!;
+  }
+
+  task(label: number): TaskRecord {
+    return this.tasks.get(`task-${label}`)!;
+  }
+
+  starts(label: number, times: number): void {
+    const one = this.reported.get(label)!;
+    one.starts = Array.from({ length: times }, () => one.starts[0]!);
+  }
+
+  evidence(): Evidence {
+    const listed = [...this.tasks.values()];
+    const ended: Record<string, number> = {};
+    for (const { status, kind } of listed) {
+      const word = status === 'COMPLETED' ? status : kind;
+      ended[word] = (ended[word] ?? 0) + 1;
+    }
+    const books: Books = {
+      ...{ tasks: this.tasks, submitted: listed.length, ended, states: {} },
+      metrics: { submitted: listed.length, ended: listed.length },
+      ...this.counters,
+    };
+    return { ledger: this, reported: this.reported, books, apart: 0 };
+  }
+
+  found(): string[] {
+    return [...new Set(check(this.evidence()).map(({ invariant }) => invariant))].sort();
+  }
+}
+
+it('finds nothing where all is well', () => {
+  const run = new Run();
+  expect(check(run.evidence())).toEqual([]);
+  expect(tally(run.evidence(), [])).toMatchObject({
+    submitted: 4,
+    acknowledged: 4,
+    succeeded: 4,
+    lost: 0,
+    duplicates: 0,
+  });
+});
+
+const BREAKS: [what: string, invariants: string[], act: (run: Run) => void][] = [
+  ['an acknowledged task is not there', ['I1', 'I9'], (run) => run.tasks.delete('task-1')],
+  [
+    'a task never ends',
+    ['I1', 'I4', 'I9'],
+    (run) => {
+      run.task(1).status = 'RUNNING';
+      run.entry(1).reads = [];
+    },
+  ],
+  ['an end is kept from its client', ['I1'], (run) => void (run.entry(1).reads = [])],
+  ['an end changes its value', ['I2'], (run) => void (run.entry(1).reads[1]!.digest = 'other')],
+  ['an end changes its status', ['I2'], (run) => void (run.entry(1).reads[1]!.status = 'FAILED')],
+  ['the record says another end', ['I2'], (run) => Object.assign(run.task(1), { status: 'FAILED', kind: 'raised' })],
+  ['a value is wrong', ['wrong result'], (run) => void (run.entry(1).reads[0]!.wrong = 'not 2')],
+  ['nobody canceled it', ['wrong result'], (run) => void (run.entry(4).cancel = undefined)],
+  [
+    'it is lost before its attempts are used up',
+    ['wrong result'],
+    (run) => {
+      Object.assign(run.task(1), { status: 'FAILED', kind: 'lost', losses: 1 });
+      for (const read of run.entry(1).reads) Object.assign(read, { status: 'FAILED', kind: 'lost' });
+    },
+  ],
+  [
+    'it starts twice without a fault',
+    ['I3'],
+    (run) => {
+      run.starts(1, 2);
+      run.task(1).attempt = 2;
+    },
+  ],
+  [
+    'it starts twice under one claim',
+    ['I3'],
+    (run) => {
+      run.starts(1, 2);
+      run.faults.push({ fault: 'F1 kill worker', target: 'worker-1', from: 1150, to: 1900 });
+    },
+  ],
+  ['at most once is twice', ['I3'], (run) => run.starts(2, 2)],
+  [
+    'a key makes two tasks',
+    ['I6', 'I9'],
+    (run) => {
+      run.tasks.set('again', { ...run.task(3), id: 'again' });
+    },
+  ],
+  ['a key is answered with two ids', ['I6'], (run) => run.entry(3).acks.push({ id: 'other', at: 1300 })],
+  ['a cancel does not hold', ['I2', 'I7'], (run) => Object.assign(run.task(4), { status: 'COMPLETED', kind: '' })],
+  ['user code goes on after a cancel', ['I7'], (run) => void (run.reported.get(4)!.seen = 4000)],
+  ['a counter is off', ['I9'], (run) => void (run.counters = { submitted: 5 })],
+  ['the metrics are off', ['I9'], (run) => void (run.counters = { metrics: { submitted: 4, ended: 3 } })],
+  ['tasks come from nowhere', ['I9'], (run) => run.tasks.set('x', { ...run.task(1), id: 'x', label: undefined })],
+  ['a program ends by itself', ['crash'], (run) => run.seen.push({ invariant: 'crash', what: 'service-1' })],
+];
+
+describe('finds it where', () => {
+  it.each(BREAKS)('%s', (_, invariants, act) => {
+    const run = new Run();
+    act(run);
+    expect(run.found()).toEqual(invariants);
+  });
+});
+
+it('lets a task start again for each fault that touched it', () => {
+  const run = new Run();
+  run.starts(1, 2);
+  run.task(1).attempt = 2;
+  run.faults.push({ fault: 'F1 kill worker', target: 'worker-1', from: 1150, to: 1900 });
+  expect(run.found()).toEqual([]);
+  expect(tally(run.evidence(), []).duplicates).toBe(1);
+});

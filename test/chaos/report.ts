@@ -1,0 +1,129 @@
+// The report of a run, for people in Markdown and for programs in JSON.
+import { cpus, release, totalmem } from 'node:os';
+import type { Outcome } from './variant.ts';
+
+interface Percentiles {
+  count: number;
+  p50: number;
+  p99: number;
+}
+
+export interface Report {
+  seed: string;
+  minutes: number;
+  machine: string;
+  at: string;
+  passed: boolean;
+  outcomes: Outcome[];
+  totals: {
+    tasks: number;
+    kills: number;
+    faults: number;
+    lost: number;
+    wrong: number;
+    secondEnds: number;
+    duplicates: number;
+    starts: number;
+    orphans: number;
+  };
+  recovery: Record<string, { target: number | undefined; all: Percentiles; alone: Percentiles }>;
+}
+
+/** What was promised, ms. */
+const TARGETS: Record<string, number> = { runner: 1000, worker: 4000, dispatcher: 6000, 'Redis restart': 3000 };
+
+export function makeReport(seed: string, minutes: number, outcomes: Outcome[]): Report {
+  const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, one) => total + of(one), 0);
+  const counts = (pattern: RegExp) => (outcome: Outcome) =>
+    Object.entries(outcome.faults).reduce((total, [name, count]) => total + (pattern.test(name) ? count : 0), 0);
+  const all = outcomes.flatMap(({ recoveries }) => recoveries);
+  return {
+    ...{ seed, minutes, outcomes },
+    machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}`,
+    at: new Date().toISOString(),
+    passed: outcomes.every(({ violations }) => violations.length === 0),
+    totals: {
+      tasks: sum(({ tally }) => tally.acknowledged),
+      kills: sum(counts(/ kill /)),
+      faults: sum(counts(/./)),
+      lost: sum(({ tally }) => tally.lost),
+      wrong: sum(({ tally }) => tally.wrong),
+      secondEnds: sum(({ tally }) => tally.secondEnds),
+      duplicates: sum(({ tally }) => tally.duplicates),
+      starts: sum(({ tally }) => tally.starts),
+      orphans: sum(({ orphans }) => orphans.length),
+    },
+    recovery: Object.fromEntries(
+      Object.entries(Object.groupBy(all, ({ kind }) => kind)).map(([kind, list]) => {
+        return [
+          kind,
+          {
+            target: TARGETS[kind],
+            all: percentiles(list.map(({ ms }) => ms)),
+            alone: percentiles(list.filter(({ clean }) => clean).map(({ ms }) => ms)),
+          },
+        ];
+      }),
+    ),
+  };
+}
+
+function percentiles(values: readonly number[]): Percentiles {
+  return { count: values.length, p50: quantile(values, 0.5), p99: quantile(values, 0.99) };
+}
+
+function quantile(values: readonly number[], q: number): number {
+  if (values.length === 0) return NaN;
+  const sorted = values.toSorted((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? NaN;
+}
+
+const ms = (value: number): string => (Number.isNaN(value) ? '–' : `${Math.round(value)} ms`);
+
+export function asMarkdown(report: Report): string {
+  const { totals, recovery, outcomes } = report;
+  const rate = totals.starts === 0 ? 0 : (100 * totals.duplicates) / totals.starts;
+  const lines = [
+    `# Chaos: ${report.passed ? 'passed' : 'FAILED'}`,
+    '',
+    `Seed ${report.seed}, ${report.minutes} minutes, ${report.at}, on ${report.machine}.`,
+    '',
+    '| | |',
+    '| --- | --- |',
+    `| tasks acknowledged | ${totals.tasks} |`,
+    `| faults, of them kills | ${totals.faults}, ${totals.kills} |`,
+    `| lost | ${totals.lost} |`,
+    `| wrong results | ${totals.wrong} |`,
+    `| second accepted ends | ${totals.secondEnds} |`,
+    `| orphans | ${totals.orphans} |`,
+    `| starts beyond the first | ${totals.duplicates} of ${totals.starts} (${rate.toFixed(2)} %) |`,
+    '',
+    'Recovery, of all kills and of those that no other fault overlapped:',
+    '',
+    '| killed | all | p50 | p99 | alone | p50 | p99 | target |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    ...Object.entries(recovery).map(
+      ([kind, { all, alone, target }]) =>
+        `| ${kind} | ${all.count} | ${ms(all.p50)} | ${ms(all.p99)} | ${alone.count} | ${ms(alone.p50)} | ${ms(alone.p99)} | ` +
+        `${target === undefined ? '–' : `≤ ${target} ms`} |`,
+    ),
+  ];
+  for (const outcome of outcomes) {
+    const { variant, seconds, tally, throughput, faults, skipped, violations } = outcome;
+    const back = Math.round((100 * throughput.after) / throughput.before);
+    lines.push(
+      ...['', `## ${variant}`, ''],
+      `${Math.round(seconds)} s; ${tally.acknowledged} tasks acknowledged of ${tally.submitted}, ${tally.succeeded} ended as asked for; ` +
+        `throughput ${Math.round(throughput.before)}/s before, ${Math.round(throughput.after)}/s after (${back} %).`,
+      '',
+      ...Object.entries(faults).map(([name, count]) => `- ${name}: ${count}`),
+      ...Object.entries(skipped).map(([name, reason]) => `- ${name}: skipped, ${reason}`),
+    );
+    if (violations.length > 0) lines.push('', `### ${violations.length} violations`);
+    for (const { invariant, what, label, history } of violations.slice(0, 50)) {
+      lines.push('', `**${invariant}**${label === undefined ? '' : ` (label ${label})`}: ${what}`);
+      if (history.length > 0) lines.push('', ...history.map((line) => `    ${line}`));
+    }
+  }
+  return `${lines.join('\n')}\n`;
+}
