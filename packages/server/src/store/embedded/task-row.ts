@@ -4,6 +4,7 @@ import { isLegal } from '../../lifecycle/moves.ts';
 import type { Act as MoveName } from '../../lifecycle/moves.ts';
 import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';
 import { ABANDONED, ABANDONED_ONCE, LEASE_RAN_OUT } from '../platform-error.ts';
+import { filledForms } from '../result-forms.ts';
 import { STATE_CODE, endOf, stateOf } from '../state-code.ts';
 import type { TaskEnd } from '../store.ts';
 import { HISTORY_KEPT, MAX_ABANDONMENTS, RIDE_ALONG_BYTES } from '../timing.ts';
@@ -125,7 +126,8 @@ export function platformEnding(
 
 export function endTask(act: Act, row: TaskRow, ending: Ending): void {
   leave(act, row, ending.move, ending.state);
-  const { json, pickle } = ending.result;
+  const result = filledForms(ending.result);
+  const { json, pickle } = result;
   const resultBytes = (json?.length ?? 0) + (pickle?.length ?? 0);
   const error = ending.error === null ? '' : JSON.stringify(ending.error);
   act.db.run(
@@ -151,7 +153,7 @@ export function endTask(act: Act, row: TaskRow, ending: Ending): void {
     pickle ?? null,
   );
   act.count(row.tenant, `ended:${ending.kind === '' ? 'COMPLETED' : ending.kind}`, 1);
-  act.announceEnd(row.tenant, announcement(act, row, ending, resultBytes + error.length));
+  act.announceEnd(row.tenant, announcement(act, row, { ...ending, result }, resultBytes + error.length));
 }
 
 function announcement(act: Act, row: TaskRow, ending: Ending, bytes: number): TaskEnd {

@@ -1,7 +1,7 @@
 // An end, as e:<id> or the tail of the record holds it: who ran the task at last, its error, its result in one or both forms.
-// worker length u8, worker | error length u32, JSON form length + 1 u32 (0 = absent), error, JSON form, pickle or nothing;
-// a pickle of zero bytes cannot be told from none, and is none.
+// worker length u8, worker | error length u32, JSON form length + 1 u32 (0 = absent), error, JSON form, pickle or nothing.
 import type { ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';
+import { filledForms } from '../result-forms.ts';
 
 /** Worker ids are cut to this many bytes. */
 const WORKER_BYTES = 255;
@@ -23,7 +23,8 @@ export function packWorker(worker: string): Buffer {
 }
 
 /** The end without its worker, which the script adds where no attempt made the end. */
-export function packUnsigned(error: ErrorInfo | null, result: ResultForms): Buffer {
+export function packUnsigned(error: ErrorInfo | null, forms: ResultForms): Buffer {
+  const result = filledForms(forms);
   const text = Buffer.from(error === null ? '' : JSON.stringify(error));
   const lengths = Buffer.alloc(8);
   lengths.writeUInt32LE(text.length, 0);
