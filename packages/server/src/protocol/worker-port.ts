@@ -27,6 +27,8 @@ export interface WorkerPortOptions {
   onMessage: (peer: Peer, envelope: Envelope<WorkerItem>, payloads: Buffer[]) => void;
   /** A message that was refused: one sentence. */
   onBad: (peer: Peer, sentence: string) => void;
+  /** Handling a readable message failed, by a fault of ours. */
+  onFault: (peer: Peer, fault: unknown) => void;
   /** A connection with the wrong key, or none, was turned away: one sentence, not more often than every 10 s. */
   onTurnedAway: (sentence: string) => void;
   clock: Clock;
@@ -138,14 +140,15 @@ export class WorkerPort {
       try {
         if (delimiter?.length !== 0 || header === undefined)
           throw new BadMessage('a message is [empty, header, payloads…]');
-        const envelope = unpackHeader<WorkerItem>(header, 'worker');
+        const envelope = unpackHeader<WorkerItem>(header, 'worker', payloads);
         if (envelope.session === '' && totalBytes(frames) > MAX_UNREGISTERED_BYTES) {
           throw new BadMessage('a message before registration is too large');
         }
         this.#options.onMessage(peer, envelope, payloads);
       } catch (error) {
-        if (!(error instanceof BadMessage)) throw error;
-        this.#options.onBad(peer, error.message);
+        if (error instanceof BadMessage) this.#options.onBad(peer, error.message);
+        // One worker's message must not end what all the others are served by.
+        else this.#options.onFault(peer, error);
       }
     }
   }

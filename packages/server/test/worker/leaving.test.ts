@@ -33,6 +33,9 @@ class Desk {
       onBad: (_, sentence) => {
         throw new Error(sentence);
       },
+      onFault: (_, fault) => {
+        throw fault;
+      },
       onTurnedAway: () => undefined,
       onMessage: (peer, { worker, items }) => {
         desk.#peer = peer;
