@@ -4,7 +4,7 @@ import type { OperationId, RouteContract } from '@mpcsfaas/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/index.ts';
 import type { ArgumentTexts } from '../tasks/argument-texts.ts';
-import { Refusal } from '../tasks/refusal.ts';
+import { Refusal, shuttingDown } from '../tasks/refusal.ts';
 import type { ReadBody } from './bodies.ts';
 import { authenticate, checkContentType } from './guard.ts';
 import { Departures } from './departures.ts';
@@ -22,6 +22,11 @@ declare module 'fastify' {
   }
 }
 
+/** What makes a task: refused by a process that is about to end, for it would not run it. */
+const SUBMITS: ReadonlySet<string> = new Set<OperationId>([
+  ...(['submitTask', 'submitBatch', 'retryTask', 'callFunction', 'executeClassic'] as const),
+]);
+
 export function registerRoutes(fastify: FastifyInstance, parts: ServiceParts): void {
   fastify.decorateRequest('caller');
   fastify.decorateRequest('taskId', '');
@@ -37,6 +42,7 @@ export function registerRoutes(fastify: FastifyInstance, parts: ServiceParts): v
       onRequest: async (request) => {
         request.caller = await authenticate(request, contract.open === true, parts.keys, parts.config);
         checkContentType(request, contract);
+        if (parts.leaving.aborted && SUBMITS.has(operation)) throw shuttingDown();
       },
       handler: (request, reply) => handle(checkedCall(request, reply, contract, checks, departures), parts),
     });
