@@ -296,7 +296,7 @@ export const retryTask = route({
   body: Type.Object({}, { title: 'Retry', additionalProperties: false }),
   bodyOptional: true,
   answers: { 201: { description: 'Queued', body: Type.Object({ task_id: Id }, { title: 'Submitted' }) } },
-  errors: ['invalid_id', 'task_not_found', 'task_expired', 'task_not_ended', 'queue_full', 'rate_limited'],
+  errors: ['invalid_id', 'task_not_found', 'task_expired', 'task_not_ended', 'queue_full', 'rate_limited', 'shutting_down'],
   examples: [
     {
       name: 'an ended one',

@@ -1,6 +1,7 @@
 // The embedded store's own promises: one owner, nothing acknowledged lost at kill -9, a turn in one transaction, a full disk.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +53,29 @@ describe('3 one owner', () => {
     await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toBeInstanceOf(StoreUnavailable);
     await expect(store.states(T, [])).rejects.toBeInstanceOf(StoreUnavailable);
     expect(await store.health()).toMatchObject({ ok: false });
+  });
+});
+
+describe('its files', () => {
+  const rights = (name: string): string => (statSync(join(dataDir, name)).mode & 0o777).toString(8);
+  const FILES = ['store.db', 'store.db-wal', 'store.db-shm', 'lock.db'];
+  const umask = process.umask();
+  afterEach(() => void process.umask(umask));
+
+  it("are their owner's alone, whatever the umask and the directory", async () => {
+    process.umask(0);
+    chmodSync(dataDir, 0o755);
+    const store = await open();
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    expect(FILES.map(rights)).toEqual(['600', '600', '600', '600']);
+  });
+
+  it('become so where an earlier version left them to everybody', async () => {
+    await (await open()).close();
+    for (const name of ['store.db', 'lock.db']) chmodSync(join(dataDir, name), 0o644);
+    const store = await open();
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    expect(FILES.map(rights)).toEqual(['600', '600', '600', '600']);
   });
 });
 
