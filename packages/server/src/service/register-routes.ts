@@ -30,7 +30,7 @@ const SUBMITS: ReadonlySet<string> = new Set<OperationId>([
 export function registerRoutes(fastify: FastifyInstance, parts: ServiceParts): void {
   fastify.decorateRequest('caller');
   fastify.decorateRequest('taskId', '');
-  const departures = new Departures(parts.stopping);
+  const departures = new Departures(parts.stopping, parts.keys);
   for (const [operation, contract] of Object.entries<RouteContract>(ROUTES)) {
     const checks = compileChecks(contract);
     // The table of handlers is total and typed; here, in the loop over it, one operation is any operation.
@@ -73,7 +73,7 @@ function checkedCall(
     callerId: request.caller.keyId,
     request,
     reply,
-    signal: () => (signal ??= departures.of(reply)),
+    signal: () => (signal ??= departures.of(reply, request.caller.keyId)),
   };
   // The contract's checks stand for the types of its parts.
   return call as Call<OperationId>;

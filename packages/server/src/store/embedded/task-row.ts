@@ -1,4 +1,5 @@
 // A task's row as the acts see it, and the only statements that change a task's state (the table of moves is checked here).
+import { HISTORY_KEPT } from '@mpcsfaas/contract';
 import type { FailureKind, TaskState } from '@mpcsfaas/contract';
 import { isLegal } from '../../lifecycle/moves.ts';
 import type { Act as MoveName } from '../../lifecycle/moves.ts';
@@ -7,7 +8,7 @@ import { ABANDONED, ABANDONED_ONCE, LEASE_RAN_OUT } from '../platform-error.ts';
 import { filledForms } from '../result-forms.ts';
 import { STATE_CODE, endOf, stateOf } from '../state-code.ts';
 import type { TaskEnd } from '../store.ts';
-import { HISTORY_KEPT, MAX_ABANDONMENTS, RIDE_ALONG_BYTES } from '../timing.ts';
+import { MAX_ABANDONMENTS, RIDE_ALONG_BYTES } from '../timing.ts';
 import { TASK_COLUMNS } from './row.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
