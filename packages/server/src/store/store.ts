@@ -104,7 +104,8 @@ export type SubmitAnswer =
   | { is: 'conflict'; id: string }
   /** New, but another task of the call is in conflict. */
   | { is: 'refused' }
-  | { is: 'queue_full'; limit: 'max_queued_tasks' | 'max_queued_bytes' };
+  /** `alone`: what is new of the call is more than an empty queue may hold. */
+  | { is: 'queue_full'; limit: 'max_queued_tasks' | 'max_queued_bytes'; alone: boolean };
 
 export interface LaneQuota {
   lane: string;

@@ -69,9 +69,12 @@ function fullBy(act: Act, tenant: string, fresh: readonly Submission[], limits: 
   if (fresh.length === 0) return undefined;
   const waiting = (['QUEUED', 'DELAYED', 'BLOCKED'] as const).map((state) => act.counter(tenant, `state:${state}`));
   const tasks = waiting.reduce((sum, n) => sum + n, fresh.length);
-  if (tasks > limits.maxTasks) return { is: 'queue_full', limit: 'max_queued_tasks' };
-  const bytes = fresh.reduce((sum, task) => sum + task.args.length, act.counter(tenant, 'bytes'));
-  return bytes > limits.maxBytes ? { is: 'queue_full', limit: 'max_queued_bytes' } : undefined;
+  if (tasks > limits.maxTasks) {
+    return { is: 'queue_full', limit: 'max_queued_tasks', alone: fresh.length > limits.maxTasks };
+  }
+  const bytes = fresh.reduce((sum, task) => sum + task.args.length, 0);
+  if (act.counter(tenant, 'bytes') + bytes <= limits.maxBytes) return undefined;
+  return { is: 'queue_full', limit: 'max_queued_bytes', alone: bytes > limits.maxBytes };
 }
 
 /** Undefined, or the answer for a task that is here already. */
