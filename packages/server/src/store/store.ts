@@ -25,6 +25,8 @@ export interface Store extends QueueStore, ResultStore, FunctionStore, FleetStor
   readonly shards: number;
   /** One cheap round trip. Never rejects; `warnings` are for /readyz (eviction policy, AOF not as asked for). */
   health(): Promise<StoreHealth>;
+  /** '' or why nothing new is accepted though the store is there: its disk or memory is full. Never rejects. For /readyz. */
+  refusal(): Promise<string>;
   /** The store's time, Unix ms. */
   now(): Promise<number>;
   /** Stops and releases everything; idempotent. */

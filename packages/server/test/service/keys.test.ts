@@ -88,9 +88,9 @@ describe('what goes on under a key', () => {
       await reader.read();
       return async (): Promise<string> => {
         for (;;) {
-          const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }));
-          if (done) return 'ended';
-          const text = Buffer.from(value!).toString();
+          const piece = await reader.read().catch(() => undefined);
+          if (piece?.value === undefined) return 'ended';
+          const text = Buffer.from(piece.value).toString();
           if (text.includes('event: ')) return text;
         }
       };

@@ -59,14 +59,15 @@ describe('3 one owner', () => {
 describe('its files', () => {
   const rights = (name: string): string => (statSync(join(dataDir, name)).mode & 0o777).toString(8);
   const FILES = ['store.db', 'store.db-wal', 'store.db-shm', 'lock.db'];
-  const umask = process.umask();
-  afterEach(() => void process.umask(umask));
-
   it("are their owner's alone, whatever the umask and the directory", async () => {
-    process.umask(0);
-    chmodSync(dataDir, 0o755);
-    const store = await open();
-    await store.submit(T, 0, [submission()], NO_LIMITS);
+    const umask = process.umask(0);
+    try {
+      chmodSync(dataDir, 0o755);
+      const store = await open();
+      await store.submit(T, 0, [submission()], NO_LIMITS);
+    } finally {
+      process.umask(umask);
+    }
     expect(FILES.map(rights)).toEqual(['600', '600', '600', '600']);
   });
 
@@ -158,10 +159,16 @@ describe('10 a disk that is full', () => {
       expect(refused).toBeInstanceOf(StoreUnavailable);
       expect((refused as Error).message).toMatch(/disk of the data directory/);
       expect(await store.states(T, [before.spec.id, large.spec.id])).toEqual(['QUEUED', undefined]);
+      // There is room for others.
+      expect(await store.refusal()).toBe('');
+      limit('300000');
+      await store.submit(T, 0, [submission({}, Buffer.alloc(400_000))], NO_LIMITS).catch(() => undefined);
+      expect(await store.refusal()).toMatch(/disk of the data directory/);
     } finally {
       limit('unlimited');
     }
     expect(await store.health()).toMatchObject({ ok: true });
+    expect(await store.refusal()).toBe('');
     expect((await store.submit(T, 0, [submission({}, Buffer.alloc(4_000_000))], NO_LIMITS))[0]).toMatchObject({
       is: 'accepted',
     });

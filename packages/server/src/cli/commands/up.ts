@@ -42,18 +42,18 @@ async function up(options: UpOptions): Promise<void> {
     const store = await openStore(options, (message) => log('warn', message));
     stops.push(() => store.close());
     // It goes on answering while what runs is finished: who waits for a call that is waited for here gets its result.
-    let service: RunningService | undefined;
-    stops.push(untilCut(async () => service?.stop()));
+    const started: { service?: RunningService } = {};
+    stops.push(untilCut(async () => started.service?.stop()));
     const dispatcher = await startDispatcherRoot(
       store,
       { ...options, workerPortOption: '--worker-port', ownsStore: options.redis === undefined, workerKey },
       log,
     );
     stops.push(withGrace(options.grace, (ms) => dispatcher.stop(ms)));
-    const running = await startService(store, options, logger, () => dispatcher.troubles());
-    service = running;
-    stops.push(async () => running.leave());
-    const { url } = running;
+    const service = await startService(store, options, logger, () => dispatcher.troubles());
+    started.service = service;
+    stops.push(async () => service.leave());
+    const { url } = service;
     const { mode } = options;
     if (options.json) printJson({ url, docs: `${url}/docs`, mode, workers: dispatcher.address, pid: process.pid });
     else {

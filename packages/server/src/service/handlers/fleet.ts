@@ -46,7 +46,10 @@ export const fleetHandlers: Handlers<Operations> = {
   async readyz(_call, { store, watchers, waits, keys, config, leaving }) {
     const { ok, detail, version, warnings } = await store.health();
     if (!ok) throw new Refusal('store_unavailable', `The store cannot be reached: ${detail}`);
+    const refusal = await store.refusal();
+    const full = refusal === '' ? '' : `nothing new is accepted (${refusal.replace(/\.$/, '')})`;
     const own = [
+      full,
       leaving.aborted ? 'it has been told to end' : '',
       waits.trouble,
       config.requireKeys ? await keys.trouble() : '',
