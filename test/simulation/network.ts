@@ -194,7 +194,8 @@ export class Network {
   #toDispatcher(connection: Connection, place: string, envelope: Envelope<WorkerItem>, payloads: Buffer[]): void {
     this.#tap.workerSays(connection.life, envelope.items);
     const packed = this.weather.packed ? packHeader(envelope) : undefined;
-    const said = (): Envelope<WorkerItem> => (packed === undefined ? envelope : unpackHeader(packed, 'worker'));
+    const said = (): Envelope<WorkerItem> =>
+      packed === undefined ? envelope : unpackHeader(packed, 'worker', payloads);
     const sentAt = this.#kernel.now;
     this.#travel(connection, this.#cut(place, connection.url, 'to'), 'lastThere', () => {
       if (connection.brokeAt >= sentAt) return;
@@ -230,7 +231,8 @@ export class Network {
     if (connection === undefined) return;
     this.#tap.dispatcherSays(connection.life, envelope.items);
     const packed = this.weather.packed ? packHeader(envelope) : undefined;
-    const said = (): Envelope<DispatcherItem> => (packed === undefined ? envelope : unpackHeader(packed, 'dispatcher'));
+    const said = (): Envelope<DispatcherItem> =>
+      packed === undefined ? envelope : unpackHeader(packed, 'dispatcher', payloads);
     const place = placeOf(connection.life);
     const sentAt = this.#kernel.now;
     this.#travel(connection, this.#cut(place, port.url, 'from'), 'lastHere', () => {

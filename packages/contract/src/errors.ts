@@ -32,6 +32,7 @@ export const ERRORS = {
   body_too_large: { status: 413, title: 'The body is too large', sdk: 'TooLargeError' },
   args_too_large: { status: 413, title: 'The arguments are too large', sdk: 'TooLargeError' },
   code_too_large: { status: 413, title: 'The function is too large', sdk: 'TooLargeError' },
+  exceeds_queue: { status: 413, title: 'The request is more than the queue may hold', sdk: 'TooLargeError' },
   url_too_long: { status: 414, title: 'The address is too long', sdk: 'BadRequestError' },
   unsupported_media_type: { status: 415, title: 'This content type is not taken', sdk: 'BadRequestError' },
   validation_failed: { status: 422, title: 'The request does not fit the schema', sdk: 'ValidationError' },

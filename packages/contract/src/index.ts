@@ -25,6 +25,7 @@ export type {
 } from './vocabulary.ts';
 export {
   LIMITS,
+  HISTORY_KEPT,
   MAX_BATCH_TASKS,
   MAX_WAIT_MS,
   MAX_PAGE,

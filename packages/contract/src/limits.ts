@@ -33,3 +33,5 @@ export const MAX_PRIORITY = 100;
 export const MIN_RESULT_TTL_MS = 10_000;
 /** Ids in one `POST /v1/results`. */
 export const MAX_RESULT_IDS = 10_000;
+/** The newest pauses kept of one task's history. */
+export const HISTORY_KEPT = 32;

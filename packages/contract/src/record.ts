@@ -4,6 +4,7 @@ import type { Static } from 'typebox';
 import { ARGS_ENCODINGS, FAILURE_KINDS, ISOLATIONS, RESULT_FORMS, RUNTIMES, TASK_STATES } from './vocabulary.ts';
 import { TERMINAL_STATES } from './vocabulary.ts';
 import { Id, Nullable, Payload, Time } from './fields.ts';
+import { HISTORY_KEPT } from './limits.ts';
 import { RetryPolicyBody } from './options.ts';
 
 export const TaskError = Type.Object(
@@ -50,7 +51,10 @@ export const Task = Type.Object(
         reason: Type.String(),
         message: Type.String(),
       }),
-      { description: 'Attempts that did not end the task, and why' },
+      {
+        maxItems: HISTORY_KEPT,
+        description: `Attempts that did not end the task, and why; the newest ${HISTORY_KEPT}, oldest first`,
+      },
     ),
     error: Nullable(TaskError, 'Why it ended without a value'),
     pinned: Type.Boolean({ description: 'Kept until unpinned' }),

@@ -3,8 +3,8 @@
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 
-/** Makes `path` and what is missing above it. @throws the system's error where it cannot be made. */
-export function makeDirectory(path: string, mode = 0o777): void {
+/** Makes `path` and what is missing above it, for this user alone unless `mode` says otherwise. @throws the system's error where it cannot be made. */
+export function makeDirectory(path: string, mode = 0o700): void {
   const whole = resolve(path);
   if (isDirectory(whole)) return;
   const above = dirname(whole);

@@ -16,9 +16,9 @@ afterEach(() => {
 describe('makeDirectory', () => {
   it('makes all levels, and is content with what is there', () => {
     const path = join(folder, 'a/b/c');
-    makeDirectory(path, 0o700);
-    makeDirectory(path, 0o700);
-    expect(statSync(path).mode & 0o777).toBe(0o700);
+    makeDirectory(path);
+    makeDirectory(path);
+    for (const level of ['a', 'a/b', 'a/b/c']) expect(statSync(join(folder, level)).mode & 0o777).toBe(0o700);
   });
 
   it('fails at a file in the way', () => {

@@ -1,6 +1,6 @@
 // One tenant's queue in memory: the acts of the embedded store without its tables, made of the same pure rules
 // (store/rules.ts, store/submit-rules.ts, lifecycle/moves.ts). What an act does happens at once and whole.
-import type { FailureKind, TaskState } from '@mpcsfaas/contract';
+import { HISTORY_KEPT, type FailureKind, type TaskState } from '@mpcsfaas/contract';
 import type { Fence } from '../../../packages/server/src/lifecycle/fence.ts';
 import { newToken } from '../../../packages/server/src/lifecycle/ids.ts';
 import { isLegal, type Act } from '../../../packages/server/src/lifecycle/moves.ts';
@@ -34,12 +34,7 @@ import type {
   TaskEnd,
 } from '../../../packages/server/src/store/store.ts';
 import { byId, byKey, judged, type Accepted } from '../../../packages/server/src/store/submit-rules.ts';
-import {
-  CLAIM_BYTES,
-  HISTORY_KEPT,
-  RIDE_ALONG_BYTES,
-  SWEEP_ENTRIES,
-} from '../../../packages/server/src/store/timing.ts';
+import { CLAIM_BYTES, RIDE_ALONG_BYTES, SWEEP_ENTRIES } from '../../../packages/server/src/store/timing.ts';
 import { newTask, resultBytes, type MemoryTask } from './memory-task.ts';
 
 /** Who sees every move, as soon as it is written. */

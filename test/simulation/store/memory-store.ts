@@ -31,6 +31,7 @@ export function storeOver(link: StoreLink): Store {
         version: 'memory 1',
         warnings: [],
       })),
+    refusal: async () => '',
     close: async () => link.close(),
 
     submit: (tenant, _shard, tasks, limits) => call((shard) => shard.queue(tenant).submit(tasks, limits)),

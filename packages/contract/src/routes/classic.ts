@@ -48,6 +48,7 @@ export const executeClassic = route({
     'function_not_found',
     'args_too_large',
     'idempotency_key_reused',
+    'exceeds_queue',
     'queue_full',
     'rate_limited',
     'shutting_down',

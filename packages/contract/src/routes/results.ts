@@ -95,6 +95,7 @@ export const callFunction = route({
     'idempotency_key_reused',
     'task_failed',
     'task_canceled',
+    'exceeds_queue',
     'queue_full',
     'rate_limited',
     'shutting_down',

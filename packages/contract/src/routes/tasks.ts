@@ -1,6 +1,6 @@
 // /v1/tasks: submit, list, look at, read the result and the output, cancel, retry, pin.
 import Type from 'typebox';
-import { FunctionRef, Id, Payload, Time } from '../fields.ts';
+import { FunctionRef, Id, Nullable, Payload, Time } from '../fields.ts';
 import { LOG_STREAMS, TASK_STATES } from '../vocabulary.ts';
 import { MAX_BATCH_TASKS, MAX_PAGE, MAX_WAIT_MS } from '../limits.ts';
 import { Task, TaskResult } from '../record.ts';
@@ -65,6 +65,7 @@ export const submitTask = route({
     'function_not_found',
     'args_too_large',
     'idempotency_key_reused',
+    'exceeds_queue',
     'queue_full',
     'rate_limited',
     'shutting_down',
@@ -222,7 +223,11 @@ export const getResult = route({
 
 const StreamLog = Type.Object({
   text: Type.String({ description: 'The first bytes and the last ones, as UTF-8' }),
-  dropped_bytes: Type.Integer({ description: 'How much is missing between them' }),
+  gap_at: Nullable(
+    Type.Integer({ minimum: 0 }),
+    'Where in `text` something is missing: so many characters (Unicode code points) stand before it; null where it is whole',
+  ),
+  dropped_bytes: Type.Integer({ description: 'How much is missing there' }),
   total_bytes: Type.Integer(),
 });
 
@@ -233,7 +238,8 @@ export const getLogs = route({
   summary: "Read a call's own output",
   description:
     'What the newest attempt printed. With `follow=1` a stream of server-sent events: `event: log` with ' +
-    '`{attempt, stream, offset, text}`, at last `event: end`.',
+    '`{attempt, stream, offset, text}`, at last `event: end`. `offset` is where in its stream, in bytes, the text begins: ' +
+    'where it lies beyond the end of the text before, what was between them was dropped.',
   params: TaskParams,
   query: Type.Object({ follow: Type.Optional(Type.Boolean()) }),
   answers: {
@@ -255,8 +261,8 @@ export const getLogs = route({
       answer: {
         task_id: SAMPLE.endedTask,
         attempt: 1,
-        stdout: { text: 'hello\n', dropped_bytes: 0, total_bytes: 6 },
-        stderr: { text: '', dropped_bytes: 0, total_bytes: 0 },
+        stdout: { text: 'hello\n', gap_at: null, dropped_bytes: 0, total_bytes: 6 },
+        stderr: { text: '', gap_at: null, dropped_bytes: 0, total_bytes: 0 },
       },
     },
   ],
@@ -296,7 +302,16 @@ export const retryTask = route({
   body: Type.Object({}, { title: 'Retry', additionalProperties: false }),
   bodyOptional: true,
   answers: { 201: { description: 'Queued', body: Type.Object({ task_id: Id }, { title: 'Submitted' }) } },
-  errors: ['invalid_id', 'task_not_found', 'task_expired', 'task_not_ended', 'queue_full', 'rate_limited'],
+  errors: [
+    'invalid_id',
+    'task_not_found',
+    'task_expired',
+    'task_not_ended',
+    'exceeds_queue',
+    'queue_full',
+    'rate_limited',
+    'shutting_down',
+  ],
   examples: [
     {
       name: 'an ended one',

@@ -52,6 +52,11 @@ export class ApiKeys {
   /** The installation's; read when it is first needed: the store may be away when a service starts. */
   #secret: Promise<Buffer> | undefined;
   #buckets = new Map<string, KeptKey[]>();
+  #ids = new Set<string>();
+  /** Who goes on with a key, by its id: told when it is taken no more. */
+  readonly #followers = new Map<string, Set<() => void>>();
+  /** Runs while there are any. */
+  #following: NodeJS.Timeout | undefined;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
   /** The last reading succeeded. */
@@ -113,6 +118,39 @@ export class ApiKeys {
     const revoked = own !== undefined && (await this.#shelf.deleteKey(id));
     await this.#refreshAfterChange();
     return revoked;
+  }
+
+  /**
+   * For what goes on under a key after its check: `revoked` is called once when the key is taken no more, at once where it
+   * is revoked here, within 5 s where it is elsewhere. The answer ends that.
+   */
+  follow(id: string, revoked: () => void): () => void {
+    const followers = this.#followers.get(id) ?? new Set();
+    this.#followers.set(id, followers.add(revoked));
+    this.#following ??= setInterval(() => this.#lookAgain(), REFRESH_MS).unref();
+    // Revoked between the check and now.
+    if (!this.#ids.has(id)) queueMicrotask(() => this.#tellRevoked());
+    return () => {
+      followers.delete(revoked);
+      if (followers.size === 0 && this.#followers.get(id) === followers) this.#followers.delete(id);
+    };
+  }
+
+  #lookAgain(): void {
+    if (this.#followers.size > 0) {
+      this.#refresh().catch(() => undefined);
+      return;
+    }
+    clearInterval(this.#following);
+    this.#following = undefined;
+  }
+
+  #tellRevoked(): void {
+    for (const [id, followers] of this.#followers) {
+      if (this.#ids.has(id)) continue;
+      this.#followers.delete(id);
+      for (const revoked of followers) revoked();
+    }
   }
 
   /** Whose key it is; undefined where nobody's. Rejects only where the store is away and was never read. */
@@ -200,6 +238,8 @@ export class ApiKeys {
     const keys = await this.#shelf.listKeys();
     this.#current = true;
     this.#buckets = Map.groupBy(keys, ({ hash }) => hash.slice(0, BUCKET_DIGITS));
+    this.#ids = new Set(keys.map(({ id }) => id));
     this.#readAt = this.#clock.mono();
+    this.#tellRevoked();
   }
 }

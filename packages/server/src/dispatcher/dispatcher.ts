@@ -75,8 +75,8 @@ class RunningDispatcher implements Dispatcher {
     this.id = `${hostname()}:${process.pid}:${newToken().slice(0, 8)}`;
     const { store, tenant, clock, random, log } = options;
     this.#codes = new CodeCache(store, tenant);
-    this.#output = new Output(store, tenant, options.logLimits, clock);
     const onTrouble = (sentence: string): void => log('warn', sentence);
+    this.#output = new Output(store, tenant, options.logLimits, clock, onTrouble);
     this.#settler = new Settler({
       store,
       tenant,
@@ -122,7 +122,8 @@ class RunningDispatcher implements Dispatcher {
       note: log,
     });
     const executor = this.#executor;
-    this.#leases = new LeaseKeeper({ store, tenant, executor, clock });
+    const onTrouble = (sentence: string): void => log('warn', sentence);
+    this.#leases = new LeaseKeeper({ store, tenant, executor, clock, onTrouble });
     this.#reporter = new Reporter({
       store,
       executor,
@@ -213,7 +214,8 @@ class RunningDispatcher implements Dispatcher {
     try {
       while ((await this.#options.store.sweep(this.#options.tenant)).more);
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
+      // The next sweep tries again, whatever it was.
+      if (!(error instanceof StoreUnavailable)) this.#options.log('warn', 'A sweep met a fault.', { err: error });
     } finally {
       this.#sweeping = false;
     }

@@ -1,6 +1,6 @@
 // Renews leases once a second, in one call: of attempts that a worker itself named, and of no others.
 import type { Clock } from '../clock.ts';
-import { StoreUnavailable, type Store } from '../store/index.ts';
+import { StoreUnavailable, type Renewal, type Store } from '../store/index.ts';
 import type { Executor } from './executor.ts';
 
 export const RENEW_MS = 1_000;
@@ -12,6 +12,7 @@ export interface LeaseKeeperOptions {
   tenant: string;
   executor: Executor;
   clock: Clock;
+  onTrouble: (sentence: string) => void;
 }
 
 export class LeaseKeeper {
@@ -34,21 +35,44 @@ export class LeaseKeeper {
   async renew(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
-    const { store, tenant, executor, clock } = this.#options;
+    const { store, executor, clock, onTrouble } = this.#options;
     const sentAt = clock.mono();
     const renewals = executor.named();
     try {
       // With nothing to renew this is still the question whether the store is there.
-      const answers =
-        renewals.length > 0 ? await store.renew(tenant, renewals) : (await store.health()).ok ? [] : undefined;
+      const answers = renewals.length > 0 ? await this.#ask(renewals) : (await store.health()).ok ? [] : undefined;
       if (answers === undefined) return;
       this.#renewedAt = sentAt;
       const gone = renewals.filter((_, at) => answers[at] === false).map(({ fence }) => fence.token);
       if (gone.length > 0) executor.drop(gone);
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
+      if (!(error instanceof StoreUnavailable)) onTrouble(`Leases were not renewed: ${sentenceOf(error)}.`);
     } finally {
       this.#busy = false;
     }
   }
+
+  /** Where the store stumbles over one of many, each is asked for by itself: one lease may end for it, not all. */
+  async #ask(renewals: readonly Renewal[]): Promise<(boolean | undefined)[]> {
+    const { store, tenant, onTrouble } = this.#options;
+    try {
+      return await store.renew(tenant, renewals);
+    } catch (error) {
+      if (error instanceof StoreUnavailable) throw error;
+      const each = renewals.map(async (renewal) => {
+        try {
+          return (await store.renew(tenant, [renewal]))[0];
+        } catch (fault) {
+          if (fault instanceof StoreUnavailable) throw fault;
+          onTrouble(`The lease of task ${renewal.fence.id} cannot be renewed: ${sentenceOf(fault)}.`);
+          return undefined;
+        }
+      });
+      return Promise.all(each);
+    }
+  }
+}
+
+function sentenceOf(fault: unknown): string {
+  return fault instanceof Error ? fault.message : String(fault);
 }

@@ -18,12 +18,20 @@ export class Output {
   readonly #tenant: string;
   readonly #limits: LogLimits;
   readonly #clock: LiveClock;
+  readonly #onTrouble: (sentence: string) => void;
   #pending = new Map<string, Entry>();
   #bytes = 0;
   #cancel: Cancel | undefined;
 
-  constructor(store: Store, tenant: string, limits: LogLimits, clock: LiveClock) {
+  constructor(
+    store: Store,
+    tenant: string,
+    limits: LogLimits,
+    clock: LiveClock,
+    onTrouble: (sentence: string) => void,
+  ) {
     this.#store = store;
+    this.#onTrouble = onTrouble;
     this.#tenant = tenant;
     this.#limits = limits;
     this.#clock = clock;
@@ -49,9 +57,21 @@ export class Output {
     this.#bytes = 0;
     this.#cancel = undefined;
     try {
-      await this.#store.appendLogs(this.#tenant, entries, this.#limits);
+      await this.#append(entries);
     } catch (error) {
-      if (!(error instanceof StoreUnavailable)) throw error;
+      if (error instanceof StoreUnavailable) return;
+      // One of many is at fault: the others' output is kept.
+      for (const entry of entries) {
+        await this.#append([entry]).catch((fault: unknown) => {
+          if (fault instanceof StoreUnavailable) return;
+          const why = fault instanceof Error ? fault.message : String(fault);
+          this.#onTrouble(`Output of task ${entry.id} cannot be kept (${why}): its end brings the whole.`);
+        });
+      }
     }
+  }
+
+  #append(entries: readonly Entry[]): Promise<void> {
+    return this.#store.appendLogs(this.#tenant, entries, this.#limits);
   }
 }

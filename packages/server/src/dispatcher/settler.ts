@@ -1,10 +1,11 @@
 // Brings endings into the store, in batches: what came while a call was under way goes in the next one.
-// An ending that the store could not take stays here, and its worker keeps it too, until it is in.
+// An ending that the store could not take stays here, and its worker keeps it too, until it is in. One that the store (or
+// we) stumble over for what it holds is told apart from its neighbours, ends without its content, and is given up at last.
 import { pause, type LiveClock } from '../clock.ts';
 import { backoffMs } from '../backoff.ts';
 import { StoreUnavailable, type Release, type Settlement, type Store } from '../store/index.ts';
 import type { Ending } from '../tasks/ending.ts';
-import { verdictOf } from '../tasks/settle.ts';
+import { verdictOf, withoutContent } from '../tasks/settle.ts';
 
 export interface SettlerOptions {
   store: Store;
@@ -30,6 +31,10 @@ export class Settler {
   #queue: Ending[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
+  /** So many of the first in the queue go one by one: one of them is what a batch failed for. */
+  #oneByOne = 0;
+  /** What has no content any more. */
+  readonly #stripped = new WeakSet<Ending>();
 
   constructor(options: SettlerOptions) {
     this.#options = options;
@@ -57,22 +62,51 @@ export class Settler {
   async #run(): Promise<void> {
     let failures = 0;
     while (this.#queue.length > 0 && !this.#closed) {
-      await this.#gather();
-      const batch = this.#queue.splice(0, BATCH);
+      const apart = this.#oneByOne > 0;
+      if (!apart) await this.#gather();
+      const batch = this.#queue.splice(0, apart ? 1 : BATCH);
+      if (apart) this.#oneByOne -= 1;
       try {
         await this.#settle(batch);
         failures = 0;
       } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error;
+        if (!(error instanceof StoreUnavailable)) {
+          this.#stumbledOver(batch, error);
+          continue;
+        }
         failures += 1;
         if (failures === 1)
           this.#options.onTrouble(`Ends of ${batch.length} tasks wait for the store: ${error.message}`);
-        this.#queue.unshift(...batch);
+        this.#putBack(batch, apart);
         const wait = backoffMs(RETRY, failures, this.#options.random());
         await pause(this.#options.clock, wait);
       }
     }
     this.#running = undefined;
+  }
+
+  /** Not the store's absence: something in one of these. */
+  #stumbledOver(batch: readonly Ending[], fault: unknown): void {
+    const [ending] = batch;
+    if (batch.length > 1) this.#putBack(batch, true);
+    if (batch.length !== 1 || ending === undefined) return;
+    const { onSettled, onTrouble } = this.#options;
+    const what = `The end of task ${ending.fence.id} cannot be kept (${fault instanceof Error ? fault.message : String(fault)})`;
+    if (this.#stripped.has(ending)) {
+      onTrouble(`${what}: it is given up, and the task runs again when its lease has ended.`);
+      onSettled([ending.fence.token], []);
+      return;
+    }
+    onTrouble(`${what}: it is told without what was reported of it.`);
+    const stripped = withoutContent(ending);
+    this.#stripped.add(stripped);
+    this.#putBack([stripped], true);
+  }
+
+  /** Before all others; `apart`: they go one by one. */
+  #putBack(batch: readonly Ending[], apart: boolean): void {
+    this.#queue.unshift(...batch);
+    if (apart) this.#oneByOne += batch.length;
   }
 
   /**

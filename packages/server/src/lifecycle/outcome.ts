@@ -1,4 +1,5 @@
 // What one attempt came to, as data. Everything that can happen to a call is one of four things.
+import { FAILURE_KINDS } from '@mpcsfaas/contract';
 import type { FailureKind, LogStream } from '@mpcsfaas/contract';
 
 /** How a failure is told to people and programs, beside any pickle. */
@@ -26,10 +27,16 @@ export interface Completed {
   result: ResultForms;
 }
 
+/** How a call itself can fail. The other kinds are ends that the platform makes. */
+type AttemptKind = Exclude<FailureKind, 'lost' | 'expired' | 'canceled'>;
+export const ATTEMPT_KINDS = FAILURE_KINDS.filter(
+  (kind): kind is AttemptKind => kind !== 'lost' && kind !== 'expired' && kind !== 'canceled',
+);
+
 /** An end without a value: at once, except for `raised` under the user's retry policy. */
 export interface Failed {
   is: 'failed';
-  kind: Exclude<FailureKind, 'lost' | 'expired' | 'canceled'>;
+  kind: AttemptKind;
   error: ErrorInfo;
   /** The pickled exception, where the task asked for pickle and Python could make one. */
   pickle?: Buffer;
@@ -47,13 +54,15 @@ export interface Released {
   reason: ReleaseReason;
 }
 
-export type ReleaseReason =
-  | 'handed_back' // recalled, or the holder has no use for it
-  | 'drain' // the worker or dispatcher goes away
-  | 'undelivered' // sent, but the worker does not name it
-  | 'no_code' // the code's bytes could not be had for the moment
-  | 'runner_unavailable' // the runner cannot start
-  | 'unclaimed_answer'; // the answer of the claim was lost, or nobody fits any more
+export const RELEASE_REASONS = [
+  'handed_back', // recalled, or the holder has no use for it
+  'drain', // the worker or dispatcher goes away
+  'undelivered', // sent, but the worker does not name it
+  'no_code', // the code's bytes could not be had for the moment
+  'runner_unavailable', // the runner cannot start
+  'unclaimed_answer', // the answer of the claim was lost, or nobody fits any more
+] as const;
+export type ReleaseReason = (typeof RELEASE_REASONS)[number];
 
 export type Outcome = Completed | Failed | Lost | Released;
 

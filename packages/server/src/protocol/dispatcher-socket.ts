@@ -139,7 +139,7 @@ function read(frames: Buffer[], onBad: (sentence: string) => void): Received | u
   const [header, ...payloads] = frames;
   try {
     if (header === undefined) throw new BadMessage('an empty message');
-    return { envelope: unpackHeader<DispatcherItem>(header, 'dispatcher'), payloads };
+    return { envelope: unpackHeader<DispatcherItem>(header, 'dispatcher', payloads), payloads };
   } catch (error) {
     if (!(error instanceof BadMessage)) throw error;
     onBad(error.message);

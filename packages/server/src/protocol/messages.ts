@@ -2,8 +2,8 @@
 //
 // A ZeroMQ message is an envelope: one msgpack map (the header with its list of items), then raw payload frames.
 // Payloads stand in frames of their own and are named by reference, so that no byte of them is packed or escaped.
-import type { ErrorInfo, ReleaseReason } from '../lifecycle/outcome.ts';
-import type { FailureKind, LogStream } from '@mpcsfaas/contract';
+import type { ErrorInfo, Failed, ReleaseReason } from '../lifecycle/outcome.ts';
+import type { LogStream } from '@mpcsfaas/contract';
 import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
 
 export const PROTOCOL_VERSION = 1;
@@ -26,6 +26,8 @@ export const PART_BYTES = 1024 * 1024;
 export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
 /** The whole of a message from a peer that is not registered. */
 export const MAX_UNREGISTERED_BYTES = 256 * 1024;
+/** Calls at a time that a worker may say it runs: beyond, it is a mistake. */
+export const MAX_SLOTS = 65_536;
 /** Part bytes that may be under way to a push worker without its word that it got them. */
 export const PART_WINDOW_BYTES = 8 * 1024 * 1024;
 
@@ -47,21 +49,22 @@ export interface StreamRef {
   total: number;
 }
 
-/** How one attempt ended. Payloads by reference. */
-export interface EndedItem {
+/** How one attempt ended. Payloads by reference; one of no bytes is none. */
+export type EndedItem = {
   t: string;
   id: string;
   a: number;
   /** Unix ms, 0 = not started. */
   at: number;
-  is: 'completed' | 'failed' | 'lost' | 'released';
-  json?: PayloadRef;
-  pickle?: PayloadRef;
-  kind?: FailureKind;
-  error?: ErrorInfo;
-  reason?: ReleaseReason;
   logs?: Record<LogStream, StreamRef>;
-}
+} & (
+  | { is: 'completed'; json?: PayloadRef; pickle?: PayloadRef }
+  | { is: 'failed'; kind: Failed['kind']; error: ErrorInfo; pickle?: PayloadRef }
+  | { is: 'lost'; error: ErrorInfo }
+  | { is: 'released'; reason: ReleaseReason }
+);
+
+export const ENDED_AS = ['completed', 'failed', 'lost', 'released'] as const satisfies readonly EndedItem['is'][];
 
 export interface TaskItem {
   t: string;
@@ -73,7 +76,8 @@ export interface TaskItem {
 }
 
 /** Which payload a part belongs to. */
-export type PartOf = 'args' | 'json' | 'pickle' | 'code';
+export const PARTS_OF = ['args', 'json', 'pickle', 'code'] as const;
+export type PartOf = (typeof PARTS_OF)[number];
 
 export interface PartItem {
   k: 'part';

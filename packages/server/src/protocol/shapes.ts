@@ -1,91 +1,104 @@
-// The shape of every item, checked before anything reads it: a peer's mistake is refused in one place.
-import type { Item } from './messages.ts';
-import { BadMessage } from './bad-message.ts';
+// The shape of every item, checked before anything reads it: a peer's mistake is refused in one place. Types, ranges and
+// words are all checked here; what is past this file may be stored, counted with and shown.
+import { LOG_STREAMS, RUNTIMES } from '@mpcsfaas/contract';
+import { ATTEMPT_KINDS, RELEASE_REASONS } from '../lifecycle/outcome.ts';
+import {
+  blobs,
+  bytesHere,
+  checkFields,
+  count,
+  facts,
+  flag,
+  listOf,
+  mapOf,
+  oneOf,
+  optional,
+  outputPlace,
+  payload,
+  shortText,
+  text,
+  texts,
+  time,
+  whole,
+  type Shape,
+} from './fields.ts';
+import { ENDED_AS, MAX_SLOTS, PARTS_OF, type EndedItem, type Item } from './messages.ts';
 
-type FieldType = 'string' | 'number' | 'boolean' | 'list' | 'texts' | 'blobs' | 'ref';
-type Shape = Record<string, FieldType>;
+const name = shortText(256);
+/** The stores' room for an attempt's number. */
+const attempt = whole(0, 2 ** 32 - 1);
 
-const PART: Shape = { t: 'string', of: 'string', offset: 'number', total: 'number', bytes: 'ref' };
+const runtimes = listOf('runtimes', () => ({ runtime: oneOf(RUNTIMES), version: name, broken: text }));
+const held = listOf('held', () => ({ t: text, id: text, a: attempt, at: time, done: optional(flag) }));
+
+const error = mapOf('error', {
+  type: text,
+  message: text,
+  traceback: text,
+  bases: optional(texts),
+  details: optional(facts),
+});
+const stream = mapOf('logs', { head: bytesHere, tail: bytesHere, total: outputPlace }, ({ head, tail, total }) => {
+  const kept = (head as [number, number, number])[2] + (tail as [number, number, number])[2];
+  return kept <= (total as number) ? '' : 'keeps more than its total';
+});
+const END: Shape = {
+  t: text,
+  id: text,
+  a: attempt,
+  at: time,
+  is: oneOf(ENDED_AS),
+  logs: optional(mapOf('logs', Object.fromEntries(LOG_STREAMS.map((one) => [one, stream])))),
+};
+const ENDS = {
+  completed: { ...END, json: optional(payload), pickle: optional(payload) },
+  failed: { ...END, kind: oneOf(ATTEMPT_KINDS), error, pickle: optional(payload) },
+  lost: { ...END, error },
+  released: { ...END, reason: oneOf(RELEASE_REASONS) },
+} satisfies Record<EndedItem['is'], Shape>;
+/** By what `is` says, which may be anything. */
+const END_SHAPES = new Map<unknown, Shape>(Object.entries(ENDS));
+
+const TOKENS: Shape = { tokens: texts };
 
 const SHAPES: Record<Item['k'], Shape> = {
   register: {
-    mode: 'string',
-    host: 'string',
-    pid: 'number',
-    version: 'string',
-    slots: 'number',
-    runtimes: 'list',
-    labels: 'texts',
-    held: 'list',
+    mode: oneOf(['pull', 'push']),
+    host: name,
+    pid: count,
+    version: name,
+    slots: whole(1, MAX_SLOTS),
+    runtimes,
+    labels: texts,
+    held,
   },
-  heartbeat: {
-    held: 'list',
-    got: 'number',
-    free: 'number',
-    running: 'number',
-    waiting: 'number',
-    runtimes: 'list',
-    draining: 'boolean',
-  },
-  credits: { credits: 'number', free: 'number', got: 'number', part_bytes: 'number', ask: 'boolean' },
-  ended: { ends: 'list' },
-  printed: { t: 'string', stream: 'string', offset: 'number', bytes: 'ref' },
-  need_code: { digests: 'texts' },
-  part: PART,
+  heartbeat: { held, got: count, free: count, running: count, waiting: count, runtimes, draining: flag },
+  credits: { credits: count, free: count, got: count, part_bytes: count, ask: flag },
+  ended: { ends: listOf('ends', ({ is }) => END_SHAPES.get(is) ?? END) },
+  printed: { t: text, stream: oneOf(LOG_STREAMS), offset: outputPlace, bytes: bytesHere },
+  need_code: { digests: texts },
+  part: { t: text, of: oneOf(PARTS_OF), offset: count, total: count, bytes: bytesHere },
   goodbye: {},
-  welcome: { session: 'string', dispatcher: 'string' },
-  tasks: { number: 'number', headers: 'blobs', tasks: 'list' },
-  code: { digest: 'string', bytes: 'ref' },
-  no_code: { digest: 'string', gone: 'boolean', message: 'string' },
-  settled: { tokens: 'texts' },
-  resend: { tokens: 'texts' },
-  drop: { tokens: 'texts' },
-  recall: { tokens: 'texts' },
+  welcome: { session: text, dispatcher: text },
+  tasks: {
+    number: count,
+    headers: blobs,
+    tasks: listOf('tasks', () => ({ t: text, id: text, a: attempt, h: count, args: payload })),
+  },
+  code: { digest: text, bytes: bytesHere },
+  no_code: { digest: text, gone: flag, message: text },
+  settled: TOKENS,
+  resend: TOKENS,
+  drop: TOKENS,
+  recall: TOKENS,
   register_again: {},
-  refused: { message: 'string' },
+  refused: { message: text },
 };
 
-/** The elements of the lists that are no plain texts. */
-const ELEMENTS: Partial<Record<string, Shape>> = {
-  held: { t: 'string', id: 'string', a: 'number', at: 'number' },
-  runtimes: { runtime: 'string', version: 'string', broken: 'string' },
-  ends: { t: 'string', id: 'string', a: 'number', at: 'number', is: 'string' },
-  tasks: { t: 'string', id: 'string', a: 'number', h: 'number' },
-};
-
-/** @throws BadMessage naming the first field that is missing or of another type. */
-export function checkItem(item: Item): void {
-  check(item as unknown as Record<string, unknown>, SHAPES[item.k], item.k);
-}
-
-function check(value: Record<string, unknown>, shape: Shape, where: string): void {
-  for (const field in shape) {
-    if (!fits(value[field], shape[field]!, field))
-      throw new BadMessage(`${where}.${field} is missing or of another type`);
-  }
-}
-
-function fits(value: unknown, type: FieldType, field: string): boolean {
-  switch (type) {
-    case 'list': {
-      if (!Array.isArray(value)) return false;
-      const element = ELEMENTS[field]!;
-      for (const entry of value as unknown[]) {
-        if (typeof entry !== 'object' || entry === null) return false;
-        check(entry as Record<string, unknown>, element, field);
-      }
-      return true;
-    }
-    case 'texts':
-      return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
-    case 'blobs':
-      return Array.isArray(value) && value.every((entry) => entry instanceof Uint8Array);
-    case 'ref':
-      return Array.isArray(value) && value.length === 3 && value.every((entry) => typeof entry === 'number');
-    case 'number':
-      return typeof value === 'number' && Number.isFinite(value);
-    case 'string':
-    case 'boolean':
-      return typeof value === type;
-  }
+/**
+ * `frames`: the payload frames that came with it, which its references must lie within.
+ * @throws BadMessage naming the first field that is missing or may not hold what it holds.
+ */
+export function checkItem(item: Item, frames: readonly Uint8Array[]): void {
+  checkFields(item as unknown as Record<string, unknown>, SHAPES[item.k], item.k, frames);
 }

@@ -15,6 +15,8 @@ export interface WorkerPortOptions {
   onMessage: (peer: Peer, envelope: Envelope<WorkerItem>, payloads: Buffer[]) => void;
   /** A message that was refused: one sentence. */
   onBad: (peer: Peer, sentence: string) => void;
+  /** Handling a readable message failed, by a fault of ours. */
+  onFault: (peer: Peer, fault: unknown) => void;
   /** A connection with the wrong key, or none, was turned away: one sentence, not more often than every 10 s. */
   onTurnedAway: (sentence: string) => void;
   clock: Clock;

@@ -121,14 +121,15 @@ export class WorkerPort implements Port {
       try {
         if (delimiter?.length !== 0 || header === undefined)
           throw new BadMessage('a message is [empty, header, payloads…]');
-        const envelope = unpackHeader<WorkerItem>(header, 'worker');
+        const envelope = unpackHeader<WorkerItem>(header, 'worker', payloads);
         if (envelope.session === '' && totalBytes(frames) > MAX_UNREGISTERED_BYTES) {
           throw new BadMessage('a message before registration is too large');
         }
         this.#options.onMessage(peer, envelope, payloads);
       } catch (error) {
-        if (!(error instanceof BadMessage)) throw error;
-        this.#options.onBad(peer, error.message);
+        if (error instanceof BadMessage) this.#options.onBad(peer, error.message);
+        // One worker's message must not end what all the others are served by.
+        else this.#options.onFault(peer, error);
       }
     }
   }

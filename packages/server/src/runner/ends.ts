@@ -1,7 +1,7 @@
 // What a call came to, in the words of lifecycle/outcome.ts: from an answer, from our own kill, from a death.
 import { constants } from 'node:os';
-import { FAILURE_KINDS, type Runtime } from '@mpcsfaas/contract';
-import type { ErrorInfo, Failed, Lost, Outcome } from '../lifecycle/outcome.ts';
+import type { Runtime } from '@mpcsfaas/contract';
+import { ATTEMPT_KINDS, type ErrorInfo, type Failed, type Lost, type Outcome } from '../lifecycle/outcome.ts';
 import type { TaskSpec } from '../lifecycle/spec.ts';
 import type { Death } from './child.ts';
 import type { ChildFrame } from './frames.ts';
@@ -21,7 +21,7 @@ export type KillReason =
 
 type Answer = Extract<ChildFrame, { is: 'value' | 'failure' }>;
 
-const CHILD_KINDS = new Set<string>(FAILURE_KINDS.filter((kind) => !['lost', 'expired', 'canceled'].includes(kind)));
+const CHILD_KINDS = new Set<string>(ATTEMPT_KINDS);
 
 /** The outcome of an answer; a string says what is wrong with the answer itself. */
 export function outcomeOf(frame: Answer, spec: TaskSpec): Outcome | string {

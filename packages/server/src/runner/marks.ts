@@ -40,7 +40,7 @@ export function recordOwner(dataDir: string, mark: string): () => void {
   const folder = join(dataDir, 'runners');
   makeDirectory(folder);
   const file = join(folder, `${mark}.json`);
-  writeFileSync(file, JSON.stringify({ pid: process.pid, start: startTime(process.pid) }));
+  writeFileSync(file, JSON.stringify({ pid: process.pid, start: startTime(process.pid) }), { mode: 0o600 });
   return () => removeOwner(folder, mark);
 }
 

@@ -45,7 +45,7 @@ export async function bringPackages(bringing: Bringing): Promise<string | undefi
       ['apt', withApt],
     ] as const) {
       const target = join(work, way);
-      mkdirSync(target, { recursive: true });
+      mkdirSync(target, { recursive: true, mode: 0o700 });
       try {
         const made = await bring(interpreter, { cwd: target, env: environment, signal });
         const tried = await findInterpreter(interpreter.executable, environment, [made]);

@@ -7,7 +7,7 @@ import type { FastifyBaseLogger, FastifyError, FastifyInstance } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { newId } from '../lifecycle/ids.ts';
-import { Refusal } from '../tasks/refusal.ts';
+import { Refusal, shuttingDown } from '../tasks/refusal.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { allowedMethods } from './allowed-methods.ts';
 import { addBodyReaders } from './bodies.ts';
@@ -70,7 +70,7 @@ function addHooks(fastify: FastifyInstance, { config, metrics, stopping }: Servi
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     try {
-      if (stopping.aborted) throw new Refusal('shutting_down', 'The service is stopping. Try again in a moment.');
+      if (stopping.aborted) throw shuttingDown();
       guard(request, reply);
     } catch (fault) {
       done(fault as Error);

@@ -45,6 +45,8 @@ export interface Service {
   fastify: FastifyInstance;
   /** Resolves with `http://host:port` once it listens. Rejects off loopback without keys. */
   listen(host: string, port: number): Promise<string>;
+  /** From now on new tasks are refused and /readyz says no; what was accepted is still waited for and read. Idempotent. */
+  leave(): void;
   /** Ends waits and streams, answers what is under way, closes. The store stays open. Idempotent. */
   close(): Promise<void>;
 }
@@ -61,6 +63,7 @@ export async function createService({
 }: ServiceInput): Promise<Service> {
   refuseOpenDoor(config, config.boundHost);
   const keys = new ApiKeys(store, clock);
+  const leaving = new AbortController();
   const stopping = new AbortController();
   const seeding = firstKey === '' ? 'taken' : await seedFirst(keys, firstKey, logger, stopping.signal);
   if (config.requireKeys) await demandKey(keys, seeding);
@@ -89,6 +92,7 @@ export async function createService({
       keys,
       metrics: new Metrics(),
       watchers,
+      leaving: leaving.signal,
       stopping: stopping.signal,
     },
     logger,
@@ -101,10 +105,12 @@ export async function createService({
       refuseOpenDoor(config, host);
       return fastify.listen({ host, port });
     },
+    leave: () => leaving.abort(),
     close: () => (closing ??= stop()),
   };
 
   async function stop(): Promise<void> {
+    leaving.abort();
     stopping.abort();
     // Kept-alive connections fall idle as their last answers end; one that takes no more is cut off.
     const idle = setInterval(() => {

@@ -33,6 +33,8 @@ export interface ServiceParts {
   metrics: Metrics;
   /** Sentences of other loops in this process that do not come round. */
   watchers: () => readonly string[];
+  /** Fires when this process has been told to end: no new tasks, while waits and reads go on. */
+  leaving: AbortSignal;
   /** Fires when the service stops: waits and streams end. */
   stopping: AbortSignal;
 }

@@ -4,7 +4,7 @@ import type { OperationId, RouteContract } from '@mpcsfaas/contract';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Caller } from '../auth/index.ts';
 import type { ArgumentTexts } from '../tasks/argument-texts.ts';
-import { Refusal } from '../tasks/refusal.ts';
+import { Refusal, shuttingDown } from '../tasks/refusal.ts';
 import type { ReadBody } from './bodies.ts';
 import { authenticate, checkContentType } from './guard.ts';
 import { Departures } from './departures.ts';
@@ -22,10 +22,15 @@ declare module 'fastify' {
   }
 }
 
+/** What makes a task: refused by a process that is about to end, for it would not run it. */
+const SUBMITS: ReadonlySet<string> = new Set<OperationId>([
+  ...(['submitTask', 'submitBatch', 'retryTask', 'callFunction', 'executeClassic'] as const),
+]);
+
 export function registerRoutes(fastify: FastifyInstance, parts: ServiceParts): void {
   fastify.decorateRequest('caller');
   fastify.decorateRequest('taskId', '');
-  const departures = new Departures(parts.stopping);
+  const departures = new Departures(parts.stopping, parts.keys);
   for (const [operation, contract] of Object.entries<RouteContract>(ROUTES)) {
     const checks = compileChecks(contract);
     // The table of handlers is total and typed; here, in the loop over it, one operation is any operation.
@@ -37,6 +42,7 @@ export function registerRoutes(fastify: FastifyInstance, parts: ServiceParts): v
       onRequest: async (request) => {
         request.caller = await authenticate(request, contract.open === true, parts.keys, parts.config);
         checkContentType(request, contract);
+        if (parts.leaving.aborted && SUBMITS.has(operation)) throw shuttingDown();
       },
       handler: (request, reply) => handle(checkedCall(request, reply, contract, checks, departures), parts),
     });
@@ -67,7 +73,7 @@ function checkedCall(
     callerId: request.caller.keyId,
     request,
     reply,
-    signal: () => (signal ??= departures.of(reply)),
+    signal: () => (signal ??= departures.of(reply, request.caller.keyId)),
   };
   // The contract's checks stand for the types of its parts.
   return call as Call<OperationId>;

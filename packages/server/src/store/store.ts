@@ -25,6 +25,8 @@ export interface Store extends QueueStore, ResultStore, FunctionStore, FleetStor
   readonly shards: number;
   /** One cheap round trip. Never rejects; `warnings` are for /readyz (eviction policy, AOF not as asked for). */
   health(): Promise<StoreHealth>;
+  /** '' or why nothing new is accepted though the store is there: its disk or memory is full. Never rejects. For /readyz. */
+  refusal(): Promise<string>;
   /** The store's time, Unix ms. */
   now(): Promise<number>;
   /** Stops and releases everything; idempotent. */
@@ -104,7 +106,8 @@ export type SubmitAnswer =
   | { is: 'conflict'; id: string }
   /** New, but another task of the call is in conflict. */
   | { is: 'refused' }
-  | { is: 'queue_full'; limit: 'max_queued_tasks' | 'max_queued_bytes' };
+  /** `alone`: what is new of the call is more than an empty queue may hold. */
+  | { is: 'queue_full'; limit: 'max_queued_tasks' | 'max_queued_bytes'; alone: boolean };
 
 export interface LaneQuota {
   lane: string;

@@ -58,7 +58,10 @@ function keyed(tasks: readonly Submission[], accepted: Accepted): (SubmitAnswer 
 function fullBy(fresh: readonly Submission[], accepted: Accepted, limits: QueueLimits): SubmitAnswer | undefined {
   if (fresh.length === 0) return undefined;
   const waiting = accepted.waiting();
-  if (waiting.tasks + fresh.length > limits.maxTasks) return { is: 'queue_full', limit: 'max_queued_tasks' };
-  const bytes = fresh.reduce((sum, task) => sum + task.args.length, waiting.bytes);
-  return bytes > limits.maxBytes ? { is: 'queue_full', limit: 'max_queued_bytes' } : undefined;
+  if (waiting.tasks + fresh.length > limits.maxTasks) {
+    return { is: 'queue_full', limit: 'max_queued_tasks', alone: fresh.length > limits.maxTasks };
+  }
+  const bytes = fresh.reduce((sum, task) => sum + task.args.length, 0);
+  if (waiting.bytes + bytes <= limits.maxBytes) return undefined;
+  return { is: 'queue_full', limit: 'max_queued_bytes', alone: bytes > limits.maxBytes };
 }

@@ -11,8 +11,6 @@ export const EVENTS_KEPT_MS = 600_000;
 export const EVENTS_KEPT = 100_000;
 /** A result of at most this many bytes rides along with the announcement of its end. */
 export const RIDE_ALONG_BYTES = 1024;
-/** The newest pauses kept of one task's history. */
-export const HISTORY_KEPT = 32;
 /** Argument bytes that one claim hands out at most (one task always fits). */
 export const CLAIM_BYTES = 32 * 1024 * 1024;
 /** Records that one page of a filtered listing looks at. */

@@ -1,5 +1,4 @@
 // A call's own output: as kept, and as it grows.
-import { StringDecoder } from 'node:string_decoder';
 import { LOG_STREAMS, isTerminal } from '@mpcsfaas/contract';
 import type { LogStream } from '@mpcsfaas/contract';
 import type { StreamLog, TaskLogs } from '../lifecycle/outcome.ts';
@@ -13,6 +12,7 @@ const QUIET_LOOKS = 30;
 
 export interface KeptStream {
   text: string;
+  gap_at: number | null;
   dropped_bytes: number;
   total_bytes: number;
 }
@@ -20,12 +20,31 @@ export interface KeptStream {
 /** One stream as people read it: bytes that are no UTF-8 are replaced. */
 export function keptStream(logs: TaskLogs | undefined, stream: LogStream): KeptStream {
   const log = logs?.[stream];
-  if (log === undefined) return { text: '', dropped_bytes: 0, total_bytes: 0 };
+  if (log === undefined) return { text: '', gap_at: null, dropped_bytes: 0, total_bytes: 0 };
+  const texts = spansOf(log).map(({ bytes }) => bytes.toString('utf8'));
   return {
-    text: Buffer.concat([log.head, log.tail]).toString('utf8'),
+    text: texts.join(''),
+    gap_at: texts.length === 1 ? null : codePoints(texts[0]!),
     dropped_bytes: log.total - log.head.length - log.tail.length,
     total_bytes: log.total,
   };
+}
+
+/** How many characters, as other languages count them. */
+function codePoints(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; count++) at += text.codePointAt(at)! > 0xffff ? 2 : 1;
+  return count;
+}
+
+/** What is kept, as pieces that hang together: one, or two with a gap between them. */
+function spansOf({ head, tail, total }: StreamLog): { from: number; bytes: Buffer }[] {
+  const tailFrom = total - tail.length;
+  if (tailFrom <= head.length) return [{ from: 0, bytes: Buffer.concat([head, tail]) }];
+  return [
+    { from: 0, bytes: head },
+    { from: tailFrom, bytes: tail },
+  ];
 }
 
 export type LogItem =
@@ -54,10 +73,12 @@ export async function* followLogs(
       for (const stream of kept === undefined ? [] : LOG_STREAMS) {
         let reader = readers.get(stream);
         if (reader === undefined) readers.set(stream, (reader = new StreamReader()));
-        const fresh = reader.read(kept!.logs[stream]);
-        if (fresh.text !== '') yield { is: 'printed', attempt, stream, ...fresh };
+        for (const fresh of reader.read(kept!.logs[stream])) yield { is: 'printed', attempt, stream, ...fresh };
       }
       if (state === undefined || isTerminal(state)) {
+        for (const [stream, reader] of readers) {
+          for (const rest of reader.rest()) yield { is: 'printed', attempt, stream, ...rest };
+        }
         yield { is: 'end' };
         return;
       }
@@ -69,17 +90,49 @@ export async function* followLogs(
   }
 }
 
-/** Remembers how far a stream was told. */
-class StreamReader {
-  readonly #decoder = new StringDecoder('utf8');
-  #at = 0;
+interface Fresh {
+  /** Of the text's first byte in its stream. */
+  offset: number;
+  text: string;
+}
 
-  read({ head, tail, total }: StreamLog): { offset: number; text: string } {
-    const tailFrom = total - tail.length;
-    const fromHead = head.subarray(Math.min(this.#at, head.length));
-    const fromTail = tail.subarray(Math.max(0, this.#at - tailFrom));
-    const offset = fromHead.length > 0 || this.#at >= tailFrom ? this.#at : tailFrom;
-    this.#at = total;
-    return { offset, text: this.#decoder.write(Buffer.concat([fromHead, fromTail])) };
+const NOTHING = Buffer.alloc(0);
+
+/** Remembers how far a stream was told. A character whose bytes come in two pieces is told with the second. */
+class StreamReader {
+  #at = 0;
+  #begun = NOTHING;
+
+  /** What is new, each piece by itself: where the one before it does not reach, bytes were dropped. */
+  *read(log: StreamLog): Generator<Fresh> {
+    for (const { from, bytes } of spansOf(log)) {
+      const start = Math.max(this.#at, from);
+      if (start >= from + bytes.length) continue;
+      if (start > this.#at) yield* this.rest();
+      const offset = start - this.#begun.length;
+      const whole = Buffer.concat([this.#begun, bytes.subarray(start - from)]);
+      const complete = whole.length - unfinished(whole);
+      this.#begun = whole.subarray(complete);
+      this.#at = from + bytes.length;
+      if (complete > 0) yield { offset, text: whole.toString('utf8', 0, complete) };
+    }
   }
+
+  /** The beginning of a character that does not come any more. */
+  *rest(): Generator<Fresh> {
+    const begun = this.#begun;
+    this.#begun = NOTHING;
+    if (begun.length > 0) yield { offset: this.#at - begun.length, text: begun.toString('utf8') };
+  }
+}
+
+/** How many bytes at the end begin a character that is not all there. */
+function unfinished(bytes: Buffer): number {
+  for (let back = 1; back <= Math.min(3, bytes.length); back++) {
+    const byte = bytes[bytes.length - back]!;
+    if ((byte & 0xc0) === 0x80) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? back : 0;
+  }
+  return 0;
 }

@@ -17,3 +17,8 @@ export class Refusal extends Error {
     this.members = members;
   }
 }
+
+/** Of a process that was told to end. */
+export function shuttingDown(): Refusal {
+  return new Refusal('shutting_down', 'The service is stopping. Try again in a moment.');
+}

@@ -83,7 +83,8 @@ export class Results {
       const left = until - this.#clock.mono();
       if (left <= 0) return last;
       const waking = await watch.sleep(Math.min(left, REREAD_MS), 1, signal());
-      if (waking === 'aborted') return last;
+      // What ended in the last moment of a service that stops may not have been heard.
+      if (waking === 'aborted') return this.#read(tenant, id);
       const told = watch.take().find(({ end }) => end !== undefined)?.end;
       last = told === undefined ? await this.#read(tenant, id) : { is: 'ended', end: told };
       if (last.is !== 'ended') continue;
@@ -106,7 +107,10 @@ export class Results {
         const wanted = waitFor === 'any' ? 1 : Math.min(gathered.open.size, MAX_PORTION);
         const reread = Math.max(0, readAt + REREAD_MS - this.#clock.mono());
         const waking = await watch.sleep(Math.min(left, reread), wanted, signal());
-        if (waking === 'aborted') break;
+        if (waking === 'aborted') {
+          await this.#readInto(gathered, tenant, [...gathered.open]);
+          break;
+        }
         const untold = gathered.hear(watch.take());
         const all = waking !== 'heard';
         if (all) readAt = this.#clock.mono();

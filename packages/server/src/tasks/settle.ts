@@ -35,6 +35,30 @@ export function verdictOf(ending: Ending, random: number): Verdict {
   }
 }
 
+/**
+ * The same ending without what was reported of it, for a store that refuses it for what it holds: what could not be kept
+ * the first time will not be the next, so the attempt is over, and its end says why.
+ */
+export function withoutContent(ending: Ending): Ending {
+  const { outcome, startedAt } = ending;
+  const plain = { ...ending, startedAt: Number.isSafeInteger(startedAt) ? startedAt : 0, logs: null };
+  switch (outcome.is) {
+    case 'completed':
+    case 'failed':
+      return { ...plain, outcome: { is: 'failed', kind: 'result_not_serializable', error: NOT_KEPT } };
+    case 'lost':
+      return { ...plain, outcome: { is: 'lost', error: { ...NOT_KEPT, type: 'WorkerLost' } } };
+    case 'released':
+      return plain;
+  }
+}
+
+const NOT_KEPT: ErrorInfo = {
+  type: 'ValueError',
+  message: "the store could not keep what was reported of this attempt's end; the dispatcher's log tells why",
+  traceback: '',
+};
+
 function begunOnce(reason: ReleaseReason): ErrorInfo {
   const message = `the call was given back after it had begun (${reason}); it runs at most once, so it is not begun again`;
   return { type: 'WorkerLost', message, traceback: '' };

@@ -249,7 +249,7 @@ export class Submitter {
             },
           );
         case 'queue_full':
-          throw this.#full(answer.limit);
+          throw this.#full(answer.limit, answer.alone);
         case 'refused':
           // Another one is in conflict: the refusal of that one is thrown.
           return '';
@@ -258,15 +258,23 @@ export class Submitter {
     return { ids, replayed: replays === ids.length };
   }
 
-  #full(limit: 'max_queued_tasks' | 'max_queued_bytes'): Refusal {
+  /** `alone`: to wait would not help, so nothing says that it might. */
+  #full(limit: 'max_queued_tasks' | 'max_queued_bytes', alone: boolean): Refusal {
     const { option } = LIMITS[limit];
     const bound = limit === 'max_queued_tasks' ? this.#settings.queue.maxTasks : this.#settings.queue.maxBytes;
     const what = limit === 'max_queued_tasks' ? `${bound} tasks` : `${bound} bytes of arguments`;
-    return new Refusal(
-      'queue_full',
-      `The queue holds ${what}, its limit. Try again when workers have caught up, or start the service with a larger ${option}.`,
-      { limit: bound, option },
-    );
+    const members = { limit: bound, option };
+    return alone
+      ? new Refusal(
+          'exceeds_queue',
+          `The request alone is more than the queue may hold, which is ${what}: send less at once, or start the service with a larger ${option}.`,
+          members,
+        )
+      : new Refusal(
+          'queue_full',
+          `With this request the queue would hold more than ${what}, its limit. Try again when workers have caught up, or start the service with a larger ${option}.`,
+          members,
+        );
   }
 }
 

@@ -6,9 +6,11 @@ import {
   type EndedItem,
   type PartOf,
   type PayloadRef,
+  type StreamRef,
   type WorkerItem,
 } from '../protocol/index.ts';
-import type { LogChunk, StreamLog } from '../lifecycle/outcome.ts';
+import type { LogStream } from '@mpcsfaas/contract';
+import type { LogChunk, StreamLog, TaskLogs } from '../lifecycle/outcome.ts';
 import type { Attempt, Ended } from './attempts.ts';
 
 export interface Message {
@@ -108,32 +110,29 @@ function endedItem(
   { outcome, logs }: Ended,
   writer: PayloadWriter,
 ): EndedItem {
-  const item: EndedItem = { t: token, id, a: attempt, at, is: outcome.is };
+  const of = { t: token, id, a: attempt, at, ...(logs !== null && { logs: logsBy(logs, writer) }) };
   const add = (bytes: Buffer): PayloadRef => writer.addOrParts(bytes);
   switch (outcome.is) {
-    case 'completed':
-      if (outcome.result.json !== undefined) item.json = add(outcome.result.json);
-      if (outcome.result.pickle !== undefined) item.pickle = add(outcome.result.pickle);
-      break;
-    case 'failed':
-      item.kind = outcome.kind;
-      item.error = outcome.error;
-      if (outcome.pickle !== undefined) item.pickle = add(outcome.pickle);
-      break;
+    case 'completed': {
+      const { json, pickle } = outcome.result;
+      return { ...of, is: 'completed', ...(json && { json: add(json) }), ...(pickle && { pickle: add(pickle) }) };
+    }
+    case 'failed': {
+      const { kind, error, pickle } = outcome;
+      return { ...of, is: 'failed', kind, error, ...(pickle && { pickle: add(pickle) }) };
+    }
     case 'lost':
-      item.error = outcome.error;
-      break;
+      return { ...of, is: 'lost', error: outcome.error };
     case 'released':
-      item.reason = outcome.reason;
-      break;
+      return { ...of, is: 'released', reason: outcome.reason };
   }
-  if (logs !== null) {
-    const stream = ({ head, tail, total }: StreamLog): { head: PayloadRef; tail: PayloadRef; total: number } => ({
-      head: writer.add(head),
-      tail: writer.add(tail),
-      total,
-    });
-    item.logs = { stdout: stream(logs.stdout), stderr: stream(logs.stderr) };
-  }
-  return item;
+}
+
+function logsBy(logs: TaskLogs, writer: PayloadWriter): Record<LogStream, StreamRef> {
+  const stream = ({ head, tail, total }: StreamLog): StreamRef => ({
+    head: writer.add(head),
+    tail: writer.add(tail),
+    total,
+  });
+  return { stdout: stream(logs.stdout), stderr: stream(logs.stderr) };
 }

@@ -68,6 +68,37 @@ describe('signals', () => {
     expect(existsSync(join(folder, 'ended'))).toBe(true);
   });
 
+  it.each(['embedded', 'redis'])(
+    'SIGTERM: who waits for what runs gets it, new calls are refused (%s)',
+    async (store) => {
+      if (store === 'redis') redis = await startRedis();
+      const one = up(...(redis ? ['--redis', redis.url] : []));
+      const url = await urlOf(one);
+      const id = await beginNap(url, 2);
+      const waits = [
+        get<{ status: string }>(`${url}/v1/tasks/${id}/result?wait_ms=60000`),
+        post<{ results: unknown[] }>(`${url}/v1/results`, { task_ids: [id], wait_ms: 60_000 }),
+      ] as const;
+      one.signal('SIGTERM');
+      await one.says(/a second signal cuts that short/);
+      const refused = await post<{ code: string }>(`${url}/v1/call/nap`, { args: [folder, 0] });
+      expect([refused.status, refused.body.code, refused.headers.get('retry-after')]).toEqual([
+        503,
+        'shutting_down',
+        '1',
+      ]);
+      expect((await get(`${url}/readyz`)).body).toMatchObject({
+        status: 503,
+        detail: expect.stringMatching(/told to end/) as string,
+      });
+      expect((await get(`${url}/v1/tasks/${id}`)).body).toMatchObject({ status: 'RUNNING' });
+      const [single, many] = await Promise.all(waits);
+      expect([single.status, single.body.status]).toEqual([200, 'COMPLETED']);
+      expect(many.body.results).toHaveLength(1);
+      expect((await one.ended).code).toBe(0);
+    },
+  );
+
   it('a second SIGTERM cuts the grace time: what runs is handed back', async () => {
     const one = up();
     const id = await beginNap(await urlOf(one), 600);

@@ -8,6 +8,7 @@ import {
   FreeSocket,
   PART_BYTES,
   type DispatcherItem,
+  type EndedItem,
   type HeldToken,
   type WorkerItem,
 } from '../../src/protocol/index.ts';
@@ -38,8 +39,9 @@ function until(condition: () => boolean): Promise<void> {
   });
 }
 
-const say = (...items: WorkerItem[]): void =>
-  socket.send({ worker: 'w', incarnation: 'i', seq: 1, session, items }, []);
+const say = (...items: WorkerItem[]): void => sayWith([], ...items);
+const sayWith = (payloads: Buffer[], ...items: WorkerItem[]): void =>
+  socket.send({ worker: 'w', incarnation: 'i', seq: 1, session, items }, payloads);
 
 beforeEach(async () => {
   [session, endings, heard, looks] = ['', [], [], new Set()];
@@ -89,8 +91,8 @@ afterEach(async () => {
 const header = { runtime: 'python', digest: 'd', at_most_once: true, labels: [] as string[] } as TaskHeader;
 
 /** Gives at-most-once tasks to the worker, one a delivery; resolves when their deliveries have come. */
-async function give(tokens: string[], args = Buffer.alloc(0)): Promise<void> {
-  const packed = packTaskHeader(header);
+async function give(tokens: string[], args = Buffer.alloc(0), more: Partial<TaskHeader> = {}): Promise<void> {
+  const packed = packTaskHeader({ ...header, ...more });
   for (const token of tokens) {
     const spec = specOf(token, unpackTaskHeader(packed));
     const fence = { id: token, attempt: 1, token };
@@ -135,4 +137,64 @@ it('whoever gives a call back says whether it had begun, whatever a heartbeat sa
   say({ k: 'ended', ends: [{ t: 'a', id: 'a', a: 1, at: 0, is: 'released', reason: 'drain' }] });
   await until(() => endings.length === 1);
   expect(endings[0]).toMatchObject({ startedAt: 0, outcome: { is: 'released', reason: 'drain' } });
+});
+
+describe('what a worker says of a result', () => {
+  const done = (t: string): EndedItem => ({ t, id: t, a: 1, at: 5, is: 'completed', json: [1, 0, 7] });
+  const ended = (...ends: EndedItem[]): WorkerItem => ({ k: 'ended', ends });
+  const LIMITS = { max_result_bytes: 7, result_as: 'json' } as const;
+
+  it.each([
+    ['is JSON', '{"a":1}', {}, { is: 'completed' }],
+    ['is none', 'not js]', {}, { kind: 'result_not_json', message: /not JSON \(at byte 1 of 7\)/ }],
+    ['is JSON and more', '5],"x":', {}, { kind: 'result_not_json', message: /at byte 1/ }],
+    [
+      'is longer than it may be',
+      '{"a":1}',
+      { max_result_bytes: 6 },
+      { kind: 'result_too_large', message: /7 bytes .* 6/ },
+    ],
+    ['is JSON where a pickle was asked for', '{"a":1}', { result_as: 'pickle' }, { is: 'completed' }],
+  ] as const)('that %s', async (_, json, more, wanted) => {
+    await give(['a'], undefined, { ...LIMITS, ...more });
+    sayWith([Buffer.from(json)], ended(done('a')));
+    await until(() => endings.length === 1);
+    const { outcome } = endings[0]!;
+    if ('is' in wanted) expect(outcome).toEqual({ is: 'completed', result: { json: Buffer.from(json) } });
+    else {
+      expect(outcome).toMatchObject({ is: 'failed', kind: wanted.kind });
+      expect(outcome).toHaveProperty('error.message', expect.stringMatching(wanted.message));
+    }
+  });
+
+  it.each([
+    ['json', 'result_not_json'],
+    ['pickle', 'result_not_serializable'],
+  ] as const)('that is not there, where %s was asked for', async (form, kind) => {
+    await give(['a'], undefined, { ...LIMITS, result_as: form });
+    say(ended({ t: 'a', id: 'a', a: 1, at: 5, is: 'completed', json: [0, 0, 0], pickle: [0, 0, 0] }));
+    await until(() => endings.length === 1);
+    expect(endings[0]!.outcome).toMatchObject({ is: 'failed', kind });
+  });
+
+  it('takes no form of no bytes for one', async () => {
+    await give(['a'], undefined, LIMITS);
+    sayWith([Buffer.from('{"a":1}')], ended({ ...done('a'), pickle: [0, 0, 0] } as EndedItem));
+    await until(() => endings.length === 1);
+    expect(endings[0]!.outcome).toEqual({ is: 'completed', result: { json: Buffer.from('{"a":1}') } });
+  });
+
+  it('is refused as a whole where a part of it cannot be, and may be said anew', async () => {
+    await give(['a', 'b'], undefined, LIMITS);
+    const beside = { ...done('b'), json: [1, 3, 7] } as EndedItem;
+    sayWith([Buffer.from('{"a":1}')], ended(done('a'), beside));
+    await until(() => heard.some(({ k }) => k === 'refused'));
+    expect(heard.find(({ k }) => k === 'refused')).toMatchObject({
+      message: expect.stringMatching(/ends\.json/) as string,
+    });
+    expect(endings).toEqual([]);
+    sayWith([Buffer.from('{"a":1}')], ended(done('a'), done('b')));
+    await until(() => endings.length === 2);
+    expect(outcomes()).toEqual(['a completed', 'b completed']);
+  });
 });

@@ -28,6 +28,7 @@ async function echoPort(workerKey: string): Promise<{ url: string; bad: string[]
     onMessage: (peer, envelope, payloads) =>
       port.send(peer, { ...envelope, items: [{ k: 'welcome', session: 's', dispatcher: 'd' }] }, payloads),
     onBad: (_, sentence) => bad.push(sentence),
+    onFault: () => undefined,
     onTurnedAway: (sentence) => turnedAway.push(sentence),
     clock: systemClock,
   });
@@ -107,6 +108,7 @@ describe('a REQ lane', () => {
         if (answering) port.send(peer, { ...envelope, items: [{ k: 'register_again' }] }, []);
       },
       onBad: () => undefined,
+      onFault: () => undefined,
       onTurnedAway: () => undefined,
       clock: systemClock,
     });
@@ -128,6 +130,7 @@ describe('a port that is taken', () => {
       workerKey: '',
       onMessage: () => undefined,
       onBad: () => undefined,
+      onFault: () => undefined,
       onTurnedAway: () => undefined,
       clock: systemClock,
     });

@@ -110,8 +110,14 @@ describe('a refusal', () => {
     expect((await rig.post('/v1/tasks', 'x'.repeat(100_001))).body).toMatchObject({
       ...{ status: 413, limit: 100_000, option: '--max-body-bytes' },
     });
-    const tasks = Array.from({ length: 4 }, () => ({ function: 'double' }));
-    const full = await rig.post('/v1/tasks/batch', { tasks });
+    const batch = (length: number) => ({ tasks: Array.from({ length }, () => ({ function: 'double' })) });
+    const alone = await rig.post('/v1/tasks/batch', batch(4));
+    expect(alone.body).toMatchObject({ status: 413, code: 'exceeds_queue', limit: 3, option: '--max-queued-tasks' });
+    expect(alone.body.detail).toMatch(/^The request alone is more than the queue may hold, which is 3 tasks/);
+    expect(alone.headers.get('retry-after')).toBeNull();
+    await rig.post('/v1/tasks/batch', batch(2));
+    const full = await rig.post('/v1/tasks/batch', batch(2));
+    await rig.finish();
     expect(full.body).toMatchObject({ status: 429, code: 'queue_full', option: '--max-queued-tasks' });
     expect(full.headers.get('retry-after')).toBe('1');
   });
@@ -126,7 +132,7 @@ describe('a refusal', () => {
         payload: batch(n),
       });
     const answers = await Promise.all([post(2), post(4), post(1)]);
-    expect(answers.map(({ statusCode }) => statusCode)).toEqual([201, 429, 201]);
+    expect(answers.map(({ statusCode }) => statusCode)).toEqual([201, 413, 201]);
     await rig.finish();
   });
 

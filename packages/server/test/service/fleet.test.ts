@@ -98,6 +98,20 @@ describe('/metrics', () => {
 });
 
 describe('/readyz', () => {
+  it('says no while the store takes nothing new, and yes when it does again', async () => {
+    let refusal = 'The disk is full.';
+    const own = await startRig({ around: (store) => ({ ...store, refusal: () => Promise.resolve(refusal) }) });
+    try {
+      expect((await own.get('/readyz')).body).toMatchObject({
+        ...{ status: 503, code: 'not_ready', troubles: ['nothing new is accepted (The disk is full)'] },
+      });
+      refusal = '';
+      expect((await own.get('/readyz')).status).toBe(200);
+    } finally {
+      await own.stop();
+    }
+  });
+
   it('is 503 with the sentences of loops in this process that do not come round', async () => {
     let troubles: string[] = [];
     const own = await startRig({ watchers: () => troubles });

@@ -146,13 +146,14 @@ function settlement(fence: ClaimedTask['fence'], end: End): Settlement {
 }
 
 /** Registers a Python source function; answers its id. */
-export async function addFunction(rig: Rig, name = 'double', body: Record<string, unknown> = {}): Promise<string> {
-  const answer = await rig.post('/v1/functions', {
-    name,
-    runtime: 'python',
-    source: 'def double(x):\n    return x * 2\n',
-    ...body,
-  });
+export async function addFunction(
+  rig: Rig,
+  name = 'double',
+  body: Record<string, unknown> = {},
+  headers: Record<string, string> = {},
+): Promise<string> {
+  const source = 'def double(x):\n    return x * 2\n';
+  const answer = await rig.post('/v1/functions', { name, runtime: 'python', source, ...body }, headers);
   if (answer.status >= 300) throw new Error(answer.bytes.toString());
   return answer.body.function_id;
 }

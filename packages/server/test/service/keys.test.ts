@@ -8,7 +8,7 @@ import { defaultServiceConfig } from '../../src/config/service.ts';
 import { createService } from '../../src/service/index.ts';
 import { openEmbeddedStore } from '../../src/store/index.ts';
 import { makeLogger } from '../../src/telemetry/index.ts';
-import { startRig } from './harness.ts';
+import { addFunction, startRig } from './harness.ts';
 import type { Rig, Told } from './harness.ts';
 
 const FIRST = 'mpk_0123456789abcdef0123456789abcdef';
@@ -48,6 +48,71 @@ describe('with keys on', () => {
     expect(items.map(({ key_id }: Told) => key_id)).not.toContain(other.id);
     expect((await rig.send('DELETE', `/v1/keys/${other.id}`, undefined, bearer(FIRST))).status).toBe(404);
     expect((await rig.store.listKeys()).map(({ id }) => id)).toContain(other.id);
+  });
+});
+
+/** A second service on the store of `rig`, as on another machine. */
+async function another(rig: Rig): Promise<{ url: string; close(): Promise<void> }> {
+  const service = await createService({
+    store: rig.store,
+    config: { ...defaultServiceConfig, requireKeys: true },
+    firstKey: '',
+    clock: systemClock,
+    logger: makeLogger('service', 'fatal', process.stderr),
+    version: '0.1.0',
+  });
+  return { url: await service.listen('127.0.0.1', 0), close: () => service.close() };
+}
+
+describe('what goes on under a key', () => {
+  let rig: Rig;
+  beforeAll(async () => {
+    rig = await startRig({ config: { requireKeys: true }, firstKey: FIRST });
+  });
+  afterAll(() => rig.stop());
+
+  it.each([
+    ['at once in the service that revokes it', 'own', 2_000],
+    ["within the keys' time in another", 'other', 7_000],
+  ] as const)('ends %s; under another key it goes on', async (_, where, withinMs) => {
+    const { key, key_id } = (await rig.post('/v1/keys', { name: 'x' }, bearer(FIRST))).body;
+    const other = where === 'other' ? await another(rig) : undefined;
+    const base = other?.url ?? rig.url;
+    await addFunction(rig, 'double', {}, bearer(FIRST));
+    const { task_id } = (await rig.post('/v1/tasks', { function: 'double' }, bearer(FIRST))).body;
+    /** Opens what goes on; its first bytes say that it does, where it is a stream. */
+    const open = async (path: string, under: string) => {
+      const answer = await fetch(base + path, { headers: bearer(under) });
+      expect(answer.status).toBe(200);
+      const reader = answer.body!.getReader();
+      await reader.read();
+      return async (): Promise<string> => {
+        for (;;) {
+          const piece = await reader.read().catch(() => undefined);
+          if (piece?.value === undefined) return 'ended';
+          const text = Buffer.from(piece.value).toString();
+          if (text.includes('event: ')) return text;
+        }
+      };
+    };
+    const [events, logs, kept] = [
+      await open('/v1/events', key),
+      await open(`/v1/tasks/${task_id}/logs?follow=1`, key),
+      await open('/v1/events', FIRST),
+    ];
+    const wait = fetch(`${base}/v1/tasks/${task_id}/result?wait_ms=60000`, { headers: bearer(key) }).then(
+      ({ status }) => status,
+      () => 'ended',
+    );
+    // Another answer on a connection of its own says that the wait has been taken up.
+    await fetch(`${base}/v1/stats`, { headers: bearer(FIRST) });
+    const revokedAt = performance.now();
+    await rig.send('DELETE', `/v1/keys/${key_id}`, undefined, bearer(FIRST));
+    expect(await Promise.all([events(), logs(), wait])).toEqual(['ended', 'ended', 'ended']);
+    expect(performance.now() - revokedAt).toBeLessThan(withinMs);
+    await rig.finish();
+    expect(await kept()).toContain(task_id);
+    await other?.close();
   });
 });
 

@@ -122,10 +122,62 @@ describe('logs', () => {
     expect((await rig.get(`/v1/tasks/${id}/logs`)).body).toEqual({
       task_id: id,
       attempt: 1,
-      stdout: { text: '0123456789ghij', dropped_bytes: 6, total_bytes: 20 },
-      stderr: { text: 'é', dropped_bytes: 0, total_bytes: 2 },
+      stdout: { text: '0123456789ghij', gap_at: 10, dropped_bytes: 6, total_bytes: 20 },
+      stderr: { text: 'é', gap_at: null, dropped_bytes: 0, total_bytes: 2 },
     });
     await rig.store.cancel('default', [id]);
+  });
+
+  it('say where the gap is, in characters, and join nothing across it', async () => {
+    const id = await submit();
+    const [claimed] = await rig.claim();
+    const { attempt } = claimed!.fence;
+    // Head and tail both cut a character in two.
+    await rig.store.appendLogs(
+      'default',
+      [{ id, attempt, chunks: [chunk('stdout', 0, '😀12345é------ä..x')] }],
+      limits,
+    );
+    const { stdout } = (await rig.get(`/v1/tasks/${id}/logs`)).body as unknown as { stdout: Record<string, unknown> };
+    expect(stdout).toEqual({ text: '😀12345\ufffd\ufffd..x', gap_at: 7, dropped_bytes: 8, total_bytes: 22 });
+    await rig.store.cancel('default', [id]);
+  });
+
+  it('of an attempt that printed nothing are its own', async () => {
+    const id = await submit();
+    expect((await rig.get(`/v1/tasks/${id}/logs`)).body).toMatchObject({ attempt: 0 });
+    await rig.finish();
+    expect((await rig.get(`/v1/tasks/${id}/logs`)).body).toMatchObject({ attempt: 1, stdout: { text: '' } });
+  });
+
+  it('are followed with true offsets, across a gap and through characters that come in two pieces', async () => {
+    const id = await submit();
+    const [claimed] = await rig.claim();
+    const { attempt } = claimed!.fence;
+    const print = (offset: number, bytes: Buffer) =>
+      rig.store.appendLogs('default', [{ id, attempt, chunks: [{ stream: 'stdout', offset, bytes }] }], limits);
+    const [first, second] = [Buffer.from('aé').subarray(0, 2), Buffer.from('aé').subarray(2)];
+    const stream = events(`/v1/tasks/${id}/logs?follow=1`);
+    await stream.next();
+    const told = async (): Promise<unknown> => {
+      const { offset, text } = JSON.parse((await next(stream)).data!) as { offset: number; text: string };
+      return [offset, text];
+    };
+    await print(0, first);
+    expect(await told()).toEqual([0, 'a']);
+    await print(2, second);
+    expect(await told()).toEqual([1, 'é']);
+    await print(3, Buffer.from('34567890123456789ghij'));
+    expect([await told(), await told()]).toEqual([
+      [3, '3456789'],
+      [20, 'ghij'],
+    ]);
+    await print(24, first);
+    expect(await told()).toEqual([24, 'a']);
+    await rig.store.cancel('default', [id]);
+    // What never came whole is told for what it is.
+    expect(await told()).toEqual([25, '\ufffd']);
+    expect(await next(stream)).toMatchObject({ event: 'end' });
   });
 
   it('are followed to the end', async () => {

@@ -1,6 +1,6 @@
 // The suite, part 3: settle, cancel, events, counters, retention.
 import { describe, expect, it } from 'vitest';
-import type { ClaimedTask, Settlement } from '../../src/store/store.ts';
+import type { ClaimedTask, Settlement, TaskEnd } from '../../src/store/store.ts';
 import type { Bench } from './conformance.ts';
 import { LANE, NO_LIMITS, completion, loss, submission, endsIn } from './submission.ts';
 import { sweptUntil } from './waiting.ts';
@@ -54,6 +54,26 @@ export function describeEnds({ store, tenant }: Bench): void {
       expect(answers.map((answer) => answer.is)).toEqual(['accepted', 'duplicate']);
     });
 
+    it('keeps a form of no bytes as none', async () => {
+      const t = tenant();
+      const tasks = [await running(t), await running(t, { result_as: 'pickle' })];
+      const heard: TaskEnd[] = [];
+      const unsubscribe = await store().subscribe((hint) => hint.is === 'ends' && heard.push(...hint.ends));
+      const forms = [{ json: Buffer.from('1'), pickle: Buffer.alloc(0) }, { json: Buffer.alloc(0) }];
+      await store().settle(
+        t,
+        tasks.map(({ fence }, i) => ({ ...completion(fence), is: 'end', state: 'COMPLETED', result: forms[i]! })),
+      );
+      const ends = await endsIn(
+        store(),
+        t,
+        tasks.map(({ fence }) => fence.id),
+      );
+      expect(ends.map((end) => end?.result)).toEqual([{ json: Buffer.from('1') }, {}]);
+      await expect.poll(() => heard.map(({ end }) => end?.result)).toEqual([{ json: Buffer.from('1') }, {}]);
+      await unsubscribe();
+    });
+
     it('keeps the whole of a failure', async () => {
       const t = tenant();
       const task = await running(t, { result_as: 'both' });
@@ -89,7 +109,7 @@ export function describeEnds({ store, tenant }: Bench): void {
 
     it('keeps results of any size in both forms', async () => {
       const t = tenant();
-      for (const size of [0, 1, 200, 247, 248, 249, 250, 251, 252, 253, 900, 16_384, 16_385, 3_000_000]) {
+      for (const size of [1, 200, 247, 248, 249, 250, 251, 252, 253, 900, 16_384, 16_385, 3_000_000]) {
         const task = await running(t, { result_as: 'both' });
         const result = { json: Buffer.alloc(size, 'j'), pickle: Buffer.alloc(size + 1, 0xfe) };
         await store().settle(t, [{ ...completion(task.fence), result } as Settlement]);

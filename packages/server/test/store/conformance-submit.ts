@@ -90,13 +90,42 @@ export function describeSubmit({ store, tenant }: Bench): void {
       const t = tenant();
       const tasks = [submission(), submission(), submission()];
       const byCount = await store().submit(t, 0, tasks, { maxTasks: 2, maxBytes: 1000 });
-      expect(byCount).toEqual(tasks.map(() => ({ is: 'queue_full', limit: 'max_queued_tasks' })));
+      expect(byCount).toEqual(tasks.map(() => ({ is: 'queue_full', limit: 'max_queued_tasks', alone: true })));
       const byBytes = await store().submit(t, 0, tasks, { maxTasks: 3, maxBytes: 23 });
-      expect(byBytes).toEqual(tasks.map(() => ({ is: 'queue_full', limit: 'max_queued_bytes' })));
+      expect(byBytes).toEqual(tasks.map(() => ({ is: 'queue_full', limit: 'max_queued_bytes', alone: true })));
       expect((await store().stats(t)).submitted).toBe(0);
       expect((await store().submit(t, 0, tasks, { maxTasks: 3, maxBytes: 24 })).map((a) => a.is)).toEqual(
         Array(3).fill('accepted'),
       );
+    });
+
+    it('tells whether to wait would help', async () => {
+      const t = tenant();
+      const full = async (count: number, maxTasks: number, maxBytes: number) =>
+        (
+          await store().submit(
+            t,
+            0,
+            Array.from({ length: count }, () => submission()),
+            { maxTasks, maxBytes },
+          )
+        )[0];
+      await full(2, 3, 1000);
+      expect(await full(2, 3, 1000)).toEqual({ is: 'queue_full', limit: 'max_queued_tasks', alone: false });
+      expect(await full(4, 3, 1000)).toEqual({ is: 'queue_full', limit: 'max_queued_tasks', alone: true });
+      expect(await full(2, 9, 24)).toEqual({ is: 'queue_full', limit: 'max_queued_bytes', alone: false });
+      expect(await full(4, 9, 24)).toEqual({ is: 'queue_full', limit: 'max_queued_bytes', alone: true });
+      // More than one script.
+      expect(await full(600, 600, 1e9)).toMatchObject({ alone: false });
+      expect(await full(600, 599, 1e9)).toMatchObject({ alone: true });
+      // What came before takes no room.
+      const keyed = (name: string) => ({ ...submission(), key: { name, content: 'c' } });
+      await store().submit(t, 0, [keyed('a')], NO_LIMITS);
+      const some = await store().submit(t, 0, [keyed('a'), keyed('b'), keyed('c'), keyed('d')], {
+        maxTasks: 3,
+        maxBytes: 1000,
+      });
+      expect(some[3]).toMatchObject({ is: 'queue_full', alone: false });
     });
 
     it('refuses a large batch as a whole too', async () => {

@@ -1,6 +1,7 @@
 // The embedded store's own promises: one owner, nothing acknowledged lost at kill -9, a turn in one transaction, a full disk.
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmodSync, statSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,6 +53,30 @@ describe('3 one owner', () => {
     await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toBeInstanceOf(StoreUnavailable);
     await expect(store.states(T, [])).rejects.toBeInstanceOf(StoreUnavailable);
     expect(await store.health()).toMatchObject({ ok: false });
+  });
+});
+
+describe('its files', () => {
+  const rights = (name: string): string => (statSync(join(dataDir, name)).mode & 0o777).toString(8);
+  const FILES = ['store.db', 'store.db-wal', 'store.db-shm', 'lock.db'];
+  it("are their owner's alone, whatever the umask and the directory", async () => {
+    const umask = process.umask(0);
+    try {
+      chmodSync(dataDir, 0o755);
+      const store = await open();
+      await store.submit(T, 0, [submission()], NO_LIMITS);
+    } finally {
+      process.umask(umask);
+    }
+    expect(FILES.map(rights)).toEqual(['600', '600', '600', '600']);
+  });
+
+  it('become so where an earlier version left them to everybody', async () => {
+    await (await open()).close();
+    for (const name of ['store.db', 'lock.db']) chmodSync(join(dataDir, name), 0o644);
+    const store = await open();
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    expect(FILES.map(rights)).toEqual(['600', '600', '600', '600']);
   });
 });
 
@@ -134,10 +159,16 @@ describe('10 a disk that is full', () => {
       expect(refused).toBeInstanceOf(StoreUnavailable);
       expect((refused as Error).message).toMatch(/disk of the data directory/);
       expect(await store.states(T, [before.spec.id, large.spec.id])).toEqual(['QUEUED', undefined]);
+      // There is room for others.
+      expect(await store.refusal()).toBe('');
+      limit('300000');
+      await store.submit(T, 0, [submission({}, Buffer.alloc(400_000))], NO_LIMITS).catch(() => undefined);
+      expect(await store.refusal()).toMatch(/disk of the data directory/);
     } finally {
       limit('unlimited');
     }
     expect(await store.health()).toMatchObject({ ok: true });
+    expect(await store.refusal()).toBe('');
     expect((await store.submit(T, 0, [submission({}, Buffer.alloc(4_000_000))], NO_LIMITS))[0]).toMatchObject({
       is: 'accepted',
     });

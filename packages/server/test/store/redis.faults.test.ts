@@ -69,7 +69,10 @@ describe('10 a server that is away', () => {
     const [, answers] = await Promise.all([redis.restart(), store.states(T, [held.spec.id, waiting.spec.id])]);
     expect(answers).toEqual(['RUNNING', 'QUEUED']);
     await until(() => hints.slice(before).find((hint) => hint.is === 'reconnected'));
-    expect(store.told[0]).toContain('The connection to Redis is lost');
+    expect(store.told).toEqual([
+      expect.stringContaining('The connection to Redis is lost'),
+      'The connection to Redis is there again.',
+    ]);
     // 3: the owners renew first.
     expect(await store.sweep(T)).toMatchObject({
       abandoned: 0,
@@ -128,6 +131,7 @@ describe('10 a server that refuses', () => {
     await store.submit(T, 0, tasks, NO_LIMITS);
     await admin.config('SET', 'maxmemory', '1mb');
     await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toThrow(/maxmemory/);
+    expect([(await store.health()).ok, await store.refusal()]).toEqual([true, expect.stringMatching(/maxmemory/)]);
     await expect(store.submit(T, 0, [submission({}, Buffer.alloc(20_000))], NO_LIMITS)).rejects.toThrow(/maxmemory/);
     const claimed = (await store.claim(T, 'me', CLAIM, 2)).tasks;
     expect(await store.renew(T, [{ fence: claimed[0]!.fence, worker: 'w', startedAt: 1 }])).toEqual([true]);
@@ -136,7 +140,19 @@ describe('10 a server that refuses', () => {
     expect(answers.map((answer) => answer.is)).toEqual(['accepted', 'accepted']);
     expect((await endsIn(store, T, [claimed[1]!.fence.id]))[0]?.result.json?.toString()).toBe(large);
     await admin.config('SET', 'maxmemory', '0');
+    expect(await store.refusal()).toBe('');
     expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
+  });
+
+  it('to keep what it was asked to keep is noticed while it runs', async () => {
+    const redis = await server();
+    let later = 0;
+    const clock = { wall: () => systemClock.wall(), mono: () => systemClock.mono() + later };
+    const store = await open(redis.url, { clock });
+    expect((await store.health()).warnings).toEqual([]);
+    await client(redis.url).config('SET', 'maxmemory-policy', 'allkeys-lru');
+    later = 60_000;
+    expect((await store.health()).warnings).toEqual([expect.stringMatching(/may evict tasks/)]);
   });
 
   it('as a replica is left until it is a master again', async () => {

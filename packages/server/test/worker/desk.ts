@@ -28,6 +28,9 @@ export class Desk {
       onBad: (_, sentence) => {
         throw new Error(sentence);
       },
+      onFault: (_, fault) => {
+        throw fault;
+      },
       onTurnedAway: () => undefined,
       onMessage: (peer, { worker, items }) => {
         desk.#peer = peer;

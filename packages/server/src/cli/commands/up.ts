@@ -7,7 +7,7 @@ import { runProgram, untilCut, withGrace, type Stop } from '../process.ts';
 import { startDispatcherRoot, type DispatcherRootOptions } from '../roots/dispatcher.ts';
 import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
 import { reachable } from '../roots/reachable.ts';
-import { startService, type ServiceRootOptions } from '../roots/service.ts';
+import { startService, type RunningService, type ServiceRootOptions } from '../roots/service.ts';
 import { openStore, withoutPassword, type StoreOptions } from '../roots/store.ts';
 import { linkKey, type WorkerKeyOptions } from '../roots/worker-key.ts';
 
@@ -41,6 +41,9 @@ async function up(options: UpOptions): Promise<void> {
   const start = async (stops: Stop[]): Promise<void> => {
     const store = await openStore(options, (message) => log('warn', message));
     stops.push(() => store.close());
+    // It goes on answering while what runs is finished: who waits for a call that is waited for here gets its result.
+    const started: { service?: RunningService } = {};
+    stops.push(untilCut(async () => started.service?.stop()));
     const dispatcher = await startDispatcherRoot(
       store,
       { ...options, workerPortOption: '--worker-port', ownsStore: options.redis === undefined, workerKey },
@@ -48,7 +51,8 @@ async function up(options: UpOptions): Promise<void> {
     );
     stops.push(withGrace(options.grace, (ms) => dispatcher.stop(ms)));
     const service = await startService(store, options, logger, () => dispatcher.troubles());
-    stops.push(untilCut(() => service.stop()));
+    started.service = service;
+    stops.push(async () => service.leave());
     const { url } = service;
     const { mode } = options;
     if (options.json) printJson({ url, docs: `${url}/docs`, mode, workers: dispatcher.address, pid: process.pid });

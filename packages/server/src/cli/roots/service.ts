@@ -33,6 +33,8 @@ export interface ServiceRootOptions {
 export interface RunningService {
   /** http://host:port, to be called at. */
   url: string;
+  /** Takes no new tasks; goes on answering waits and reads. */
+  leave(): void;
   stop(): Promise<void>;
 }
 
@@ -96,7 +98,11 @@ export async function startService(
   }
   const address = service.fastify.server.address();
   const port = typeof address === 'object' && address !== null ? address.port : options.port;
-  return { url: `http://${reachable(options.host)}:${port}`, stop: () => service.close() };
+  return {
+    url: `http://${reachable(options.host)}:${port}`,
+    leave: () => service.leave(),
+    stop: () => service.close(),
+  };
 }
 
 function listenFault(error: NodeJS.ErrnoException, { host, port }: ServiceRootOptions): Error {

@@ -104,7 +104,11 @@ class FleetExecutor implements Executor {
       onMessage: (peer, envelope, payloads) => this.#receive(peer, envelope, payloads),
       onBad: (peer, sentence) => {
         events.note('warn', `A message to the workers' port was refused: ${sentence}.`);
-        this.#tell(peer, '', '', { items: [{ k: 'refused', message: sentence }], payloads: [] });
+        this.#refuse(peer, '', sentence);
+      },
+      onFault: (peer, fault) => {
+        events.note('warn', "A message to the workers' port met a fault of this dispatcher.", { err: fault });
+        this.#refuse(peer, '', 'it met a fault of the dispatcher, whose log tells more');
       },
     });
     this.#stopTicker = clock.every(TICK_MS, () => this.#tick());
@@ -314,7 +318,7 @@ class FleetExecutor implements Executor {
     const { clock, mode, events, dispatcherId } = this.#options;
     const refusal = said.mode !== mode ? `this dispatcher serves ${mode} workers: start a ${mode} worker` : '';
     if (refusal !== '') {
-      this.#tell(peer, envelope.worker, '', { items: [{ k: 'refused', message: refusal }], payloads: [] });
+      this.#refuse(peer, envelope.worker, refusal);
       return undefined;
     }
     const earlier = this.#links.get(envelope.worker);
@@ -411,6 +415,10 @@ class FleetExecutor implements Executor {
 
   #checkDrained(): void {
     if (this.#draining.is === 'yes' && this.#deliveries.size === 0) this.#draining.done();
+  }
+
+  #refuse(peer: Peer, worker: string, message: string): void {
+    this.#tell(peer, worker, '', { items: [{ k: 'refused', message }], payloads: [] });
   }
 
   #tell(peer: Peer, worker: string, session: string, message: Message): void {

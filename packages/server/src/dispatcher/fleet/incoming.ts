@@ -1,9 +1,17 @@
 // From a worker's `ended` items to endings: payloads cut out of the message, or taken from the parts that came before.
-import type { ErrorInfo, Outcome, ReleaseReason, ResultForms, TaskLogs } from '../../lifecycle/outcome.ts';
+// What a result claims to be is checked here: from here on it is kept, and told to clients as it is.
+import type { TaskSpec } from '../../lifecycle/spec.ts';
+import type { Failed, Outcome, ResultForms, TaskLogs } from '../../lifecycle/outcome.ts';
 import type { Assembly, EndedItem, PayloadReader, PayloadRef, StreamRef } from '../../protocol/index.ts';
+import { jsonTrouble } from '../../tasks/json-bytes.ts';
 
 /** Undefined where a part of it has not arrived: it must be sent again. */
-export function outcomeOf(item: EndedItem, reader: PayloadReader, parts: Assembly): Outcome | undefined {
+export function outcomeOf(
+  item: EndedItem,
+  spec: TaskSpec,
+  reader: PayloadReader,
+  parts: Assembly,
+): Outcome | undefined {
   switch (item.is) {
     case 'completed': {
       const result: ResultForms = {};
@@ -12,32 +20,44 @@ export function outcomeOf(item: EndedItem, reader: PayloadReader, parts: Assembl
         if (ref === undefined) continue;
         const bytes = payload(ref, `${item.t} ${form}`, reader, parts);
         if (bytes === undefined) return undefined;
-        result[form] = bytes;
+        if (bytes.length > 0) result[form] = bytes;
       }
-      return { is: 'completed', result };
+      return troubleWith(result, spec) ?? { is: 'completed', result };
     }
     case 'failed': {
-      const kind = item.kind;
-      if (kind === undefined || kind === 'lost' || kind === 'expired' || kind === 'canceled')
-        return unsaid('failed without a kind');
-      const failed = { is: 'failed' as const, kind, error: item.error ?? NO_ERROR };
-      if (item.pickle === undefined) return failed;
+      const { kind, error } = item;
+      if (item.pickle === undefined) return { is: 'failed', kind, error };
       const pickle = payload(item.pickle, `${item.t} pickle`, reader, parts);
-      return pickle && { ...failed, pickle };
+      if (pickle === undefined) return undefined;
+      return { is: 'failed', kind, error, ...(pickle.length > 0 && { pickle }) };
     }
     case 'lost':
-      return { is: 'lost', error: item.error ?? NO_ERROR };
+      return { is: 'lost', error: item.error };
     case 'released':
-      return { is: 'released', reason: item.reason ?? ('handed_back' satisfies ReleaseReason) };
-    default:
-      return unsaid('an end of an unknown kind');
+      return { is: 'released', reason: item.reason };
   }
 }
 
-const NO_ERROR: ErrorInfo = { type: 'WorkerLost', message: 'the worker did not say why', traceback: '' };
+/** What becomes of a result that is not what it must be: an end with a sentence, for running it again would bring the same. */
+function troubleWith({ json, pickle }: ResultForms, spec: TaskSpec): Failed | undefined {
+  const size = Math.max(json?.length ?? 0, pickle?.length ?? 0);
+  if (size > spec.max_result_bytes) {
+    return failed(
+      'result_too_large',
+      `the worker sent a result of ${size} bytes and the limit is ${spec.max_result_bytes} (max_result_bytes, option --max-result-bytes)`,
+    );
+  }
+  if (json !== undefined) {
+    const trouble = jsonTrouble(json);
+    if (trouble !== '') return failed('result_not_json', `the worker sent a result that is not JSON (${trouble})`);
+  } else if (spec.result_as !== 'pickle') return failed('result_not_json', 'the worker sent a result without JSON');
+  // Where a pickle is asked for JSON alone will do: a worker for another language has no other, and a reader is told so.
+  else if (pickle === undefined) return failed('result_not_serializable', 'the worker sent an end without a result');
+  return undefined;
+}
 
-function unsaid(what: string): Outcome {
-  return { is: 'lost', error: { type: 'WorkerLost', message: `the worker reported ${what}`, traceback: '' } };
+function failed(kind: Failed['kind'], message: string): Failed {
+  return { is: 'failed', kind, error: { type: 'ValueError', message, traceback: '' } };
 }
 
 function payload(ref: PayloadRef, key: string, reader: PayloadReader, parts: Assembly): Buffer | undefined {

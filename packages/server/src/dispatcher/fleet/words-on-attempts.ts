@@ -65,7 +65,8 @@ export class WordsOnAttempts {
     } catch (error) {
       // The next heartbeat names them again.
       if (error instanceof StoreUnavailable) return;
-      throw error;
+      this.#parts.events.note('warn', `What worker ${link.id} holds cannot be adopted.`, { err: error });
+      return;
     }
     if (!this.#parts.isCurrent(link)) return;
     const mono = this.#parts.clock.mono();
@@ -97,7 +98,7 @@ export class WordsOnAttempts {
         continue;
       }
       if (delivery.worker !== link.id || delivery.phase === 'settling') continue;
-      const outcome = outcomeOf(item, reader, link.parts);
+      const outcome = outcomeOf(item, delivery.spec, reader, link.parts);
       if (outcome === undefined) {
         link.outgoing.name('resend', item.t);
         continue;

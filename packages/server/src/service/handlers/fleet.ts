@@ -43,10 +43,17 @@ export const fleetHandlers: Handlers<Operations> = {
 
   healthz: () => ({ status: 'ok' }),
 
-  async readyz(_call, { store, watchers, waits, keys, config }) {
+  async readyz(_call, { store, watchers, waits, keys, config, leaving }) {
     const { ok, detail, version, warnings } = await store.health();
     if (!ok) throw new Refusal('store_unavailable', `The store cannot be reached: ${detail}`);
-    const own = [waits.trouble, config.requireKeys ? await keys.trouble() : ''];
+    const refusal = await store.refusal();
+    const full = refusal === '' ? '' : `nothing new is accepted (${refusal.replace(/\.$/, '')})`;
+    const own = [
+      full,
+      leaving.aborted ? 'it has been told to end' : '',
+      waits.trouble,
+      config.requireKeys ? await keys.trouble() : '',
+    ];
     const troubles = [...own.filter((sentence) => sentence !== ''), ...watchers()];
     if (troubles.length > 0) {
       throw new Refusal('not_ready', `This process is not ready: ${troubles.join('; ')}.`, { troubles });

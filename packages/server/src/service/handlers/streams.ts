@@ -19,14 +19,16 @@ export const streamHandlers: Handlers<'streamEvents' | 'getLogs'> = {
 
   async getLogs({ params, query, tenant, reply, signal }, { reader, store, waits }) {
     const id = reader.id(params.task_id);
-    await reader.state(tenant, id);
     if (query.follow === true) {
+      await reader.state(tenant, id);
       return sendEvents(reply, asTexts(followLogs(store, waits, tenant, id, signal()), logText));
     }
+    const record = await reader.record(tenant, id);
     const kept = await store.logs(tenant, id);
     return {
       task_id: id,
-      attempt: kept?.attempt ?? 0,
+      // One that printed nothing has left none.
+      attempt: kept?.attempt ?? record.attempt,
       stdout: keptStream(kept?.logs, 'stdout'),
       stderr: keptStream(kept?.logs, 'stderr'),
     };

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { StoreUnavailable } from '../store.ts';
+import { makePrivate } from './private-file.ts';
 import { SCHEMA, SCHEMA_VERSION } from './schema.ts';
 
 type Row = Record<string, unknown>;
@@ -21,6 +22,7 @@ export class Database {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     this.#lock = lockDirectory(dataDir);
     try {
+      makePrivate(join(dataDir, 'store.db'), ['-wal', '-shm']);
       this.#db = new DatabaseSync(join(dataDir, 'store.db'));
       this.#db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${sync === 'full' ? 'FULL' : 'NORMAL'};
         PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;`);
@@ -114,6 +116,7 @@ function lockDirectory(dataDir: string): DatabaseSync {
   const file = join(dataDir, 'lock.db');
   let lock: DatabaseSync | undefined;
   try {
+    makePrivate(file);
     lock = new DatabaseSync(file, { timeout: 0 });
     lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
     return lock;

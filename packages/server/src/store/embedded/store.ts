@@ -1,11 +1,12 @@
 // The embedded store: SQLite in a data directory that belongs to this process alone. Each verb is one file beside this one.
-//   database  turn (the transaction of a turn)  counters  running  schema  row  task-row (the moves)
+//   database  private-file  turn (the transaction of a turn)  acceptance  counters  running  schema  row  task-row (the moves)
 //   submit  claim  hold (renew, release)  settle  cancel  sweep  depths
 //   records  listing  logs  events  |  functions  code  |  fleet
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../../clock.ts';
 import type { Hint, Store } from '../store.ts';
 import { LEASE_MS } from '../timing.ts';
+import { Acceptance } from './acceptance.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim.ts';
 import { codeBytes } from './code.ts';
@@ -43,6 +44,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   const running = new Running(options.leaseMs ?? LEASE_MS);
   const hints = new EventEmitter<{ hint: [Hint] }>().setMaxListeners(0);
   const turns = new Turns(db, counters, running, clock, (hint) => hints.emit('hint', hint));
+  const acceptance = new Acceptance(turns);
   const mono = (): number => clock.mono();
   await turns.act((act) => adoptRunning(act, mono()));
   const version = `sqlite ${String(db.get('SELECT sqlite_version() AS version')?.['version'])}`;
@@ -61,13 +63,14 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
         return { ok: false, detail: fault instanceof Error ? fault.message : String(fault), version, warnings: [] };
       }
     },
+    refusal: () => acceptance.refusal(),
     close: async () => {
       await turns.close();
       hints.removeAllListeners();
       db.close();
     },
 
-    submit: (tenant, _shard, tasks, limits) => turns.act((act) => submit(act, tenant, tasks, limits)),
+    submit: (tenant, _shard, tasks, limits) => acceptance.note(turns.act((act) => submit(act, tenant, tasks, limits))),
     claim: (tenant, claimer, lanes, max) => turns.act((act) => claim(act, tenant, claimer, lanes, max, mono())),
     renew: (tenant, renewals) => turns.act((act) => renew(act, tenant, renewals, mono())),
     release: (tenant, releases) => turns.act((act) => release(act, tenant, releases)),
@@ -92,7 +95,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     logs: (tenant, id) => turns.read((open) => taskLogs(open, tenant, id)),
     events: (tenant, after, limit) => turns.read((open) => eventsAfter(open, counters, tenant, after, limit)),
 
-    register: (tenant, fn) => turns.act((act) => registerFunction(act, tenant, fn)),
+    register: (tenant, fn) => acceptance.note(turns.act((act) => registerFunction(act, tenant, fn))),
     findFunction: (tenant, ref) => turns.read((open) => findFunction(open, tenant, ref)),
     listFunctions: (tenant, limit, cursor) => turns.read((open) => listFunctions(open, tenant, limit, cursor)),
     deleteFunction: (tenant, ref) => turns.act((act) => deleteFunction(act, tenant, ref)),

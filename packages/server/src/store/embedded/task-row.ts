@@ -1,13 +1,15 @@
 // A task's row as the acts see it, and the only statements that change a task's state (the table of moves is checked here).
+import { HISTORY_KEPT } from '@mpcsfaas/contract';
 import type { FailureKind, TaskState } from '@mpcsfaas/contract';
 import { isLegal } from '../../lifecycle/moves.ts';
 import type { Act as MoveName } from '../../lifecycle/moves.ts';
 import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';
 import { ABANDONED, ABANDONED_ONCE, LEASE_RAN_OUT } from '../platform-error.ts';
+import { filledForms } from '../result-forms.ts';
 import { RULES } from '../rules.ts';
 import { STATE_CODE, endOf, stateOf } from '../state-code.ts';
 import type { TaskEnd } from '../store.ts';
-import { HISTORY_KEPT, RIDE_ALONG_BYTES } from '../timing.ts';
+import { RIDE_ALONG_BYTES } from '../timing.ts';
 import { TASK_COLUMNS } from './row.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
@@ -128,7 +130,8 @@ export function platformEnding(
 
 export function endTask(act: Act, row: TaskRow, ending: Ending): void {
   leave(act, row, ending.move, ending.state);
-  const { json, pickle } = ending.result;
+  const result = filledForms(ending.result);
+  const { json, pickle } = result;
   const resultBytes = (json?.length ?? 0) + (pickle?.length ?? 0);
   const error = ending.error === null ? '' : JSON.stringify(ending.error);
   act.db.run(
@@ -154,7 +157,7 @@ export function endTask(act: Act, row: TaskRow, ending: Ending): void {
     pickle ?? null,
   );
   act.count(row.tenant, `ended:${ending.kind === '' ? 'COMPLETED' : ending.kind}`, 1);
-  act.announceEnd(row.tenant, announcement(act, row, ending, resultBytes + error.length));
+  act.announceEnd(row.tenant, announcement(act, row, { ...ending, result }, resultBytes + error.length));
 }
 
 function announcement(act: Act, row: TaskRow, ending: Ending, bytes: number): TaskEnd {

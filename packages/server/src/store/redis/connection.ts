@@ -38,12 +38,15 @@ export interface ConnectionOptions {
 const RETRY_MS = 3000;
 const RETRY = { baseMs: 20, maxMs: 500, factor: 2 };
 const RECONNECT = { baseMs: 50, maxMs: 1000, factor: 2 };
+/** How old what we know of the server's settings may be when somebody asks. */
+const LOOK_AGAIN_MS = 30_000;
+const PROBE_MS = 1000;
 /** What the client library says after the fault that was the cause. */
 const CLOSED = 'Connection is closed.';
 
 type Phase =
   | { is: 'away'; since: number; why: string; isRefused: boolean }
-  | { is: 'ready'; server: ServerFacts; warnings: string[] }
+  | { is: 'ready'; server: ServerFacts; warnings: string[]; warnedAt: number }
   | { is: 'unfit'; why: string }
   | { is: 'closed' };
 
@@ -58,6 +61,8 @@ export class Connection {
   #greeting: Promise<void> = Promise.resolve();
   #greetings = 0;
   readonly #leaseRest: LeaseRest;
+  /** It was told that the server is away. */
+  #missed = false;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -89,7 +94,10 @@ export class Connection {
     await this.#redis.connect().catch((fault: unknown) => this.#away(fault));
     await this.#greeting;
     const phase = this.#phase;
-    if (phase.is !== 'unfit' && !(phase.is === 'away' && phase.isRefused)) return;
+    if (phase.is !== 'unfit' && !(phase.is === 'away' && phase.isRefused)) {
+      this.#missed = phase.is === 'away';
+      return;
+    }
     this.close();
     throw new Error(phase.why);
   }
@@ -162,12 +170,31 @@ export class Connection {
       const why = phase.is === 'closed' ? 'The store is closed.' : phase.is === 'unfit' ? phase.why : sentenceOf(phase);
       return { ok: false, detail: why, version: 'redis', warnings: [] };
     }
-    const { server, warnings } = phase;
+    const { version } = phase.server;
     try {
       await this.#redis.ping();
-      return { ok: true, detail: '', version: server.version, warnings };
+      await this.#lookAgain(phase);
+      return { ok: true, detail: '', version, warnings: phase.warnings };
     } catch (fault) {
-      return { ok: false, detail: remedyFor(fault)?.sentence ?? String(fault), version: server.version, warnings };
+      return { ok: false, detail: remedyFor(fault)?.sentence ?? String(fault), version, warnings: phase.warnings };
+    }
+  }
+
+  /** Settings may be changed while the server runs. */
+  async #lookAgain(phase: Extract<Phase, { is: 'ready' }>): Promise<void> {
+    const now = this.#options.clock.mono();
+    if (now - phase.warnedAt < LOOK_AGAIN_MS) return;
+    phase.warnedAt = now;
+    phase.warnings = await readWarnings(this.#redis, this.#options.expectAof);
+  }
+
+  /** '' or why the server takes no write that needs memory. */
+  async refusal(): Promise<string> {
+    try {
+      await this.run((redis) => redis.set(PROBE_KEY, '1', 'PX', PROBE_MS));
+      return '';
+    } catch (fault) {
+      return fault instanceof Error ? fault.message : String(fault);
     }
   }
 
@@ -202,6 +229,7 @@ export class Connection {
     if (phase.is === 'closed' || phase.is === 'unfit') return;
     const why = fault instanceof Error ? fault.message : undefined;
     if (phase.is === 'ready') {
+      this.#missed = true;
       this.#options.onError(`The connection to Redis is lost${why === undefined ? '' : ` (${why})`}; trying again.`);
       const since = this.#options.clock.mono();
       this.#phase = { is: 'away', since, why: why ?? 'connection lost', isRefused: false };
@@ -241,7 +269,9 @@ export class Connection {
     await Promise.all(this.#options.scripts.map(({ text }) => this.#redis.script('LOAD', text)));
     const warnings = await readWarnings(this.#redis, expectAof);
     if (this.#phase.is === 'closed') return;
-    this.#phase = { is: 'ready', server, warnings };
+    this.#phase = { is: 'ready', server, warnings, warnedAt: clock.mono() };
+    if (this.#missed) onError('The connection to Redis is there again.');
+    this.#missed = false;
     this.#leaseRest.reconnected(clock.mono());
     this.#events.emit('changed');
     if ((this.#greetings += 1) > 1) this.#events.emit('hint', { is: 'reconnected' });
@@ -272,5 +302,6 @@ function sentenceOf({ why, isRefused }: Extract<Phase, { is: 'away' }>): string 
   return isRefused ? why : `Redis cannot be reached (${why}).`;
 }
 
+const PROBE_KEY = '{s0}:probe';
 /** Facts of the installation, in the first shard. */
 export const FACTS_KEY = '{s0}:facts';

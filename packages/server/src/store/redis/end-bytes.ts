@@ -1,7 +1,7 @@
 // An end, as e:<id> or the tail of the record holds it: who ran the task at last, its error, its result in one or both forms.
-// worker length u8, worker | error length u32, JSON form length + 1 u32 (0 = absent), error, JSON form, pickle or nothing;
-// a pickle of zero bytes cannot be told from none, and is none.
+// worker length u8, worker | error length u32, JSON form length + 1 u32 (0 = absent), error, JSON form, pickle or nothing.
 import type { ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';
+import { filledForms } from '../result-forms.ts';
 
 /** Worker ids are cut to this many bytes. */
 const WORKER_BYTES = 255;
@@ -32,7 +32,8 @@ export function packEnd({ worker, error, result }: EndContent): Buffer {
   return Buffer.concat([packWorker(worker), ...unsignedParts(error, result)]);
 }
 
-function unsignedParts(error: ErrorInfo | null, result: ResultForms): Buffer[] {
+function unsignedParts(error: ErrorInfo | null, forms: ResultForms): Buffer[] {
+  const result = filledForms(forms);
   const text = Buffer.from(error === null ? '' : JSON.stringify(error));
   const lengths = Buffer.alloc(8);
   lengths.writeUInt32LE(text.length, 0);

@@ -39,7 +39,7 @@ export interface RedisOptions {
   /** What `subscribe` hears of, beside reconnections; all. */
   topics?: readonly HintTopic[];
   clock: Clock;
-  /** Told once for each loss of the connection and each setting that cannot be. */
+  /** Told once for each loss of the connection, for its return, and for each setting that cannot be. */
   onError: (message: string) => void;
 }
 
@@ -72,6 +72,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     },
     now: () => serverTime(shards),
     health: () => connection.health(),
+    refusal: () => connection.refusal(),
     close: async () => connection.close(),
 
     submit: (tenant, shard, tasks, limits) => submit(shards, tenant, shard, tasks, limits),

@@ -6,7 +6,7 @@
 --      arguments wait under b:<id>, digest of its key's content ('' = no key)
 -- answers a list: for each task 0 (accepted) and its time, 1 (replayed) or 2 (conflict) and the first task's id, or
 --      3 (new, but refused for the conflict of another) and '';
---      or 'max_queued_tasks', 'max_queued_bytes', 'payload_gone' (large arguments waited too long)
+--      or 'max_queued_tasks', 'max_queued_bytes' (with ' alone' where an empty queue would not hold it), 'payload_gone' (large arguments waited too long)
 local FIELDS, FIRST = 4, 7
 local total = (#ARGV - FIRST + 1) / FIELDS
 
@@ -68,13 +68,18 @@ if in_conflict then
   return { {}, replies }
 end
 
--- What is new in this script and in the rest of the batch.
+-- Which limit `held` and what comes are over; `new` = what is new in this script and in the rest of the batch.
+local function over(held, new, limit, name)
+  if held + new <= tonumber(limit) then return false end
+  return new > tonumber(limit) and name .. ' alone' or name
+end
+
 local function over_the_limit()
-  if fresh + tonumber(ARGV[4]) <= 0 then return false end
+  local new, new_bytes = fresh + tonumber(ARGV[4]), fresh_bytes + tonumber(ARGV[5])
+  if new <= 0 then return false end
   local depth = call('HMGET', P .. 'n', 'state:QUEUED', 'state:DELAYED', 'state:BLOCKED', 'bytes')
   local waiting = (depth[1] or 0) + (depth[2] or 0) + (depth[3] or 0)
-  if waiting + fresh + tonumber(ARGV[4]) > tonumber(ARGV[2]) then return 'max_queued_tasks' end
-  if (depth[4] or 0) + fresh_bytes + tonumber(ARGV[5]) > tonumber(ARGV[3]) then return 'max_queued_bytes' end
+  return over(waiting, new, ARGV[2], 'max_queued_tasks') or over(depth[4] or 0, new_bytes, ARGV[3], 'max_queued_bytes')
 end
 
 if tonumber(ARGV[4]) >= 0 and over_the_limit() then

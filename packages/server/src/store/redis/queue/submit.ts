@@ -84,7 +84,9 @@ function peculiarities({ spec, key }: Submission, large: boolean): Buffer | '' {
 }
 
 function refusal(word: string): SubmitAnswer {
-  if (word === 'max_queued_tasks' || word === 'max_queued_bytes') return { is: 'queue_full', limit: word };
+  const [limit, alone] = word.split(' ');
+  if (limit === 'max_queued_tasks' || limit === 'max_queued_bytes')
+    return { is: 'queue_full', limit, alone: alone !== undefined };
   throw new StoreUnavailable('The arguments took too long on their way into the store; submit again.');
 }
 
