@@ -29,8 +29,8 @@ interface HeldCall {
 export class SimulatedPool implements RunnerPool {
   readonly slots: number;
   readonly runtimes: readonly RuntimeSnapshot[] = [{ runtime: 'python', version: '3.11.2', broken: '' }];
-  /** It was sent more than it ever said it had room for. */
-  isOverrun = false;
+  /** The most calls it was ever sent beyond what it had said it had room for. */
+  overrun = 0;
   #mostPromised = 0;
   readonly #clock: LiveClock;
   readonly #listener: PoolListener;
@@ -86,7 +86,7 @@ export class SimulatedPool implements RunnerPool {
       else if (this.#known.has(call.spec.digest)) this.#enqueue(held);
       else this.#ask(call.spec.digest);
     }
-    this.isOverrun ||= this.#calls.size > Math.max(this.slots, this.#mostPromised);
+    this.overrun = Math.max(this.overrun, this.#calls.size - Math.max(this.slots, this.#mostPromised));
     this.#pump();
   }
 
