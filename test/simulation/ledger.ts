@@ -203,7 +203,8 @@ export class Ledger implements Watcher {
     if (entry.isAcknowledged) this.#open -= 1;
     entry.endedBy = settlement === undefined ? '' : held;
     if (task.state === STATE_CODE.COMPLETED) {
-      if (task.result.json?.toString() !== held) this.break(`I2: the value of ${entry.name} is of another attempt`);
+      if (task.result.json?.toString() !== JSON.stringify(held))
+        this.break(`I2: the value of ${entry.name} is of another attempt`);
     }
     const isEarned = entry.plan.once || entry.losses >= task.max_attempts || entry.abandonments >= MAX_ABANDONMENTS;
     if (task.kind === 'lost' && !isEarned) this.break(`I5: ${entry.name} ended lost after ${entry.losses} losses`);

@@ -383,5 +383,5 @@ function outcomeOf(call: Call, behaviour: string): Outcome {
   if (behaviour === 'raises' || (behaviour === 'raises once' && first))
     return { is: 'failed', kind: 'raised', error: { type: 'ValueError', message: 'no', traceback: '' } };
   // The value tells which attempt made it.
-  return { is: 'completed', result: { json: Buffer.from(call.key) } };
+  return { is: 'completed', result: { json: Buffer.from(JSON.stringify(call.key)) } };
 }

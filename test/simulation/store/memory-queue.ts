@@ -33,6 +33,7 @@ import type {
   SweepReport,
   TaskEnd,
 } from '../../../packages/server/src/store/store.ts';
+import { filledForms } from '../../../packages/server/src/store/result-forms.ts';
 import { byId, byKey, judged, type Accepted } from '../../../packages/server/src/store/submit-rules.ts';
 import { CLAIM_BYTES, RIDE_ALONG_BYTES, SWEEP_ENTRIES } from '../../../packages/server/src/store/timing.ts';
 import { newTask, resultBytes, type MemoryTask } from './memory-task.ts';
@@ -417,7 +418,12 @@ export class MemoryQueue {
   ): void {
     const from = this.#move(task, act, state);
     const now = this.#host.now();
-    Object.assign(task, end, { claimer: '', endedAt: now, deleteAt: task.pinned ? 0 : now + task.spec.result_ttl_ms });
+    Object.assign(
+      task,
+      end,
+      { result: filledForms(end.result) },
+      { claimer: '', endedAt: now, deleteAt: task.pinned ? 0 : now + task.spec.result_ttl_ms },
+    );
     this.count(`ended:${task.kind === '' ? 'COMPLETED' : task.kind}`, 1);
     this.#host.watcher.moved(task, act, from, settlement?.fence, settlement);
     const told = this.#told(task);

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
 import { packTaskHeader, type TaskHeader } from '../../src/lifecycle/spec.ts';
-import { PART_BYTES, WorkerPort, type DispatcherItem, type Peer, type WorkerItem } from '../../src/protocol/index.ts';
+import {
+  PART_BYTES,
+  WorkerPort,
+  type DispatcherItem,
+  type Peer,
+  type WorkerItem,
+  type WorkerPortOptions,
+} from '../../src/protocol/index.ts';
 import { openRunnerPool } from '../../src/runner/index.ts';
 import { startWorker, type Worker } from '../../src/worker/index.ts';
 
@@ -20,7 +27,7 @@ export class Desk {
 
   static async open(port = 0): Promise<Desk> {
     const desk = new Desk();
-    desk.#port = await WorkerPort.open({
+    desk.#port = await openWhenFree({
       host: '127.0.0.1',
       port,
       workerKey: '',
@@ -135,4 +142,16 @@ export async function workerOf(closers: (() => unknown)[], ...urls: string[]): P
   });
   closers.push(() => worker.stop(0));
   return worker;
+}
+
+/** ZeroMQ lets go of a port that was closed a moment after it says so. */
+async function openWhenFree(options: WorkerPortOptions): Promise<WorkerPort> {
+  for (;;) {
+    try {
+      return await WorkerPort.open(options);
+    } catch (error) {
+      if (((error as Error).cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
 }
