@@ -27,7 +27,7 @@ export class Desk {
 
   static async open(port = 0): Promise<Desk> {
     const desk = new Desk();
-    desk.#port = await openWhenFree({
+    const options: WorkerPortOptions = {
       host: '127.0.0.1',
       port,
       workerKey: '',
@@ -47,8 +47,18 @@ export class Desk {
         if (desk.lives && items.some(({ k }) => k === 'heartbeat')) desk.say({ k: 'settled', tokens: [] });
         for (const look of [...desk.#looks]) look();
       },
-    });
-    return desk;
+    };
+    for (;;) {
+      try {
+        // Nothing may stand between the two: the worker speaks as soon as the port is open.
+        desk.#port = await WorkerPort.open(options);
+        return desk;
+      } catch (error) {
+        // ZeroMQ lets go of a port that was closed a moment after it says so.
+        if (((error as Error).cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+        await new Promise((resolve) => setTimeout(resolve, 5));
+      }
+    }
   }
 
   get url(): string {
@@ -142,16 +152,4 @@ export async function workerOf(closers: (() => unknown)[], ...urls: string[]): P
   });
   closers.push(() => worker.stop(0));
   return worker;
-}
-
-/** ZeroMQ lets go of a port that was closed a moment after it says so. */
-async function openWhenFree(options: WorkerPortOptions): Promise<WorkerPort> {
-  for (;;) {
-    try {
-      return await WorkerPort.open(options);
-    } catch (error) {
-      if (((error as Error).cause as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  }
 }
