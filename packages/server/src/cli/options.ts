@@ -2,9 +2,9 @@
 import { availableParallelism, homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { LIMITS, type LimitName } from '@mpcsfaas/contract';
+import { LIMITS, MIN_RESULT_TTL_MS, type LimitName } from '@mpcsfaas/contract';
 import { UserError } from './user-error.ts';
-import { collect, duration, durationText, origin, port, size, sizeText, whole } from './units.ts';
+import { collect, duration, durationFrom, durationText, origin, port, size, sizeText, whole } from './units.ts';
 
 /** The shell's variables, read here and nowhere else. */
 export const environment: Readonly<Record<string, string | undefined>> = process.env;
@@ -73,7 +73,12 @@ function limit(name: LimitName, what: string): Option {
       .argParser(whole(name.startsWith('rate_') ? 0 : 1, 1e9))
       .default(value);
   if (name.endsWith('_ms'))
-    return option(`${flag} <time>`, what).argParser(duration).default(value, durationText(value));
+    return (
+      option(`${flag} <time>`, what)
+        // No task may ask for less: what is not found after so long has expired, what is younger was never there.
+        .argParser(name === 'result_ttl_ms' ? durationFrom(MIN_RESULT_TTL_MS) : duration)
+        .default(value, durationText(value))
+    );
   return option(`${flag} <size>`, what).argParser(size).default(value, sizeText(value));
 }
 

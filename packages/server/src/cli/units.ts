@@ -21,6 +21,15 @@ export function duration(text: string): number {
   return Math.round(Number(number) * MS[unit || 's']!);
 }
 
+/** A duration of at least `leastMs`. @throws InvalidArgumentError */
+export function durationFrom(leastMs: number): (text: string) => number {
+  return (text) => {
+    const ms = duration(text);
+    if (ms >= leastMs) return ms;
+    throw new InvalidArgumentError(`Give at least ${durationText(leastMs)}.`);
+  };
+}
+
 /** `64MiB`, `16k`, `1g`; a plain number is bytes. @throws InvalidArgumentError */
 export function size(text: string): number {
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(text.trim().toLowerCase()) ?? [];

@@ -18,6 +18,10 @@ import { uninterruptedly } from './uninterrupted.ts';
 /** A worker that is turned away comes again twice a second. */
 const TURNED_AWAY_EVERY_MS = 10_000;
 
+/** Who has another key than we comes again within this time, and goes on doing so. */
+const HANGS_UP_AGAIN_MS = 2_000;
+const HANGS_UP_FOR_MS = 1_000;
+
 const ZAP_DOMAIN = 'mpcsfaas';
 
 export class WorkerPort implements Port {
@@ -65,14 +69,20 @@ export class WorkerPort implements Port {
         tell(keys === undefined ? 'it has a worker key and this side has none' : 'it has no worker key');
       else if (code === 'ERR_ZMTP_CRYPTOGRAPHIC') tell('its worker key is another one');
     });
-    // The same mismatch, where the other side saw it first and hung up.
-    this.#router.events.on('handshake:error:other', () =>
+    // The same mismatch, where the other side saw it first and hung up. It comes again and again; one that hung up once,
+    // be it with many connections, gave up on a port that did not answer for a while.
+    let hangingUp = { since: 0, last: Number.NEGATIVE_INFINITY };
+    this.#router.events.on('handshake:error:other', () => {
+      const now = options.clock.mono();
+      const goesOn = now - hangingUp.last <= HANGS_UP_AGAIN_MS;
+      hangingUp = { since: goesOn ? hangingUp.since : now, last: now };
+      if (now - hangingUp.since < HANGS_UP_FOR_MS) return;
       tell(
         keys === undefined
           ? 'it hung up in the handshake, as one does that has a worker key and this side has none'
           : 'it hung up in the handshake, as one does that has no worker key',
-      ),
-    );
+      );
+    });
     this.#outbox = new Outbox(
       (frames) => this.#router.send(frames),
       () => undefined,

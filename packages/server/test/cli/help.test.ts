@@ -130,6 +130,7 @@ describe('a wrong call', () => {
     [['up', '--port', '70000'], /whole number from 0 to 65535/],
     [['up', '--mode', 'pusch'], /Allowed choices are local, pull, push/],
     [['up', '--slots', '0'], /whole number from 1 to 1024/],
+    [['up', '--result-ttl', '9s'], /'9s' is invalid\. Give at least 10s\./],
     [['up', '--default-timeout', 'soon'], /duration such as 90s/],
     [['up', '--max-args-bytes', 'much'], /size such as 64MiB/],
     [['up', '--redis', 'localhost:6379'], /--redis takes an address such as redis:/],

@@ -1,4 +1,6 @@
 // Real sockets: a dispatcher's port with REQ and DEALER peers, in plain text and under CURVE.
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import {
@@ -78,7 +80,7 @@ describe('the worker key', () => {
 
   it('keeps out a worker without one', async () => {
     const { url, turnedAway } = await echoPort(key);
-    expect(await lockstep(url, '').exchange(hello, [], 600)).toBeUndefined();
+    expect(await lockstep(url, '').exchange(hello, [], 3_000)).toBeUndefined();
     await expect.poll(() => turnedAway).toEqual([expect.stringMatching(/turned away .* has no worker key \(/)]);
   });
 
@@ -92,9 +94,27 @@ describe('the worker key', () => {
 
   it('is not known to a port without one', async () => {
     const { url, turnedAway } = await echoPort('');
-    expect(await lockstep(url, key).exchange(hello, [], 600)).toBeUndefined();
+    expect(await lockstep(url, key).exchange(hello, [], 3_000)).toBeUndefined();
     await expect.poll(() => turnedAway).toEqual([expect.stringMatching(/has a worker key and this side has none/)]);
   });
+});
+
+it('peers that hang up all at once, as after a pause of ours, are not told of as strangers', async () => {
+  const { url, turnedAway } = await echoPort('');
+  const port = Number(url.split(':').at(-1));
+  // The signature of a ZMTP greeting, and no more of it.
+  const begun = Buffer.from([0xff, 0, 0, 0, 0, 0, 0, 0, 1, 0x7f, 3]);
+  const hangUp = async (): Promise<void> => {
+    const socket = connect(port, '127.0.0.1');
+    socket.write(begun);
+    await once(socket, 'data');
+    socket.destroy();
+    await once(socket, 'close');
+  };
+  await Promise.all(Array.from({ length: 8 }, hangUp));
+  // Answers come behind what the port was told of the others.
+  for (let i = 0; i < 5; i++) expect(await lockstep(url, '').exchange(hello, [], 5_000)).toBeDefined();
+  expect(turnedAway).toEqual([]);
 });
 
 describe('a REQ lane', () => {
