@@ -109,7 +109,8 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
   const loadedMs = now() - loadedAt;
   const watched = await watching.stop();
   mark('drained');
-  const after = await throughput(url, functions.id('quick'), Math.min(THROUGHPUT_BACK_WITHIN_MS, forMs / 10));
+  const floor = before.perSecond * THROUGHPUT_FLOOR;
+  const after = await throughput(url, functions.id('quick'), Math.min(THROUGHPUT_BACK_WITHIN_MS, forMs / 10), floor);
   const heldAfter = holdings(stage);
   mark('measured after');
   const books = await readBooks(url);
@@ -121,7 +122,7 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
     if (how !== 0) ledger.violation('crash', `${name} was told to end and ended with ${how}`);
   const left = await orphans(stage);
   for (const one of left) ledger.violation('I10', `orphan: ${one}`);
-  if (after.perSecond < before.perSecond * THROUGHPUT_FLOOR) {
+  if (after.perSecond < floor) {
     ledger.violation(
       'I10',
       `throughput ${Math.round(after.perSecond)}/s after the faults, ${Math.round(before.perSecond)}/s before`,
