@@ -12,15 +12,12 @@ import {
   type WorkerItem,
 } from './messages.ts';
 import { Outbox } from './outbox.ts';
+import { Stillness } from './stillness.ts';
 import type { Peer, Port, WorkerPortOptions } from './transport.ts';
 import { uninterruptedly } from './uninterrupted.ts';
 
 /** A worker that is turned away comes again twice a second. */
 const TURNED_AWAY_EVERY_MS = 10_000;
-
-/** Who has another key than we comes again within this time, and goes on doing so. */
-const HANGS_UP_AGAIN_MS = 2_000;
-const HANGS_UP_FOR_MS = 1_000;
 
 const ZAP_DOMAIN = 'mpcsfaas';
 
@@ -28,11 +25,13 @@ export class WorkerPort implements Port {
   readonly #router: zmq.Router;
   readonly #zap: zmq.Reply | undefined;
   readonly #outbox: Outbox<Buffer[]>;
+  readonly #stillness: Stillness;
   readonly #options: WorkerPortOptions;
   #listening: Promise<void> = Promise.resolve();
 
   private constructor(options: WorkerPortOptions) {
     this.#options = options;
+    this.#stillness = new Stillness(options.clock);
     const context = new zmq.Context();
     const keys = options.workerKey === '' ? undefined : curveKeys(options.workerKey);
     this.#zap = keys && authenticator(context, keys);
@@ -69,14 +68,10 @@ export class WorkerPort implements Port {
         tell(keys === undefined ? 'it has a worker key and this side has none' : 'it has no worker key');
       else if (code === 'ERR_ZMTP_CRYPTOGRAPHIC') tell('its worker key is another one');
     });
-    // The same mismatch, where the other side saw it first and hung up. It comes again and again; one that hung up once,
-    // be it with many connections, gave up on a port that did not answer for a while.
-    let hangingUp = { since: 0, last: Number.NEGATIVE_INFINITY };
+    // The same mismatch, where the other side saw it first and hung up; ZeroMQ does not come again with that socket. Those who
+    // gave up on us while we stood still look the same.
     this.#router.events.on('handshake:error:other', () => {
-      const now = options.clock.mono();
-      const goesOn = now - hangingUp.last <= HANGS_UP_AGAIN_MS;
-      hangingUp = { since: goesOn ? hangingUp.since : now, last: now };
-      if (now - hangingUp.since < HANGS_UP_FOR_MS) return;
+      if (this.#stillness.isRecent()) return;
       tell(
         keys === undefined
           ? 'it hung up in the handshake, as one does that has a worker key and this side has none'
@@ -96,6 +91,7 @@ export class WorkerPort implements Port {
     try {
       await uninterruptedly(() => port.#router.bind(address));
     } catch (error) {
+      port.#stillness.close();
       port.#router.close();
       port.#zap?.close();
       throw new Error(
@@ -119,6 +115,7 @@ export class WorkerPort implements Port {
   /** Sends what waits, then closes. */
   async close(): Promise<void> {
     await this.#outbox.drained();
+    this.#stillness.close();
     this.#router.close();
     this.#zap?.close();
     await this.#listening;
