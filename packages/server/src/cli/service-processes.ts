@@ -56,8 +56,9 @@ export async function startProcesses(count: number, stops: Stop[], warn: (line: 
   };
   // One alone first: what is wrong with the address or the options is told once.
   const first = await serving(cluster.fork());
-  const others = await Promise.all(Array.from({ length: count - 1 }, () => serving(cluster.fork())));
-  for (const { worker } of [first, ...others]) keep(worker);
+  keep(first.worker);
+  const start = async (): Promise<void> => keep((await serving(cluster.fork())).worker);
+  await Promise.all(Array.from({ length: count - 1 }, start));
   return first.url;
 }
 

@@ -272,6 +272,8 @@ export class Runner {
   }
 
   #onAnswer(frame: Extract<ChildFrame, { is: 'value' | 'failure' }>): void {
+    // It was sent ahead before the function wrote raw bytes: whose they are by now, nobody can tell.
+    this.#endSettling();
     const sent = this.#pipe.first;
     if (sent?.number !== frame.number) {
       this.kill({ is: 'fault', why: 'an answer to a call that does not run' });
@@ -310,14 +312,20 @@ export class Runner {
     setImmediate(() =>
       setImmediate(() => {
         if (this.#settling?.sent !== sent) return;
-        this.#settling = undefined;
-        this.#tell(sent, outcome);
-        const next = this.#pipe.first;
-        if (next) this.#begin(next);
-        else this.#retireIfEmpty();
+        this.#endSettling();
+        if (this.#pipe.length === 0) this.#retireIfEmpty();
         this.#events.freed(this);
       }),
     );
+  }
+
+  /** The answered call is told of, and the next one begins. */
+  #endSettling(): void {
+    if (!this.#settling) return;
+    const { sent, outcome } = this.#settling;
+    this.#settling = undefined;
+    this.#tell(sent, outcome);
+    if (this.#pipe.first) this.#begin(this.#pipe.first);
   }
 
   #tell(sent: Sent, outcome: Outcome): void {
@@ -337,7 +345,11 @@ export class Runner {
   #onRaw(stream: LogStream, chunk: Buffer): void {
     const sent = this.#settling?.sent ?? this.#pipe.first;
     if (!sent) return;
-    sent.held.fn.raw = true;
+    if (!sent.held.fn.raw) {
+      sent.held.fn.raw = true;
+      const taken = this.withdraw();
+      if (taken.length > 0) this.#events.returned(taken);
+    }
     (sent.logs ??= new CallLogs(this.#limits)).add(stream, chunk);
   }
 

@@ -1,8 +1,6 @@
 // The service: the HTTP API on a store. Stateless: any number of them may serve one store.
 //   app (Fastify)  guard  register-routes  schema-check  text-check  bodies  frames  problem  |  handlers/ (one file a noun)
 //   result-writer  answer-parts  event-stream (answers)  |  payloads  request-key  negotiate (requests)
-import type { Server } from 'node:http';
-import type { Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { ApiKeys, isLoopback } from '../auth/index.ts';
@@ -22,6 +20,7 @@ import { EndWaits } from '../tasks/wait.ts';
 import { Metrics } from '../telemetry/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { buildApp } from './app.ts';
+import { Connections } from './connections.ts';
 
 /** How long answers under way may take when the service stops, ms. */
 const GRACE_MS = 5000;
@@ -97,7 +96,7 @@ export async function createService({
     },
     logger,
   );
-  const unused = unusedConnections(fastify.server);
+  const connections = new Connections(fastify.server);
   let closing: Promise<void> | undefined;
   return {
     fastify,
@@ -113,27 +112,13 @@ export async function createService({
     leaving.abort();
     stopping.abort();
     // Kept-alive connections fall idle as their last answers end; one that takes no more is cut off.
-    const idle = setInterval(() => {
-      fastify.server.closeIdleConnections();
-      for (const socket of unused) if (socket.bytesRead === 0) socket.destroy();
-    }, 20);
+    const idle = setInterval(() => connections.closeIdle(), 20);
     const cut = setTimeout(() => fastify.server.closeAllConnections(), GRACE_MS);
     await fastify.close();
     clearInterval(idle);
     clearTimeout(cut);
     await waits.close();
   }
-}
-
-/** Connections that were opened ahead and have said nothing: Node counts them as busy. */
-function unusedConnections(server: Server): ReadonlySet<Socket> {
-  const unused = new Set<Socket>();
-  server.on('connection', (socket) => {
-    unused.add(socket);
-    socket.once('close', () => unused.delete(socket));
-  });
-  server.on('request', ({ socket }) => unused.delete(socket));
-  return unused;
 }
 
 function refuseOpenDoor(config: ServiceConfig, host: string): void {

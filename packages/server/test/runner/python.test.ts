@@ -67,6 +67,21 @@ describe('functions', () => {
       "def f():\n    with multiprocessing.get_context('fork').Pool(2) as pool:\n        return pool.map(_square, [1, 2, 3])\n";
     expect(valueOf(await run(text))).toEqual([1, 4, 9]);
   });
+  test('also by interpreters that it starts anew', async () => {
+    const text =
+      'import multiprocessing\ndef _square(x): return x * x\n' +
+      "def f():\n    with multiprocessing.get_context('spawn').Pool(1) as pool:\n        return pool.map(_square, [1, 2, 3])\n" +
+      "if __name__ == '__main__':\n    raise SystemExit(6)\n";
+    expect(valueOf(await run(text))).toEqual([1, 4, 9]);
+  });
+  test("a slip in a source that has a guard is told with the source's name", async () => {
+    const end = failed(await run('# __main__\ndef f(:\n'));
+    expect(end.error.message).toMatch(/<function [^>]*>, line 2/);
+  });
+  test('a source too deep for a tree runs all the same', async () => {
+    const text = `word = '__main__'\nlong = ${Array.from({ length: 1200 }, () => '1').join(' + ')}\ndef f(): return long\n`;
+    expect(valueOf(await run(text))).toBe(1200);
+  });
   test('source runs once a digest, its classes come back by value', async () => {
     const text =
       'count = 0\nclass C:\n    def __init__(self, n): self.n = n\ndef _up():\n    global count\n    count += 1\n    return count\ndef f(): return C(_up())\n';

@@ -122,15 +122,17 @@ test('a call that dies with withdrawn calls unread behind it is charged', async 
   // It has read the function and the first call, and nothing more, when it says so.
   const child = await scripted('frame(); frame(); os.write(1, b"begun"); import time; time.sleep(1000)');
   const fate = Promise.withResolvers<string>();
-  const { runner, held } = sending(child, 2, {
+  const returned: HeldCall[] = [];
+  const { held } = sending(child, 2, {
     ended: (one, outcome) => fate.resolve(`${held.indexOf(one)} ${outcome.is}`),
-    returned: (calls) => fate.resolve(`${calls.map((one) => held.indexOf(one)).join(' ')} returned`),
-  });
-  child.stdout.once('data', () => {
-    expect(runner.withdraw()).toEqual([held[1]]);
-    killGroup(child.pid);
+    // Raw bytes: what was sent ahead comes back, to run one by one.
+    returned: (calls) => {
+      returned.push(...calls);
+      killGroup(child.pid);
+    },
   });
   expect(await fate.promise).toBe('0 lost');
+  expect(returned).toEqual([held[1]]);
 });
 
 test('a single call that the child did not read is not charged', async () => {
@@ -142,4 +144,28 @@ test('a single call that the child did not read is not charged', async () => {
     returned: () => fate.resolve('returned'),
   });
   expect(await fate.promise).toBe('returned');
+});
+
+test('calls that were sent ahead of a function that turns out to write raw bytes are all told of', async () => {
+  const fate = new Map<HeldCall, string>();
+  const told = Promise.withResolvers<undefined>();
+  // All answers come at once, as they do to a busy parent.
+  const script = `
+for _ in range(7): frame()
+os.write(3, b''.join(struct.pack('<IBIBII', 18, 2, n, 4, 0, 4) + b'null' for n in range(1, 7)))
+frame()
+`;
+  const { runner, held } = sending(await scripted(script), 6, {
+    ready: () => {
+      for (const one of held) one.fn.raw = true;
+    },
+    ended: (one, outcome: Outcome) => {
+      fate.set(one, outcome.is);
+      if (fate.size === 6) told.resolve(undefined);
+    },
+  });
+  await told.promise;
+  expect(held.map((one) => fate.get(one))).toEqual(Array.from({ length: 6 }, () => 'completed'));
+  expect(runner.calls).toBe(0);
+  runner.kill({ is: 'retired' });
 });

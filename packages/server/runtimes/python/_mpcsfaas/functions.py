@@ -3,6 +3,7 @@ import ast
 import builtins
 import inspect
 import linecache
+import os
 import pickle
 import sys
 import types
@@ -53,39 +54,66 @@ class Function:
             # So that tracebacks show its lines.
             linecache.cache[file] = (len(source), None, source.splitlines(True), file)
             sys.modules['__main__'] = module
-            exec(compile(_loaded(source), file, 'exec', dont_inherit=True), module.__dict__)
+            exec(_compiled(source, file), module.__dict__)
         except BaseException as error:
             raise failures.Failed.loading('the function', error) from None
         finally:
             # Its classes are then pickled by value: no caller has this module.
             sys.modules['__main__'] = fresh_main()
+        own = _spawnable(source, file)
+        if own:
+            module.__file__ = own
+        else:
+            del module.__file__
         self.main = module
         return _entry_of(module, self._entry)
 
 
-def _loaded(source):
+def _compiled(source, file):
     """The source as it is loaded: it is the main module, but not the program that is started."""
-    if '__main__' not in source:
-        return source
-    return ast.fix_missing_locations(_Guards().visit(ast.parse(source)))
+    if '__main__' in source:
+        try:
+            tree = ast.parse(source, file)
+            if _shut_guards(tree.body):
+                return compile(tree, file, 'exec', dont_inherit=True)
+        except RecursionError:
+            pass  # the compiler itself goes deeper than its tree can be built
+    return compile(source, file, 'exec', dont_inherit=True)
 
 
-class _Guards(ast.NodeTransformer):
-    """At the module's own level `__name__ == '__main__'` is false: what it guards is for those who start the file."""
+def _shut_guards(body):
+    """`if __name__ == '__main__':` at the top is for those who start the file: false. True where there was one."""
+    shut = False
+    for node in body:
+        while isinstance(node, ast.If):
+            node.test, found = _without_guard(node.test)
+            shut = shut or found
+            node = node.orelse[0] if len(node.orelse) == 1 else None
+    return shut
 
-    def visit_FunctionDef(self, node):
-        return node
 
-    visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
+def _without_guard(test):
+    if isinstance(test, ast.BoolOp):
+        parts = [_without_guard(part) for part in test.values]
+        test.values = [part for part, _ in parts]
+        return test, any(found for _, found in parts)
+    if not isinstance(test, ast.Compare) or len(test.ops) != 1 or not isinstance(test.ops[0], (ast.Eq, ast.NotEq)):
+        return test, False
+    sides = (test.left, test.comparators[0])
+    if not (any(isinstance(side, ast.Name) and side.id == '__name__' for side in sides)
+            and any(isinstance(side, ast.Constant) and side.value == '__main__' for side in sides)):
+        return test, False
+    return ast.copy_location(ast.Constant(isinstance(test.ops[0], ast.NotEq)), test), True
 
-    def visit_Compare(self, node):
-        sides = [node.left, *node.comparators]
-        equal = isinstance(node.ops[0], ast.Eq)
-        if len(sides) != 2 or not (equal or isinstance(node.ops[0], ast.NotEq)):
-            return node
-        name = any(isinstance(side, ast.Name) and side.id == '__name__' for side in sides)
-        main = any(isinstance(side, ast.Constant) and side.value == '__main__' for side in sides)
-        return ast.copy_location(ast.Constant(not equal), node) if name and main else node
+
+def _spawnable(source, file):
+    """A file of the source, where users' code may start interpreters that read their main module again; else ''."""
+    if 'multiprocessing' not in source and 'concurrent' not in source or not hasattr(os, 'memfd_create'):
+        return ''
+    fd = os.memfd_create(file)
+    with os.fdopen(fd, 'w', encoding='utf-8', closefd=False) as copy:
+        copy.write(source)
+    return '/proc/%d/fd/%d' % (os.getpid(), fd)
 
 
 def fresh_main():

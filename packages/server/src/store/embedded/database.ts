@@ -93,9 +93,13 @@ export class Database {
     if (this.inTransaction) return look();
     this.run('BEGIN');
     try {
-      return look();
-    } finally {
+      const seen = look();
       this.run('COMMIT');
+      return seen;
+    } catch (fault) {
+      // A fault of the disk has ended it already; what is told is that fault.
+      if (this.#db.isTransaction) this.run('ROLLBACK');
+      throw fault;
     }
   }
 

@@ -1,0 +1,36 @@
+// What becomes of connections while the service stops. Node takes one for idle as soon as its answer was handed over, be it
+// with most of its bytes still on their way, and closes idle ones when a server closes; and it takes one for busy that was
+// opened ahead and has said nothing.
+import type { Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export class Connections {
+  readonly #server: Server;
+  readonly #unused = new Set<Socket>();
+  readonly #answers = new Set<ServerResponse>();
+
+  constructor(server: Server) {
+    this.#server = server;
+    server.on('connection', (socket) => {
+      this.#unused.add(socket);
+      socket.once('close', () => this.#unused.delete(socket));
+    });
+    server.on('request', ({ socket }, answer) => {
+      this.#unused.delete(socket);
+      this.#answers.add(answer);
+      answer.once('close', () => this.#answers.delete(answer));
+    });
+    const closeIdle = server.closeIdleConnections.bind(server);
+    // Called by Node and Fastify as well: none of them may cut an answer short.
+    server.closeIdleConnections = () => {
+      for (const answer of this.#answers) if (answer.writableEnded && !answer.writableFinished) return;
+      closeIdle();
+    };
+  }
+
+  /** Closes those that nobody waits at: to be called again and again until all are closed. */
+  closeIdle(): void {
+    this.#server.closeIdleConnections();
+    for (const socket of this.#unused) if (socket.bytesRead === 0) socket.destroy();
+  }
+}
