@@ -22,11 +22,14 @@ it('does not wait for a connection that was opened ahead and never used', async 
 it('sends a large answer to its end, be its reader slow', async () => {
   const rig = await startRig();
   const fn = await addFunction(rig);
-  const { body } = await rig.post('/v1/tasks', { function: fn, args: [1] });
   const text = 'x'.repeat(20_000_000);
-  const reading = http.get(`${rig.url}/v1/tasks/${body.task_id}/result?wait_ms=60000`);
+  const reading = http.request(`${rig.url}/v1/call/${fn}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+  });
+  reading.end('{"args":[1]}');
   const answered = once(reading, 'response') as Promise<[http.IncomingMessage]>;
-  await rig.get('/healthz');
+  await expect.poll(async () => (await rig.store.lanes('default')).length).toBe(1);
   await rig.finish({ state: 'COMPLETED', result: { json: Buffer.from(JSON.stringify(text)) } });
   const [answer] = await answered;
   // Most of it is still on its way when the service is told to stop.
