@@ -24,6 +24,8 @@ class Function:
         self._callable = None
         # Of a source: what is to be __main__ while it runs, so that its functions and classes are found by name.
         self.main = None
+        # Open as long as the function is loaded.
+        self._copy = None
 
     def load(self):
         """The callable, or Failed."""
@@ -60,9 +62,9 @@ class Function:
         finally:
             # Its classes are then pickled by value: no caller has this module.
             sys.modules['__main__'] = fresh_main()
-        own = _spawnable(source, file)
-        if own:
-            module.__file__ = own
+        self._copy = _spawnable(source, file)
+        if self._copy:
+            module.__file__ = '/proc/%d/fd/%d' % (os.getpid(), self._copy.fileno())
         else:
             del module.__file__
         self.main = module
@@ -107,13 +109,13 @@ def _without_guard(test):
 
 
 def _spawnable(source, file):
-    """A file of the source, where users' code may start interpreters that read their main module again; else ''."""
+    """The source as an open file, where users' code may start interpreters that read their main module again; else None."""
     if 'multiprocessing' not in source and 'concurrent' not in source or not hasattr(os, 'memfd_create'):
-        return ''
-    fd = os.memfd_create(file)
-    with os.fdopen(fd, 'w', encoding='utf-8', closefd=False) as copy:
-        copy.write(source)
-    return '/proc/%d/fd/%d' % (os.getpid(), fd)
+        return None
+    copy = os.fdopen(os.memfd_create(file), 'w', encoding='utf-8')
+    copy.write(source)
+    copy.flush()
+    return copy
 
 
 def fresh_main():
