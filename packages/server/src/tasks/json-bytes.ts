@@ -1,5 +1,5 @@
 // Are these bytes one JSON text? Asked of results that come from outside this process before they are kept: they are put
-// into answers as they are. Nothing is built of them, so that a large one costs no memory, and no more time than need be.
+// into answers as they are. No values are built of them: what it takes is a note of each level that is open.
 import { isUtf8 } from 'node:buffer';
 
 /** '' where they are; else what is wrong, to be read after "it is not JSON". */
