@@ -1,5 +1,6 @@
 // T9: the choice of a worker alone, in this process: 10,000 workers of 16 slots, and fewer to see that it is flat.
 import { Choice, type Candidate } from '../../packages/server/src/dispatcher/choice.ts';
+import { mulberry32 } from '../../test/harness/random.ts';
 import { atMost, medianOf, type Figure, type Measure } from '../measure.ts';
 
 const SLOTS = 16;
@@ -48,7 +49,7 @@ function microsecondsAPick(size: number, load: number, picks: number): number {
     return { id: `worker-${n}`, runtimes, labels: [], free: SLOTS, credits: SLOTS, held: 0 };
   });
   const choice = new Choice(all);
-  const random = generator(17);
+  const random = mulberry32(17);
   const busy: Candidate[] = new Array<Candidate>(Math.floor(size * SLOTS * load));
   const give = (n: number): Candidate => {
     const picked = choice.pick(LANE, `digest-${n % FUNCTIONS}`, false, random);
@@ -66,15 +67,4 @@ function microsecondsAPick(size: number, load: number, picks: number): number {
     busy[n % busy.length] = give(n);
   }
   return ((performance.now() - started) * 1000) / picks;
-}
-
-/** Mulberry32: the same numbers on every run. */
-function generator(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }

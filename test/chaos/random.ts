@@ -1,4 +1,5 @@
-// Numbers that only look random: the same seed gives the same ones, so that a run can be repeated.
+// Dice that fall the same way for the same seed, so that a run can be repeated.
+import { mulberry32 } from '../harness/random.ts';
 
 export interface Dice {
   /** From 0 to below 1. */
@@ -13,14 +14,7 @@ export interface Dice {
 }
 
 export function dice(seed: string): Dice {
-  let state = hash(seed);
-  // Mulberry32: 32 bits of state are enough for a choice of faults.
-  const fraction = (): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const fraction = mulberry32(hash(seed));
   const between = (low: number, high: number): number => low + Math.floor(fraction() * (high - low + 1));
   return {
     fraction,

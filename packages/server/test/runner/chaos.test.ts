@@ -1,5 +1,6 @@
 // Children killed at random under load: every call ends exactly once, as a value or as a loss that says why.
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { mulberry32 } from '../../../../test/harness/random.ts';
 import { findMarked } from '../../src/runner/marks.ts';
 import { javascript, source, TestPool, valueOf } from './harness.ts';
 
@@ -13,19 +14,8 @@ afterAll(async () => {
   expect(findMarked(pool.mark)).toEqual([]);
 });
 
-/** mulberry32: a small generator that can be repeated. */
-function random(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 test(`kill -9 of templates, runners and Node children (seed ${SEED})`, async () => {
-  const next = random(SEED);
+  const next = mulberry32(SEED);
   const python = source('import time\ndef f(x):\n    time.sleep((x % 7) / 2000)\n    return x\n');
   const node = javascript('(x) => x');
   const calls = Array.from({ length: 4000 }, (_, x) => pool.call(x % 4 === 3 ? node : python, [x]));
