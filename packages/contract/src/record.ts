@@ -7,14 +7,36 @@ import { Id, Nullable, Payload, Time } from './fields.ts';
 import { HISTORY_KEPT } from './limits.ts';
 import { RetryPolicyBody } from './options.ts';
 
+const Attempts = Type.Array(
+  Type.Object({
+    attempt: Type.Integer(),
+    at: Time,
+    worker: Nullable(Type.String(), 'Who had it'),
+    reason: Type.String(),
+    message: Type.String(),
+  }),
+  {
+    maxItems: HISTORY_KEPT,
+    description: `Attempts that came to nothing, and why; the newest ${HISTORY_KEPT}, oldest first`,
+  },
+);
+
 export const TaskError = Type.Object(
   {
     kind: Type.Enum([...FAILURE_KINDS]),
     type: Type.String({ description: 'Exception type name' }),
     message: Type.String(),
     traceback: Type.String({ description: "'' where there is none" }),
+    details: Type.Record(Type.String(), Type.Union([Type.String(), Type.Number()]), {
+      description:
+        'What is known of the end: `exit_code`, `signal`, `timeout_ms`, `limit_bytes`, `seen_bytes`, `size_bytes`',
+    }),
+    attempts: Type.Optional(Attempts),
   },
-  { title: 'TaskError', description: 'Why a task ended without a value' },
+  {
+    title: 'TaskError',
+    description: 'Why a task ended without a value; with its attempts where it was lost and stands alone',
+  },
 );
 export type TaskError = Static<typeof TaskError>;
 
@@ -43,19 +65,7 @@ export const Task = Type.Object(
     worker: Nullable(Type.String(), 'Who has or had it'),
     attempt: Type.Integer({ description: 'Claims so far' }),
     losses: Type.Integer({ description: 'Charged against max_attempts' }),
-    attempts: Type.Array(
-      Type.Object({
-        attempt: Type.Integer(),
-        at: Time,
-        worker: Nullable(Type.String(), 'Who had it'),
-        reason: Type.String(),
-        message: Type.String(),
-      }),
-      {
-        maxItems: HISTORY_KEPT,
-        description: `Attempts that did not end the task, and why; the newest ${HISTORY_KEPT}, oldest first`,
-      },
-    ),
+    attempts: Attempts,
     error: Nullable(TaskError, 'Why it ended without a value'),
     pinned: Type.Boolean({ description: 'Kept until unpinned' }),
     args_as: Type.Enum([...ARGS_ENCODINGS]),

@@ -286,6 +286,8 @@ export interface EndedTask {
   resultAs: TaskSpec['result_as'];
   runtime: TaskSpec['runtime'];
   endedAt: number;
+  /** Of a lost task, where a reader asked for it: why its attempts were lost. */
+  history?: readonly AttemptNote[];
 }
 
 export interface TaskFilter {

@@ -1,5 +1,6 @@
 // What the classic API says of an end: a pickle in every case, written by the service where no Python made one.
 import type { FailureKind } from '@mpcsfaas/contract';
+import type { AttemptNote } from '../lifecycle/outcome.ts';
 import type { EndedTask } from '../store/index.ts';
 import { pickleException, pickleJson } from './pickle/write.ts';
 
@@ -25,7 +26,15 @@ export function classicPickle(end: EndedTask): Buffer {
   if (end.state === 'COMPLETED') return pickleValue(end.result.json);
   const { type = '', message = '', traceback = '' } = end.error ?? {};
   const [name, text] = exceptionOf(end.kind, type, message, traceback);
-  return pickleException(name, text);
+  return pickleException(name, text + historyInWords(end.history ?? []));
+}
+
+function historyInWords(history: readonly AttemptNote[]): string {
+  const lines = history.map(({ attempt, worker, reason, message }) => {
+    const where = worker === '' ? '' : ` on worker ${worker}`;
+    return `\nattempt ${attempt}${where}: ${reason}${message === '' ? '' : `, ${message}`}`;
+  });
+  return lines.join('');
 }
 
 function pickleValue(json: Buffer | undefined): Buffer {

@@ -1,6 +1,7 @@
 // From the store's records to the bodies of the API.
 import type { Task, TaskError, TaskState } from '@mpcsfaas/contract';
 import type { AnswerOf } from '@mpcsfaas/contract';
+import type { AttemptNote } from '../lifecycle/outcome.ts';
 import type { EndedTask, FunctionRecord, TaskRecord } from '../store/index.ts';
 import { whyItWaits } from './waits-why.ts';
 import type { Surroundings } from './waits-why.ts';
@@ -21,13 +22,7 @@ export function describeTask(record: TaskRecord, around: Surroundings): Task {
     worker: record.worker === '' ? null : record.worker,
     attempt: record.attempt,
     losses: record.losses,
-    attempts: record.history.map(({ attempt, at, worker, reason, message }) => ({
-      attempt,
-      at: timeText(at),
-      worker: worker === '' ? null : worker,
-      reason,
-      message,
-    })),
+    attempts: describeHistory(record.history),
     error: describeError(record),
     pinned: record.pinned,
     args_as: spec.args_as,
@@ -54,14 +49,27 @@ export function describeTask(record: TaskRecord, around: Surroundings): Task {
 }
 
 /** Why it ended without a value; null where it did not. */
-export function describeError({ kind, error }: Pick<EndedTask, 'kind' | 'error'>): TaskError | null {
+export function describeError(end: Pick<EndedTask, 'kind' | 'error' | 'history'>): TaskError | null {
+  const { kind, error, history } = end;
   if (kind === '') return null;
   return {
     kind,
     type: error?.type ?? '',
     message: error?.message ?? '',
     traceback: error?.traceback ?? '',
+    details: error?.details ?? {},
+    ...(history !== undefined && { attempts: describeHistory(history) }),
   };
+}
+
+function describeHistory(history: readonly AttemptNote[]): Task['attempts'] {
+  return history.map(({ attempt, at, worker, reason, message }) => ({
+    attempt,
+    at: timeText(at),
+    worker: worker === '' ? null : worker,
+    reason,
+    message,
+  }));
 }
 
 export function describeFunction(fn: FunctionRecord): AnswerOf<'getFunction', 200> {

@@ -3,7 +3,7 @@ import { MIN_RESULT_TTL_MS } from '@mpcsfaas/contract';
 import type { TaskState } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
 import { isWellFormedId, shardOf, timeOf } from '../lifecycle/ids.ts';
-import type { Store, TaskProgress, TaskRecord } from '../store/index.ts';
+import type { EndedTask, Store, TaskProgress, TaskRecord } from '../store/index.ts';
 import { Refusal } from './refusal.ts';
 import { TurnBatches } from './turn.ts';
 
@@ -51,6 +51,15 @@ export class TaskReader {
   async progressOfMany(tenant: string, ids: readonly string[]): Promise<Progress[]> {
     const found = await this.#store.progress(tenant, ids);
     return found.map((progress) => progress ?? { is: 'missing' });
+  }
+
+  /** The ends, with their attempts where they were lost. */
+  async withHistory(tenant: string, ends: readonly EndedTask[]): Promise<EndedTask[]> {
+    const lost = ends.filter(({ kind }) => kind === 'lost').map(({ id }) => id);
+    if (lost.length === 0) return [...ends];
+    const records = await this.#store.tasks(tenant, lost);
+    const histories = new Map(lost.map((id, i) => [id, records[i]?.history]));
+    return ends.map((end) => (end.kind === 'lost' ? { ...end, history: histories.get(end.id) ?? [] } : end));
   }
 
   /** An id of ours that is older than the shortest retention has expired; any other was never here. */

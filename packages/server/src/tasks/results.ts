@@ -38,6 +38,10 @@ export class Results {
 
   /** Where the task is after at most `ms`; refuses what is unknown. An aborted wait answers like one whose time is up. */
   async one(tenant: string, id: string, ms: number, signal: () => AbortSignal): Promise<Found> {
+    return this.#whole(tenant, await this.#one(tenant, id, ms, signal));
+  }
+
+  async #one(tenant: string, id: string, ms: number, signal: () => AbortSignal): Promise<Found> {
     if (ms === 0) return this.#read(tenant, id);
     const until = this.#clock.mono() + ms;
     const watch = this.#waits.watch([id]);
@@ -65,7 +69,8 @@ export class Results {
     try {
       const { id, fresh } = await submit();
       if (!fresh) return await this.one(tenant, id, ms, signal);
-      return await this.#sleepOn(tenant, id, watch, { is: 'open', state: 'QUEUED' }, until, signal);
+      const open = { is: 'open', state: 'QUEUED' } as const;
+      return await this.#whole(tenant, await this.#sleepOn(tenant, id, watch, open, until, signal));
     } finally {
       watch.close();
     }
@@ -118,7 +123,8 @@ export class Results {
         await this.#readInto(gathered, tenant, all ? [...gathered.open] : untold);
         if (waking === 'time_up' && gathered.open.size < openBefore) this.#waits.unheard();
       }
-      return gathered.answer();
+      const answer = gathered.answer();
+      return { ...answer, ended: await this.#reader.withHistory(tenant, answer.ended) };
     } finally {
       watch.close();
     }
@@ -133,6 +139,12 @@ export class Results {
       gathered.read(part, await this.#reader.progressOfMany(tenant, part));
       portion = gathered.bytes - before > PORTION_BYTES ? FIRST_PORTION : Math.min(portion * 4, MAX_PORTION);
     }
+  }
+
+  async #whole(tenant: string, found: Found): Promise<Found> {
+    if (found.is !== 'ended') return found;
+    const [end = found.end] = await this.#reader.withHistory(tenant, [found.end]);
+    return { is: 'ended', end };
   }
 
   async #read(tenant: string, id: string): Promise<Found> {
