@@ -24,6 +24,7 @@ const Worker = Type.Object(
         runtime: Type.Enum([...RUNTIMES]),
         version: Type.String(),
         broken: Nullable(Type.String(), 'Why it is out of order; null = it works'),
+        pickles: Nullable(Type.String(), 'Why functions that came as pickles do not run; null = they do'),
       }),
     ),
     labels: Type.Array(Type.String()),

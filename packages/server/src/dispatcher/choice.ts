@@ -3,9 +3,9 @@
 // Tasks of one function go to the same few workers, found by rendezvous hashing of the function's digest, because
 // those have its code loaded; among them the freest. When none of the few has a free slot, any worker that has one
 // comes before the few's prefetch: a waiting call is worse than a cold one.
+import { serves } from '../lifecycle/demand.ts';
 import { parseLane } from '../lifecycle/lane.ts';
 import type { Offer } from './executor.ts';
-import { serves } from './quotas.ts';
 
 /** A worker as the choice sees it. `free` and `credits` are counted down by the caller as tasks are given. */
 export interface Candidate extends Offer {

@@ -14,6 +14,7 @@ import { LeaseKeeper, RENEW_MS } from './lease-keeper.ts';
 import { Output } from './output.ts';
 import { Reporter } from './reporter.ts';
 import { Settler } from './settler.ts';
+import { Unreadable } from './unreadable.ts';
 
 export interface DispatcherOptions {
   store: Store;
@@ -44,6 +45,7 @@ export interface Dispatcher {
 }
 
 const SWEEP_MS = 500;
+const LOOK_MS = 1_000;
 /** How long endings may take into a store that hangs when we want to leave. */
 const LAST_SETTLE_MS = 5_000;
 
@@ -64,6 +66,7 @@ class RunningDispatcher implements Dispatcher {
   readonly #loop: ClaimLoop;
   #executor!: Executor;
   #leases!: LeaseKeeper;
+  #unreadable!: Unreadable;
   #reporter: Reporter | undefined;
   #unsubscribe: () => Promise<void> = () => Promise.resolve();
   #stopTimers: Cancel[] = [];
@@ -124,6 +127,15 @@ class RunningDispatcher implements Dispatcher {
     const executor = this.#executor;
     const onTrouble = (sentence: string): void => log('warn', sentence);
     this.#leases = new LeaseKeeper({ store, tenant, executor, clock, onTrouble });
+    this.#unreadable = new Unreadable({
+      store,
+      tenant,
+      claimer: claimer || this.id,
+      workers: () => executor.workers(),
+      mayClaim: () => this.#leases.trusted,
+      end: (endings) => this.#settler.push(endings),
+      onTrouble,
+    });
     this.#reporter = new Reporter({
       store,
       executor,
@@ -137,6 +149,7 @@ class RunningDispatcher implements Dispatcher {
     await this.#reporter.start();
     this.#stopTimers = [
       clock.every(RENEW_MS, () => void this.#leases.renew()),
+      clock.every(LOOK_MS, () => void this.#unreadable.look()),
       clock.every(SWEEP_MS * (0.9 + 0.2 * this.#options.random()), () => void this.#sweep()),
     ];
     this.#loop.start();

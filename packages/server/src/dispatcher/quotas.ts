@@ -1,17 +1,8 @@
 // How many tasks of which lanes to claim: what the offers can take, never more. Pure.
-import { hasLabels } from '../lifecycle/labels.ts';
-import { parseLane, type LaneDemand } from '../lifecycle/lane.ts';
+import { serves } from '../lifecycle/demand.ts';
+import { parseLane } from '../lifecycle/lane.ts';
 import type { LaneQuota } from '../store/index.ts';
 import type { Offer } from './executor.ts';
-
-/** Can a worker with these runtimes and labels run what the lane demands? */
-export function serves(offer: Pick<Offer, 'runtimes' | 'labels'>, demand: LaneDemand): boolean {
-  const runtime = offer.runtimes.find((one) => one.runtime === demand.runtime);
-  if (runtime === undefined || runtime.broken !== '') return false;
-  if (demand.python !== '' && !runtime.version.startsWith(`${demand.python}.`) && runtime.version !== demand.python)
-    return false;
-  return hasLabels(offer.labels, demand.labels);
-}
 
 /**
  * Is it worth a claim? A free slot always is. Prefetch alone is filled up when a third of it has run dry, not call by

@@ -7,4 +7,8 @@ export interface RuntimeSnapshot {
   version: string;
   /** Why this runtime is not available at the moment; '' = it is. */
   broken: string;
+  /** Why functions that came as pickles do not run here; '' or absent = they do. */
+  pickles?: string;
+  /** They do not run yet, and it is being worked at: such a task waits rather than fail. */
+  pickles_soon?: boolean;
 }

@@ -28,7 +28,13 @@ const name = shortText(256);
 /** The stores' room for an attempt's number. */
 const attempt = whole(0, 2 ** 32 - 1);
 
-const runtimes = listOf('runtimes', () => ({ runtime: oneOf(RUNTIMES), version: name, broken: text }));
+const runtimes = listOf('runtimes', () => ({
+  runtime: oneOf(RUNTIMES),
+  version: name,
+  broken: text,
+  pickles: optional(text),
+  pickles_soon: optional(flag),
+}));
 const held = listOf('held', () => ({ t: text, id: text, a: attempt, at: time, done: optional(flag) }));
 
 const error = mapOf('error', {

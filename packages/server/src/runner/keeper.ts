@@ -52,7 +52,7 @@ export async function startKept(launch: Launch, letGo: (sockets: Socket[]) => vo
     const said = String(keeper.stderr!.read() ?? '').trim();
     for (const socket of started.sockets) socket.destroy();
     for (const gate of started.gates) gate.close();
-    throw new Error(`${launch.command} ended at once: ${said.split('\n').at(-1) ?? ''}`);
+    throw new Error(`${launch.command} ended at once${said === '' ? '' : `: ${said.split('\n').at(-1)}`}`);
   }
   let over = false;
   const ended = Promise.all([exited, closed]).then(async (): Promise<Death> => {

@@ -2,18 +2,18 @@
 import { randomBytes } from 'node:crypto';
 import { resolve } from 'node:path';
 import { makeDirectory } from '../directory.ts';
-import type { Clock } from '../clock.ts';
+import type { LiveClock } from '../clock.ts';
 import type { PoolListener, RunnerPool } from './call.ts';
-import { findInterpreter, hasDill, isComplete } from './interpreter.ts';
+import { findInterpreter } from './interpreter.ts';
 import { JavaScriptChildren } from './javascript-children.ts';
 import type { Log } from './log.ts';
 import type { LogLimits } from './logs.ts';
-import { MARK_NAME } from './launch.ts';
-import { ownFolder, recordOwner, sweepDead, workFolder } from './marks.ts';
+import { ownFolder, recordOwner, sweepDead } from './marks.ts';
 import { Pool } from './pool.ts';
 import type { Environment } from './processes.ts';
 import { prefetchFor } from './prefetch.ts';
-import { bringPackages, installAdvice, packagesFolder } from './provision.ts';
+import { packagesFolder } from './provision.ts';
+import { PythonCare } from './python-care.ts';
 import { PythonChildren } from './python-children.ts';
 import { Roster } from './roster.ts';
 
@@ -29,7 +29,7 @@ export interface PoolOptions {
   /** The environment that a runner's explicit list is taken from; nothing else of it reaches users' code. */
   environment: Environment;
   listener: PoolListener;
-  clock: Clock;
+  clock: LiveClock;
   log: Log;
   logLimits: LogLimits;
   /** How much work to hold beyond free slots; the pool's own policy where absent. */
@@ -66,54 +66,41 @@ export async function openRunnerPool(options: PoolOptions): Promise<RunnerPool> 
   const keeper = kept && typeof interpreter !== 'string' ? interpreter.executable : undefined;
   const javascript = new JavaScriptChildren({ cwd, environment, mark, keeper });
   const sources = { python, javascript };
-  const stopping = new AbortController();
-  let bringing: Promise<string | undefined> | undefined;
-  let pickleProblem: string | undefined = typeof interpreter === 'string' || hasDill(interpreter) ? '' : undefined;
+  const care = new PythonCare(interpreter, {
+    python: options.python,
+    environment,
+    dataDir,
+    packages,
+    mark,
+    clock: options.clock,
+    log,
+    onFound: (found) => {
+      python.found(found);
+      pool.renew('python');
+    },
+    renew: async () => {
+      await python.renew();
+      pool.renew('python');
+    },
+    onPickles: () => pool.picklesChanged(),
+  });
   const pool = new Pool({
     slots,
     roster: (events, changed) =>
       new Roster({ slots, sources, clock: options.clock, log, logLimits: options.logLimits, events, changed }),
-    pickleProblem: () => pickleProblem,
+    pickles: () => care.pickles,
     listener: options.listener,
     clock: options.clock,
     log,
     logLimits: options.logLimits,
     prefetch: options.prefetch ?? prefetchFor,
     release: async () => {
-      stopping.abort();
-      await bringing;
+      await care.stop();
       removeNote();
     },
   });
-  if (typeof interpreter === 'string') log('warn', interpreter, {});
   pool.warm();
-  if (typeof interpreter !== 'string' && !isComplete(interpreter)) {
-    // In the background: source functions run meanwhile, pickled ones wait.
-    bringing = bringPackages({
-      interpreter,
-      folder: packages,
-      work: workFolder(dataDir, mark),
-      environment: { ...environment, [MARK_NAME]: mark },
-      signal: stopping.signal,
-      tell: (way, why) => log('info', 'dill and cloudpickle cannot be brought this way', { way, why }),
-    }).catch((error: unknown) => {
-      if (!stopping.signal.aborted) log('warn', 'dill and cloudpickle could not be brought', { why: String(error) });
-      return undefined;
-    });
-    void bringing
-      .then(async (folder) => {
-        if (stopping.signal.aborted) return;
-        const problem = folder !== undefined || hasDill(interpreter) ? '' : installAdvice(interpreter);
-        // Renewed first: runners forked before dill was there must not get a pickled call.
-        if (folder !== undefined) await pool.renewPython(() => python.renew());
-        else if (problem !== '') log('warn', problem, {});
-        pickleProblem = problem;
-      })
-      .catch((error: unknown) => {
-        pickleProblem = installAdvice(interpreter);
-        log('warn', 'Python could not be started anew with dill', { why: String(error) });
-      })
-      .finally(() => pool.picklesDecided());
-  }
+  // In the background: source functions run meanwhile.
+  care.start();
   return pool;
 }

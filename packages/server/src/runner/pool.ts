@@ -1,5 +1,6 @@
 // The pool: a waiting line, slots, and the runners that fill them. Events change its state and ask for a pump();
 // the pump alone gives calls to runners.
+import type { Runtime } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
 import type { Outcome, TaskLogs } from '../lifecycle/outcome.ts';
 import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
@@ -10,16 +11,14 @@ import type { LogLimits } from './logs.ts';
 import type { Log } from './log.ts';
 import { residentBytes } from './memory.ts';
 import { NO_RUN_TIMES, observe, type prefetchFor } from './prefetch.ts';
+import type { Pickles } from './python-care.ts';
 import type { Roster } from './roster.ts';
 import type { Runner, RunnerEvents } from './runner.ts';
-
-/** Why pickled functions do not run: '' = they do; undefined = not known yet, they wait. */
-export type PickleProblem = () => string | undefined;
 
 export interface PoolParts {
   slots: number;
   roster: (events: RunnerEvents, changed: () => void) => Roster;
-  pickleProblem: PickleProblem;
+  pickles: () => Pickles;
   listener: PoolListener;
   clock: Clock;
   log: Log;
@@ -55,7 +54,7 @@ export class Pool implements RunnerPool {
   readonly #code = new CodeShelf(MOST_CODE_BYTES);
   /** Calls that wait for their code, by digest. */
   readonly #codeless = new Map<string, HeldCall[]>();
-  /** Pickled functions that wait until it is known whether dill can be had. */
+  /** Pickled functions that wait for dill. */
   #forDill: HeldCall[] = [];
   #times = NO_RUN_TIMES;
   #slow = 0;
@@ -80,7 +79,10 @@ export class Pool implements RunnerPool {
   }
 
   get runtimes(): readonly RuntimeSnapshot[] {
-    return this.#roster.snapshots();
+    const pickles = this.#parts.pickles();
+    return this.#roster
+      .snapshots()
+      .map((snapshot) => (snapshot.runtime === 'python' ? { ...snapshot, ...said(pickles) } : snapshot));
   }
 
   room(): PoolRoom {
@@ -226,26 +228,27 @@ export class Pool implements RunnerPool {
   }
 
   #enqueuePickled(held: HeldCall): void {
-    const problem = this.#parts.pickleProblem();
-    if (problem === '') {
-      this.#line.push(held);
-    } else if (problem === undefined) {
-      held.place = { is: 'code' };
-      this.#forDill.push(held);
-    } else {
-      const error = { type: 'ModuleNotFoundError', message: problem, traceback: '' };
-      this.#endUnbegun(held, { is: 'failed', kind: 'load_failed', error });
+    switch (this.#parts.pickles().are) {
+      case 'run':
+        return this.#line.push(held);
+      case 'coming':
+        held.place = { is: 'code' };
+        this.#forDill.push(held);
+        return;
+      case 'stuck':
+        // Another may have what is missing here.
+        return this.#endUnbegun(held, { is: 'released', reason: 'runner_unavailable' });
     }
   }
 
-  /** Python runners are made anew by `renew`: what runs may finish, idle ones are replaced. */
-  async renewPython(renew: () => Promise<void>): Promise<void> {
-    await renew();
-    if (this.#phase.is === 'open') this.#roster.renew('python');
+  /** Runners to come are other ones: what runs may finish, idle ones are replaced. */
+  renew(runtime: Runtime): void {
+    if (this.#phase.is === 'open') this.#roster.renew(runtime);
+    this.#tellChanged();
   }
 
-  /** Whether pickled functions run is known now. */
-  picklesDecided(): void {
+  /** Whether pickled functions run has changed. */
+  picklesChanged(): void {
     const waiting = this.#forDill;
     this.#forDill = [];
     for (const held of waiting) if (held.place.is === 'code') this.#enqueue(held);
@@ -395,5 +398,17 @@ export class Pool implements RunnerPool {
       this.#telling = false;
       this.#parts.listener.changed();
     });
+  }
+}
+
+/** Pickled functions in the words of a snapshot. */
+function said(pickles: Pickles): Required<Pick<RuntimeSnapshot, 'pickles' | 'pickles_soon'>> {
+  switch (pickles.are) {
+    case 'run':
+      return { pickles: '', pickles_soon: false };
+    case 'coming':
+      return { pickles: 'dill, which reads pickled functions, is being brought', pickles_soon: true };
+    case 'stuck':
+      return { pickles: pickles.why, pickles_soon: false };
   }
 }

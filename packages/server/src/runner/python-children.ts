@@ -23,9 +23,9 @@ const MOST_GROUPS = 112;
 
 export class PythonChildren implements ChildSource {
   readonly runtime = 'python';
-  readonly version: string;
-  readonly problem: string;
-  readonly #executable: string;
+  #version = '';
+  #problem = '';
+  #executable = '';
   readonly #options: PythonOptions;
   readonly #templates = new Set<Template>();
   #groups: number;
@@ -36,11 +36,25 @@ export class PythonChildren implements ChildSource {
 
   /** `found` is the interpreter, or the sentence that says why there is none. */
   constructor(found: Interpreter | string, options: PythonOptions) {
-    this.version = typeof found === 'string' ? '' : found.version;
-    this.problem = typeof found === 'string' ? found : '';
-    this.#executable = typeof found === 'string' ? '' : found.executable;
     this.#options = options;
     this.#groups = options.slots * 2 + 24;
+    if (typeof found === 'string') this.#problem = found;
+    else this.found(found);
+  }
+
+  get version(): string {
+    return this.#version;
+  }
+
+  get problem(): string {
+    return this.#problem;
+  }
+
+  /** There is an interpreter now. */
+  found(interpreter: Interpreter): void {
+    this.#version = interpreter.version;
+    this.#executable = interpreter.executable;
+    this.#problem = '';
   }
 
   /** Runners to come are forked from a new template: it imports what has been brought since. */

@@ -19,7 +19,7 @@ interface Health {
 }
 
 const OUT_AFTER = 3;
-const RETRY: Backoff = { baseMs: 200, maxMs: 30_000, factor: 2 };
+const RETRY: Backoff = { baseMs: 200, maxMs: 10_000, factor: 2 };
 
 export interface RosterParts {
   slots: number;

@@ -1,6 +1,6 @@
 // Why a task has not started, from what the fleet and the queue say. Pure.
 import type { Task, WaitReason } from '@mpcsfaas/contract';
-import { hasLabels } from '../lifecycle/labels.ts';
+import { fits, serves, whyOut } from '../lifecycle/demand.ts';
 import { parseLane, laneOf } from '../lifecycle/lane.ts';
 import type { LaneDemand } from '../lifecycle/lane.ts';
 import type { DispatcherSnapshot, LaneDepth, TaskRecord, WorkerSnapshot } from '../store/index.ts';
@@ -20,7 +20,7 @@ export function whyItWaits(record: TaskRecord, around: Surroundings): Task['wait
   if (workers.length === 0) return why('no_worker', 'No worker is connected. Start one, or run `mpcsfaas up`.');
   const lane = laneOf(record.spec);
   const demand = parseLane(lane);
-  const fitting = workers.filter((worker) => fits(worker, demand));
+  const fitting = workers.filter((worker) => serves(worker, demand));
   if (fitting.length === 0) return why('no_worker_with_runtime', nobodyFits(workers, demand));
   const waiting = around.lanes.find((depth) => depth.lane === lane)?.waiting ?? 1;
   const slots = fitting.reduce((sum, worker) => sum + worker.slots, 0);
@@ -32,24 +32,14 @@ function why(reason: WaitReason, detail: string): Task['waits'] {
   return { reason, detail };
 }
 
-function fits(worker: WorkerSnapshot, demand: LaneDemand): boolean {
-  return (
-    hasLabels(worker.labels, demand.labels) &&
-    worker.runtimes.some((runtime) => runtime.broken === '' && runs(runtime, demand))
-  );
-}
-
-function runs({ runtime, version }: { runtime: string; version: string }, demand: LaneDemand): boolean {
-  if (runtime !== demand.runtime) return false;
-  return demand.python === '' || version === demand.python || version.startsWith(`${demand.python}.`);
-}
-
 function nobodyFits(workers: readonly WorkerSnapshot[], demand: LaneDemand): string {
-  const broken = workers
+  const out = workers
     .flatMap(({ runtimes }) => runtimes)
-    .find((runtime) => runtime.broken !== '' && runs(runtime, demand));
+    .filter((runtime) => fits(runtime, demand))
+    .map((runtime) => whyOut(runtime, demand))
+    .find((sentence) => sentence !== '');
   const python = demand.python === '' ? '' : ` ${demand.python}`;
   const labels = demand.labels.length === 0 ? '' : ` and the labels ${demand.labels.join(', ')}`;
   const sentence = `No connected worker has ${demand.runtime}${python}${labels}.`;
-  return broken === undefined ? sentence : `${sentence} One is out of order: ${broken.broken}`;
+  return out === undefined ? sentence : `${sentence} One is out of order: ${out}`;
 }

@@ -11,7 +11,7 @@ import { LANE, NO_LIMITS, submission } from '../store/submission.ts';
 import { until } from '../store/waiting.ts';
 
 const TENANT = 'default';
-const OTHER = 'python||gpu|';
+const OTHER = submission({ labels: ['gpu'] }).lane;
 const offer = (credits: number): Offer => ({
   runtimes: [{ runtime: 'python', version: '3.11.2', dill: true, broken: '' }] as unknown as Offer['runtimes'],
   labels: ['gpu'],

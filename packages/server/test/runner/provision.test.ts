@@ -62,7 +62,7 @@ test('dill is brought in the background, once, and pickled calls wait for it', a
   await pool.close();
 });
 
-test('where dill cannot be brought, pickled calls fail with what to do, and source runs', async () => {
+test('where dill cannot be brought, pickled calls go back with what to do, and source runs', async () => {
   const environment = { PATH: join(folder, 'none') };
   const dataDir = join(folder, 'data');
   const before = await inspectRuntimes({ python: bare, pythonPath: [], dataDir, environment });
@@ -73,8 +73,10 @@ test('where dill cannot be brought, pickled calls fail with what to do, and sour
   const fn = dilled('lambda: 1');
   pool.pool.provideCode(fn.digest, fn.bytes);
   const { outcome } = await pool.run(makeCall(fn, pickled('((), {})')));
-  expect(outcome).toMatchObject({ is: 'failed', kind: 'load_failed' });
-  expect(outcome.is === 'failed' && outcome.error.message).toMatch(/dill is not importable in .*: install it there/);
+  expect(outcome).toEqual({ is: 'released', reason: 'runner_unavailable' });
+  const [python] = pool.pool.runtimes;
+  expect(python).toMatchObject({ broken: '', pickles_soon: false });
+  expect(python!.pickles).toMatch(/dill is not importable in .*: install it there/);
   expect(valueOf(await pool.run(pool.call(noop)))).toBe('source runs');
   await pool.close();
 });

@@ -40,7 +40,7 @@ export function describeClaims({ store, tenant }: Bench): void {
     });
 
     it('tells that more waits where an answer was cut short, and that none does where a lane was emptied', async () => {
-      const [t, other] = [tenant(), 'python||other|'];
+      const [t, other] = [tenant(), submission({ labels: ['other'] }).lane];
       const more = async (max: number, quota: number): Promise<[number, boolean]> => {
         const lanes = [LANE, other].map((lane) => ({ lane, max: quota }));
         const answer = await store().claim(t, 'claimer-1', lanes, max);

@@ -7,7 +7,7 @@ import type { NewFunction } from '../../src/store/functions.ts';
 import type { EndedTask, ResultStore, Settlement, Submission } from '../../src/store/store.ts';
 import type { Fence } from '../../src/lifecycle/fence.ts';
 
-export const LANE = 'python|||';
+export const LANE = laneOf({ runtime: 'python', python: '', labels: [], at_most_once: false, form: 'pickle' });
 export const NO_LIMITS = { maxTasks: 1_000_000, maxBytes: 1_000_000_000 };
 
 export function submission(overrides: Partial<TaskSpec> = {}, args: Buffer | string = '[[1],{}]'): Submission {

@@ -260,9 +260,7 @@ class FleetExecutor implements Executor {
       case 'register':
         return;
       case 'heartbeat': {
-        const changed =
-          member.draining !== item.draining ||
-          item.runtimes.some((runtime, at) => runtime.broken !== member.runtimes[at]?.broken);
+        const changed = member.draining !== item.draining || member.runsOtherwise(item.runtimes);
         member.running = item.running;
         member.waiting = item.waiting;
         member.draining = item.draining;

@@ -69,6 +69,20 @@ export class Member {
     this.seenAt = wall;
   }
 
+  /** Does this change what can run here? */
+  runsOtherwise(now: readonly RuntimeSnapshot[]): boolean {
+    const before = this.runtimes;
+    return now.some(({ version, broken, pickles, pickles_soon }, at) => {
+      const one = before[at];
+      return (
+        version !== one?.version ||
+        broken !== one.broken ||
+        pickles !== one.pickles ||
+        pickles_soon !== one.pickles_soon
+      );
+    });
+  }
+
   acknowledges(got: number): void {
     this.acknowledged = Math.max(this.acknowledged, got);
   }

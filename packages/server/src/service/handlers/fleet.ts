@@ -142,10 +142,11 @@ function describeWorker(worker: WorkerSnapshot) {
     busy: worker.busy,
     waiting: worker.waiting,
     credits: worker.credits,
-    runtimes: worker.runtimes.map(({ runtime, version, broken }) => ({
+    runtimes: worker.runtimes.map(({ runtime, version, broken, pickles = '' }) => ({
       runtime,
       version,
       broken: broken === '' ? null : broken,
+      pickles: pickles === '' ? null : pickles,
     })),
     labels: worker.labels,
     registered_at: timeText(worker.registeredAt),

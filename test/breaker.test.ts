@@ -1,0 +1,184 @@
+// A worker whose Python cannot start, or cannot read pickles, takes no such tasks, says so, and comes back by itself when it
+// is repaired. Its tasks go elsewhere, uncharged.
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { endsOf, get, post, registerSource } from './harness/http.ts';
+import { marked } from './harness/leftovers.ts';
+import { start, type Program } from './harness/program.ts';
+import { startSystem, type Form, type System } from './harness/system.ts';
+
+const PYTHON = '/usr/bin/python3';
+
+let folder: string;
+let system: System;
+const workers: Program[] = [];
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'breaker-test-'));
+});
+afterEach(async () => {
+  await Promise.all(workers.splice(0).map((worker) => worker.stop()));
+  await system.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** An interpreter of its own that can be broken and repaired. `args`: more of venv's. */
+function ownPython(name: string, ...args: string[]): string {
+  const made = spawnSync(PYTHON, ['-m', 'venv', '--without-pip', ...args, join(folder, name)]);
+  if (made.status !== 0) throw new Error(`this test needs the module venv: ${made.stderr.toString()}`);
+  return join(folder, name, 'bin/python3');
+}
+
+async function startWorker(mode: string, python: string, path = process.env['PATH']!): Promise<Program> {
+  const dataDir = mkdtempSync(join(folder, 'worker-'));
+  const args = ['worker', mode, system.dispatcherUrl, '--slots', '2', '--data-dir', dataDir, '--python', python];
+  const program = start('mpcsfaas', args, { PATH: path });
+  workers.push(program);
+  await program.says(/Registered with/);
+  return program;
+}
+
+interface Worker {
+  worker_id: string;
+  pid: number;
+  runtimes: { runtime: string; broken: string | null; pickles: string | null }[];
+}
+
+/** What /v1/workers says of the Python of the worker with this pid. */
+async function pythonOf(pid: number): Promise<Partial<Worker['runtimes'][number]>> {
+  const { body } = await get<{ items: Worker[] }>(`${system.url}/v1/workers`);
+  return body.items.find((worker) => worker.pid === pid)?.runtimes.find(({ runtime }) => runtime === 'python') ?? {};
+}
+
+async function until(look: () => Promise<unknown>, expected: unknown): Promise<void> {
+  await expect.poll(look, { timeout: 40_000, interval: 50 }).toEqual(expected);
+}
+
+async function submit(name: string, args: unknown[][]): Promise<string[]> {
+  const tasks = args.map((each) => ({ function: name, args: each }));
+  const { status, body } = await post<{ task_ids: string[] }>(`${system.url}/v1/tasks/batch`, { tasks });
+  expect(status, JSON.stringify(body)).toBe(201);
+  return body.task_ids;
+}
+
+/** Ends of all; and that nothing was charged to any, which workers had them. */
+async function valuesOf(ids: string[]): Promise<{ values: unknown[]; losses: number[]; had: Set<string | null> }> {
+  const ends = await endsOf(system.url, ids);
+  const records = await Promise.all(
+    ids.map((id) => get<{ losses: number; worker: string | null }>(`${system.url}/v1/tasks/${id}`)),
+  );
+  return {
+    values: ids.map((id) => ends.get(id)?.value),
+    losses: records.map(({ body }) => body.losses),
+    had: new Set(records.map(({ body }) => body.worker)),
+  };
+}
+
+const numbers = Array.from({ length: 40 }, (_, n) => [n]);
+
+describe.each(['redis push', 'redis pull'] as Form[])('%s', (form) => {
+  const mode = form.split(' ')[1]!;
+
+  it('an interpreter that breaks is out, its tasks run elsewhere, and it is back when it is repaired', async () => {
+    system = await startSystem({ form, workers: 0 });
+    await registerSource(system.url, 'next', 'import time\ndef next(n):\n    time.sleep(0.01)\n    return n + 1\n');
+    const python = ownPython('fragile', '--system-site-packages');
+    const fragile = await startWorker(mode, python);
+    const [warm] = await submit('next', [[1]]);
+    expect((await valuesOf([warm!])).values).toEqual([2]);
+
+    // Its program is gone, and so is everything that was made of it.
+    renameSync(python, `${python}.away`);
+    symlinkSync('/bin/false', python);
+    const dataDir = readdirSync(folder).find((name) => name.startsWith('worker-'))!;
+    const tasks = submit('next', numbers);
+    for (const { pid } of marked(join(folder, dataDir))) if (pid !== fragile.pid) process.kill(pid, 'SIGKILL');
+    await until(async () => /ended at once/.test((await pythonOf(fragile.pid)).broken ?? ''), true);
+    const whole = await startWorker(mode, PYTHON);
+    const { values } = await valuesOf(await tasks);
+    expect(values).toEqual(numbers.map(([n]) => n! + 1));
+    // From now on it is asked for nothing, and charged with nothing.
+    const after = await valuesOf(await submit('next', numbers));
+    expect(after.values).toEqual(numbers.map(([n]) => n! + 1));
+    expect(new Set(after.losses)).toEqual(new Set([0]));
+    expect(after.had.size).toBe(1);
+
+    rmSync(python);
+    renameSync(`${python}.away`, python);
+    await until(() => pythonOf(fragile.pid), {
+      runtime: 'python',
+      version: expect.any(String) as string,
+      broken: null,
+      pickles: null,
+    });
+    await whole.stop();
+    expect((await valuesOf(await submit('next', numbers))).values).toEqual(numbers.map(([n]) => n! + 1));
+  });
+});
+
+it('an interpreter that is not there yet: its worker waits for it', async () => {
+  system = await startSystem({ form: 'redis push', workers: 0 });
+  await registerSource(system.url, 'one', 'def one():\n    return 1\n');
+  const python = ownPython('late', '--system-site-packages');
+  renameSync(python, `${python}.away`);
+  const late = await startWorker('push', python);
+  expect((await pythonOf(late.pid)).broken).toMatch(/there is no Python at .*: correct --python/);
+  const ids = await submit('one', [[]]);
+  const { body } = await get<{ waits: { detail: string } }>(`${system.url}/v1/tasks/${ids[0]!}`);
+  expect(body.waits.detail).toMatch(/^No connected worker has python\. One is out of order: there is no Python at/);
+  renameSync(`${python}.away`, python);
+  expect((await valuesOf(ids)).values).toEqual([1]);
+});
+
+// The builtin `len`, as dill and cloudpickle pickle it.
+const LEN = 'gASVFAAAAAAAAACMCGJ1aWx0aW5zlIwDbGVulJOULg==\n';
+
+it('without dill pickled tasks go elsewhere; where nobody has it they fail with what to do; brought by hand, they run', async () => {
+  system = await startSystem({ form: 'redis push', workers: 0 });
+  await registerSource(system.url, 'one', 'def one():\n    return 1\n');
+  const registered = await post<{ function_id: string }>(`${system.url}/register_function`, {
+    name: 'len',
+    payload: LEN,
+  });
+  const len = registered.body.function_id;
+  // Neither pip nor apt-get: nothing can be brought.
+  const python = ownPython('bare');
+  const empty = join(folder, 'empty');
+  mkdirSync(empty);
+  symlinkSync('/usr/bin/mkfifo', join(empty, 'mkfifo'));
+  const bare = await startWorker('push', python, empty);
+  const stuck = {
+    runtime: 'python',
+    broken: null,
+    pickles: expect.stringMatching(/^dill is not importable in/) as string,
+  };
+  await expect.poll(() => pythonOf(bare.pid), { timeout: 40_000 }).toMatchObject(stuck);
+  const whole = await startWorker('push', PYTHON);
+
+  const lists = Array.from({ length: 40 }, (_, n) => [new Array<number>(n).fill(0)]);
+  const shared = await valuesOf(await submit(len, lists));
+  expect(shared.values).toEqual(lists.map(([list]) => list!.length));
+  expect(new Set(shared.losses)).toEqual(new Set([0]));
+  expect(shared.had.size).toBe(1);
+
+  await whole.stop();
+  const [never, source] = [...(await submit(len, [['abc']])), ...(await submit('one', [[]]))] as [string, string];
+  const ends = await endsOf(system.url, [never, source]);
+  expect(ends.get(source)?.value).toBe(1);
+  expect(ends.get(never)?.error).toMatchObject({
+    kind: 'load_failed',
+    type: 'ModuleNotFoundError',
+    message: expect.stringMatching(/^dill is not importable in .*: install it there/) as string,
+  });
+
+  // As `pip install dill` would.
+  const [lib] = readdirSync(join(folder, 'bare/lib'));
+  const dill = spawnSync(PYTHON, ['-c', 'import dill, os; print(os.path.dirname(dill.__file__))'])
+    .stdout.toString()
+    .trim();
+  cpSync(dill, join(folder, 'bare/lib', lib!, 'site-packages/dill'), { recursive: true });
+  await until(async () => (await pythonOf(bare.pid)).pickles, null);
+  expect((await valuesOf(await submit(len, [['abc']]))).values).toEqual([3]);
+});
