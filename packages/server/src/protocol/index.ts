@@ -28,6 +28,7 @@ export type {
 } from './messages.ts';
 export { Assembly } from './assembly.ts';
 export { PayloadReader, PayloadWriter, cutParts } from './payloads.ts';
+export { TaskHeaders } from './task-headers.ts';
 export { WorkerPort } from './worker-port.ts';
 export { FreeSocket, LockstepSocket, overZeroMq } from './dispatcher-socket.ts';
 export type {

@@ -58,6 +58,10 @@ function readFault(fault: FastifyError, request: FastifyRequest, maxBody: number
     return problemOf(code, detail, request.id, { limit: maxBody, option });
   }
   if (code !== undefined) return problemOf(code, `${fault.message}.`, request.id);
+  // Nobody is there any more to hear it.
+  if (fault.code === 'ECONNRESET' && request.raw.destroyed) {
+    return problemOf('bad_request', 'The connection ended in the middle of the body.', request.id);
+  }
   request.log.error({ err: fault, ...concerning(request) }, 'a request met a fault of the service');
   return problemOf(
     'internal',

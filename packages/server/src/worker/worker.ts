@@ -7,10 +7,11 @@
 import type { LiveClock } from '../clock.ts';
 import { newToken } from '../lifecycle/ids.ts';
 import type { Outcome, ReleaseReason, TaskLogs } from '../lifecycle/outcome.ts';
-import { HeaderReader, specOf } from '../lifecycle/spec.ts';
+import { specOf } from '../lifecycle/spec.ts';
 import {
   Assembly,
   overZeroMq,
+  TaskHeaders,
   type DispatcherItem,
   type DispatcherLines,
   type HeldToken,
@@ -93,7 +94,7 @@ class RunningWorker implements Worker, SessionHost {
   draining = false;
   readonly #options: WorkerOptions;
   readonly #attempts = new Attempts();
-  readonly #headers = new HeaderReader();
+  readonly #headers = new TaskHeaders();
   readonly #results: KeptResults;
   readonly #arrivals: Assembly;
   readonly #wanted = new WantedCode();
@@ -241,7 +242,7 @@ class RunningWorker implements Worker, SessionHost {
     switch (item.k) {
       case 'tasks': {
         const calls = [];
-        const headers = item.headers.map((bytes) => this.#headers.read(bytes).header);
+        const headers = item.headers.map((bytes) => this.#headers.read(bytes));
         for (const { t, id, a, h, args } of item.tasks) {
           // Named twice (a repeat that crossed an answer): it is here already.
           if (this.#attempts.get(t) !== undefined) continue;
