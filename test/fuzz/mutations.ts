@@ -35,7 +35,9 @@ export function almost(templates: readonly unknown[]): fc.Arbitrary<unknown> {
     .map(([template, changes]) => changes.reduce<unknown>(changed, structuredClone(template)));
 }
 
-function changed(value: unknown, { where, how, with: replacement }: Change): unknown {
+function changed(value: unknown, { where, how, with: junked }: Change): unknown {
+  // What is drawn is shared: put into itself it would have no end.
+  const replacement = structuredClone(junked);
   const places: [holder: Record<string, unknown> | unknown[], key: string | number][] = [];
   collect(value, places);
   if (places.length === 0) return replacement;

@@ -30,9 +30,14 @@ export interface ServiceConfig {
   rateLimitPerSecond: number;
   /** How many at once after a pause; 0 = those of one second. */
   rateLimitBurst: number;
+  /** How long the reader of an answer may take nothing of it before it is dropped, ms. */
+  stuckReaderMs: number;
   /** The address that is listened on: off loopback, keys are demanded. */
   boundHost: string;
 }
+
+/** Slower than any network that works; a reader that stands still holds its answer in memory for as long. */
+export const STUCK_READER_MS = 30_000;
 
 export const defaultServiceConfig: ServiceConfig = {
   limits: {
@@ -53,5 +58,6 @@ export const defaultServiceConfig: ServiceConfig = {
   requireKeys: false,
   rateLimitPerSecond: LIMITS.rate_limit.default,
   rateLimitBurst: LIMITS.rate_limit_burst.default,
+  stuckReaderMs: STUCK_READER_MS,
   boundHost: '127.0.0.1',
 };

@@ -96,7 +96,9 @@ export async function createService({
     },
     logger,
   );
-  const connections = new Connections(fastify.server);
+  const connections = new Connections(fastify.server, config.stuckReaderMs, (asked) =>
+    logger.warn({ asked }, 'a reader that took nothing of its answer for too long was dropped'),
+  );
   let closing: Promise<void> | undefined;
   return {
     fastify,

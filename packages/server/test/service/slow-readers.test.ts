@@ -1,0 +1,101 @@
+// Readers that take nothing: they are dropped, with a line about it, and hold nothing any more. Slow ones are served.
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { afterEach, expect, it } from 'vitest';
+import { defaultServiceConfig } from '../../src/config/service.ts';
+import { addFunction, startRig, type Rig } from './harness.ts';
+
+const STUCK_MS = 400;
+
+let rig: Rig;
+let lines = '';
+afterEach(() => rig.stop());
+
+async function begin(): Promise<void> {
+  lines = '';
+  const log = new PassThrough();
+  log.on('data', (text: Buffer) => (lines += text.toString()));
+  rig = await startRig({
+    config: { ...defaultServiceConfig, stuckReaderMs: STUCK_MS },
+    logLevel: 'warn',
+    logTo: log,
+  });
+}
+
+/** A connection that asks, and reads only when it is told to. */
+async function ask(path: string): Promise<Socket> {
+  const { hostname, port } = new URL(rig.url);
+  const socket = connect(Number(port), hostname);
+  await once(socket, 'connect');
+  socket.pause();
+  socket.write(`GET ${path} HTTP/1.1\r\nhost: ${hostname}\r\n\r\n`);
+  return socket;
+}
+
+const connections = (): Promise<number> =>
+  new Promise((resolve, reject) =>
+    rig.service.fastify.server.getConnections((fault, count) => (fault ? reject(fault) : resolve(count))),
+  );
+
+async function largeResult(): Promise<string> {
+  await addFunction(rig);
+  const { body } = await rig.post('/v1/tasks', { function: 'double', args: [1] });
+  await rig.finish({ state: 'COMPLETED', result: { json: Buffer.from(JSON.stringify('x'.repeat(30_000_000))) } });
+  return `/v1/tasks/${body.task_id}/result`;
+}
+
+it('of a large result are dropped when they stand still', async () => {
+  await begin();
+  const path = await largeResult();
+  const before = await connections();
+  const stuck = await ask(path);
+  await expect.poll(() => lines, { timeout: 10_000 }).toMatch(/"asked":"GET \/v1\/tasks\/.*a reader that took nothing/);
+  await expect.poll(connections).toBeLessThanOrEqual(before);
+  stuck.destroy();
+});
+
+it('of events are dropped when they stand still', async () => {
+  await begin();
+  await addFunction(rig);
+  const { body: first } = await rig.post('/v1/tasks', {
+    function: 'double',
+    args: [1],
+    options: { group: 'g'.repeat(100) },
+  });
+  expect(first.task_id).toBeDefined();
+  // More than what the system's buffers take.
+  for (let round = 0; round < 4; round += 1) {
+    const tasks = Array.from({ length: 10_000 }, () => ({
+      function: 'double',
+      args: [1],
+      options: { group: 'g'.repeat(120) },
+    }));
+    expect((await rig.post('/v1/tasks/batch', { tasks })).status).toBe(201);
+    while ((await rig.finish()) > 0);
+  }
+  const stuck = await ask('/v1/events?after=0');
+  await expect.poll(() => lines, { timeout: 20_000 }).toMatch(/"asked":"GET \/v1\/events.*a reader that took nothing/);
+  stuck.destroy();
+});
+
+it('that are slow, or wait, are served', async () => {
+  await begin();
+  const path = await largeResult();
+  const slow = await ask(path);
+  let bytes = 0;
+  // Slower than what would be stuck, in all; never still for as long.
+  const until = performance.now() + 3 * STUCK_MS;
+  while (bytes < 30_000_000) {
+    const chunk = slow.read() as Buffer | null;
+    if (chunk === null) await once(slow, 'readable');
+    else bytes += chunk.length;
+    if (performance.now() < until) await new Promise((resolve) => setTimeout(resolve, STUCK_MS / 8));
+  }
+  slow.destroy();
+  // A wait in which nothing moves for longer is no standing still.
+  const { body } = await rig.post('/v1/tasks', { function: 'double', args: [1] });
+  const waited = await rig.get(`/v1/tasks/${body.task_id}/result?wait_ms=${3 * STUCK_MS}`);
+  expect(waited.status).toBe(202);
+  expect(lines).toBe('');
+});
