@@ -15,7 +15,7 @@ export class Connections {
     this.#server = server;
     server.timeout = stuckMs;
     // Neither side has moved for that long.
-    server.on('timeout', (socket) => {
+    server.on('timeout', (socket: Socket) => {
       const answer = [...this.#answers].find((one) => one.socket === socket);
       if (answer === undefined) {
         socket.destroy();
