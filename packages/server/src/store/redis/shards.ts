@@ -2,9 +2,10 @@
 import type { Redis } from 'ioredis';
 import { shardOf } from '../../lifecycle/ids.ts';
 import { StoreUnavailable } from '../store.ts';
-import type { Connection } from './connection.ts';
 import { RecordHeaders } from './record-header.ts';
 import type { Script, ScriptName } from './scripts.ts';
+import type { Servers } from './servers.ts';
+import { tagOf } from './tags.ts';
 
 export type Argument = string | number | Buffer;
 /** What a script answers, arrays and all. */
@@ -21,27 +22,27 @@ const WAIT_FOR_REPLICAS_MS = 1000;
 
 export class Shards {
   readonly headers = new RecordHeaders();
-  readonly #connection: Connection;
+  readonly #servers: Servers;
   readonly #waitReplicas: number;
   readonly #scripts: Record<ScriptName, Script>;
 
-  constructor(connection: Connection, scripts: Record<ScriptName, Script>, waitReplicas: number) {
+  constructor(servers: Servers, scripts: Record<ScriptName, Script>, waitReplicas: number) {
     this.#scripts = scripts;
-    this.#connection = connection;
+    this.#servers = servers;
     this.#waitReplicas = waitReplicas;
   }
 
   get count(): number {
-    return this.#connection.shards;
+    return this.#servers.shards;
   }
 
-  get connection(): Connection {
-    return this.#connection;
+  get servers(): Servers {
+    return this.#servers;
   }
 
   /** The declared prefix of a shard's keys of a tenant. */
   prefix(shard: number, tenant: string): string {
-    return `{s${shard}}:${encodeURIComponent(tenant)}:`;
+    return `${tagOf(shard)}:${encodeURIComponent(tenant)}:`;
   }
 
   /** The shard that an id names; ids of other makers are in none, and are looked for in the first. */
@@ -51,7 +52,7 @@ export class Shards {
   }
 
   all(): number[] {
-    return Array.from({ length: this.count }, (_, shard) => shard);
+    return this.#servers.all();
   }
 
   /** `durable`: the answer waits for as many replicas as were asked for, and so do the announcements. */
@@ -61,18 +62,28 @@ export class Shards {
     tenant: string,
     args: readonly Argument[],
     durable: boolean,
+    forMs?: number,
   ): Promise<Reply> {
     const script = this.#scripts[name];
     const wait = durable && this.#waitReplicas > 0;
-    return this.#connection.run(async (redis, load) => {
-      const [command, body] = load ? (['EVAL', script.text] as const) : (['EVALSHA', script.sha] as const);
-      const quiet = wait ? '1' : '0';
-      const answer = await redis.callBuffer(command, body, 1, this.prefix(shard, tenant), quiet, ...args);
-      const [told, value] = answer as [Buffer[], Reply];
-      if (wait) await this.#confirmed(redis);
-      for (let i = 0; i < told.length; i += 2) await redis.publish(told[i]!, told[i + 1]!);
-      return value;
-    });
+    return this.#servers.run(
+      shard,
+      async (redis, load) => {
+        const [command, body] = load ? (['EVAL', script.text] as const) : (['EVALSHA', script.sha] as const);
+        const how = wait ? '1' : this.#servers.isCluster ? '2' : '0';
+        const answer = await redis.callBuffer(command, body, 1, this.prefix(shard, tenant), how, ...args);
+        const [told, value] = answer as [Buffer[], Reply];
+        if (wait) await this.#confirmed(redis);
+        for (let i = 0; i < told.length; i += 2) await this.#publish(redis, shard, told[i]!, told[i + 1]!);
+        return value;
+      },
+      forMs,
+    );
+  }
+
+  #publish(redis: Redis, shard: number, channel: Buffer, message: Buffer): Promise<unknown> {
+    if (!this.#servers.isCluster) return redis.publish(channel, message);
+    return redis.spublish(`${tagOf(shard)}:${channel.toString()}`, message);
   }
 
   async #confirmed(redis: Redis): Promise<void> {
@@ -83,15 +94,16 @@ export class Shards {
     );
   }
 
-  read<T>(look: (redis: Redis) => Promise<T>): Promise<T> {
-    return this.#connection.run((redis) => look(redis));
+  /** All keys that `look` names are the shard's. */
+  read<T>(shard: number, look: (redis: Redis) => Promise<T>, forMs?: number): Promise<T> {
+    return this.#servers.run(shard, (redis) => look(redis), forMs);
   }
 
   /** Leaves large bytes under `b:<name>` for the script that takes them over. */
   async leave(shard: number, tenant: string, name: string, bytes: Buffer, evenWhenFull: boolean): Promise<void> {
     const key = `${this.prefix(shard, tenant)}b:${name}`;
     try {
-      await this.read((redis) => redis.set(key, bytes, 'PX', WAITING_MS));
+      await this.read(shard, (redis) => redis.set(key, bytes, 'PX', WAITING_MS));
     } catch (fault) {
       if (!evenWhenFull || !isOutOfMemory(fault)) throw fault;
       for (let at = 0; at < bytes.length; at += SCRIPT_BYTES) {
@@ -153,5 +165,21 @@ export async function scattered<T, R>(
     }),
   );
   await Promise.all(runs);
+  return answers;
+}
+
+/** One read for each id in its shard, those of a shard in one go; answers in the order of the ids. */
+export async function eachIn<R>(
+  shards: Shards,
+  ids: readonly string[],
+  look: (redis: Redis, shard: number, id: string) => Promise<R>,
+): Promise<R[]> {
+  const byShard = Map.groupBy(ids.keys(), (i) => shards.shardOf(ids[i]!));
+  const answers: R[] = [];
+  const reads = [...byShard].map(async ([shard, indexes]) => {
+    const found = await shards.read(shard, (redis) => Promise.all(indexes.map((i) => look(redis, shard, ids[i]!))));
+    for (const [n, i] of indexes.entries()) answers[i] = found[n]!;
+  });
+  await Promise.all(reads);
   return answers;
 }

@@ -19,8 +19,8 @@ export async function laneDepths(shards: Shards, tenant: string): Promise<LaneDe
 }
 
 export async function queueStats(shards: Shards, tenant: string): Promise<QueueStats> {
-  const counters = await shards.read((redis) =>
-    Promise.all(shards.all().map((shard) => redis.hgetall(`${shards.prefix(shard, tenant)}n`))),
+  const counters = await Promise.all(
+    shards.all().map((shard) => shards.read(shard, (redis) => redis.hgetall(`${shards.prefix(shard, tenant)}n`))),
   );
   const named = counters.flatMap((fields) =>
     Object.entries(fields).map(([name, value]) => [publicName(name), Number(value)] as const),
