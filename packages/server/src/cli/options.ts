@@ -127,7 +127,7 @@ const OPTIONS = {
   shards: () =>
     option('--shards <n>', 'number of shards, fixed at the first start; more than 1 only for Cluster')
       .argParser(whole(1, 4096))
-      .default(1),
+      .default(undefined, '1, or what the store has'),
   waitReplicas: () =>
     option('--wait-replicas <n>', 'Redis: acknowledge only what this many replicas have')
       .argParser(whole(0, 16))

@@ -53,7 +53,7 @@ export class ClusterNodes implements Layout {
       // The first shard tells how many there are.
       await first.open();
       await this.#lookOnce();
-      await Promise.all(this.all().map((one) => (one === first ? undefined : one.open())));
+      await Promise.all(this.all().flatMap((one) => (one === first ? [] : [one.open()])));
     }
     this.#timer = setInterval(() => {
       if (this.#lookAgain || this.#isWanting()) void this.#lookOnce();
@@ -126,7 +126,7 @@ export class ClusterNodes implements Layout {
     try {
       await redis.connect();
       const [info, slots] = await Promise.all([redis.cluster('INFO'), redis.cluster('SLOTS')]);
-      return readView(String(info), slots, place);
+      return readView(info, slots, place);
     } catch (fault) {
       why ||= (fault as Error).message;
       if (/cluster support disabled/.test(why)) {

@@ -125,7 +125,7 @@ export class Sentinels {
   async #askAll(): Promise<string> {
     const answers: Answer[] = [];
     const refusals: string[] = [];
-    const enough = Promise.withResolvers<void>();
+    const enough = Promise.withResolvers<undefined>();
     const asked = this.#links.map(async ({ asker }) => {
       try {
         const reply = await asker.call('SENTINEL', 'MASTER', this.#name);
@@ -134,7 +134,7 @@ export class Sentinels {
       } catch (fault) {
         if (isRefusal(fault)) refusals.push(fault.message);
       }
-      if (2 * answers.length > this.#links.length) setTimeout(() => enough.resolve(), LAST_MS);
+      if (2 * answers.length > this.#links.length) setTimeout(() => enough.resolve(undefined), LAST_MS);
     });
     await Promise.race([Promise.all(asked), enough.promise]);
     this.#learn(answers);

@@ -78,6 +78,7 @@ export class Servers {
           connection: (link, name, own) =>
             this.#connection(link, name, () => own().map((shard) => this.#channels(`${tagOf(shard)}:`))),
           routed: (shard) => {
+            this.#moving.delete(shard);
             this.#restOf(shard).reconnected(this.#options.clock.mono());
             this.#events.emit('changed');
           },
@@ -147,7 +148,9 @@ export class Servers {
     for (let attempt = 1; ; attempt += 1) {
       const connection = await this.#ready(shard, deadline);
       try {
-        return await act(connection.gathered(), load);
+        const answer = await act(connection.gathered(), load);
+        if (this.#moving.size > 0) this.#moving.delete(shard);
+        return answer;
       } catch (fault) {
         const row = remedyFor(fault);
         if (row === undefined) throw fault;
@@ -204,8 +207,12 @@ export class Servers {
     this.#events.on('hint', onHint);
     const isPending = (): boolean =>
       this.#layout.all().some(({ phase, isSubscribed }) => phase.is === 'ready' && !isSubscribed);
-    while (!this.#closed && isPending()) await once(this.#events, 'changed');
+    while (!this.#isClosed() && isPending()) await once(this.#events, 'changed');
     return async () => void this.#events.off('hint', onHint);
+  }
+
+  #isClosed(): boolean {
+    return this.#closed;
   }
 
   async health(): Promise<{ ok: boolean; detail: string; version: string; warnings: string[] }> {

@@ -16,6 +16,8 @@ export const SCRIPT_TASKS = 256;
 export const SCRIPT_BYTES = 256 * 1024;
 /** Up to here a payload rides in the script; a larger one is written before and read after. */
 export const RIDES_IN_SCRIPT = 16 * 1024;
+/** One of several shards does not keep those who can work on the others waiting for longer than this, ms. */
+export const ONE_OF_SEVERAL_MS = 500;
 /** How long large bytes wait for the script that takes them over, ms. */
 const WAITING_MS = 600_000;
 const WAIT_FOR_REPLICAS_MS = 1000;

@@ -12,7 +12,7 @@ import { codeBytes } from './functions/code.ts';
 import { deleteFunction, findFunction, listFunctions, registerFunction } from './functions/functions.ts';
 import { abandon, cancel } from './queue/cancel.ts';
 import { claim } from './queue/claim.ts';
-import { laneDepths, queueStats } from './queue/depths.ts';
+import { lanesWithWork, queueStats } from './queue/depths.ts';
 import { release, renew } from './queue/hold.ts';
 import { settle } from './queue/settle.ts';
 import { submit } from './queue/submit.ts';
@@ -87,7 +87,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     cancel: (tenant, ids) => cancel(shards, tenant, ids),
     abandon: (tenant, claimer) => abandon(shards, tenant, claimer),
     sweep: (tenant) => sweep(shards, tenant, leaseMs),
-    lanes: (tenant) => laneDepths(shards, tenant),
+    lanes: (tenant) => lanesWithWork(shards, tenant),
     stats: (tenant) => queueStats(shards, tenant),
     subscribe: (onHint) => servers.subscribe(onHint),
 

@@ -6,7 +6,7 @@ import { CLAIM_BYTES } from '../../timing.ts';
 import { StoreUnavailable } from '../../store.ts';
 import { packUnsigned } from '../end-bytes.ts';
 import { kindCode, readRecord } from '../record.ts';
-import { SCRIPT_BYTES, SCRIPT_TASKS } from '../shards.ts';
+import { ONE_OF_SEVERAL_MS, SCRIPT_BYTES, SCRIPT_TASKS } from '../shards.ts';
 import type { Shards } from '../shards.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
@@ -24,7 +24,7 @@ export async function claim(
   const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
   let bytes = 0;
   let more = false;
-  let fault: unknown;
+  let fault: StoreUnavailable | undefined;
   for (const shard of await bestFirst(shards, tenant, lanes)) {
     for (;;) {
       const wanted = Math.min(SCRIPT_TASKS, max - tasks.length);
@@ -111,9 +111,6 @@ async function readLarge(
   });
   await Promise.all(reads);
 }
-
-/** One of several shards does not keep the others waiting for longer than this, ms. */
-const ONE_OF_SEVERAL_MS = 500;
 
 function patience(shards: Shards): number | undefined {
   return shards.count === 1 ? undefined : ONE_OF_SEVERAL_MS;
