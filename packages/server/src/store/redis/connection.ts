@@ -11,6 +11,7 @@ import { backoffMs } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
 import type { Hint } from '../store.ts';
 import type { Link, Place } from './address.ts';
+import { Confirmation } from './confirmation.ts';
 import { isAboutCredentials, remedyFor } from './faults.ts';
 import { readHint } from './hints.ts';
 import { readServer, readWarnings } from './readings.ts';
@@ -27,6 +28,8 @@ export interface ConnectionOptions {
   name: string;
   isCluster: boolean;
   expectAof: ExpectedAof;
+  /** Replicas that must have what is done through `confirmation`; 0 = nothing is. */
+  waitReplicas: number;
   clock: Clock;
   onError: (message: string) => void;
   events: StoreEvents;
@@ -60,6 +63,9 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #redis: Redis;
   readonly #listener: Redis;
+  /** Those that wait for replicas have a link of their own. */
+  readonly #waiting: Redis | undefined;
+  readonly confirmation: Confirmation | undefined;
   /** To be tried again at once: their server has moved. */
   readonly #hurried = new Set<string>();
   #phase: Phase;
@@ -74,7 +80,15 @@ export class Connection {
     this.#phase = { is: 'away', since: options.clock.mono(), why: 'not connected yet', isRefused: false };
     this.#redis = this.#link('mpcsfaas');
     this.#listener = this.#link('mpcsfaas-hints');
+    if (options.waitReplicas > 0) {
+      this.#waiting = this.#link('mpcsfaas-wait').on('error', () => undefined);
+      this.confirmation = new Confirmation(this.#waiting, options.waitReplicas);
+    }
     this.#watch();
+  }
+
+  #links(): Redis[] {
+    return [this.#redis, this.#listener, ...(this.#waiting === undefined ? [] : [this.#waiting])];
   }
 
   #link(connectionName: string): Redis {
@@ -114,8 +128,9 @@ export class Connection {
 
   /** Resolves after the first attempt, whether it succeeded or not: `phase` tells. */
   async open(at?: Place): Promise<void> {
-    if (at !== undefined) for (const { options } of [this.#redis, this.#listener]) Object.assign(options, at);
+    if (at !== undefined) for (const { options } of this.#links()) Object.assign(options, at);
     this.#listener.connect().catch(() => undefined);
+    this.#waiting?.connect().catch(() => undefined);
     await this.#redis.connect().catch((fault: unknown) => this.#away(fault));
     await this.#greeting;
     this.#missed = this.#phase.is === 'away';
@@ -142,7 +157,7 @@ export class Connection {
   /** The server is at another place now. The links that know it already stay. */
   moveTo({ host, port }: Place): void {
     if (this.#phase.is === 'closed') return;
-    for (const redis of [this.#redis, this.#listener]) {
+    for (const redis of this.#links()) {
       const { options } = redis;
       if (options.host === host && options.port === port && redis.status !== 'wait') continue;
       options.host = host;
@@ -157,6 +172,7 @@ export class Connection {
   /** On a new connection, wherever the server is. */
   reconnect(): void {
     this.#again(this.#redis);
+    if (this.#waiting !== undefined) this.#again(this.#waiting);
   }
 
   #again(redis: Redis): void {
@@ -198,8 +214,7 @@ export class Connection {
   /** Idempotent. */
   close(): void {
     this.#phase = { is: 'closed' };
-    this.#redis.disconnect();
-    this.#listener.disconnect();
+    for (const redis of this.#links()) redis.disconnect();
     this.#options.events.emit('changed');
   }
 
@@ -261,8 +276,7 @@ export class Connection {
     if (why !== '') {
       this.#phase = { is: 'unfit', why };
       onError(why);
-      this.#redis.disconnect();
-      this.#listener.disconnect();
+      for (const redis of this.#links()) redis.disconnect();
       events.emit('changed');
       return;
     }

@@ -11,6 +11,8 @@ const PATIENCE_MS = 1000;
 const ASK_MS = 1000;
 /** The one that has just announced a switch may be the last to answer. */
 const LAST_MS = 100;
+/** Sentinels that were set up anew count from the start again. */
+const SET_UP_ANEW_MS = 15_000;
 const SWITCHED = '+switch-master';
 
 interface Answer {
@@ -25,6 +27,8 @@ export class Sentinels {
   readonly #onMaster: (place: Place, before: Place | undefined) => void;
   readonly #links: { asker: Redis; listener: Redis }[];
   #known: Answer | undefined;
+  /** Since when all that answer tell of an older configuration than the one that is known. */
+  #olderSince: number | undefined;
   #asking: Promise<string> | undefined;
   #again = false;
   #askedAt = -Infinity;
@@ -97,6 +101,12 @@ export class Sentinels {
     }
   }
 
+  /** The others learn of a switch seconds after the one that made it, and that one may be slow: they are not believed soon. */
+  #isSetUpAnew(): boolean {
+    this.#olderSince ??= this.#clock.mono();
+    return this.#clock.mono() - this.#olderSince > SET_UP_ANEW_MS;
+  }
+
   #link(settings: Link): Redis {
     const link = new Redis({
       ...settings,
@@ -152,8 +162,8 @@ export class Sentinels {
     );
     if (newest === undefined || this.#closed) return;
     const before = this.#known;
-    // A few that were cut off do not outvote what more have told. (All may have been set up anew.)
-    if (before !== undefined && newest.epoch < before.epoch && 2 * answers.length <= this.#links.length) return;
+    if (before !== undefined && newest.epoch < before.epoch && !this.#isSetUpAnew()) return;
+    this.#olderSince = undefined;
     this.#known = newest;
     const { host, port } = newest.place;
     if (before?.place.host === host && before.place.port === port) return;

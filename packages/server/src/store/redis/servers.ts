@@ -14,6 +14,7 @@ import type { Hint } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
 import type { Link, StoreAddress } from './address.ts';
 import { ClusterNodes } from './cluster.ts';
+import type { Confirmation } from './confirmation.ts';
 import { Connection, sentenceOf, type StoreEvents } from './connection.ts';
 import { remedyFor } from './faults.ts';
 import { HINT_CHANNELS } from './hints.ts';
@@ -29,6 +30,8 @@ export interface ServersOptions {
   /** Wished for at the first start; undefined = as the store says, or 1. */
   shards: number | undefined;
   expectAof: ExpectedAof;
+  /** Replicas that confirm a write before it is acknowledged or announced. */
+  waitReplicas: number;
   leaseMs: number;
   clock: Clock;
   onError: (message: string) => void;
@@ -91,9 +94,9 @@ export class Servers {
   }
 
   #connection(link: string | Link, name: string, channels: () => string[][]): Connection {
-    const { expectAof, clock, onError, scripts } = this.#options;
+    const { expectAof, waitReplicas, clock, onError, scripts } = this.#options;
     const connection: Connection = new Connection({
-      ...{ link, name, expectAof, clock, onError, scripts, channels, events: this.#events },
+      ...{ link, name, expectAof, waitReplicas, clock, onError, scripts, channels, events: this.#events },
       isCluster: this.isCluster,
       greeting: async (redis) => {
         if (this.#layout.of(0) === connection) await this.#agreeOnShards(redis);
@@ -141,14 +144,18 @@ export class Servers {
   }
 
   /** Runs an act, again where that helps (R2). `load` = send the script's text, not its digest. */
-  async run<T>(shard: number, act: (redis: Redis, load: boolean) => Promise<T>, forMs = RETRY_MS): Promise<T> {
+  async run<T>(
+    shard: number,
+    act: (redis: Redis, load: boolean, confirmation: Confirmation | undefined) => Promise<T>,
+    forMs = RETRY_MS,
+  ): Promise<T> {
     const { clock } = this.#options;
     const deadline = clock.mono() + forMs;
     let load = false;
     for (let attempt = 1; ; attempt += 1) {
       const connection = await this.#ready(shard, deadline);
       try {
-        const answer = await act(connection.gathered(), load);
+        const answer = await act(connection.gathered(), load, connection.confirmation);
         if (this.#moving.size > 0) this.#moving.delete(shard);
         return answer;
       } catch (fault) {

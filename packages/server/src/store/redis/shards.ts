@@ -2,6 +2,9 @@
 import type { Redis } from 'ioredis';
 import { shardOf } from '../../lifecycle/ids.ts';
 import { StoreUnavailable } from '../store.ts';
+import type { Confirmation } from './confirmation.ts';
+import { HINT_CHANNELS } from './hints.ts';
+import { OwedHints } from './owed-hints.ts';
 import { RecordHeaders } from './record-header.ts';
 import type { Script, ScriptName } from './scripts.ts';
 import type { Servers } from './servers.ts';
@@ -20,18 +23,31 @@ export const RIDES_IN_SCRIPT = 16 * 1024;
 export const ONE_OF_SEVERAL_MS = 500;
 /** How long large bytes wait for the script that takes them over, ms. */
 const WAITING_MS = 600_000;
-const WAIT_FOR_REPLICAS_MS = 1000;
+
+/** Done, but too few replicas have it; `value` = what the script answered. */
+export class Unconfirmed extends StoreUnavailable {
+  readonly value: Reply;
+
+  constructor(replicas: number, wanted: number, value: Reply) {
+    super(
+      `Only ${replicas} of ${wanted} replicas confirmed the write: it may have been accepted, repeat it with the same key.`,
+    );
+    this.value = value;
+  }
+}
 
 export class Shards {
   readonly headers = new RecordHeaders();
   readonly #servers: Servers;
   readonly #waitReplicas: number;
+  readonly #owed: OwedHints;
   readonly #scripts: Record<ScriptName, Script>;
 
   constructor(servers: Servers, scripts: Record<ScriptName, Script>, waitReplicas: number) {
     this.#scripts = scripts;
     this.#servers = servers;
     this.#waitReplicas = waitReplicas;
+    this.#owed = new OwedHints(servers.isCluster);
   }
 
   get count(): number {
@@ -57,8 +73,11 @@ export class Shards {
     return this.#servers.all();
   }
 
-  /** `durable`: the answer waits for as many replicas as were asked for, and so do the announcements. */
-  async act(
+  /**
+   * `durable`: the answer waits for as many replicas as were asked for. Ends that an act makes are announced when those have
+   * them, whether its answer waits or not. @throws Unconfirmed where too few have it in time
+   */
+  act(
     name: ScriptName,
     shard: number,
     tenant: string,
@@ -66,34 +85,45 @@ export class Shards {
     durable: boolean,
     forMs?: number,
   ): Promise<Reply> {
-    const script = this.#scripts[name];
-    const wait = durable && this.#waitReplicas > 0;
-    return this.#servers.run(
-      shard,
-      async (redis, load) => {
-        const [command, body] = load ? (['EVAL', script.text] as const) : (['EVALSHA', script.sha] as const);
-        const how = wait ? '1' : this.#servers.isCluster ? '2' : '0';
-        const answer = await redis.callBuffer(command, body, 1, this.prefix(shard, tenant), how, ...args);
-        const [told, value] = answer as [Buffer[], Reply];
-        if (wait) await this.#confirmed(redis);
-        for (let i = 0; i < told.length; i += 2) await this.#publish(redis, shard, told[i]!, told[i + 1]!);
+    const { text, sha } = this.#scripts[name];
+    const prefix = this.prefix(shard, tenant);
+    const run = async (redis: Redis, load: boolean, how: string): Promise<[Buffer[], Reply]> => {
+      const [command, body] = load ? (['EVAL', text] as const) : (['EVALSHA', sha] as const);
+      return (await redis.callBuffer(command, body, 1, prefix, how, ...args)) as [Buffer[], Reply];
+    };
+    if (this.#waitReplicas === 0) {
+      const how = this.#servers.isCluster ? '2' : '0';
+      return this.#servers.run(shard, async (redis, load) => (await run(redis, load, how))[1], forMs);
+    }
+    const replicated = async (redis: Redis, load: boolean, confirmation: Confirmation | undefined): Promise<Reply> => {
+      if (!durable) {
+        const [told, value] = await run(redis, load, '1');
+        this.#announceLater(shard, told);
         return value;
-      },
-      forMs,
-    );
+      }
+      const { value, replicas } = await confirmation!.run((waiting) => run(waiting, load, '3'));
+      const [told, answer] = value;
+      this.#owed.owe(shard, told);
+      if (replicas < this.#waitReplicas) throw new Unconfirmed(replicas, this.#waitReplicas, answer);
+      await this.#owed.pay(shard, redis);
+      return answer;
+    };
+    return this.#servers.run(shard, replicated, forMs);
   }
 
-  #publish(redis: Redis, shard: number, channel: Buffer, message: Buffer): Promise<unknown> {
-    if (!this.#servers.isCluster) return redis.publish(channel, message);
-    return redis.spublish(`${tagOf(shard)}:${channel.toString()}`, message);
-  }
-
-  async #confirmed(redis: Redis): Promise<void> {
-    const replicas = await redis.wait(this.#waitReplicas, WAIT_FOR_REPLICAS_MS);
-    if (replicas >= this.#waitReplicas) return;
-    throw new StoreUnavailable(
-      `Only ${replicas} of ${this.#waitReplicas} replicas confirmed the write: it may have been accepted, repeat it with the same key.`,
-    );
+  /** What is no end is told at once; an end when replicas have it, and nobody waits for that here. */
+  #announceLater(shard: number, told: readonly Buffer[]): void {
+    if (told.length === 0) return;
+    this.#owed.owe(shard, told);
+    const confirmed = this.#servers.run(shard, async (redis, _load, confirmation) => {
+      await this.#owed.pay(shard, redis, (channel) => channel !== HINT_CHANNELS.ends);
+      if (!this.#owed.owes(shard)) return;
+      const said = `${tagOf(shard)}:said`;
+      const { replicas } = await confirmation!.run((waiting) => waiting.set(said, '1', 'PX', WAITING_MS));
+      if (replicas >= this.#waitReplicas) await this.#owed.pay(shard, redis);
+    });
+    // It is owed, and told with the next one: whoever waits for it reads again in the meantime.
+    confirmed.catch(() => undefined);
   }
 
   /** All keys that `look` names are the shard's. */

@@ -60,6 +60,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     address,
     shards: wished,
     expectAof,
+    waitReplicas,
     leaseMs,
     clock,
     onError,

@@ -6,8 +6,9 @@ import { CLAIM_BYTES } from '../../timing.ts';
 import { StoreUnavailable } from '../../store.ts';
 import { packUnsigned } from '../end-bytes.ts';
 import { kindCode, readRecord } from '../record.ts';
-import { ONE_OF_SEVERAL_MS, SCRIPT_BYTES, SCRIPT_TASKS } from '../shards.ts';
+import { ONE_OF_SEVERAL_MS, SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
 import type { Shards } from '../shards.ts';
+import { release } from './hold.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
 const TOKEN_BYTES = 8;
@@ -68,7 +69,13 @@ async function claimFrom(
   const tokens = randomFillSync(Buffer.alloc(TOKEN_BYTES * max));
   const fixed = [claimer, max, leaseMs, SCRIPT_BYTES, room, tokens, kindCode('expired'), EXPIRED_END];
   const once = open.some(([lane]) => lane.endsWith('|once'));
-  const reply = await shards.act('claim', shard, tenant, [...fixed, ...open.flat()], once, patience(shards));
+  const acting = shards.act('claim', shard, tenant, [...fixed, ...open.flat()], once, patience(shards));
+  const unsure: { fault?: Unconfirmed } = {};
+  const reply = await acting.catch((fault: unknown) => {
+    if (!(fault instanceof Unconfirmed)) throw fault;
+    unsure.fault = fault;
+    return fault.value;
+  });
   const [more, handed] = reply as [number, (Buffer | null)[]];
   const tasks: ClaimedTask[] = [];
   const absent: number[] = [];
@@ -91,7 +98,25 @@ async function claimFrom(
     });
   }
   await readLarge(shards, shard, tenant, tasks, absent);
-  return { tasks, more: more === 1 };
+  if (unsure.fault === undefined) return { tasks, more: more === 1 };
+  const sent = await withoutUnsure(shards, tenant, tasks);
+  if (sent.length === 0 && tasks.length > 0) throw unsure.fault;
+  return { tasks: sent, more: true };
+}
+
+/**
+ * Too few replicas know of this claim: a failover might forget it, so an at-most-once task is not handed out, but given back,
+ * which nobody but us may do, for we know that it went nowhere.
+ */
+async function withoutUnsure(shards: Shards, tenant: string, tasks: readonly ClaimedTask[]): Promise<ClaimedTask[]> {
+  const back = tasks.filter(({ spec }) => spec.at_most_once);
+  const message = 'too few replicas confirmed the claim';
+  await release(
+    shards,
+    tenant,
+    back.map(({ fence }) => ({ fence, reason: 'unclaimed_answer' as const, worker: '', message })),
+  );
+  return tasks.filter(({ spec }) => !spec.at_most_once);
 }
 
 const NOTHING = Buffer.alloc(0);
