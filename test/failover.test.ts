@@ -105,7 +105,12 @@ describe('a Cluster', () => {
     await load.stop();
     await expectAllRight(system.url, load);
     expect((await get(`${system.url}/readyz`)).status).toBe(200);
-    console.log({ took: takenOver - died, ...load.recovery(takenOver), refused: load.refused, batches: load.done.length });
+    console.log({
+      took: takenOver - died,
+      ...load.recovery(takenOver),
+      refused: load.refused,
+      batches: load.done.length,
+    });
   });
 });
 

@@ -8,7 +8,9 @@ import { freePort } from './redis.ts';
 
 export interface ClusterNode {
   port: number;
-  program: Program;
+  kill(): Promise<void>;
+  /** On the same port and data. */
+  restart(): Promise<void>;
   admin: Redis;
 }
 
@@ -31,9 +33,9 @@ export async function startCluster(options: { replicas?: 0 | 1 } = {}): Promise<
   const dir = mkdtempSync(join(tmpdir(), 'test-cluster-'));
   const nodes: ClusterNode[] = [];
   const stop = async (): Promise<void> => {
-    for (const { admin, program } of nodes) {
+    for (const { admin, kill } of nodes) {
       admin.disconnect();
-      await program.kill();
+      await kill();
     }
     rmSync(dir, { recursive: true, force: true });
   };
@@ -87,13 +89,15 @@ async function startNode(dir: string): Promise<ClusterNode> {
     'cluster-enabled': 'yes',
     'cluster-node-timeout': String(NODE_TIMEOUT_MS),
   };
-  const program = run(
-    'redis-server',
-    Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]),
-  );
-  await program.says(/Ready to accept connections/);
-  const admin = new Redis(port, '127.0.0.1').on('error', () => undefined);
-  return { port, program, admin };
+  const words = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, value]);
+  let program: Program;
+  const restart = async (): Promise<void> => {
+    program = run('redis-server', words);
+    await program.says(/Ready to accept connections/);
+  };
+  await restart();
+  const admin = new Redis(port, '127.0.0.1', { retryStrategy: () => 50 }).on('error', () => undefined);
+  return { port, kill: () => program.kill(), restart, admin };
 }
 
 /** The bus is 10,000 above, and must be a port as well. */

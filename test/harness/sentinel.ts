@@ -98,7 +98,9 @@ export async function startSentinels(options: { replicas?: number; downAfterMs?:
   }
   const master = async (): Promise<DataServer> => {
     const told = await Promise.all(
-      sentinels.map(({ admin }) => admin.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME) as Promise<[string, string]>),
+      sentinels.map(
+        ({ admin }) => admin.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', NAME) as Promise<[string, string]>,
+      ),
     );
     const ports = told.map(([, port]) => Number(port));
     const port = ports.find((one) => ports.filter((other) => other === one).length > 1);
@@ -110,7 +112,9 @@ export async function startSentinels(options: { replicas?: number; downAfterMs?:
     master,
     switches,
     nextSwitch: () => new Promise((resolve) => waiting.push(resolve)),
-    failover: async () => void (await sentinels[0]!.admin.call('SENTINEL', 'FAILOVER', NAME)),
+    failover: async () => {
+      await sentinels[0]!.admin.call('SENTINEL', 'FAILOVER', NAME);
+    },
     untilReplicas: async (count) => {
       for (;;) {
         const info = await (await master()).admin.info('replication').catch(() => '');

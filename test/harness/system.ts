@@ -61,8 +61,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const { dispatcherArgs = [] } = options;
   const [store, mode] = form.split(' ') as ['embedded' | 'redis', 'local' | 'pull' | 'push'];
   const dataDir = mkdtempSync(join(tmpdir(), 'test-system-'));
-  const redis =
-    store === 'redis' && options.storeUrl === undefined ? await startRedis(options.appendfsync) : undefined;
+  const redis = store === 'redis' && options.storeUrl === undefined ? await startRedis(options.appendfsync) : undefined;
   const storeUrl = options.storeUrl ?? redis?.url ?? '';
   const port = await freePort();
   const dispatcherPort = await freePort();

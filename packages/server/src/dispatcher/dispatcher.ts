@@ -5,6 +5,7 @@ import type { Cancel, LiveClock } from '../clock.ts';
 import { newToken } from '../lifecycle/ids.ts';
 import { StoreUnavailable, type Hint, type LogLimits, type Store } from '../store/index.ts';
 import type { Ending } from '../tasks/ending.ts';
+import { Watchdog, troublesOf } from '../watchdog.ts';
 import { endingOf } from './fleet/endings.ts';
 import { ClaimLoop } from './claim-loop.ts';
 import { CodeCache } from './code-cache.ts';
@@ -44,6 +45,7 @@ export interface Dispatcher {
 }
 
 const SWEEP_MS = 500;
+const SWEEP_STUCK_MS = 5_000;
 /** How long endings may take into a store that hangs when we want to leave. */
 const LAST_SETTLE_MS = 5_000;
 
@@ -68,6 +70,7 @@ class RunningDispatcher implements Dispatcher {
   #unsubscribe: () => Promise<void> = () => Promise.resolve();
   #stopTimers: Cancel[] = [];
   #sweeping = false;
+  readonly #sweepDog = new Watchdog('the sweep', SWEEP_STUCK_MS);
   #stopping: Promise<void> | undefined;
 
   constructor(options: DispatcherOptions) {
@@ -123,7 +126,10 @@ class RunningDispatcher implements Dispatcher {
     });
     const executor = this.#executor;
     const onTrouble = (sentence: string): void => log('warn', sentence);
-    this.#leases = new LeaseKeeper({ store, tenant, executor, clock, onTrouble });
+    this.#leases = new LeaseKeeper({
+      ...{ store, tenant, executor, clock, onTrouble },
+      onTrusted: () => this.#loop.wake(true),
+    });
     this.#reporter = new Reporter({
       store,
       executor,
@@ -131,7 +137,9 @@ class RunningDispatcher implements Dispatcher {
       dispatcherId: this.id,
       version,
       histograms: this.#histograms,
+      troubles: () => this.troubles(),
     });
+    this.#sweepDog.turned(clock.mono());
     // Subscribe, then read, then sleep: the loop's first round looks for itself.
     this.#unsubscribe = await store.subscribe((hint) => this.#hint(hint));
     await this.#reporter.start();
@@ -143,9 +151,11 @@ class RunningDispatcher implements Dispatcher {
   }
 
   troubles(): string[] {
-    return [this.#loop.trouble, this.#leases.trusted ? '' : 'leases could not be renewed for more than 3 s'].filter(
-      (sentence) => sentence !== '',
-    );
+    if (this.#stopping !== undefined) return [];
+    const dogs = [this.#loop.watchdog, this.#sweepDog, this.#settler.watchdog, this.#output.watchdog];
+    if (this.#reporter !== undefined) dogs.push(this.#reporter.watchdog);
+    const troubles = troublesOf(dogs, this.#options.clock.mono());
+    return this.#leases.trusted ? troubles : ['leases could not be renewed for more than 3 s', ...troubles];
   }
 
   stop(graceMs: number): Promise<void> {
@@ -173,7 +183,8 @@ class RunningDispatcher implements Dispatcher {
       case 'canceled':
         return this.#executor.dropTasks(hint.ids);
       case 'reconnected':
-        void this.#leases.renew();
+        void this.#leases.renewNow();
+        this.#settler.hurry();
         return this.#loop.wake(true);
       case 'ends':
         return;
@@ -212,7 +223,11 @@ class RunningDispatcher implements Dispatcher {
     if (this.#sweeping) return;
     this.#sweeping = true;
     try {
-      while ((await this.#options.store.sweep(this.#options.tenant)).more);
+      let more = true;
+      while (more) {
+        ({ more } = await this.#options.store.sweep(this.#options.tenant));
+        this.#sweepDog.turned(this.#options.clock.mono());
+      }
     } catch (error) {
       // The next sweep tries again, whatever it was.
       if (!(error instanceof StoreUnavailable)) this.#options.log('warn', 'A sweep met a fault.', { err: error });

@@ -40,6 +40,8 @@ export interface StoreHealth {
   /** e.g. 'redis 7.0.15', 'sqlite 3.50'. */
   version: string;
   warnings: string[];
+  /** Sentences on loops inside the store that do not come round; acts may go well all the same. */
+  troubles: string[];
 }
 
 /** Thrown by any verb when the store cannot be reached or refuses to write. The service answers 503. */

@@ -84,6 +84,10 @@ export class ClusterNodes implements Layout {
     else void this.#lookOnce();
   }
 
+  trouble(): string {
+    return '';
+  }
+
   close(): void {
     this.#closed = true;
     clearInterval(this.#timer);

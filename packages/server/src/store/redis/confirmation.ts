@@ -56,7 +56,7 @@ export class Confirmation {
       const value = values[i]!;
       if (value.status === 'rejected') reject(value.reason);
       else if (replicas.status === 'rejected') reject(replicas.reason);
-      else resolve({ value: value.value, replicas: Number(replicas.value) });
+      else resolve({ value: value.value, replicas: replicas.value });
     }
   }
 }

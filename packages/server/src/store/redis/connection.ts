@@ -9,6 +9,7 @@ import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 import { backoffMs } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
+import { Watchdog } from '../../watchdog.ts';
 import type { Hint } from '../store.ts';
 import type { Link, Place } from './address.ts';
 import { Confirmation } from './confirmation.ts';
@@ -50,6 +51,10 @@ const RECONNECT = { baseMs: 50, maxMs: 1000, factor: 2 };
 const LOOK_AGAIN_MS = 30_000;
 /** How soon a server is greeted again that is no master, or fell silent in the middle. */
 const GREET_AGAIN_MS = 500;
+/** Whoever asks how a server is wants to know soon. */
+const HEALTH_MS = 1500;
+const PING_MS = 2000;
+const DEAF_MS = 8000;
 /** What the client library says after the fault that was the cause. */
 const CLOSED = 'Connection is closed.';
 
@@ -70,6 +75,9 @@ export class Connection {
   readonly #hurried = new Set<string>();
   #phase: Phase;
   #subscribed = false;
+  #pinging = false;
+  readonly #hearing = new Watchdog('the subscription to announcements', DEAF_MS);
+  readonly #timer: NodeJS.Timeout;
   #greeting: Promise<void> = Promise.resolve();
   #greetings = 0;
   /** It was told that the server is away. */
@@ -85,6 +93,8 @@ export class Connection {
       this.confirmation = new Confirmation(this.#waiting, options.waitReplicas);
     }
     this.#watch();
+    this.#hearing.begun(options.clock.mono());
+    this.#timer = setInterval(() => this.#listenerAlive(), PING_MS).unref();
   }
 
   #links(): Redis[] {
@@ -195,12 +205,30 @@ export class Connection {
     if (phase.is !== 'ready') return { detail: sentenceOf(phase), version: 'redis', warnings: [] };
     const { version } = phase.server;
     try {
-      await this.#redis.ping();
-      await this.#lookAgain(phase);
+      await within(HEALTH_MS, this.#redis.ping());
+      await within(HEALTH_MS, this.#lookAgain(phase));
       return { detail: '', version, warnings: phase.warnings };
     } catch (fault) {
       return { detail: remedyFor(fault)?.sentence ?? String(fault), version, warnings: phase.warnings };
     }
+  }
+
+  /** '' or since when no announcement could have been heard. */
+  get trouble(): string {
+    return this.#hearing.trouble(this.#options.clock.mono());
+  }
+
+  /** A link that only listens learns by asking that its other end is gone. */
+  #listenerAlive(): void {
+    if (!this.#subscribed || this.#pinging) return;
+    this.#pinging = true;
+    this.#listener
+      .ping()
+      .then(
+        () => this.#hearing.turned(this.#options.clock.mono()),
+        () => this.#listener.disconnect(true),
+      )
+      .finally(() => (this.#pinging = false));
   }
 
   /** Settings may be changed while the server runs. */
@@ -214,6 +242,7 @@ export class Connection {
   /** Idempotent. */
   close(): void {
     this.#phase = { is: 'closed' };
+    clearInterval(this.#timer);
     for (const redis of this.#links()) redis.disconnect();
     this.#options.events.emit('changed');
   }
@@ -300,8 +329,20 @@ export class Connection {
       await (isCluster ? this.#listener.ssubscribe(...some) : this.#listener.subscribe(...some));
     }
     this.#subscribed = true;
+    this.#hearing.turned(this.#options.clock.mono());
     events.emit('changed');
     events.emit('hint', { is: 'reconnected' });
+  }
+}
+
+/** @throws Error as the client library's when a command has timed out */
+export async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error('Command timed out')), ms);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -11,5 +11,7 @@ export interface Layout {
   nowhere(): Extract<Phase, { is: 'away' }>;
   /** Something may have moved; `said` = what a server answered to an act on the shard. Returns at once. */
   look(shard?: number, said?: string): void;
+  /** '' or why a server that moves would not be followed. */
+  trouble(): string;
   close(): void;
 }

@@ -34,6 +34,10 @@ export class OneServer implements Layout {
     // There is no other place to look at.
   }
 
+  trouble(): string {
+    return '';
+  }
+
   close(): void {
     this.connection.close();
   }
@@ -72,6 +76,10 @@ export class SentinelMaster extends OneServer {
 
   override look(): void {
     this.#sentinels.askNowAndThen();
+  }
+
+  override trouble(): string {
+    return this.#sentinels.trouble();
   }
 
   override close(): void {

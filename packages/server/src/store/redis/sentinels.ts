@@ -3,6 +3,7 @@
 import { Redis } from 'ioredis';
 import { backoffMs } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
+import { Watchdog } from '../../watchdog.ts';
 import type { Link, Place, StoreAddress } from './address.ts';
 
 const RECONNECT = { baseMs: 50, maxMs: 1000, factor: 2 };
@@ -13,6 +14,7 @@ const ASK_MS = 1000;
 const LAST_MS = 100;
 /** Sentinels that were set up anew count from the start again. */
 const SET_UP_ANEW_MS = 15_000;
+const UNKNOWN_MS = 5_000;
 const SWITCHED = '+switch-master';
 
 interface Answer {
@@ -34,6 +36,7 @@ export class Sentinels {
   #askedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  readonly #watchdog = new Watchdog('asking the sentinels for the master', UNKNOWN_MS);
 
   /** `onMaster` is told each new place. */
   constructor(
@@ -53,6 +56,7 @@ export class Sentinels {
 
   /** The master's place, undefined where none tells; or why there can be none. */
   async open(): Promise<Place | string | undefined> {
+    this.#watchdog.begun(this.#clock.mono());
     for (const { listener } of this.#links) {
       listener.on('ready', () => {
         // Subscribe, then ask: nothing is missed.
@@ -90,6 +94,11 @@ export class Sentinels {
   /** Whoever waits for the master; many may. */
   askNowAndThen(): void {
     if (this.#clock.mono() - this.#askedAt > LAST_MS) this.ask();
+  }
+
+  /** '' or since when no sentinel has told where the master is: a failover would not be followed. */
+  trouble(): string {
+    return this.#watchdog.trouble(this.#clock.mono());
   }
 
   close(): void {
@@ -161,6 +170,7 @@ export class Sentinels {
       undefined,
     );
     if (newest === undefined || this.#closed) return;
+    this.#watchdog.turned(this.#clock.mono());
     const before = this.#known;
     if (before !== undefined && newest.epoch < before.epoch && !this.#isSetUpAnew()) return;
     this.#olderSince = undefined;

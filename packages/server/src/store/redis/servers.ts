@@ -10,12 +10,12 @@ import type { Redis } from 'ioredis';
 import { backoffMs } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
 import { LeaseRest } from '../lease-rest.ts';
-import type { Hint } from '../store.ts';
+import type { Hint, StoreHealth } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
 import type { Link, StoreAddress } from './address.ts';
 import { ClusterNodes } from './cluster.ts';
 import type { Confirmation } from './confirmation.ts';
-import { Connection, sentenceOf, type StoreEvents } from './connection.ts';
+import { Connection, sentenceOf, within, type StoreEvents } from './connection.ts';
 import { remedyFor } from './faults.ts';
 import { HINT_CHANNELS } from './hints.ts';
 import type { HintTopic } from './hints.ts';
@@ -44,6 +44,7 @@ export interface ServersOptions {
 export const RETRY_MS = 3000;
 const RETRY = { baseMs: 20, maxMs: 500, factor: 2 };
 const PROBE_MS = 1000;
+const REFUSAL_MS = 2000;
 const MOVING_MS = 500;
 
 export class Servers {
@@ -222,27 +223,35 @@ export class Servers {
     return this.#closed;
   }
 
-  async health(): Promise<{ ok: boolean; detail: string; version: string; warnings: string[] }> {
+  async health(): Promise<StoreHealth> {
     const nowhere = this.all().some((shard) => this.#layout.of(shard) === undefined);
     if (this.#closed || nowhere) {
       const phase = this.#closed ? ({ is: 'closed' } as const) : this.#layout.nowhere();
-      return { ok: false, detail: sentenceOf(phase), version: 'redis', warnings: [] };
+      return { ok: false, detail: sentenceOf(phase), version: 'redis', warnings: [], troubles: [] };
     }
     const all = await Promise.all(this.#layout.all().map((connection) => connection.health()));
     const ill = all.find(({ detail }) => detail !== '');
     if (ill !== undefined) this.#layout.look();
     const warnings = [...new Set(all.flatMap((one) => one.warnings))];
-    return { ok: ill === undefined, detail: ill?.detail ?? '', version: all[0]?.version ?? 'redis', warnings };
+    const troubles = [this.#layout.trouble(), ...this.#layout.all().map(({ trouble }) => trouble)];
+    return {
+      ok: ill === undefined,
+      detail: ill?.detail ?? '',
+      version: all[0]?.version ?? 'redis',
+      warnings,
+      troubles: troubles.filter((sentence) => sentence !== ''),
+    };
   }
 
   /** '' or why a server takes no write that needs memory. */
   async refusal(): Promise<string> {
     const probes = this.all().map(async (shard) => {
       try {
-        await this.run(shard, (redis) => redis.set(`${tagOf(shard)}:probe`, '1', 'PX', PROBE_MS));
+        const probe = this.run(shard, (redis) => redis.set(`${tagOf(shard)}:probe`, '1', 'PX', PROBE_MS), REFUSAL_MS);
+        await within(REFUSAL_MS, probe);
         return '';
       } catch (fault) {
-        return fault instanceof Error ? fault.message : String(fault);
+        return remedyFor(fault)?.sentence ?? (fault instanceof Error ? fault.message : String(fault));
       }
     });
     return (await Promise.all(probes)).find((sentence) => sentence !== '') ?? '';
