@@ -60,7 +60,8 @@ export async function startCluster(options: { replicas?: 0 | 1 } = {}): Promise<
     const total = await from.admin.cluster('COUNTKEYSINSLOT', slot);
     let moved = 0;
     for (;;) {
-      const keys = await from.admin.cluster('GETKEYSINSLOT', slot, KEYS_AT_ONCE);
+      // Keys are bytes.
+      const keys = (await from.admin.callBuffer('CLUSTER', 'GETKEYSINSLOT', slot, KEYS_AT_ONCE)) as Buffer[];
       if (keys.length === 0) break;
       await from.admin.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5000, 'KEYS', ...keys);
       const before = moved;
@@ -86,6 +87,7 @@ async function startNode(dir: string): Promise<ClusterNode> {
     save: '',
     appendonly: 'yes',
     appendfsync: 'always',
+    'repl-diskless-sync-delay': '0',
     'cluster-enabled': 'yes',
     'cluster-node-timeout': String(NODE_TIMEOUT_MS),
   };
@@ -117,6 +119,12 @@ async function create(nodes: readonly ClusterNode[], replicas: number): Promise<
   if ((await made.ended) !== 0) throw new Error(made.output());
   for (const { admin } of nodes) {
     while (!/cluster_state:ok/.test(await admin.cluster('INFO'))) await pause();
+  }
+  let inStep = 0;
+  while (inStep < replicas * 3) {
+    const told = await Promise.all(nodes.map(({ admin }) => admin.info('replication')));
+    inStep = told.filter((info) => /role:master[^]*state=online/.test(info)).length;
+    await pause();
   }
 }
 

@@ -27,6 +27,8 @@ export interface SentinelSet {
   /** The next announcement after this call. */
   nextSwitch(): Promise<{ at: number; port: number }>;
   failover(): Promise<void>;
+  /** To all sentinels. */
+  signal(name: NodeJS.Signals): void;
   /** Until `count` replicas of the master are in step. */
   untilReplicas(count: number): Promise<void>;
   stop(): Promise<void>;
@@ -114,6 +116,9 @@ export async function startSentinels(options: { replicas?: number; downAfterMs?:
     nextSwitch: () => new Promise((resolve) => waiting.push(resolve)),
     failover: async () => {
       await sentinels[0]!.admin.call('SENTINEL', 'FAILOVER', NAME);
+    },
+    signal: (name) => {
+      for (const { program } of sentinels) program.signal(name);
     },
     untilReplicas: async (count) => {
       for (;;) {

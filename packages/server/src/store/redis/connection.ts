@@ -112,6 +112,8 @@ export class Connection {
       maxRetriesPerRequest: 0,
       connectTimeout: 3000,
       commandTimeout: 5000,
+      // How soon a server that loads its data is asked again.
+      maxLoadingRetryTime: 250,
       // A server that stands still says no goodbye.
       disconnectTimeout: 50,
       connectionName,
