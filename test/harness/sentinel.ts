@@ -115,7 +115,15 @@ export async function startSentinels(options: { replicas?: number; downAfterMs?:
     switches,
     nextSwitch: () => new Promise((resolve) => waiting.push(resolve)),
     failover: async () => {
-      await sentinels[0]!.admin.call('SENTINEL', 'FAILOVER', NAME);
+      // Until the sentinel knows of a replica that is in step.
+      for (;;) {
+        const fault: unknown = await sentinels[0]!.admin
+          .call('SENTINEL', 'FAILOVER', NAME)
+          .catch((error: unknown) => error);
+        if (!(fault instanceof Error)) return;
+        if (!fault.message.startsWith('NOGOODSLAVE')) throw fault;
+        await pause();
+      }
     },
     signal: (name) => {
       for (const { program } of sentinels) program.signal(name);

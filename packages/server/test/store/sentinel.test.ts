@@ -81,17 +81,21 @@ describe('behind sentinels', () => {
       expect.stringContaining(`The sentinels have moved main to 127.0.0.1:${replica.port}`),
     );
     await master.restart();
+    // Sentinels would see to that in some seconds.
+    await master.admin.replicaof('127.0.0.1', replica.port);
     await sentinels.untilReplicas(1);
   });
 
   it('what was acknowledged during a failover is at the new master, where replicas were waited for', async () => {
     // The old one lives on, and takes writes for a moment that nobody will ever see.
     const store = await open(sentinels.url, 1);
-    const announced = sentinels.nextSwitch();
+    const [announced, old] = [sentinels.nextSwitch(), await sentinels.master()];
     await sentinels.failover();
     const { port } = await announced;
     const task = submission();
-    await patiently(() => store.submit(T, 0, [task], NO_LIMITS));
+    const acknowledged = patiently(() => store.submit(T, 0, [task], NO_LIMITS));
+    await old.admin.replicaof('127.0.0.1', port);
+    await acknowledged;
     const server = sentinels.servers.find((one) => one.port === port)!;
     expect(await server.admin.exists(`{s0}:default:t:${task.spec.id}`)).toBe(1);
   });
