@@ -12,7 +12,8 @@ export interface RedisServer {
   /** Kills it with SIGKILL and starts it anew on the same port and data. */
   crashAndRestart(): Promise<void>;
   kill(): Promise<void>;
-  restart(): Promise<void>;
+  /** `settings` = more of them, this time. */
+  restart(...settings: string[]): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -23,7 +24,7 @@ export async function startRedis(appendfsync: 'always' | 'everysec' | 'no-aof' =
   const durability =
     appendfsync === 'no-aof' ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', appendfsync];
   let server: Program;
-  const begin = async (): Promise<void> => {
+  const begin = async (...settings: string[]): Promise<void> => {
     server = run('redis-server', [
       '--port',
       String(port),
@@ -34,6 +35,7 @@ export async function startRedis(appendfsync: 'always' | 'everysec' | 'no-aof' =
       '--save',
       '',
       ...durability,
+      ...settings,
     ]);
     await server.says(/Ready to accept connections/);
   };

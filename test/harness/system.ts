@@ -22,10 +22,14 @@ export interface SystemOptions {
   python?: string;
   /** More arguments of `up` or of service and dispatcher. */
   args?: string[];
+  /** More arguments of the dispatcher, where it is a program of its own. */
+  dispatcherArgs?: string[];
   /** More arguments of workers. */
   workerArgs?: string[];
   /** Redis' durability; 'always' unless said. */
   appendfsync?: 'always' | 'everysec' | 'no-aof';
+  /** A store that is there already, in place of a Redis of its own. */
+  storeUrl?: string;
   /** Folders with users' modules. */
   pythonPath?: string;
   /** Where the dispatcher listens and workers connect, when something stands between them. */
@@ -54,9 +58,11 @@ export interface System {
 /** Starts a system and resolves when its workers have registered. */
 export async function startSystem(options: SystemOptions): Promise<System> {
   const { form, workers: count = 2, slots = 2, python = '/usr/bin/python3', args = [], workerArgs = [] } = options;
+  const { dispatcherArgs = [] } = options;
   const [store, mode] = form.split(' ') as ['embedded' | 'redis', 'local' | 'pull' | 'push'];
   const dataDir = mkdtempSync(join(tmpdir(), 'test-system-'));
-  const redis = store === 'redis' ? await startRedis(options.appendfsync) : undefined;
+  const redis = store === 'redis' && options.storeUrl === undefined ? await startRedis(options.appendfsync) : undefined;
+  const storeUrl = options.storeUrl ?? redis?.url ?? '';
   const port = await freePort();
   const dispatcherPort = await freePort();
   const workerPort = options.between ? await options.between(dispatcherPort) : dispatcherPort;
@@ -77,12 +83,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       '--port',
       String(dispatcherPort),
       '--redis',
-      redis!.url,
+      storeUrl,
       '--slots',
       String(inProcess),
       '--data-dir',
       join(dataDir, 'dispatcher'),
       ...runners,
+      ...dispatcherArgs,
     ]);
     all.push(program);
     await program.says(/is ready/);
@@ -109,7 +116,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const startService = async (): Promise<[Program, string]> => {
     const program =
       store === 'redis'
-        ? start('mpcsfaas', ['service', '--redis', redis!.url, ...common])
+        ? start('mpcsfaas', ['service', '--redis', storeUrl, ...common])
         : start('mpcsfaas', [
             'up',
             '--mode',

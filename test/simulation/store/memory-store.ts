@@ -25,12 +25,15 @@ export function storeOver(link: StoreLink): Store {
     shards: 1,
     now: () => call((shard) => shard.now()),
     health: () =>
-      call(() => ({ ok: true, detail: '', version: 'memory 1', warnings: [] })).catch((fault: unknown) => ({
-        ok: false,
-        detail: String(fault),
-        version: 'memory 1',
-        warnings: [],
-      })),
+      call(() => ({ ok: true, detail: '', version: 'memory 1', warnings: [], troubles: [] })).catch(
+        (fault: unknown) => ({
+          ok: false,
+          detail: String(fault),
+          version: 'memory 1',
+          warnings: [],
+          troubles: [],
+        }),
+      ),
     refusal: async () => '',
     close: async () => link.close(),
 

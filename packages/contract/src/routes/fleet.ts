@@ -42,6 +42,7 @@ const Dispatcher = Type.Object(
     pid: Type.Integer(),
     version: Type.String(),
     address: Type.String({ description: "Where workers connect; '' for local" }),
+    troubles: Type.Array(Type.String(), { description: 'Which of its loops do not come round; empty = all do' }),
     started_at: Time,
     seen_at: Time,
   },

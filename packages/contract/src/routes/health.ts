@@ -21,7 +21,7 @@ export const readyz = route({
   summary: 'Can it take work',
   description:
     'Asks the store and the loops of this process. 503 where the store is away or takes nothing new (its disk or memory ' +
-    'is full), where a loop does not come round, and from the moment the process has been told to end: `troubles` say which and why. `warnings` name settings that do not keep what was asked for; work goes on.',
+    'is full), where a loop does not come round, and from the moment the process has been told to end: `troubles` say which and why. `warnings` name settings that do not keep what was asked for, and dispatchers whose loops do not come round; work goes on.',
   open: true,
   answers: {
     200: {

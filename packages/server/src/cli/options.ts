@@ -111,23 +111,24 @@ const OPTIONS = {
       .choices(['normal', 'full'])
       .default('normal'),
   redis: () =>
-    option('--redis <url>', 'keep everything in this Redis (7 or newer) or Valkey; rediss:// for TLS').default(
-      undefined,
-      'the embedded store',
-    ),
+    option(
+      '--redis <url>',
+      'keep everything in this Redis (7 or newer) or Valkey; redis+sentinel:// or redis+cluster:// where it is several servers, rediss… for TLS',
+    ).default(undefined, 'the embedded store'),
   sharedRedis: () =>
-    option('--redis <url>', 'the Redis (7 or newer) or Valkey where service and dispatchers meet').default(
-      undefined,
-      'none, it must be given',
-    ),
+    option(
+      '--redis <url>',
+      'the Redis (7 or newer) or Valkey where service and dispatchers meet; redis+sentinel:// or redis+cluster:// where it is several servers',
+    ).default(undefined, 'none, it must be given'),
   classicRedis: () =>
-    option('--redis <url>', 'the Redis (7 or newer) or Valkey where service and dispatchers meet').default(
-      'redis://127.0.0.1:6379',
-    ),
+    option(
+      '--redis <url>',
+      'the Redis (7 or newer) or Valkey where service and dispatchers meet; redis+sentinel:// or redis+cluster:// where it is several servers',
+    ).default('redis://127.0.0.1:6379'),
   shards: () =>
     option('--shards <n>', 'number of shards, fixed at the first start; more than 1 only for Cluster')
       .argParser(whole(1, 4096))
-      .default(1),
+      .default(undefined, '1, or what the store has'),
   waitReplicas: () =>
     option('--wait-replicas <n>', 'Redis: acknowledge only what this many replicas have')
       .argParser(whole(0, 16))

@@ -8,6 +8,7 @@
 import { backoffMs } from '../backoff.ts';
 import type { LiveClock } from '../clock.ts';
 import { StoreUnavailable, type Claim, type ClaimedTask, type LaneQuota, type Store } from '../store/index.ts';
+import { Watchdog } from '../watchdog.ts';
 import { quotasOf } from './quotas.ts';
 import type { Offer } from './executor.ts';
 
@@ -30,8 +31,8 @@ const LOOK_MS = 1_000;
 const TROUBLE = { baseMs: 50, maxMs: 1_000, factor: 2 };
 /** Tasks a claim: more would hold the store up. */
 const CLAIM_MAX = 256;
-/** A loop that has not come round for this long is reported by the watchdog. */
-const STUCK_MS = 15_000;
+/** Rounds that fail are no rounds; a store that is away makes a few. */
+const STUCK_MS = 5_000;
 
 export class ClaimLoop {
   readonly #options: ClaimLoopOptions;
@@ -42,17 +43,17 @@ export class ClaimLoop {
   /** When to look for lanes, monotonic ms. */
   #lookAt = 0;
   #woken = true;
-  #wake: (() => void) | undefined;
+  #wake: ((urgent: boolean) => void) | undefined;
   #stopped = false;
   #running: Promise<void> | undefined;
-  #roundAt: number;
+  readonly watchdog = new Watchdog('the claim loop', STUCK_MS);
 
   constructor(options: ClaimLoopOptions) {
     this.#options = options;
-    this.#roundAt = options.clock.mono();
   }
 
   start(): void {
+    this.watchdog.turned(this.#options.clock.mono());
     this.#running ??= this.#run();
   }
 
@@ -61,6 +62,7 @@ export class ClaimLoop {
     this.#stopped = true;
     this.wake();
     await this.#running;
+    this.watchdog.rests();
   }
 
   /** There may be work in these lanes. */
@@ -72,27 +74,21 @@ export class ClaimLoop {
     this.wake();
   }
 
-  /** Something changed: capacity, or the connection (then look for lanes, too). */
+  /** Something changed: capacity, or the connection (then look for lanes, too, and do not wait after a failure). */
   wake(look = false): void {
     if (look) this.#lookAt = 0;
     this.#woken = true;
-    this.#wake?.();
-  }
-
-  /** A sentence where the loop has not come round for too long, else ''. */
-  get trouble(): string {
-    const silent = this.#options.clock.mono() - this.#roundAt;
-    return silent > STUCK_MS ? `the claim loop has not come round for ${Math.round(silent / 1000)} s` : '';
+    this.#wake?.(look);
   }
 
   async #run(): Promise<void> {
     let failures = 0;
     while (!this.#stopped) {
-      this.#roundAt = this.#options.clock.mono();
       this.#woken = false;
       try {
         const again = await this.#round();
         failures = 0;
+        this.watchdog.turned(this.#options.clock.mono());
         if (again) continue;
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) throw error;
@@ -150,8 +146,8 @@ export class ClaimLoop {
         this.#wake = undefined;
         resolve();
       });
-      this.#wake = () => {
-        if (!wakeable && !this.#stopped) return;
+      this.#wake = (urgent) => {
+        if (!wakeable && !urgent && !this.#stopped) return;
         cancel();
         this.#wake = undefined;
         resolve();

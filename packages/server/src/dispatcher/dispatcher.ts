@@ -3,8 +3,9 @@
 import { hostname } from 'node:os';
 import type { Cancel, LiveClock } from '../clock.ts';
 import { newToken } from '../lifecycle/ids.ts';
-import { StoreUnavailable, type Hint, type LogLimits, type Store } from '../store/index.ts';
+import type { Hint, LogLimits, Store } from '../store/index.ts';
 import type { Ending } from '../tasks/ending.ts';
+import { troublesOf } from '../watchdog.ts';
 import { endingOf } from './fleet/endings.ts';
 import { ClaimLoop } from './claim-loop.ts';
 import { CodeCache } from './code-cache.ts';
@@ -14,6 +15,7 @@ import { LeaseKeeper, RENEW_MS } from './lease-keeper.ts';
 import { Output } from './output.ts';
 import { Reporter } from './reporter.ts';
 import { Settler } from './settler.ts';
+import { Sweeper } from './sweeper.ts';
 import { Unreadable } from './unreadable.ts';
 
 export interface DispatcherOptions {
@@ -44,7 +46,6 @@ export interface Dispatcher {
   stop(graceMs: number): Promise<void>;
 }
 
-const SWEEP_MS = 500;
 const LOOK_MS = 1_000;
 /** How long endings may take into a store that hangs when we want to leave. */
 const LAST_SETTLE_MS = 5_000;
@@ -64,13 +65,13 @@ class RunningDispatcher implements Dispatcher {
   readonly #output: Output;
   readonly #settler: Settler;
   readonly #loop: ClaimLoop;
+  readonly #sweeper: Sweeper;
   #executor!: Executor;
   #leases!: LeaseKeeper;
   #unreadable!: Unreadable;
   #reporter: Reporter | undefined;
   #unsubscribe: () => Promise<void> = () => Promise.resolve();
   #stopTimers: Cancel[] = [];
-  #sweeping = false;
   #stopping: Promise<void> | undefined;
 
   constructor(options: DispatcherOptions) {
@@ -89,6 +90,7 @@ class RunningDispatcher implements Dispatcher {
       onSettled: (tokens, accepted) => this.#settled(tokens, accepted),
       onTrouble,
     });
+    this.#sweeper = new Sweeper({ store, tenant, clock, random, onTrouble });
     this.#loop = new ClaimLoop({
       store,
       tenant,
@@ -126,7 +128,10 @@ class RunningDispatcher implements Dispatcher {
     });
     const executor = this.#executor;
     const onTrouble = (sentence: string): void => log('warn', sentence);
-    this.#leases = new LeaseKeeper({ store, tenant, executor, clock, onTrouble });
+    this.#leases = new LeaseKeeper({
+      ...{ store, tenant, executor, clock, onTrouble },
+      onTrusted: () => this.#loop.wake(true),
+    });
     this.#unreadable = new Unreadable({
       store,
       tenant,
@@ -143,6 +148,7 @@ class RunningDispatcher implements Dispatcher {
       dispatcherId: this.id,
       version,
       histograms: this.#histograms,
+      troubles: () => this.troubles(),
     });
     // Subscribe, then read, then sleep: the loop's first round looks for itself.
     this.#unsubscribe = await store.subscribe((hint) => this.#hint(hint));
@@ -150,15 +156,17 @@ class RunningDispatcher implements Dispatcher {
     this.#stopTimers = [
       clock.every(RENEW_MS, () => void this.#leases.renew()),
       clock.every(LOOK_MS, () => void this.#unreadable.look()),
-      clock.every(SWEEP_MS * (0.9 + 0.2 * this.#options.random()), () => void this.#sweep()),
     ];
+    this.#sweeper.start();
     this.#loop.start();
   }
 
   troubles(): string[] {
-    return [this.#loop.trouble, this.#leases.trusted ? '' : 'leases could not be renewed for more than 3 s'].filter(
-      (sentence) => sentence !== '',
-    );
+    if (this.#stopping !== undefined) return [];
+    const dogs = [this.#loop.watchdog, this.#sweeper.watchdog, this.#settler.watchdog, this.#output.watchdog];
+    if (this.#reporter !== undefined) dogs.push(this.#reporter.watchdog);
+    const troubles = troublesOf(dogs, this.#options.clock.mono());
+    return this.#leases.trusted ? troubles : ['leases could not be renewed for more than 3 s', ...troubles];
   }
 
   stop(graceMs: number): Promise<void> {
@@ -173,6 +181,7 @@ class RunningDispatcher implements Dispatcher {
     await this.#settler.flush(LAST_SETTLE_MS);
     this.#settler.close();
     for (const stop of this.#stopTimers) stop();
+    this.#sweeper.stop();
     await this.#reporter?.stop();
     await this.#unsubscribe();
     await this.#executor.close();
@@ -186,7 +195,8 @@ class RunningDispatcher implements Dispatcher {
       case 'canceled':
         return this.#executor.dropTasks(hint.ids);
       case 'reconnected':
-        void this.#leases.renew();
+        void this.#leases.renewNow();
+        this.#settler.hurry();
         return this.#loop.wake(true);
       case 'ends':
         return;
@@ -219,18 +229,5 @@ class RunningDispatcher implements Dispatcher {
       const record = current[at] ? byId.get(fence.id) : undefined;
       return record && { spec: record.spec, retries: record.retries };
     });
-  }
-
-  async #sweep(): Promise<void> {
-    if (this.#sweeping) return;
-    this.#sweeping = true;
-    try {
-      while ((await this.#options.store.sweep(this.#options.tenant)).more);
-    } catch (error) {
-      // The next sweep tries again, whatever it was.
-      if (!(error instanceof StoreUnavailable)) this.#options.log('warn', 'A sweep met a fault.', { err: error });
-    } finally {
-      this.#sweeping = false;
-    }
   }
 }

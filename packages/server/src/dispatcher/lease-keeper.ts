@@ -12,11 +12,15 @@ export interface LeaseKeeperOptions {
   tenant: string;
   executor: Executor;
   clock: Clock;
+  /** Leases are ours to trust again. */
+  onTrusted: () => void;
   onTrouble: (sentence: string) => void;
 }
 
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
+  /** A round is wanted as soon as the one under way is over. */
+  #wanted = false;
   /** Monotonic ms at which the last successful renewal was sent. */
   #renewedAt: number;
   #busy = false;
@@ -31,12 +35,19 @@ export class LeaseKeeper {
     return this.#options.clock.mono() - this.#renewedAt <= TRUST_MS;
   }
 
+  /** The store is there again: a round that was sent before may fail for that, and another follows it at once. */
+  async renewNow(): Promise<void> {
+    this.#wanted = this.#busy;
+    await this.renew();
+  }
+
   /** One round. A store that is away is no error: the next round asks again. */
   async renew(): Promise<void> {
     if (this.#busy) return;
     this.#busy = true;
-    const { store, executor, clock, onTrouble } = this.#options;
+    const { store, executor, clock, onTrusted, onTrouble } = this.#options;
     const sentAt = clock.mono();
+    const wasLate = sentAt - this.#renewedAt > TRUST_MS;
     const renewals = executor.named();
     try {
       // With nothing to renew this is still the question whether the store is there.
@@ -45,11 +56,15 @@ export class LeaseKeeper {
       this.#renewedAt = sentAt;
       const gone = renewals.filter((_, at) => answers[at] === false).map(({ fence }) => fence.token);
       if (gone.length > 0) executor.drop(gone);
+      if (wasLate) onTrusted();
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) onTrouble(`Leases were not renewed: ${sentenceOf(error)}.`);
     } finally {
       this.#busy = false;
     }
+    if (!this.#wanted) return;
+    this.#wanted = false;
+    await this.renew();
   }
 
   /** Where the store stumbles over one of many, each is asked for by itself: one lease may end for it, not all. */

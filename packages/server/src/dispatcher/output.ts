@@ -1,9 +1,12 @@
 // What running calls print, on its way to the store: collected for a moment, sent in one call, bounded.
 import type { Cancel, LiveClock } from '../clock.ts';
 import type { LogChunk } from '../lifecycle/outcome.ts';
+import { Watchdog } from '../watchdog.ts';
 import { StoreUnavailable, type LogLimits, type Store } from '../store/index.ts';
 
 const FLUSH_MS = 100;
+/** A store call ends sooner, well or not. */
+const STUCK_MS = 15_000;
 /** More than this waiting is dropped: the end of the attempt brings what is kept of its output anyway. */
 const PENDING_BYTES = 4 * 1024 * 1024;
 
@@ -22,6 +25,9 @@ export class Output {
   #pending = new Map<string, Entry>();
   #bytes = 0;
   #cancel: Cancel | undefined;
+  /** How many sendings are under way. */
+  #sending = 0;
+  readonly watchdog = new Watchdog('keeping what calls print', STUCK_MS);
 
   constructor(
     store: Store,
@@ -56,8 +62,11 @@ export class Output {
     this.#pending = new Map();
     this.#bytes = 0;
     this.#cancel = undefined;
+    this.#sending += 1;
+    this.watchdog.begun(this.#clock.mono());
     try {
       await this.#append(entries);
+      this.watchdog.turned(this.#clock.mono());
     } catch (error) {
       if (error instanceof StoreUnavailable) return;
       // One of many is at fault: the others' output is kept.
@@ -68,6 +77,9 @@ export class Output {
           this.#onTrouble(`Output of task ${entry.id} cannot be kept (${why}): its end brings the whole.`);
         });
       }
+    } finally {
+      this.#sending -= 1;
+      if (this.#sending === 0) this.watchdog.rests();
     }
   }
 

@@ -1,6 +1,7 @@
 // Says once a second what this dispatcher and its workers are: what /v1/workers and /metrics read.
 import { hostname } from 'node:os';
 import type { Cancel, LiveClock } from '../clock.ts';
+import { Watchdog } from '../watchdog.ts';
 import { isAlive } from '../process-alive.ts';
 import { StoreUnavailable, type Store } from '../store/index.ts';
 import type { Executor } from './executor.ts';
@@ -9,6 +10,7 @@ import type { Histogram } from './histogram.ts';
 const REPORT_MS = 1_000;
 /** A report not renewed for this long is forgotten: a dead dispatcher's workers are not shown for longer. */
 const TTL_MS = 3_500;
+const STUCK_MS = 5_000;
 
 export interface ReporterOptions {
   store: Store;
@@ -17,6 +19,8 @@ export interface ReporterOptions {
   dispatcherId: string;
   version: string;
   histograms: Record<string, Histogram>;
+  /** What its loops have to say. */
+  troubles: () => string[];
 }
 
 export class Reporter {
@@ -25,6 +29,7 @@ export class Reporter {
   #stopTimer: Cancel | undefined;
   #sending: Promise<void> = Promise.resolve();
   #waiting = false;
+  readonly watchdog = new Watchdog('the report', STUCK_MS);
 
   constructor(options: ReporterOptions) {
     this.#options = options;
@@ -33,6 +38,7 @@ export class Reporter {
 
   /** Takes back what predecessors on this machine said before they died, and reports. Never rejects. */
   async start(): Promise<void> {
+    this.watchdog.turned(this.#options.clock.mono());
     this.#stopTimer = this.#options.clock.every(REPORT_MS, () => this.report());
     await this.#retractDead().catch(ignoreStoreAway);
     this.report();
@@ -66,7 +72,7 @@ export class Reporter {
   }
 
   async #send(): Promise<void> {
-    const { store, executor, clock, dispatcherId, version, histograms } = this.#options;
+    const { store, executor, clock, dispatcherId, version, histograms, troubles } = this.#options;
     const snapshot = {
       id: dispatcherId,
       mode: executor.mode,
@@ -77,9 +83,15 @@ export class Reporter {
       startedAt: this.#startedAt,
       seenAt: clock.wall(),
       workers: executor.workers(),
+      troubles: troubles(),
       histograms: Object.fromEntries(Object.entries(histograms).map(([name, one]) => [name, one.snapshot()])),
     };
-    await store.report(snapshot, TTL_MS).catch(ignoreStoreAway);
+    try {
+      await store.report(snapshot, TTL_MS);
+      this.watchdog.turned(clock.mono());
+    } catch (error) {
+      ignoreStoreAway(error);
+    }
   }
 }
 

@@ -3,6 +3,7 @@
 // we) stumble over for what it holds is told apart from its neighbours, ends without its content, and is given up at last.
 import { pause, type LiveClock } from '../clock.ts';
 import { backoffMs } from '../backoff.ts';
+import { Watchdog } from '../watchdog.ts';
 import { StoreUnavailable, type Release, type Settlement, type Store } from '../store/index.ts';
 import type { Ending } from '../tasks/ending.ts';
 import { verdictOf, withoutContent } from '../tasks/settle.ts';
@@ -19,6 +20,7 @@ export interface SettlerOptions {
   onTrouble: (sentence: string) => void;
 }
 
+const STUCK_MS = 5_000;
 const RETRY = { baseMs: 50, maxMs: 1_000, factor: 2 };
 /** Store calls hold at most this many endings, so that one slow batch does not hold up the rest. */
 const BATCH = 256;
@@ -31,6 +33,9 @@ export class Settler {
   #queue: Ending[] = [];
   #running: Promise<void> | undefined;
   #closed = false;
+  /** Ends the wait for a store that was away. */
+  #hurry: (() => void) | undefined;
+  readonly watchdog = new Watchdog('bringing ends into the store', STUCK_MS);
   /** So many of the first in the queue go one by one: one of them is what a batch failed for. */
   #oneByOne = 0;
   /** What has no content any more. */
@@ -43,6 +48,22 @@ export class Settler {
   push(endings: readonly Ending[]): void {
     this.#queue.push(...endings);
     this.#running ??= this.#run();
+  }
+
+  /** The store is there again. */
+  hurry(): void {
+    this.#hurry?.();
+  }
+
+  async #pause(ms: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(ms, resolve);
+      this.#hurry = () => {
+        cancel();
+        resolve();
+      };
+    });
+    this.#hurry = undefined;
   }
 
   /** Resolves when everything pushed so far is in the store, or after timeoutMs. */
@@ -67,8 +88,10 @@ export class Settler {
       const batch = this.#queue.splice(0, apart ? 1 : BATCH);
       if (apart) this.#oneByOne -= 1;
       try {
+        this.watchdog.begun(this.#options.clock.mono());
         await this.#settle(batch);
         failures = 0;
+        this.watchdog.turned(this.#options.clock.mono());
       } catch (error) {
         if (!(error instanceof StoreUnavailable)) {
           this.#stumbledOver(batch, error);
@@ -79,9 +102,10 @@ export class Settler {
           this.#options.onTrouble(`Ends of ${batch.length} tasks wait for the store: ${error.message}`);
         this.#putBack(batch, apart);
         const wait = backoffMs(RETRY, failures, this.#options.random());
-        await pause(this.#options.clock, wait);
+        await this.#pause(wait);
       }
     }
+    this.watchdog.rests();
     this.#running = undefined;
   }
 

@@ -34,6 +34,8 @@ export interface DispatcherSnapshot {
   startedAt: number;
   seenAt: number;
   workers: WorkerSnapshot[];
+  /** Sentences on loops that do not come round; absent in what older versions say. */
+  troubles?: string[];
   /** Histograms of this process, summed up by /metrics: ms bounds → counts. */
   histograms: Record<string, HistogramSnapshot>;
 }

@@ -41,6 +41,7 @@ export type {
 } from './fleet.ts';
 export { openRedisStore } from './redis/store.ts';
 export type { RedisOptions } from './redis/store.ts';
+export { parseAddress, withoutPassword } from './redis/address.ts';
 export { inspectRedis } from './redis/inspect.ts';
 export type { RedisReport } from './redis/inspect.ts';
 export type { ExpectedAof } from './redis/server-facts.ts';

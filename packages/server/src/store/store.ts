@@ -40,6 +40,8 @@ export interface StoreHealth {
   /** e.g. 'redis 7.0.15', 'sqlite 3.50'. */
   version: string;
   warnings: string[];
+  /** Sentences on loops inside the store that do not come round; acts may go well all the same. */
+  troubles: string[];
 }
 
 /** Thrown by any verb when the store cannot be reached or refuses to write. The service answers 503. */
@@ -74,7 +76,7 @@ export interface QueueStore {
   abandon(tenant: string, claimer: string): Promise<number>;
   /** Promotes what is due, ends what expired in the queue, requeues what lost its lease, deletes what is past retention. ≤ 256 entries of each kind a call; `more` says call again. Leases are let be in the first lease time after a (re)connect: the owners renew first. */
   sweep(tenant: string): Promise<SweepReport>;
-  /** Lanes with waiting tasks, how many wait in each and since when; and what claims need. */
+  /** Lanes with waiting tasks, how many wait in each and since when: what claims need. Shards that are away are left out where there are others. */
   lanes(tenant: string): Promise<LaneDepth[]>;
   /** Hints. The callback never throws. Resolves once subscribed; the answer unsubscribes. */
   subscribe(onHint: (hint: Hint) => void): Promise<() => Promise<void>>;

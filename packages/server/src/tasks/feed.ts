@@ -2,6 +2,7 @@
 // share one read. A reader that is slow is not written ahead of: the log is its buffer, and bounded.
 import type { Clock } from '../clock.ts';
 import type { Store, TaskEnd } from '../store/index.ts';
+import { Watchdog, troublesOf } from '../watchdog.ts';
 import { TurnBatches } from './turn.ts';
 import { REREAD_MS } from './wait.ts';
 import type { EndWaits } from './wait.ts';
@@ -18,6 +19,8 @@ export interface FeedFilter {
 type Page = Awaited<ReturnType<Store['events']>>;
 
 const PAGE = 512;
+/** A store call ends sooner, well or not. */
+const STUCK_MS = 15_000;
 /** After so long without an item a `quiet` is said, ms. */
 const QUIET_MS = 15_000;
 
@@ -25,6 +28,8 @@ export class Feed {
   readonly #waits: EndWaits;
   readonly #clock: Clock;
   readonly #reads: TurnBatches<null, Page>;
+  /** One for each follower, which reads or rests. */
+  readonly #dogs = new Set<Watchdog>();
 
   constructor(store: Store, waits: EndWaits, clock: Clock) {
     this.#waits = waits;
@@ -39,12 +44,14 @@ export class Feed {
   /** Items after `after` ('' = from now), until `signal` fires. The first item is a `quiet`, said once the place is fixed. */
   async *follow(tenant: string, after: string, filter: FeedFilter, signal: AbortSignal): AsyncGenerator<FeedItem> {
     const watch = this.#waits.watchAll();
+    const dog = new Watchdog('an event stream', STUCK_MS);
+    this.#dogs.add(dog);
     try {
-      let cursor = after === '' ? (await this.#read(tenant, '')).cursor : after;
+      let cursor = after === '' ? (await this.#read(tenant, '', dog)).cursor : after;
       yield { is: 'quiet', cursor };
       let saidAt = this.#clock.mono();
       while (!signal.aborted) {
-        const page = await this.#read(tenant, cursor);
+        const page = await this.#read(tenant, cursor, dog);
         if (page.reset) yield { is: 'reset', cursor: page.cursor };
         for (const item of page.items) {
           if (!passes(item, filter)) continue;
@@ -59,12 +66,21 @@ export class Feed {
         } else if (page.items.length < PAGE) await watch.sleep(Math.min(quiet, REREAD_MS), signal);
       }
     } finally {
+      this.#dogs.delete(dog);
       watch.close();
     }
   }
 
-  #read(tenant: string, cursor: string): Promise<Page> {
-    return this.#reads.add(`${tenant} ${cursor}`, null);
+  /** '' or a sentence on a follower that waits for the store for too long. */
+  get trouble(): string {
+    return troublesOf(this.#dogs, this.#clock.mono())[0] ?? '';
+  }
+
+  async #read(tenant: string, cursor: string, dog: Watchdog): Promise<Page> {
+    dog.begun(this.#clock.mono());
+    const page = await this.#reads.add(`${tenant} ${cursor}`, null);
+    dog.rests();
+    return page;
   }
 }
 

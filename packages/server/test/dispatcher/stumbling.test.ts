@@ -99,6 +99,7 @@ it('a lease that cannot be renewed costs the others nothing', async () => {
   const named = [a, b].map(({ fence }, i) => ({ fence, worker: 'w', startedAt: i === 0 ? 5.5 : 7 }));
   const dropped: string[] = [];
   const keeper = new LeaseKeeper({
+    onTrusted: () => undefined,
     ...{ store, tenant: TENANT, clock: systemClock },
     executor: { named: () => named, drop: (tokens) => dropped.push(...tokens) } as Partial<Executor> as Executor,
     onTrouble: (sentence) => troubles.push(sentence),

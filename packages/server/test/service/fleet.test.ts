@@ -195,7 +195,7 @@ describe('probes', () => {
     const away = await startRig({
       around: (store) => ({
         ...store,
-        health: async () => ({ ok: false, detail: 'connection refused.', version: '', warnings: [] }),
+        health: async () => ({ ok: false, detail: 'connection refused.', version: '', warnings: [], troubles: [] }),
       }),
     });
     try {

@@ -4,14 +4,14 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { inspectRuntimes } from '../../runner/index.ts';
-import { inspectRedis } from '../../store/index.ts';
+import { inspectRedis, withoutPassword } from '../../store/index.ts';
 import { exchange } from '../http.ts';
 import { environment, withOptions } from '../options.ts';
 import { version } from '../package.ts';
 import { printJson, printLine } from '../print.ts';
 import { trialTrouble } from '../roots/data-directory.ts';
 import { missingFolders, pythonPathOf } from '../roots/runners.ts';
-import { redisAddress, withoutPassword, type StoreOptions } from '../roots/store.ts';
+import { redisAddress, type StoreOptions } from '../roots/store.ts';
 import { UserError } from '../user-error.ts';
 
 interface DoctorOptions {

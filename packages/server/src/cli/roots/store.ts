@@ -1,12 +1,13 @@
 // Composition root of the store: Redis where an address was given, else the embedded one.
 import { systemClock } from '../../clock.ts';
-import { openEmbeddedStore, openRedisStore, type Store } from '../../store/index.ts';
+import { openEmbeddedStore, openRedisStore, parseAddress, withoutPassword, type Store } from '../../store/index.ts';
 import { UserError } from '../user-error.ts';
 import { demandDataDirectory } from './data-directory.ts';
 
 export interface SharedStoreOptions {
   redis?: string;
-  shards: number;
+  /** What was asked for; the store keeps what it has. */
+  shards?: number;
   waitReplicas: number;
   /** What of AOF the operator counts on: less is a warning in /readyz. */
   expectAof: 'none' | 'everysec' | 'always';
@@ -26,7 +27,7 @@ export async function openStore(options: StoreOptions, warn: Warn): Promise<Stor
     return openSharedStore({ ...options, redis }, ['work', 'ends'], 'calls are answered 503 until it is there', warn);
   }
   const [unmet] = [
-    ...(options.shards > 1 ? ['--shards'] : []),
+    ...((options.shards ?? 1) > 1 ? ['--shards'] : []),
     ...(options.waitReplicas > 0 ? ['--wait-replicas'] : []),
   ];
   if (unmet !== undefined) {
@@ -53,7 +54,7 @@ export async function openSharedStore(
   const url = redisAddress(options.redis);
   const store = await openRedisStore({
     url,
-    shards,
+    ...(shards !== undefined && { shards }),
     waitReplicas,
     expectAof,
     topics,
@@ -67,15 +68,10 @@ export async function openSharedStore(
 
 /** @throws UserError */
 export function redisAddress(text: string): string {
-  const { protocol = '', pathname = '' } = URL.parse(text) ?? {};
-  if (/^rediss?:$/.test(protocol) && /^(\/\d*)?$/.test(pathname)) return text;
+  const address = text.startsWith('/') ? undefined : parseAddress(text);
+  if (address !== undefined) return text;
   throw new UserError(
-    `--redis takes an address such as redis://127.0.0.1:6379, or with a database's number redis://127.0.0.1:6379/1, not ${JSON.stringify(withoutPassword(text))}.`,
+    `--redis takes an address such as redis://127.0.0.1:6379, or with a database's number redis://127.0.0.1:6379/1; redis+sentinel://HOST:26379,HOST:26379/NAME or redis+cluster://HOST:PORT,HOST:PORT; not ${JSON.stringify(withoutPassword(text))}.`,
     2,
   );
-}
-
-/** For people's eyes and for logs. */
-export function withoutPassword(url: string): string {
-  return url.replace(/\/\/.*@/, '//');
 }

@@ -1,5 +1,5 @@
 // What runs here: workers, counts, versions, probes, metrics.
-import type { DispatcherSnapshot, HistogramSnapshot, WorkerSnapshot } from '../../store/index.ts';
+import type { DispatcherSnapshot, HistogramSnapshot, Store, WorkerSnapshot } from '../../store/index.ts';
 import { Refusal } from '../../tasks/refusal.ts';
 import { timeText } from '../../tasks/describe.ts';
 import type { Handlers } from '../parts.ts';
@@ -43,22 +43,25 @@ export const fleetHandlers: Handlers<Operations> = {
 
   healthz: () => ({ status: 'ok' }),
 
-  async readyz(_call, { store, watchers, waits, keys, config, leaving }) {
-    const { ok, detail, version, warnings } = await store.health();
+  async readyz(_call, { store, watchers, waits, feed, keys, config, leaving }) {
+    const { ok, detail, version, warnings, troubles: ofStore } = await store.health();
     if (!ok) throw new Refusal('store_unavailable', `The store cannot be reached: ${detail}`);
     const refusal = await store.refusal();
     const full = refusal === '' ? '' : `nothing new is accepted (${refusal.replace(/\.$/, '')})`;
     const own = [
       full,
+      ...ofStore,
       leaving.aborted ? 'it has been told to end' : '',
       waits.trouble,
+      feed.trouble,
       config.requireKeys ? await keys.trouble() : '',
     ];
     const troubles = [...own.filter((sentence) => sentence !== ''), ...watchers()];
     if (troubles.length > 0) {
       throw new Refusal('not_ready', `This process is not ready: ${troubles.join('; ')}.`, { troubles });
     }
-    return { status: 'ready', store: version, warnings, troubles };
+    const others = await dispatchersTroubles(store);
+    return { status: 'ready', store: version, warnings: [...warnings, ...others], troubles };
   },
 
   async metrics({ tenant, reply }, { store, metrics, clock }) {
@@ -84,6 +87,12 @@ export const fleetHandlers: Handlers<Operations> = {
     return reply.header('content-type', metrics.contentType).send(text);
   },
 };
+
+/** Of dispatchers in other processes, too: each tells once a second how its loops are. */
+async function dispatchersTroubles(store: Store): Promise<string[]> {
+  const fleet = await store.fleet();
+  return fleet.flatMap(({ id, troubles = [] }) => troubles.map((sentence) => `Dispatcher ${id}: ${sentence}.`));
+}
 
 function readyWorkers(fleet: readonly DispatcherSnapshot[]): WorkerSnapshot[] {
   return fleet.flatMap(({ workers }) => workers).filter(({ state }) => state === 'ready');
@@ -162,6 +171,7 @@ function describeDispatcher(dispatcher: DispatcherSnapshot) {
     pid: dispatcher.pid,
     version: dispatcher.version,
     address: dispatcher.address,
+    troubles: dispatcher.troubles ?? [],
     started_at: timeText(dispatcher.startedAt),
     seen_at: timeText(dispatcher.seenAt),
   };

@@ -58,9 +58,15 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
         // After a fault only a write tells whether it is over.
         if (turns.fault === undefined) await turns.read((open) => open.get('SELECT 1'));
         else await turns.act((act) => fact(act, 'probe', ''));
-        return { ok: true, detail: '', version, warnings: [] };
+        return { ok: true, detail: '', version, warnings: [], troubles: [] };
       } catch (fault) {
-        return { ok: false, detail: fault instanceof Error ? fault.message : String(fault), version, warnings: [] };
+        return {
+          ok: false,
+          detail: fault instanceof Error ? fault.message : String(fault),
+          version,
+          warnings: [],
+          troubles: [],
+        };
       }
     },
     refusal: () => acceptance.refusal(),

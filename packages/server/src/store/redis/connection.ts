@@ -1,50 +1,64 @@
-// The connection to one Redis: the one door to the client library.
+// The connection to one server, which may be moved to another place: a link for acts, one for hints. The one door to the
+// client library, with sentinels.ts and cluster.ts.
 //
 //  R1  An act runs only on a greeted server: version, role and number of shards are known.
-//  R2  An act is repeated as faults.ts says, for RETRY_MS at most; then StoreUnavailable. A server that has been away
-//      for longer is not waited for.
-//  R3  After every reconnect, and whenever the server's time jumps, leases are let be for one lease time.
 //  R4  Whoever listens is told 'reconnected' after every (re)subscription that may have missed something.
-import { setTimeout as pause } from 'node:timers/promises';
-import { EventEmitter, once } from 'node:events';
+//  R5  No link is ever given up while the store is open: what the client library ends is begun anew.
+import type { EventEmitter } from 'node:events';
 import { Redis } from 'ioredis';
 import type { RedisOptions } from 'ioredis';
 import { backoffMs } from '../../backoff.ts';
 import type { Clock } from '../../clock.ts';
-import { LeaseRest } from '../lease-rest.ts';
+import { Watchdog } from '../../watchdog.ts';
 import type { Hint } from '../store.ts';
-import { StoreUnavailable } from '../store.ts';
+import type { Link, Place } from './address.ts';
+import { Confirmation } from './confirmation.ts';
 import { isAboutCredentials, remedyFor } from './faults.ts';
-import { HINT_CHANNELS, readHint } from './hints.ts';
-import type { HintTopic } from './hints.ts';
+import { readHint } from './hints.ts';
 import { readServer, readWarnings } from './readings.ts';
 import type { Script } from './scripts.ts';
 import type { ExpectedAof, ServerFacts } from './server-facts.ts';
 
+/** What all connections of a store tell: something about one has changed; a hint came. */
+export type StoreEvents = EventEmitter<{ changed: []; hint: [Hint] }>;
+
 export interface ConnectionOptions {
-  url: string;
-  /** Wished for at the first start; undefined = as the store says, or 1. */
-  shards: number | undefined;
+  /** One server's URL, or what its links have in common wherever it is (`moveTo`). */
+  link: string | Link;
+  /** For messages: 'Redis', or which one. */
+  name: string;
+  isCluster: boolean;
   expectAof: ExpectedAof;
-  leaseMs: number;
+  /** Replicas that must have what is done through `confirmation`; 0 = nothing is. */
+  waitReplicas: number;
   clock: Clock;
   onError: (message: string) => void;
-  /** What is listened for; a message that nobody here needs is a wake-up less. */
-  topics: readonly HintTopic[];
+  events: StoreEvents;
   /** Loaded at every greeting, so that acts need only name them. */
   scripts: readonly Script[];
+  /** The channels that are to be heard here now, by the commands that subscribe to them. */
+  channels: () => string[][];
+  /** Before the first act on a server: what has to be known of it. */
+  greeting: (redis: Redis) => Promise<void>;
+  /** An act may run now; after each greeting. */
+  greeted: () => void;
+  /** The server says that something has moved. */
+  moved: () => void;
 }
 
-const RETRY_MS = 3000;
-const RETRY = { baseMs: 20, maxMs: 500, factor: 2 };
 const RECONNECT = { baseMs: 50, maxMs: 1000, factor: 2 };
 /** How old what we know of the server's settings may be when somebody asks. */
 const LOOK_AGAIN_MS = 30_000;
-const PROBE_MS = 1000;
+/** How soon a server is greeted again that is no master, or fell silent in the middle. */
+const GREET_AGAIN_MS = 500;
+/** Whoever asks how a server is wants to know soon. */
+const HEALTH_MS = 1500;
+const PING_MS = 2000;
+const DEAF_MS = 8000;
 /** What the client library says after the fault that was the cause. */
 const CLOSED = 'Connection is closed.';
 
-type Phase =
+export type Phase =
   | { is: 'away'; since: number; why: string; isRefused: boolean }
   | { is: 'ready'; server: ServerFacts; warnings: string[]; warnedAt: number }
   | { is: 'unfit'; why: string }
@@ -54,21 +68,41 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #redis: Redis;
   readonly #listener: Redis;
-  readonly #events = new EventEmitter<{ changed: []; hint: [Hint] }>().setMaxListeners(0);
+  /** Those that wait for replicas have a link of their own. */
+  readonly #waiting: Redis | undefined;
+  readonly confirmation: Confirmation | undefined;
+  /** To be tried again at once: their server has moved. */
+  readonly #hurried = new Set<string>();
   #phase: Phase;
-  #shards: number;
   #subscribed = false;
+  #pinging = false;
+  readonly #hearing = new Watchdog('the subscription to announcements', DEAF_MS);
+  readonly #timer: NodeJS.Timeout;
   #greeting: Promise<void> = Promise.resolve();
   #greetings = 0;
-  readonly #leaseRest: LeaseRest;
   /** It was told that the server is away. */
   #missed = false;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#shards = options.shards ?? 1;
-    this.#leaseRest = new LeaseRest(options.leaseMs);
     this.#phase = { is: 'away', since: options.clock.mono(), why: 'not connected yet', isRefused: false };
+    this.#redis = this.#link('mpcsfaas');
+    this.#listener = this.#link('mpcsfaas-hints');
+    if (options.waitReplicas > 0) {
+      this.#waiting = this.#link('mpcsfaas-wait').on('error', () => undefined);
+      this.confirmation = new Confirmation(this.#waiting, options.waitReplicas);
+    }
+    this.#watch();
+    this.#hearing.begun(options.clock.mono());
+    this.#timer = setInterval(() => this.#listenerAlive(), PING_MS).unref();
+  }
+
+  #links(): Redis[] {
+    return [this.#redis, this.#listener, ...(this.#waiting === undefined ? [] : [this.#waiting])];
+  }
+
+  #link(connectionName: string): Redis {
+    const { link } = this.#options;
     const settings = {
       lazyConnect: true,
       protocol: 2,
@@ -78,106 +112,125 @@ export class Connection {
       maxRetriesPerRequest: 0,
       connectTimeout: 3000,
       commandTimeout: 5000,
-      retryStrategy: (attempt: number) => backoffMs(RECONNECT, attempt, Math.random()),
+      // How soon a server that loads its data is asked again.
+      maxLoadingRetryTime: 250,
+      // A server that stands still says no goodbye.
+      disconnectTimeout: 50,
+      connectionName,
+      retryStrategy: (attempt: number) =>
+        this.#hurried.delete(connectionName) ? 1 : backoffMs(RECONNECT, attempt, Math.random()),
     } satisfies RedisOptions;
-    this.#redis = new Redis(options.url, { ...settings, connectionName: 'mpcsfaas' });
-    this.#listener = new Redis(options.url, { ...settings, connectionName: 'mpcsfaas-hints' });
-    this.#watch();
+    const redis = typeof link === 'string' ? new Redis(link, settings) : new Redis({ ...link, ...settings });
+    redis.on('end', () => this.#beginAnew(redis));
+    return redis;
   }
 
-  /**
-   * Resolves after the first attempt, whether it succeeded or not; rejects where the server can never be the store, and
-   * where it refuses the credentials: at a start that is a mistake, later it may be a password that is being changed.
-   */
-  async open(): Promise<void> {
+  /** R5. The client library ends a link that was told to reconnect in the very moment in which it connects. */
+  #beginAnew(redis: Redis): void {
+    setTimeout(() => {
+      if (this.#phase.is !== 'closed' && this.#phase.is !== 'unfit') redis.connect().catch(() => undefined);
+    }, RECONNECT.baseMs).unref();
+  }
+
+  /** Nobody knows yet where the server is: `moveTo` will tell. */
+  unplaced(why: string): void {
+    this.#phase = this.#awaySince(why);
+    this.#missed = true;
+  }
+
+  /** Resolves after the first attempt, whether it succeeded or not: `phase` tells. */
+  async open(at?: Place): Promise<void> {
+    if (at !== undefined) for (const { options } of this.#links()) Object.assign(options, at);
     this.#listener.connect().catch(() => undefined);
+    this.#waiting?.connect().catch(() => undefined);
     await this.#redis.connect().catch((fault: unknown) => this.#away(fault));
     await this.#greeting;
-    const phase = this.#phase;
-    if (phase.is !== 'unfit' && !(phase.is === 'away' && phase.isRefused)) {
-      this.#missed = phase.is === 'away';
+    this.#missed = this.#phase.is === 'away';
+  }
+
+  get phase(): Phase {
+    return this.#phase;
+  }
+
+  get isSubscribed(): boolean {
+    return this.#subscribed;
+  }
+
+  /** For acts, while `phase` is ready. The commands of one turn leave in one write: the client writes each by itself. */
+  gathered(): Redis {
+    const { stream } = this.#redis;
+    if (stream.writableCorked === 0) {
+      stream.cork();
+      process.nextTick(() => stream.uncork());
+    }
+    return this.#redis;
+  }
+
+  /** The server is at another place now. The links that know it already stay. */
+  moveTo({ host, port }: Place): void {
+    if (this.#phase.is === 'closed') return;
+    for (const redis of this.#links()) {
+      const { options } = redis;
+      if (options.host === host && options.port === port && redis.status !== 'wait') continue;
+      options.host = host;
+      options.port = port;
+      // Whoever waits for it waits for the new one.
+      if (redis === this.#redis && this.#phase.is !== 'ready')
+        this.#phase = this.#awaySince(`it is at ${host}:${port} now`);
+      this.#again(redis);
+    }
+  }
+
+  /** On a new connection, wherever the server is. */
+  reconnect(): void {
+    this.#again(this.#redis);
+    if (this.#waiting !== undefined) this.#again(this.#waiting);
+  }
+
+  #again(redis: Redis): void {
+    if (redis.status === 'wait' || redis.status === 'end' || redis.status === 'reconnecting') {
+      redis.connect().catch(() => undefined);
       return;
     }
-    this.close();
-    throw new Error(phase.why);
+    this.#hurried.add(redis.options.connectionName ?? '');
+    redis.disconnect(true);
   }
 
-  get shards(): number {
-    return this.#shards;
+  /** Hears what is to be heard by now. */
+  listenAgain(): void {
+    if (this.#listener.status === 'ready') void this.#listen().catch(() => this.#listener.disconnect(true));
   }
 
-  /** Runs an act, again where that helps (R2). `load` = send the script's text, not its digest. */
-  async run<T>(act: (redis: Redis, load: boolean) => Promise<T>): Promise<T> {
-    const { clock } = this.#options;
-    const deadline = clock.mono() + RETRY_MS;
-    let load = false;
-    for (let attempt = 1; ; attempt += 1) {
-      await this.#ready(deadline);
-      this.#gather();
-      try {
-        return await act(this.#redis, load);
-      } catch (fault) {
-        const row = remedyFor(fault);
-        if (row === undefined) throw fault;
-        if (row.remedy === 'refuse' || clock.mono() >= deadline)
-          throw new StoreUnavailable(row.sentence, { cause: fault });
-        if (row.remedy === 'reconnect') this.#redis.disconnect(true);
-        load = row.remedy === 'load';
-        if (!load) await pause(backoffMs(RETRY, attempt, Math.random()));
-      }
-    }
-  }
-
-  /** The commands of one turn leave in one write: the client writes each by itself, a system call a command. */
-  #gather(): void {
-    const { stream } = this.#redis;
-    if (stream.writableCorked > 0) return;
-    stream.cork();
-    process.nextTick(() => stream.uncork());
-  }
-
-  async #ready(deadline: number): Promise<void> {
-    for (;;) {
-      const phase = this.#phase;
-      if (phase.is === 'ready') return;
-      if (phase.is === 'closed') throw new StoreUnavailable('The store is closed.');
-      if (phase.is === 'unfit') throw new StoreUnavailable(phase.why);
-      const left = Math.min(deadline, phase.since + RETRY_MS) - this.#options.clock.mono();
-      if (left <= 0) throw new StoreUnavailable(sentenceOf(phase));
-      const waiting = new AbortController();
-      const changed = once(this.#events, 'changed', { signal: waiting.signal }).catch(() => undefined);
-      await Promise.race([changed, pause(left, undefined, { signal: waiting.signal }).catch(() => undefined)]);
-      waiting.abort();
-    }
-  }
-
-  /** Why leases are to be let be, or '' (R3). `serverMs` = the server's time just now. */
-  letBe(serverMs: number): string {
-    return this.#leaseRest.why(serverMs, this.#options.clock.mono());
-  }
-
-  /** Resolves once subscribed; where Redis is away, at once: the subscription is made when it is back (R4). */
-  async subscribe(onHint: (hint: Hint) => void): Promise<() => Promise<void>> {
-    if (this.#phase.is === 'closed') throw new StoreUnavailable('The store is closed.');
-    this.#events.on('hint', onHint);
-    while (this.#phase.is === 'ready' && !this.#subscribed) await once(this.#events, 'changed');
-    return async () => void this.#events.off('hint', onHint);
-  }
-
-  async health(): Promise<{ ok: boolean; detail: string; version: string; warnings: string[] }> {
+  /** '' or why it does not answer; and what of its settings may lose tasks. */
+  async health(): Promise<{ detail: string; version: string; warnings: string[] }> {
     const phase = this.#phase;
-    if (phase.is !== 'ready') {
-      const why = phase.is === 'closed' ? 'The store is closed.' : phase.is === 'unfit' ? phase.why : sentenceOf(phase);
-      return { ok: false, detail: why, version: 'redis', warnings: [] };
-    }
+    if (phase.is !== 'ready') return { detail: sentenceOf(phase), version: 'redis', warnings: [] };
     const { version } = phase.server;
     try {
-      await this.#redis.ping();
-      await this.#lookAgain(phase);
-      return { ok: true, detail: '', version, warnings: phase.warnings };
+      await within(HEALTH_MS, this.#redis.ping());
+      await within(HEALTH_MS, this.#lookAgain(phase));
+      return { detail: '', version, warnings: phase.warnings };
     } catch (fault) {
-      return { ok: false, detail: remedyFor(fault)?.sentence ?? String(fault), version, warnings: phase.warnings };
+      return { detail: remedyFor(fault)?.sentence ?? String(fault), version, warnings: phase.warnings };
     }
+  }
+
+  /** '' or since when no announcement could have been heard. */
+  get trouble(): string {
+    return this.#hearing.trouble(this.#options.clock.mono());
+  }
+
+  /** A link that only listens learns by asking that its other end is gone. */
+  #listenerAlive(): void {
+    if (!this.#subscribed || this.#pinging) return;
+    this.#pinging = true;
+    this.#listener
+      .ping()
+      .then(
+        () => this.#hearing.turned(this.#options.clock.mono()),
+        () => this.#listener.disconnect(true),
+      )
+      .finally(() => (this.#pinging = false));
   }
 
   /** Settings may be changed while the server runs. */
@@ -188,28 +241,17 @@ export class Connection {
     phase.warnings = await readWarnings(this.#redis, this.#options.expectAof);
   }
 
-  /** '' or why the server takes no write that needs memory. */
-  async refusal(): Promise<string> {
-    try {
-      await this.run((redis) => redis.set(PROBE_KEY, '1', 'PX', PROBE_MS));
-      return '';
-    } catch (fault) {
-      return fault instanceof Error ? fault.message : String(fault);
-    }
-  }
-
   /** Idempotent. */
   close(): void {
     this.#phase = { is: 'closed' };
-    this.#redis.disconnect();
-    this.#listener.disconnect();
-    this.#events.emit('changed');
-    this.#events.removeAllListeners('hint');
+    clearInterval(this.#timer);
+    for (const redis of this.#links()) redis.disconnect();
+    this.#options.events.emit('changed');
   }
 
   #watch(): void {
-    const noted = (fault: unknown): void => this.#away(fault);
-    this.#redis.on('error', noted);
+    const { events, moved } = this.#options;
+    this.#redis.on('error', (fault: unknown) => this.#away(fault));
     this.#redis.on('close', () => this.#away(undefined));
     this.#redis.on('ready', () => {
       this.#greeting = this.#greet().catch((fault: unknown) => this.#greetAgain(fault));
@@ -217,91 +259,96 @@ export class Connection {
     // The listener's faults are the same ones; its reconnects matter, its words do not.
     this.#listener.on('error', () => undefined);
     this.#listener.on('close', () => (this.#subscribed = false));
-    this.#listener.on('ready', () => void this.#listen().catch(() => this.#listener.disconnect(true)));
-    this.#listener.on('messageBuffer', (_channel: Buffer, message: Buffer) => {
+    this.#listener.on('ready', () => this.listenAgain());
+    this.#listener.on('moved', moved);
+    const hear = (_channel: Buffer, message: Buffer): void => {
       const hint = readHint(message);
-      if (hint !== undefined) this.#events.emit('hint', hint);
-    });
+      if (hint !== undefined) events.emit('hint', hint);
+    };
+    this.#listener.on('messageBuffer', hear).on('smessageBuffer', hear);
   }
 
   #away(fault: unknown): void {
     const phase = this.#phase;
+    const { name, onError, events } = this.#options;
     if (phase.is === 'closed' || phase.is === 'unfit') return;
     const why = fault instanceof Error ? fault.message : undefined;
     if (phase.is === 'ready') {
       this.#missed = true;
-      this.#options.onError(`The connection to Redis is lost${why === undefined ? '' : ` (${why})`}; trying again.`);
-      const since = this.#options.clock.mono();
-      this.#phase = { is: 'away', since, why: why ?? 'connection lost', isRefused: false };
+      onError(`The connection to ${name} is lost${why === undefined ? '' : ` (${why})`}; trying again.`);
+      this.#phase = this.#awaySince(why ?? 'connection lost');
     } else if (isAboutCredentials(fault)) {
       phase.why = remedyFor(fault)!.sentence;
-      if (!phase.isRefused && this.#greetings > 0) this.#options.onError(phase.why);
+      if (!phase.isRefused && this.#greetings > 0) onError(phase.why);
       phase.isRefused = true;
     } else if (why !== undefined && !(phase.isRefused && why === CLOSED)) {
       phase.why = why;
       phase.isRefused = false;
     }
-    this.#events.emit('changed');
+    events.emit('changed');
+  }
+
+  #awaySince(why: string): Phase {
+    return { is: 'away', since: this.#options.clock.mono(), why, isRefused: false };
   }
 
   /** A greeting that failed leaves a connection that would never be ready: it is given up for a new one. */
   #greetAgain(fault: unknown): void {
     this.#away(fault);
     setTimeout(() => {
-      if (this.#phase.is === 'away') this.#redis.disconnect(true);
-    }, RECONNECT.maxMs).unref();
+      if (this.#phase.is === 'away' && this.#redis.status === 'ready') this.#redis.disconnect(true);
+    }, GREET_AGAIN_MS).unref();
   }
 
   /** R1. */
   async #greet(): Promise<void> {
-    const { clock, expectAof, onError } = this.#options;
-    const { server, why } = await readServer(this.#redis);
+    const { clock, expectAof, onError, events, scripts, name, isCluster, greeting, greeted } = this.#options;
+    const { server, why } = await readServer(this.#redis, isCluster);
     if (why !== '') {
       this.#phase = { is: 'unfit', why };
       onError(why);
-      this.#redis.disconnect();
-      this.#listener.disconnect();
-      this.#events.emit('changed');
+      for (const redis of this.#links()) redis.disconnect();
+      events.emit('changed');
       return;
     }
     if (server.role !== 'master') throw new Error('this Redis is a replica');
-    await this.#agreeOnShards();
-    await Promise.all(this.#options.scripts.map(({ text }) => this.#redis.script('LOAD', text)));
+    await Promise.all(scripts.map(({ text }) => this.#redis.script('LOAD', text)));
+    await greeting(this.#redis);
     const warnings = await readWarnings(this.#redis, expectAof);
-    if (this.#phase.is === 'closed') return;
+    if (this.#phase.is === 'closed' || this.#redis.status !== 'ready') return;
     this.#phase = { is: 'ready', server, warnings, warnedAt: clock.mono() };
-    if (this.#missed) onError('The connection to Redis is there again.');
+    if (this.#missed) onError(`The connection to ${name} is there again.`);
     this.#missed = false;
-    this.#leaseRest.reconnected(clock.mono());
-    this.#events.emit('changed');
-    if ((this.#greetings += 1) > 1) this.#events.emit('hint', { is: 'reconnected' });
-  }
-
-  /** The number of shards is written once, by whoever comes first. */
-  async #agreeOnShards(): Promise<void> {
-    const wished = this.#options.shards;
-    await this.#redis.hsetnx(FACTS_KEY, 'shards', String(wished ?? 1));
-    this.#shards = Number(await this.#redis.hget(FACTS_KEY, 'shards'));
-    if (wished !== undefined && wished !== this.#shards) {
-      this.#options.onError(
-        `The store has ${this.#shards} shards and keeps them; the ${wished} asked for are ignored.`,
-      );
-    }
+    greeted();
+    events.emit('changed');
+    if ((this.#greetings += 1) > 1) events.emit('hint', { is: 'reconnected' });
   }
 
   /** R4. */
   async #listen(): Promise<void> {
-    await this.#listener.subscribe(...this.#options.topics.map((topic) => HINT_CHANNELS[topic]));
+    const { channels, events, isCluster } = this.#options;
+    for (const some of channels()) {
+      await (isCluster ? this.#listener.ssubscribe(...some) : this.#listener.subscribe(...some));
+    }
     this.#subscribed = true;
-    this.#events.emit('changed');
-    this.#events.emit('hint', { is: 'reconnected' });
+    this.#hearing.turned(this.#options.clock.mono());
+    events.emit('changed');
+    events.emit('hint', { is: 'reconnected' });
   }
 }
 
-function sentenceOf({ why, isRefused }: Extract<Phase, { is: 'away' }>): string {
-  return isRefused ? why : `Redis cannot be reached (${why}).`;
+/** @throws Error as the client library's when a command has timed out */
+export async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(new Error('Command timed out')), ms);
+  try {
+    return await Promise.race([answer, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
-const PROBE_KEY = '{s0}:probe';
-/** Facts of the installation, in the first shard. */
-export const FACTS_KEY = '{s0}:facts';
+export function sentenceOf(phase: Exclude<Phase, { is: 'ready' }>): string {
+  if (phase.is === 'closed') return 'The store is closed.';
+  return phase.is === 'unfit' || phase.isRefused ? phase.why : `Redis cannot be reached (${phase.why}).`;
+}

@@ -1,8 +1,11 @@
 // What is done about each error of Redis and of the connection to it: the one table of all retries.
 // Every act is idempotent by token or id, so that an act may be repeated whenever its answer was lost.
 
-/** `again`: wait a moment; `reconnect`: on a new connection; `load`: with the script's text; `refuse`: no use repeating. */
-export type Remedy = 'again' | 'reconnect' | 'load' | 'refuse';
+/**
+ * `again`: wait a moment; `moving`: until it is there (the server to which a key is going is not asked); `look`: where is the shard now?; `reconnect`: on a new connection, wherever the server is; `load`:
+ * with the script's text; `refuse`: no use repeating.
+ */
+export type Remedy = 'again' | 'moving' | 'look' | 'reconnect' | 'load' | 'refuse';
 
 interface Row {
   /** What the error's message begins with. */
@@ -17,11 +20,11 @@ const TABLE: readonly Row[] = [
   { begins: 'NOSCRIPT', remedy: 'load', sentence: 'Redis does not keep the scripts it is given.' },
   { begins: 'LOADING', remedy: 'again', sentence: 'Redis is loading its data.' },
   { begins: 'BUSY', remedy: 'again', sentence: 'Redis is busy with a script that runs too long.' },
-  { begins: 'TRYAGAIN', remedy: 'again', sentence: 'The Redis cluster is moving keys.' },
-  { begins: 'ASK', remedy: 'again', sentence: 'The Redis cluster is moving keys.' },
-  { begins: 'MOVED', remedy: 'again', sentence: 'The Redis cluster has moved keys.' },
-  { begins: 'CLUSTERDOWN', remedy: 'again', sentence: 'The Redis cluster is down.' },
-  { begins: 'MASTERDOWN', remedy: 'again', sentence: 'This Redis is a replica whose master is down.' },
+  { begins: 'TRYAGAIN', remedy: 'moving', sentence: 'The Redis Cluster is moving this shard.' },
+  { begins: 'ASK', remedy: 'moving', sentence: 'The Redis Cluster is moving this shard.' },
+  { begins: 'MOVED', remedy: 'look', sentence: 'The Redis Cluster has moved this shard.' },
+  { begins: 'CLUSTERDOWN', remedy: 'look', sentence: 'The Redis Cluster is down.' },
+  { begins: 'MASTERDOWN', remedy: 'look', sentence: 'This Redis is a replica whose master is down.' },
   { begins: 'READONLY', remedy: 'reconnect', sentence: 'This Redis is a read-only replica.' },
   { begins: 'UNBLOCKED', remedy: 'reconnect', sentence: 'This Redis has become a replica.' },
   { begins: 'Command timed out', remedy: 'reconnect', sentence: 'Redis does not answer.' },

@@ -1,7 +1,7 @@
 // The fleet's reports, API keys and facts: of the whole installation, in the first shard.
 import type { ApiKeyRecord, DispatcherSnapshot } from '../fleet.ts';
-import { FACTS_KEY } from './connection.ts';
 import type { Shards } from './shards.ts';
+import { FACTS_KEY } from './tags.ts';
 
 const REPORTS = '{s0}:dispatchers';
 const KEYS = '{s0}:keys';
@@ -11,14 +11,14 @@ function reportKey(id: string): string {
 }
 
 export async function report(shards: Shards, snapshot: DispatcherSnapshot, ttlMs: number): Promise<void> {
-  await shards.read(async (redis) => {
+  await shards.read(0, async (redis) => {
     await redis.set(reportKey(snapshot.id), JSON.stringify(snapshot), 'PX', Math.max(1, Math.trunc(ttlMs)));
     await redis.sadd(REPORTS, snapshot.id);
   });
 }
 
 export async function retract(shards: Shards, id: string): Promise<void> {
-  await shards.read(async (redis) => {
+  await shards.read(0, async (redis) => {
     await redis.del(reportKey(id));
     await redis.srem(REPORTS, id);
   });
@@ -26,7 +26,7 @@ export async function retract(shards: Shards, id: string): Promise<void> {
 
 /** A report that has expired takes its name in the set with it, unless it is back by then. */
 export async function fleet(shards: Shards): Promise<DispatcherSnapshot[]> {
-  return shards.read(async (redis) => {
+  return shards.read(0, async (redis) => {
     const ids = (await redis.smembers(REPORTS)).sort();
     if (ids.length === 0) return [];
     const texts = await redis.mget(ids.map(reportKey));
@@ -36,21 +36,21 @@ export async function fleet(shards: Shards): Promise<DispatcherSnapshot[]> {
 }
 
 export async function putKey(shards: Shards, key: ApiKeyRecord): Promise<void> {
-  await shards.read((redis) => redis.hset(KEYS, key.id, JSON.stringify(key)));
+  await shards.read(0, (redis) => redis.hset(KEYS, key.id, JSON.stringify(key)));
 }
 
 export async function listKeys(shards: Shards): Promise<ApiKeyRecord[]> {
-  const texts = await shards.read((redis) => redis.hvals(KEYS));
+  const texts = await shards.read(0, (redis) => redis.hvals(KEYS));
   const keys = texts.map((text) => JSON.parse(text) as ApiKeyRecord);
   return keys.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 export async function deleteKey(shards: Shards, id: string): Promise<boolean> {
-  return (await shards.read((redis) => redis.hdel(KEYS, id))) === 1;
+  return (await shards.read(0, (redis) => redis.hdel(KEYS, id))) === 1;
 }
 
 export async function fact(shards: Shards, name: string, value: string): Promise<string> {
-  return shards.read(async (redis) => {
+  return shards.read(0, async (redis) => {
     await redis.hsetnx(FACTS_KEY, name, value);
     return (await redis.hget(FACTS_KEY, name)) ?? value;
   });

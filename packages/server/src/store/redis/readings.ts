@@ -3,8 +3,14 @@ import type { Redis } from 'ioredis';
 import { serverFacts, settingWarnings, unfit, type ExpectedAof, type ServerFacts } from './server-facts.ts';
 
 /** What the server is, and `why` it cannot be the store ('' = it can). The client library lets a failed SELECT pass. */
-export async function readServer(redis: Redis): Promise<{ server: ServerFacts; why: string }> {
+export async function readServer(redis: Redis, asCluster: boolean): Promise<{ server: ServerFacts; why: string }> {
   const server = serverFacts(await redis.info());
+  if (server.isCluster !== asCluster) {
+    const why = asCluster
+      ? 'This Redis is no node of a Cluster: name it as redis://HOST:PORT.'
+      : 'This Redis is a node of a Cluster: name it as redis+cluster://HOST:PORT,HOST:PORT.';
+    return { server, why };
+  }
   const db = redis.options.db ?? 0;
   if (db === 0) return { server, why: unfit(server) };
   try {

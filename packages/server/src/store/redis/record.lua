@@ -1,10 +1,12 @@
 -- A task's record and the moves that every act is made of. scripts.ts puts this before each act's own lines.
 --
 -- KEYS[1]  the declared prefix `{s<n>}:<tenant>:`. A script touches keys that begin with it, and no other.
--- ARGV[1]  '1' = announce nothing, but return the announcements (they wait for the replicas).
+-- ARGV[1]  how ends and work are announced: '0' = on channels of the server, '2' = on the shard's own (in a Cluster), '1' = not
+--          here: the announcements are returned (they wait for the replicas); '3' = nor here, and the answer waits for them, too.
 --
 -- Keys under the prefix (docs/decisions tell why):
 --   t:<id> record  a:<id> arguments and e:<id> end that the record does not hold itself  h:<id> history  l:<id> logs
+--   said  written by every act that waits for replicas
 --   b:<id>… large bytes on their way in  k:<digest of name> idempotency key  g:<group> ids of a group
 --   q:<lane> runs of waiting tasks by the score of their first  lanes  lane → how many wait
 --   due  DELAYED by time  exp  waiting, by expires_at  n counters  ev events  evfloor  ref  digest → tasks
@@ -14,7 +16,8 @@
 -- Where an entry names several tasks (q, lease, del, all) it is their ids, packed to 16 bytes each, one after the other.
 -- An entry of lease or del is a hint about time, the record is the truth: RUNNING tasks have an entry at the lease end that
 -- their record tells, ended ones that are not pinned have one at their deletion; whatever else is named is let be.
-local P, QUIET = KEYS[1], ARGV[1] == '1'
+local P, OWN_CHANNELS, DURABLE = KEYS[1], ARGV[1] == '2', ARGV[1] == '3'
+local QUIET = DURABLE or ARGV[1] == '1'
 local RECORD, QUEUE = P .. 't:', P .. 'q:'
 local call, pack, from_bytes, sub = redis.call, struct.pack, struct.unpack, string.sub
 local clock = call('TIME')
@@ -276,6 +279,8 @@ local function announce(channel, message)
   if QUIET then
     told[#told + 1] = channel
     told[#told + 1] = message
+  elseif OWN_CHANNELS then
+    call('SPUBLISH', string.match(P, '^{s%d+}:') .. channel, message)
   else
     call('PUBLISH', channel, message)
   end
@@ -298,6 +303,8 @@ local function answer(value)
   end
   if #canceled > 0 then announce('mpcsfaas:work', 'c' .. table.concat(canceled)) end
   if #ends > 0 then announce('mpcsfaas:ends', 'e' .. table.concat(ends)) end
+  -- A repeat changes nothing, but what it answers must be on the replicas all the same: WAIT waits for this link's last write.
+  if DURABLE then call('SET', P .. 'said', now) end
   local lanes = {}
   for lane in pairs(woken) do lanes[#lanes + 1] = lane end
   if #lanes > 0 then announce('mpcsfaas:work', 'w' .. table.concat(lanes, '\n')) end

@@ -5,6 +5,7 @@ export interface ServerFacts {
   version: string;
   runId: string;
   role: string;
+  isCluster: boolean;
 }
 
 /** What durability the operator expects of the server: AOF with every write, every second, or none. */
@@ -23,6 +24,7 @@ export function serverFacts(info: string): ServerFacts {
     version: valkey === undefined ? `redis ${fields.get('redis_version') ?? '?'}` : `valkey ${valkey}`,
     runId: fields.get('run_id') ?? '',
     role: fields.get('role') ?? '',
+    isCluster: fields.get('cluster_enabled') === '1',
   };
 }
 

@@ -2,9 +2,13 @@
 import type { Redis } from 'ioredis';
 import { shardOf } from '../../lifecycle/ids.ts';
 import { StoreUnavailable } from '../store.ts';
-import type { Connection } from './connection.ts';
+import type { Confirmation } from './confirmation.ts';
+import { HINT_CHANNELS } from './hints.ts';
+import { OwedHints } from './owed-hints.ts';
 import { RecordHeaders } from './record-header.ts';
 import type { Script, ScriptName } from './scripts.ts';
+import type { Servers } from './servers.ts';
+import { tagOf } from './tags.ts';
 
 export type Argument = string | number | Buffer;
 /** What a script answers, arrays and all. */
@@ -15,33 +19,48 @@ export const SCRIPT_TASKS = 256;
 export const SCRIPT_BYTES = 256 * 1024;
 /** Up to here a payload rides in the script; a larger one is written before and read after. */
 export const RIDES_IN_SCRIPT = 16 * 1024;
+/** One of several shards does not keep those who can work on the others waiting for longer than this, ms. */
+export const ONE_OF_SEVERAL_MS = 500;
 /** How long large bytes wait for the script that takes them over, ms. */
 const WAITING_MS = 600_000;
-const WAIT_FOR_REPLICAS_MS = 1000;
+
+/** Done, but too few replicas have it; `value` = what the script answered. */
+export class Unconfirmed extends StoreUnavailable {
+  readonly value: Reply;
+
+  constructor(replicas: number, wanted: number, value: Reply) {
+    super(
+      `Only ${replicas} of ${wanted} replicas confirmed the write: it may have been accepted, repeat it with the same key.`,
+    );
+    this.value = value;
+  }
+}
 
 export class Shards {
   readonly headers = new RecordHeaders();
-  readonly #connection: Connection;
+  readonly #servers: Servers;
   readonly #waitReplicas: number;
+  readonly #owed: OwedHints;
   readonly #scripts: Record<ScriptName, Script>;
 
-  constructor(connection: Connection, scripts: Record<ScriptName, Script>, waitReplicas: number) {
+  constructor(servers: Servers, scripts: Record<ScriptName, Script>, waitReplicas: number) {
     this.#scripts = scripts;
-    this.#connection = connection;
+    this.#servers = servers;
     this.#waitReplicas = waitReplicas;
+    this.#owed = new OwedHints(servers.isCluster);
   }
 
   get count(): number {
-    return this.#connection.shards;
+    return this.#servers.shards;
   }
 
-  get connection(): Connection {
-    return this.#connection;
+  get servers(): Servers {
+    return this.#servers;
   }
 
   /** The declared prefix of a shard's keys of a tenant. */
   prefix(shard: number, tenant: string): string {
-    return `{s${shard}}:${encodeURIComponent(tenant)}:`;
+    return `${tagOf(shard)}:${encodeURIComponent(tenant)}:`;
   }
 
   /** The shard that an id names; ids of other makers are in none, and are looked for in the first. */
@@ -51,47 +70,72 @@ export class Shards {
   }
 
   all(): number[] {
-    return Array.from({ length: this.count }, (_, shard) => shard);
+    return this.#servers.all();
   }
 
-  /** `durable`: the answer waits for as many replicas as were asked for, and so do the announcements. */
-  async act(
+  /**
+   * `durable`: the answer waits for as many replicas as were asked for. Ends that an act makes are announced when those have
+   * them, whether its answer waits or not. @throws Unconfirmed where too few have it in time
+   */
+  act(
     name: ScriptName,
     shard: number,
     tenant: string,
     args: readonly Argument[],
     durable: boolean,
+    forMs?: number,
   ): Promise<Reply> {
-    const script = this.#scripts[name];
-    const wait = durable && this.#waitReplicas > 0;
-    return this.#connection.run(async (redis, load) => {
-      const [command, body] = load ? (['EVAL', script.text] as const) : (['EVALSHA', script.sha] as const);
-      const quiet = wait ? '1' : '0';
-      const answer = await redis.callBuffer(command, body, 1, this.prefix(shard, tenant), quiet, ...args);
-      const [told, value] = answer as [Buffer[], Reply];
-      if (wait) await this.#confirmed(redis);
-      for (let i = 0; i < told.length; i += 2) await redis.publish(told[i]!, told[i + 1]!);
-      return value;
+    const { text, sha } = this.#scripts[name];
+    const prefix = this.prefix(shard, tenant);
+    const run = async (redis: Redis, load: boolean, how: string): Promise<[Buffer[], Reply]> => {
+      const [command, body] = load ? (['EVAL', text] as const) : (['EVALSHA', sha] as const);
+      return (await redis.callBuffer(command, body, 1, prefix, how, ...args)) as [Buffer[], Reply];
+    };
+    if (this.#waitReplicas === 0) {
+      const how = this.#servers.isCluster ? '2' : '0';
+      return this.#servers.run(shard, async (redis, load) => (await run(redis, load, how))[1], forMs);
+    }
+    const replicated = async (redis: Redis, load: boolean, confirmation: Confirmation | undefined): Promise<Reply> => {
+      if (!durable) {
+        const [told, value] = await run(redis, load, '1');
+        this.#announceLater(shard, told);
+        return value;
+      }
+      const { value, replicas } = await confirmation!.run((waiting) => run(waiting, load, '3'));
+      const [told, answer] = value;
+      this.#owed.owe(shard, told);
+      if (replicas < this.#waitReplicas) throw new Unconfirmed(replicas, this.#waitReplicas, answer);
+      await this.#owed.pay(shard, redis);
+      return answer;
+    };
+    return this.#servers.run(shard, replicated, forMs);
+  }
+
+  /** What is no end is told at once; an end when replicas have it, and nobody waits for that here. */
+  #announceLater(shard: number, told: readonly Buffer[]): void {
+    if (told.length === 0) return;
+    this.#owed.owe(shard, told);
+    const confirmed = this.#servers.run(shard, async (redis, _load, confirmation) => {
+      await this.#owed.pay(shard, redis, (channel) => channel !== HINT_CHANNELS.ends);
+      if (!this.#owed.owes(shard)) return;
+      const said = `${tagOf(shard)}:said`;
+      const { replicas } = await confirmation!.run((waiting) => waiting.set(said, '1', 'PX', WAITING_MS));
+      if (replicas >= this.#waitReplicas) await this.#owed.pay(shard, redis);
     });
+    // It is owed, and told with the next one: whoever waits for it reads again in the meantime.
+    confirmed.catch(() => undefined);
   }
 
-  async #confirmed(redis: Redis): Promise<void> {
-    const replicas = await redis.wait(this.#waitReplicas, WAIT_FOR_REPLICAS_MS);
-    if (replicas >= this.#waitReplicas) return;
-    throw new StoreUnavailable(
-      `Only ${replicas} of ${this.#waitReplicas} replicas confirmed the write: it may have been accepted, repeat it with the same key.`,
-    );
-  }
-
-  read<T>(look: (redis: Redis) => Promise<T>): Promise<T> {
-    return this.#connection.run((redis) => look(redis));
+  /** All keys that `look` names are the shard's. */
+  read<T>(shard: number, look: (redis: Redis) => Promise<T>, forMs?: number): Promise<T> {
+    return this.#servers.run(shard, (redis) => look(redis), forMs);
   }
 
   /** Leaves large bytes under `b:<name>` for the script that takes them over. */
   async leave(shard: number, tenant: string, name: string, bytes: Buffer, evenWhenFull: boolean): Promise<void> {
     const key = `${this.prefix(shard, tenant)}b:${name}`;
     try {
-      await this.read((redis) => redis.set(key, bytes, 'PX', WAITING_MS));
+      await this.read(shard, (redis) => redis.set(key, bytes, 'PX', WAITING_MS));
     } catch (fault) {
       if (!evenWhenFull || !isOutOfMemory(fault)) throw fault;
       for (let at = 0; at < bytes.length; at += SCRIPT_BYTES) {
@@ -153,5 +197,21 @@ export async function scattered<T, R>(
     }),
   );
   await Promise.all(runs);
+  return answers;
+}
+
+/** One read for each id in its shard, those of a shard in one go; answers in the order of the ids. */
+export async function eachIn<R>(
+  shards: Shards,
+  ids: readonly string[],
+  look: (redis: Redis, shard: number, id: string) => Promise<R>,
+): Promise<R[]> {
+  const byShard = Map.groupBy(ids.keys(), (i) => shards.shardOf(ids[i]!));
+  const answers: R[] = [];
+  const reads = [...byShard].map(async ([shard, indexes]) => {
+    const found = await shards.read(shard, (redis) => Promise.all(indexes.map((i) => look(redis, shard, ids[i]!))));
+    for (const [n, i] of indexes.entries()) answers[i] = found[n]!;
+  });
+  await Promise.all(reads);
   return answers;
 }

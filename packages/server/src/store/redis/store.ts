@@ -1,17 +1,18 @@
 // The Redis store: one Lua script an act, beside the file that calls it.
-//   connection (greeting, retries)  faults (the table of retries)  server-facts, readings, inspect (what a server is)  shards (keys, batches)  scripts  record
+//   address, servers (which server has a shard, retries), layout: one-server, sentinels, cluster, cluster-view  |  connection (to one server)
+//   faults (the table of retries)  server-facts, readings, inspect (what a server is)  shards (keys, batches), tags  scripts  record
 //   queue/ submit claim hold settle cancel sweep depths  |  results/ records listing logs events
 //   functions/ functions code  |  fleet  |  hints, record-header, header-bytes, end-bytes, squeeze (bytes at rest and in flight)
 import type { Clock } from '../../clock.ts';
 import type { Store } from '../store.ts';
 import { LEASE_MS } from '../timing.ts';
-import { Connection } from './connection.ts';
+import { parseAddress, withoutPassword } from './address.ts';
 import { deleteKey, fact, fleet, listKeys, putKey, report, retract } from './fleet.ts';
 import { codeBytes } from './functions/code.ts';
 import { deleteFunction, findFunction, listFunctions, registerFunction } from './functions/functions.ts';
 import { abandon, cancel } from './queue/cancel.ts';
 import { claim } from './queue/claim.ts';
-import { laneDepths, queueStats } from './queue/depths.ts';
+import { lanesWithWork, queueStats } from './queue/depths.ts';
 import { release, renew } from './queue/hold.ts';
 import { settle } from './queue/settle.ts';
 import { submit } from './queue/submit.ts';
@@ -23,10 +24,11 @@ import { pinTask, taskArgs, taskProgress, taskRecords, taskStates } from './resu
 import type { HintTopic } from './hints.ts';
 import { readScripts } from './scripts.ts';
 import type { ExpectedAof } from './server-facts.ts';
+import { Servers } from './servers.ts';
 import { Shards } from './shards.ts';
 
 export interface RedisOptions {
-  /** redis://, rediss:// or the path of a socket. */
+  /** As address.ts has it. */
   url: string;
   /** Written at the first start; afterwards what is written counts. 1. */
   shards?: number;
@@ -52,28 +54,31 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
   const { topics = ['work', 'ends'] } = options;
   const scripts = readScripts();
   const loaded = Object.values(scripts);
-  const connection = new Connection({
-    url,
+  const address = parseAddress(url);
+  if (address === undefined) throw new Error(`${withoutPassword(url)} is no address of a Redis.`);
+  const servers = new Servers({
+    address,
     shards: wished,
     expectAof,
+    waitReplicas,
     leaseMs,
     clock,
     onError,
     topics,
     scripts: loaded,
   });
-  await connection.open();
-  const shards = new Shards(connection, scripts, waitReplicas);
+  await servers.open();
+  const shards = new Shards(servers, scripts, waitReplicas);
 
   return {
     kind: 'redis',
     get shards() {
-      return connection.shards;
+      return servers.shards;
     },
-    now: () => serverTime(shards),
-    health: () => connection.health(),
-    refusal: () => connection.refusal(),
-    close: async () => connection.close(),
+    now: () => serverTime(shards, 0),
+    health: () => servers.health(),
+    refusal: () => servers.refusal(),
+    close: async () => servers.close(),
 
     submit: (tenant, shard, tasks, limits) => submit(shards, tenant, shard, tasks, limits),
     claim: (tenant, claimer, lanes, max) => claim(shards, leaseMs, tenant, claimer, lanes, max),
@@ -83,9 +88,9 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     cancel: (tenant, ids) => cancel(shards, tenant, ids),
     abandon: (tenant, claimer) => abandon(shards, tenant, claimer),
     sweep: (tenant) => sweep(shards, tenant, leaseMs),
-    lanes: (tenant) => laneDepths(shards, tenant),
+    lanes: (tenant) => lanesWithWork(shards, tenant),
     stats: (tenant) => queueStats(shards, tenant),
-    subscribe: (onHint) => connection.subscribe(onHint),
+    subscribe: (onHint) => servers.subscribe(onHint),
 
     tasks: (tenant, ids) => taskRecords(shards, tenant, ids),
     states: (tenant, ids) => taskStates(shards, tenant, ids),

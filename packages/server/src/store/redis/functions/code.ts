@@ -8,7 +8,7 @@ export async function codeBytes(
   digests: readonly string[],
 ): Promise<(Buffer | undefined)[]> {
   const prefix = shards.prefix(0, tenant);
-  const found = await shards.read((redis) =>
+  const found = await shards.read(0, (redis) =>
     Promise.all(digests.map((digest) => redis.getBuffer(`${prefix}c:${digest}`))),
   );
   return found.map((bytes) => bytes ?? undefined);
@@ -24,17 +24,19 @@ const AT_ONCE = 32;
  */
 export async function reapCode(shards: Shards, tenant: string, now: number, graceMs: number): Promise<void> {
   const key = `${shards.prefix(0, tenant)}doomed`;
-  const doomed = await shards.read((redis) =>
+  const doomed = await shards.read(0, (redis) =>
     redis.zrange(key, '-inf', String(now - graceMs), 'BYSCORE', 'LIMIT', '0', String(AT_ONCE)),
   );
   if (doomed.length === 0) return;
   const fields = doomed.map(squeeze);
-  const counts = await shards.read((redis) =>
-    Promise.all(shards.all().map((shard) => redis.hmget(`${shards.prefix(shard, tenant)}ref`, ...fields))),
+  const counts = await Promise.all(
+    shards
+      .all()
+      .map((shard) => shards.read(shard, (redis) => redis.hmget(`${shards.prefix(shard, tenant)}ref`, ...fields))),
   );
   const unnamed = doomed.filter((_, i) => counts.every((count) => (count[i] ?? null) === null));
   const named = doomed.filter((digest) => !unnamed.includes(digest));
   if (named.length > 0)
-    await shards.read((redis) => redis.zadd(key, 'XX', ...named.flatMap((digest) => [now, digest])));
+    await shards.read(0, (redis) => redis.zadd(key, 'XX', ...named.flatMap((digest) => [now, digest])));
   if (unnamed.length > 0) await shards.act('reap', 0, tenant, unnamed, false);
 }

@@ -15,7 +15,7 @@ export async function registerFunction(
   tenant: string,
   fn: NewFunction,
 ): Promise<{ fn: FunctionRecord; created: boolean }> {
-  const id = newId(await serverTime(shards), 0);
+  const id = newId(await serverTime(shards, 0), 0);
   const { version: _version, createdAt: _createdAt, ...described } = recordOf(fn, id, 0, 0);
   const record = JSON.stringify(described);
   for (let i = 0; i < TRIES; i += 1) {
@@ -42,13 +42,13 @@ function readFunction(text: string | null): FunctionRecord | undefined {
 async function byIds(shards: Shards, tenant: string, ids: readonly string[]): Promise<FunctionRecord[]> {
   if (ids.length === 0) return [];
   const prefix = shards.prefix(0, tenant);
-  const texts = await shards.read((redis) => redis.mget(ids.map((id) => `${prefix}f:${id}`)));
+  const texts = await shards.read(0, (redis) => redis.mget(ids.map((id) => `${prefix}f:${id}`)));
   return texts.map(readFunction).filter((fn) => fn !== undefined);
 }
 
 async function newestOf(shards: Shards, tenant: string, name: string): Promise<FunctionRecord | undefined> {
   const key = `${shards.prefix(0, tenant)}fv:${name}`;
-  const [fn] = await byIds(shards, tenant, await shards.read((redis) => redis.zrange(key, '-1', '-1')));
+  const [fn] = await byIds(shards, tenant, await shards.read(0, (redis) => redis.zrange(key, '-1', '-1')));
   return fn;
 }
 
@@ -61,7 +61,9 @@ export async function findFunction(shards: Shards, tenant: string, text: string)
       return newestOf(shards, tenant, ref.name);
     case 'version': {
       const key = `${shards.prefix(0, tenant)}fv:${ref.name}`;
-      const ids = await shards.read((redis) => redis.zrange(key, String(ref.version), String(ref.version), 'BYSCORE'));
+      const ids = await shards.read(0, (redis) =>
+        redis.zrange(key, String(ref.version), String(ref.version), 'BYSCORE'),
+      );
       return (await byIds(shards, tenant, ids))[0];
     }
   }
@@ -76,7 +78,7 @@ export async function listFunctions(
 ): Promise<{ items: FunctionRecord[]; nextCursor: string }> {
   const key = `${shards.prefix(0, tenant)}fs`;
   const from = cursor === '' ? '+inf' : `(${Number.parseInt(cursor, 10) || 0}`;
-  const page = await shards.read((redis) =>
+  const page = await shards.read(0, (redis) =>
     redis.zrange(key, from, '-inf', 'BYSCORE', 'REV', 'LIMIT', 0, limit, 'WITHSCORES'),
   );
   const ids = page.filter((_, i) => i % 2 === 0);
@@ -95,5 +97,5 @@ export async function deleteFunction(shards: Shards, tenant: string, text: strin
 
 async function allVersions(shards: Shards, tenant: string, name: string): Promise<FunctionRecord[]> {
   const key = `${shards.prefix(0, tenant)}fv:${name}`;
-  return byIds(shards, tenant, await shards.read((redis) => redis.zrange(key, '0', '-1')));
+  return byIds(shards, tenant, await shards.read(0, (redis) => redis.zrange(key, '0', '-1')));
 }

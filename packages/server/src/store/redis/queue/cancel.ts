@@ -59,7 +59,7 @@ async function leased(shards: Shards, shard: number, tenant: string): Promise<st
   let cursor = '0';
   do {
     const from = cursor;
-    const [next, entries] = await shards.read((redis) => redis.zscanBuffer(key, from, 'COUNT', ENTRIES_AT_ONCE));
+    const [next, entries] = await shards.read(shard, (redis) => redis.zscanBuffer(key, from, 'COUNT', ENTRIES_AT_ONCE));
     for (let i = 0; i < entries.length; i += 2) for (const id of idsOf(entries[i]!)) named.add(id);
     cursor = next.toString();
   } while (cursor !== '0');

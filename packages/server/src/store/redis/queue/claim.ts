@@ -3,10 +3,12 @@ import { randomFillSync } from 'node:crypto';
 import { EXPIRED } from '../../platform-error.ts';
 import type { Claim, ClaimedTask, LaneQuota } from '../../store.ts';
 import { CLAIM_BYTES } from '../../timing.ts';
+import { StoreUnavailable } from '../../store.ts';
 import { packUnsigned } from '../end-bytes.ts';
 import { kindCode, readRecord } from '../record.ts';
-import { SCRIPT_BYTES, SCRIPT_TASKS } from '../shards.ts';
+import { ONE_OF_SEVERAL_MS, SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
 import type { Shards } from '../shards.ts';
+import { release } from './hold.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
 const TOKEN_BYTES = 8;
@@ -23,11 +25,20 @@ export async function claim(
   const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
   let bytes = 0;
   let more = false;
+  let fault: StoreUnavailable | undefined;
   for (const shard of await bestFirst(shards, tenant, lanes)) {
     for (;;) {
       const wanted = Math.min(SCRIPT_TASKS, max - tasks.length);
       if (wanted <= 0 || (bytes >= CLAIM_BYTES && tasks.length > 0)) return { tasks, more: true };
-      const got = await claimFrom(shards, shard, leaseMs, tenant, claimer, left, wanted, CLAIM_BYTES - bytes);
+      let got: Claim;
+      try {
+        got = await claimFrom(shards, shard, leaseMs, tenant, claimer, left, wanted, CLAIM_BYTES - bytes);
+      } catch (thrown) {
+        // What is claimed already is handed out, for its tokens are known here and nowhere else; and other shards have work.
+        if (!(thrown instanceof StoreUnavailable) || shards.count === 1) throw thrown;
+        fault = thrown;
+        break;
+      }
       for (const task of got.tasks) {
         left.set(task.lane, left.get(task.lane)! - 1);
         bytes += task.args.length;
@@ -39,7 +50,8 @@ export async function claim(
       break;
     }
   }
-  return { tasks, more };
+  if (fault !== undefined && tasks.length === 0) throw fault;
+  return { tasks, more: more || fault !== undefined };
 }
 
 async function claimFrom(
@@ -57,7 +69,13 @@ async function claimFrom(
   const tokens = randomFillSync(Buffer.alloc(TOKEN_BYTES * max));
   const fixed = [claimer, max, leaseMs, SCRIPT_BYTES, room, tokens, kindCode('expired'), EXPIRED_END];
   const once = open.some(([lane]) => lane.endsWith('|once'));
-  const reply = await shards.act('claim', shard, tenant, [...fixed, ...open.flat()], once);
+  const acting = shards.act('claim', shard, tenant, [...fixed, ...open.flat()], once, patience(shards));
+  const unsure: { fault?: Unconfirmed } = {};
+  const reply = await acting.catch((fault: unknown) => {
+    if (!(fault instanceof Unconfirmed)) throw fault;
+    unsure.fault = fault;
+    return fault.value;
+  });
   const [more, handed] = reply as [number, (Buffer | null)[]];
   const tasks: ClaimedTask[] = [];
   const absent: number[] = [];
@@ -80,7 +98,25 @@ async function claimFrom(
     });
   }
   await readLarge(shards, shard, tenant, tasks, absent);
-  return { tasks, more: more === 1 };
+  if (unsure.fault === undefined) return { tasks, more: more === 1 };
+  const sent = await withoutUnsure(shards, tenant, tasks);
+  if (sent.length === 0 && tasks.length > 0) throw unsure.fault;
+  return { tasks: sent, more: true };
+}
+
+/**
+ * Too few replicas know of this claim: a failover might forget it, so an at-most-once task is not handed out, but given back,
+ * which nobody but us may do, for we know that it went nowhere.
+ */
+async function withoutUnsure(shards: Shards, tenant: string, tasks: readonly ClaimedTask[]): Promise<ClaimedTask[]> {
+  const back = tasks.filter(({ spec }) => spec.at_most_once);
+  const message = 'too few replicas confirmed the claim';
+  await release(
+    shards,
+    tenant,
+    back.map(({ fence }) => ({ fence, reason: 'unclaimed_answer' as const, worker: '', message })),
+  );
+  return tasks.filter(({ spec }) => !spec.at_most_once);
 }
 
 const NOTHING = Buffer.alloc(0);
@@ -96,30 +132,47 @@ async function readLarge(
   const prefix = shards.prefix(shard, tenant);
   const reads = absent.map(async (n) => {
     const task = tasks[n]!;
-    task.args = (await shards.read((redis) => redis.getBuffer(`${prefix}a:${task.fence.id}`))) ?? NOTHING;
+    task.args = (await shards.read(shard, (redis) => redis.getBuffer(`${prefix}a:${task.fence.id}`))) ?? NOTHING;
   });
   await Promise.all(reads);
 }
 
-/** With several shards, a look at the first waiting task of each decides where claiming begins. */
+function patience(shards: Shards): number | undefined {
+  return shards.count === 1 ? undefined : ONE_OF_SEVERAL_MS;
+}
+
+/**
+ * With several shards, a look at the first waiting task of each decides where claiming begins. A shard that cannot be looked
+ * at is left out.
+ */
 async function bestFirst(shards: Shards, tenant: string, lanes: readonly LaneQuota[]): Promise<number[]> {
   if (shards.count === 1) return [0];
-  const best = await shards.read((redis) =>
-    Promise.all(
-      shards.all().map(async (shard) => {
-        const prefix = shards.prefix(shard, tenant);
-        const firsts = await Promise.all(
-          lanes.map(({ lane }) => redis.zrange(`${prefix}q:${lane}`, '0', '0', 'WITHSCORES')),
-        );
-        const scores = firsts.map(([, score]) => (score === undefined ? Infinity : bandOf(Number(score))));
-        return { shard, band: Math.min(...scores), tie: Math.random() };
-      }),
-    ),
-  );
+  const ready = shards.all().filter((shard) => shards.servers.isReady(shard));
+  const looked = ready.length > 0 ? ready : shards.all();
+  const looks = await Promise.allSettled(looked.map((shard) => bestBandOf(shards, shard, tenant, lanes)));
+  const best = looks.flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []));
+  const failed = looks.find((look) => look.status === 'rejected');
+  if (best.length === 0 && failed !== undefined) throw failed.reason;
   return best
     .filter(({ band }) => band < Infinity)
     .sort((a, b) => a.band - b.band || a.tie - b.tie)
     .map(({ shard }) => shard);
+}
+
+async function bestBandOf(
+  shards: Shards,
+  shard: number,
+  tenant: string,
+  lanes: readonly LaneQuota[],
+): Promise<{ shard: number; band: number; tie: number }> {
+  const prefix = shards.prefix(shard, tenant);
+  const firsts = await shards.read(
+    shard,
+    (redis) => Promise.all(lanes.map(({ lane }) => redis.zrange(`${prefix}q:${lane}`, '0', '0', 'WITHSCORES'))),
+    patience(shards),
+  );
+  const bands = firsts.map(([, score]) => (score === undefined ? Infinity : bandOf(Number(score))));
+  return { shard, band: Math.min(...bands), tie: Math.random() };
 }
 
 /** Only priorities compare between shards: their sequences have nothing to do with each other. */

@@ -112,7 +112,7 @@ async function knownKeys(
   const names = tasks.flatMap(({ key }) => (key === undefined ? [] : [key.name]));
   if (names.length === 0) return NONE_KNOWN;
   const prefix = shards.prefix(shard, tenant);
-  const found = await shards.read((redis) =>
+  const found = await shards.read(shard, (redis) =>
     redis.mgetBuffer(names.map((name) => Buffer.concat([Buffer.from(`${prefix}k:`), keyDigest(name)]))),
   );
   const known = new Map<string, { id: string; content: Buffer }>();

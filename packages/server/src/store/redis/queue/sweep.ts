@@ -10,29 +10,33 @@ import { ABANDONING } from './cancel.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
 
+/** Each shard by itself: one that is away holds up none of the others. */
 export async function sweep(shards: Shards, tenant: string, codeGraceMs: number): Promise<SweepReport> {
   const report: SweepReport = { skipped: '', promoted: 0, expired: 0, abandoned: 0, deleted: 0, more: false };
-  let now = 0;
-  for (const shard of shards.all()) {
-    // The time is asked for first: a clock that has jumped must be known before leases are looked at.
-    now = await serverTime(shards);
-    report.skipped = shards.connection.letBe(now);
-    const args: Argument[] = [SWEEP_ENTRIES, report.skipped === '' ? '0' : '1', kindCode('expired'), EXPIRED_END];
-    args.push(...ABANDONING, EVENTS_KEPT_MS, EVENTS_KEPT);
-    const reply = (await shards.act('sweep', shard, tenant, args, false)) as number[];
-    const [, promoted = 0, expired = 0, abandoned = 0, deleted = 0, more = 0] = reply;
-    report.promoted += promoted;
-    report.expired += expired;
-    report.abandoned += abandoned;
-    report.deleted += deleted;
-    report.more ||= more === 1;
-  }
-  await reapCode(shards, tenant, now, codeGraceMs);
+  const sweeps = await Promise.allSettled(shards.all().map((shard) => sweepShard(shards, shard, tenant, report)));
+  const failed = sweeps.find((one) => one.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+  await reapCode(shards, tenant, await serverTime(shards, 0), codeGraceMs);
   return report;
 }
 
-/** The store's time, Unix ms. */
-export async function serverTime(shards: Shards): Promise<number> {
-  const [seconds, micros] = await shards.read((redis) => redis.time());
+async function sweepShard(shards: Shards, shard: number, tenant: string, report: SweepReport): Promise<void> {
+  // The time is asked for first: a clock that has jumped must be known before leases are looked at.
+  const skipped = shards.servers.letBe(shard, await serverTime(shards, shard));
+  const args: Argument[] = [SWEEP_ENTRIES, skipped === '' ? '0' : '1', kindCode('expired'), EXPIRED_END];
+  args.push(...ABANDONING, EVENTS_KEPT_MS, EVENTS_KEPT);
+  const reply = (await shards.act('sweep', shard, tenant, args, false)) as number[];
+  const [, promoted = 0, expired = 0, abandoned = 0, deleted = 0, more = 0] = reply;
+  report.skipped ||= skipped;
+  report.promoted += promoted;
+  report.expired += expired;
+  report.abandoned += abandoned;
+  report.deleted += deleted;
+  report.more ||= more === 1;
+}
+
+/** The time of the server that has the shard, Unix ms. */
+export async function serverTime(shards: Shards, shard: number): Promise<number> {
+  const [seconds, micros] = await shards.read(shard, (redis) => redis.time());
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
 }

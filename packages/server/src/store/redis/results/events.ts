@@ -36,7 +36,9 @@ export async function eventsAfter(shards: Shards, tenant: string, after: string,
   const logs = await Promise.all(
     shards
       .all()
-      .map((shard) => shards.read((redis) => readLog(redis, shards.prefix(shard, tenant), given?.[shard], limit))),
+      .map((shard) =>
+        shards.read(shard, (redis) => readLog(redis, shards.prefix(shard, tenant), given?.[shard], limit)),
+      ),
   );
   const newest = logs.map((log) => spelled(log.newest)).join(',');
   if (after === '') return { items: [], cursor: newest, reset: false };

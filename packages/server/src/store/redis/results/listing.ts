@@ -10,6 +10,7 @@ import { LIST_SCAN } from '../../timing.ts';
 import { timeOf } from '../../../lifecycle/ids.ts';
 import { idsOf, readRecord } from '../record.ts';
 import type { Redis } from 'ioredis';
+import { eachIn } from '../shards.ts';
 import type { Shards } from '../shards.ts';
 
 export interface TaskPage {
@@ -60,7 +61,7 @@ async function newestBelow(
   const lists = await Promise.all(
     shards.all().map((shard) => {
       const prefix = shards.prefix(shard, tenant);
-      return shards.read((redis) =>
+      return shards.read(shard, (redis) =>
         group === undefined
           ? listedBelow(redis, `${prefix}all`, from, stop, count)
           : groupedBelow(redis, `${prefix}g:${group}`, from, stop, count),
@@ -139,8 +140,8 @@ async function matchingOf(
   codes: ReadonlySet<number> | undefined,
   ids: readonly string[],
 ): Promise<Set<string>> {
-  const records = await shards.read((redis) =>
-    Promise.all(ids.map((id) => redis.getBuffer(`${shards.prefix(shards.shardOf(id), tenant)}t:${id}`))),
+  const records = await eachIn(shards, ids, (redis, shard, id) =>
+    redis.getBuffer(`${shards.prefix(shard, tenant)}t:${id}`),
   );
   const matching = ids.filter((id, i) => {
     const bytes = records[i] ?? null;

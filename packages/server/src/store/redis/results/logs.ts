@@ -46,8 +46,9 @@ async function append(
 }
 
 function readLogs(shards: Shards, tenant: string, id: string): Promise<Buffer | null> {
-  const key = `${shards.prefix(shards.shardOf(id), tenant)}l:${id}`;
-  return shards.read((redis) => redis.getBuffer(key));
+  const shard = shards.shardOf(id);
+  const key = `${shards.prefix(shard, tenant)}l:${id}`;
+  return shards.read(shard, (redis) => redis.getBuffer(key));
 }
 
 export async function taskLogs(

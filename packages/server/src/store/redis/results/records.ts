@@ -6,15 +6,18 @@ import type { EndedTask, TaskProgress, TaskRecord } from '../../store.ts';
 import { END_PREFIX_BYTES, errorSpan, readEnd, readError } from '../end-bytes.ts';
 import { readRecord } from '../record.ts';
 import type { StoredRecord } from '../record.ts';
+import { eachIn } from '../shards.ts';
 import type { Shards } from '../shards.ts';
 
 interface Addressed {
   id: string;
+  shard: number;
   prefix: string;
 }
 
-function addressed(shards: Shards, tenant: string, ids: readonly string[]): Addressed[] {
-  return ids.map((id) => ({ id, prefix: shards.prefix(shards.shardOf(id), tenant) }));
+function addressed(shards: Shards, tenant: string, id: string): Addressed {
+  const shard = shards.shardOf(id);
+  return { id, shard, prefix: shards.prefix(shard, tenant) };
 }
 
 export async function taskRecords(
@@ -22,11 +25,15 @@ export async function taskRecords(
   tenant: string,
   ids: readonly string[],
 ): Promise<(TaskRecord | undefined)[]> {
-  return Promise.all(addressed(shards, tenant, ids).map((task) => taskRecord(shards, tenant, task)));
+  return Promise.all(ids.map((id) => taskRecord(shards, tenant, addressed(shards, tenant, id))));
 }
 
-async function taskRecord(shards: Shards, tenant: string, { id, prefix }: Addressed): Promise<TaskRecord | undefined> {
-  const [bytes, notes] = await shards.read((redis) =>
+async function taskRecord(
+  shards: Shards,
+  tenant: string,
+  { id, shard, prefix }: Addressed,
+): Promise<TaskRecord | undefined> {
+  const [bytes, notes] = await shards.read(shard, (redis) =>
     Promise.all([redis.getBuffer(`${prefix}t:${id}`), redis.lrangeBuffer(`${prefix}h:${id}`, 0, -1)]),
   );
   if (bytes === null) return undefined;
@@ -39,7 +46,7 @@ async function taskRecord(shards: Shards, tenant: string, { id, prefix }: Addres
     ...record
   } = readRecord(shards.headers, tenant, id, bytes);
   const state = stateOf(code);
-  const end = hasEnded(code) ? await ending(shards, `${prefix}e:${id}`, tail) : undefined;
+  const end = hasEnded(code) ? await ending(shards, shard, `${prefix}e:${id}`, tail) : undefined;
   return {
     ...record,
     state,
@@ -53,17 +60,20 @@ async function taskRecord(shards: Shards, tenant: string, { id, prefix }: Addres
 /** Worker and error of an end, without its result: of the one in the record, or of a large one's first bytes. */
 async function ending(
   shards: Shards,
+  shard: number,
   key: string,
   inside: Buffer,
 ): Promise<{ worker: string; error: ErrorInfo | null } | undefined> {
   const prefix =
-    inside.length > 0 ? inside : await shards.read((redis) => redis.getrangeBuffer(key, 0, END_PREFIX_BYTES - 1));
+    inside.length > 0
+      ? inside
+      : await shards.read(shard, (redis) => redis.getrangeBuffer(key, 0, END_PREFIX_BYTES - 1));
   if (prefix.length === 0) return undefined;
   const { worker, from, to } = errorSpan(prefix);
   const bytes =
     to <= prefix.length
       ? prefix.subarray(from, to)
-      : await shards.read((redis) => redis.getrangeBuffer(key, from, to - 1));
+      : await shards.read(shard, (redis) => redis.getrangeBuffer(key, from, to - 1));
   return { worker, error: readError(bytes) };
 }
 
@@ -80,8 +90,8 @@ export async function taskStates(
   tenant: string,
   ids: readonly string[],
 ): Promise<(TaskState | undefined)[]> {
-  const heads = await shards.read((redis) =>
-    Promise.all(addressed(shards, tenant, ids).map(({ id, prefix }) => redis.getrangeBuffer(`${prefix}t:${id}`, 0, 0))),
+  const heads = await eachIn(shards, ids, (redis, shard, id) =>
+    redis.getrangeBuffer(`${shards.prefix(shard, tenant)}t:${id}`, 0, 0),
   );
   return heads.map((head) => (head.length === 0 ? undefined : stateOf(head[0]!)));
 }
@@ -91,18 +101,18 @@ export async function taskProgress(
   tenant: string,
   ids: readonly string[],
 ): Promise<(TaskProgress | undefined)[]> {
-  const tasks = addressed(shards, tenant, ids);
-  const records = await shards.read((redis) =>
-    Promise.all(tasks.map(({ id, prefix }) => redis.getBuffer(`${prefix}t:${id}`))),
+  const records = await eachIn(shards, ids, (redis, shard, id) =>
+    redis.getBuffer(`${shards.prefix(shard, tenant)}t:${id}`),
   );
   return Promise.all(
-    tasks.map(async ({ id, prefix }, i) => {
+    ids.map(async (id, i) => {
       const bytes = records[i] ?? null;
       if (bytes === null) return undefined;
       if (!hasEnded(bytes[0]!)) return { is: 'open', state: stateOf(bytes[0]!) };
       const record = readRecord(shards.headers, tenant, id, bytes);
       if (record.tail.length > 0) return { is: 'ended', end: endedTask(id, record, record.tail) };
-      const end = await shards.read((redis) => redis.getBuffer(`${prefix}e:${id}`));
+      const { shard, prefix } = addressed(shards, tenant, id);
+      const end = await shards.read(shard, (redis) => redis.getBuffer(`${prefix}e:${id}`));
       return end === null ? undefined : { is: 'ended', end: endedTask(id, record, end) };
     }),
   );
@@ -114,11 +124,11 @@ function endedTask(id: string, { state, kind, endedAt, spec }: StoredRecord, end
 }
 
 export async function taskArgs(shards: Shards, tenant: string, id: string): Promise<Buffer | undefined> {
-  const prefix = shards.prefix(shards.shardOf(id), tenant);
-  const record = await shards.read((redis) => redis.getBuffer(`${prefix}t:${id}`));
+  const { shard, prefix } = addressed(shards, tenant, id);
+  const record = await shards.read(shard, (redis) => redis.getBuffer(`${prefix}t:${id}`));
   if (record === null) return undefined;
   const { args } = readRecord(shards.headers, tenant, id, record);
-  return args ?? (await shards.read((redis) => redis.getBuffer(`${prefix}a:${id}`))) ?? undefined;
+  return args ?? (await shards.read(shard, (redis) => redis.getBuffer(`${prefix}a:${id}`))) ?? undefined;
 }
 
 export async function pinTask(shards: Shards, tenant: string, id: string, pinned: boolean): Promise<boolean> {

@@ -1,0 +1,279 @@
+// The servers of a store: an act finds the one that has its shard, again where that helps.
+//
+//  R2  An act is repeated as faults.ts says, for RETRY_MS at most; then StoreUnavailable. A server that has been away
+//      for longer is not waited for.
+//  R3  After every reconnect, whenever a shard is served by another server, and whenever a server's time jumps, the leases of
+//      the shards concerned are let be for one lease time.
+import { EventEmitter, once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Redis } from 'ioredis';
+import { backoffMs } from '../../backoff.ts';
+import type { Clock } from '../../clock.ts';
+import { LeaseRest } from '../lease-rest.ts';
+import type { Hint, StoreHealth } from '../store.ts';
+import { StoreUnavailable } from '../store.ts';
+import type { Link, StoreAddress } from './address.ts';
+import { ClusterNodes } from './cluster.ts';
+import type { Confirmation } from './confirmation.ts';
+import { Connection, sentenceOf, within, type StoreEvents } from './connection.ts';
+import { remedyFor } from './faults.ts';
+import { HINT_CHANNELS } from './hints.ts';
+import type { HintTopic } from './hints.ts';
+import type { Layout } from './layout.ts';
+import { OneServer, SentinelMaster } from './one-server.ts';
+import type { Script } from './scripts.ts';
+import type { ExpectedAof } from './server-facts.ts';
+import { FACTS_KEY, tagOf } from './tags.ts';
+
+export interface ServersOptions {
+  address: StoreAddress;
+  /** Wished for at the first start; undefined = as the store says, or 1. */
+  shards: number | undefined;
+  expectAof: ExpectedAof;
+  /** Replicas that confirm a write before it is acknowledged or announced. */
+  waitReplicas: number;
+  leaseMs: number;
+  clock: Clock;
+  onError: (message: string) => void;
+  /** What is listened for; a message that nobody here needs is a wake-up less. */
+  topics: readonly HintTopic[];
+  /** Loaded at every greeting, so that acts need only name them. */
+  scripts: readonly Script[];
+}
+
+export const RETRY_MS = 3000;
+const RETRY = { baseMs: 20, maxMs: 500, factor: 2 };
+const PROBE_MS = 1000;
+const REFUSAL_MS = 2000;
+const MOVING_MS = 500;
+
+export class Servers {
+  readonly #options: ServersOptions;
+  readonly #events: StoreEvents = new EventEmitter<{ changed: []; hint: [Hint] }>().setMaxListeners(0);
+  readonly #layout: Layout;
+  /** By shard. */
+  readonly #rests = new Map<number, LeaseRest>();
+  /** Shards on their way to another server: until when that is believed. */
+  readonly #moving = new Map<number, number>();
+  #shards: number;
+  #closed = false;
+
+  constructor(options: ServersOptions) {
+    this.#options = options;
+    this.#shards = options.shards ?? 1;
+    this.#layout = this.#makeLayout(options.address);
+  }
+
+  #makeLayout(address: StoreAddress): Layout {
+    switch (address.is) {
+      case 'server':
+        return new OneServer(this.#connection(address.url, 'Redis', () => [this.#channels()]));
+      case 'sentinel':
+        return new SentinelMaster(
+          address,
+          this.#options.clock,
+          (link) => this.#connection(link, 'Redis', () => [this.#channels()]),
+          this.#options.onError,
+        );
+      case 'cluster':
+        return new ClusterNodes(address, {
+          clock: this.#options.clock,
+          shards: () => this.all(),
+          connection: (link, name, own) =>
+            this.#connection(link, name, () => own().map((shard) => this.#channels(`${tagOf(shard)}:`))),
+          routed: (shard) => {
+            this.#moving.delete(shard);
+            this.#restOf(shard).reconnected(this.#options.clock.mono());
+            this.#events.emit('changed');
+          },
+        });
+    }
+  }
+
+  #channels(prefix = ''): string[] {
+    return this.#options.topics.map((topic) => prefix + HINT_CHANNELS[topic]);
+  }
+
+  #connection(link: string | Link, name: string, channels: () => string[][]): Connection {
+    const { expectAof, waitReplicas, clock, onError, scripts } = this.#options;
+    const connection: Connection = new Connection({
+      ...{ link, name, expectAof, waitReplicas, clock, onError, scripts, channels, events: this.#events },
+      isCluster: this.isCluster,
+      greeting: async (redis) => {
+        if (this.#layout.of(0) === connection) await this.#agreeOnShards(redis);
+      },
+      greeted: () => {
+        const own = this.all().filter((shard) => this.#layout.of(shard) === connection);
+        for (const shard of own) this.#restOf(shard).reconnected(clock.mono());
+      },
+      moved: () => this.#layout.look(),
+    });
+    return connection;
+  }
+
+  /**
+   * Resolves after the first attempt, whether it succeeded or not; rejects where the server can never be the store, and
+   * where it refuses the credentials: at a start that is a mistake, later it may be a password that is being changed.
+   */
+  async open(): Promise<void> {
+    const refusal = await this.#layout.open();
+    const wrong = this.#layout.all().flatMap(({ phase }) => {
+      return phase.is === 'unfit' || (phase.is === 'away' && phase.isRefused) ? [phase.why] : [];
+    });
+    const why = refusal || wrong[0];
+    if (why === undefined || why === '') return;
+    this.close();
+    throw new Error(why);
+  }
+
+  get isCluster(): boolean {
+    return this.#options.address.is === 'cluster';
+  }
+
+  get shards(): number {
+    return this.#shards;
+  }
+
+  all(): number[] {
+    return Array.from({ length: this.#shards }, (_, shard) => shard);
+  }
+
+  /** Would an act on this shard be done at once, as far as is known? */
+  isReady(shard: number): boolean {
+    const isMoving = this.#options.clock.mono() < (this.#moving.get(shard) ?? 0);
+    return !isMoving && this.#layout.of(shard)?.phase.is === 'ready';
+  }
+
+  /** Runs an act, again where that helps (R2). `load` = send the script's text, not its digest. */
+  async run<T>(
+    shard: number,
+    act: (redis: Redis, load: boolean, confirmation: Confirmation | undefined) => Promise<T>,
+    forMs = RETRY_MS,
+  ): Promise<T> {
+    const { clock } = this.#options;
+    const deadline = clock.mono() + forMs;
+    let load = false;
+    for (let attempt = 1; ; attempt += 1) {
+      const connection = await this.#ready(shard, deadline);
+      try {
+        const answer = await act(connection.gathered(), load, connection.confirmation);
+        if (this.#moving.size > 0) this.#moving.delete(shard);
+        return answer;
+      } catch (fault) {
+        const row = remedyFor(fault);
+        if (row === undefined) throw fault;
+        if (row.remedy === 'moving') this.#moving.set(shard, clock.mono() + MOVING_MS);
+        if (row.remedy === 'refuse' || clock.mono() >= deadline)
+          throw new StoreUnavailable(row.sentence, { cause: fault });
+        if (row.remedy === 'reconnect') connection.reconnect();
+        if (row.remedy === 'look' || row.remedy === 'reconnect') this.#layout.look(shard, (fault as Error).message);
+        load = row.remedy === 'load';
+        if (!load) await pause(backoffMs(RETRY, attempt, Math.random()));
+      }
+    }
+  }
+
+  async #ready(shard: number, deadline: number): Promise<Connection> {
+    for (;;) {
+      const connection = this.#layout.of(shard);
+      const phase = this.#closed ? ({ is: 'closed' } as const) : (connection?.phase ?? this.#layout.nowhere());
+      if (phase.is === 'ready') return connection!;
+      if (phase.is !== 'away') throw new StoreUnavailable(sentenceOf(phase));
+      this.#layout.look();
+      const left = Math.min(deadline, phase.since + RETRY_MS) - this.#options.clock.mono();
+      if (left <= 0) throw new StoreUnavailable(sentenceOf(phase));
+      await this.#changed(left);
+    }
+  }
+
+  async #changed(withinMs: number): Promise<void> {
+    const waiting = new AbortController();
+    const { signal } = waiting;
+    const changed = once(this.#events, 'changed', { signal }).catch(() => undefined);
+    await Promise.race([changed, pause(withinMs, undefined, { signal }).catch(() => undefined)]);
+    waiting.abort();
+  }
+
+  /** Why the shard's leases are to be let be, or '' (R3). `serverMs` = its server's time just now. */
+  letBe(shard: number, serverMs: number): string {
+    return this.#restOf(shard).why(serverMs, this.#options.clock.mono());
+  }
+
+  #restOf(shard: number): LeaseRest {
+    let rest = this.#rests.get(shard);
+    if (rest === undefined) {
+      rest = new LeaseRest(this.#options.leaseMs);
+      rest.reconnected(this.#options.clock.mono());
+      this.#rests.set(shard, rest);
+    }
+    return rest;
+  }
+
+  /** Resolves once subscribed; where a server is away, without it: the subscription is made when it is back (R4). */
+  async subscribe(onHint: (hint: Hint) => void): Promise<() => Promise<void>> {
+    if (this.#closed) throw new StoreUnavailable('The store is closed.');
+    this.#events.on('hint', onHint);
+    const isPending = (): boolean =>
+      this.#layout.all().some(({ phase, isSubscribed }) => phase.is === 'ready' && !isSubscribed);
+    while (!this.#isClosed() && isPending()) await once(this.#events, 'changed');
+    return async () => void this.#events.off('hint', onHint);
+  }
+
+  #isClosed(): boolean {
+    return this.#closed;
+  }
+
+  async health(): Promise<StoreHealth> {
+    const nowhere = this.all().some((shard) => this.#layout.of(shard) === undefined);
+    if (this.#closed || nowhere) {
+      const phase = this.#closed ? ({ is: 'closed' } as const) : this.#layout.nowhere();
+      return { ok: false, detail: sentenceOf(phase), version: 'redis', warnings: [], troubles: [] };
+    }
+    const all = await Promise.all(this.#layout.all().map((connection) => connection.health()));
+    const ill = all.find(({ detail }) => detail !== '');
+    if (ill !== undefined) this.#layout.look();
+    const warnings = [...new Set(all.flatMap((one) => one.warnings))];
+    const troubles = [this.#layout.trouble(), ...this.#layout.all().map(({ trouble }) => trouble)];
+    return {
+      ok: ill === undefined,
+      detail: ill?.detail ?? '',
+      version: all[0]?.version ?? 'redis',
+      warnings,
+      troubles: troubles.filter((sentence) => sentence !== ''),
+    };
+  }
+
+  /** '' or why a server takes no write that needs memory. */
+  async refusal(): Promise<string> {
+    const probes = this.all().map(async (shard) => {
+      try {
+        const probe = this.run(shard, (redis) => redis.set(`${tagOf(shard)}:probe`, '1', 'PX', PROBE_MS), REFUSAL_MS);
+        await within(REFUSAL_MS, probe);
+        return '';
+      } catch (fault) {
+        return remedyFor(fault)?.sentence ?? (fault instanceof Error ? fault.message : String(fault));
+      }
+    });
+    return (await Promise.all(probes)).find((sentence) => sentence !== '') ?? '';
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.#closed = true;
+    this.#layout.close();
+    this.#events.emit('changed');
+    this.#events.removeAllListeners('hint');
+  }
+
+  /** The number of shards is written once, by whoever comes first. */
+  async #agreeOnShards(redis: Redis): Promise<void> {
+    const wished = this.#options.shards;
+    await redis.hsetnx(FACTS_KEY, 'shards', String(wished ?? 1));
+    this.#shards = Number(await redis.hget(FACTS_KEY, 'shards'));
+    if (wished !== undefined && wished !== this.#shards) {
+      this.#options.onError(
+        `The store has ${this.#shards} shards and keeps them; the ${wished} asked for are ignored.`,
+      );
+    }
+  }
+}

@@ -1,0 +1,119 @@
+// The Redis store behind sentinels: what they say is followed, what a failover has forgotten is fenced off.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startSentinels, type SentinelSet } from '../../../../test/harness/sentinel.ts';
+import { systemClock } from '../../src/clock.ts';
+import { inspectRedis, openRedisStore, StoreUnavailable, type Store } from '../../src/store/index.ts';
+import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
+import { listen, until } from './waiting.ts';
+
+const T = 'default';
+const CLAIM = [{ lane: LANE, max: 100 }];
+
+let sentinels: SentinelSet;
+const leftovers: (() => Promise<void>)[] = [];
+beforeAll(async () => {
+  sentinels = await startSentinels();
+});
+afterAll(async () => {
+  for (const remove of leftovers.splice(0)) await remove();
+  await sentinels.stop();
+});
+
+async function open(url: string, waitReplicas = 0): Promise<Store & { told: string[] }> {
+  const told: string[] = [];
+  const onError = (message: string): number => told.push(message);
+  const store = await openRedisStore({ url, waitReplicas, clock: systemClock, onError });
+  leftovers.push(() => store.close());
+  return Object.assign(store, { told });
+}
+
+/** Whatever it takes. */
+async function patiently<R>(act: () => Promise<R>): Promise<R> {
+  return until(async () => {
+    try {
+      return await act();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      return undefined;
+    }
+  });
+}
+
+describe('behind sentinels', () => {
+  it('a master that they do not know is no store', async () => {
+    const url = sentinels.url.replace(/main$/, 'other');
+    await expect(open(url)).rejects.toThrow('The sentinels know no master named other.');
+    expect(await inspectRedis(url, 'none')).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining('other') as string,
+    });
+    expect(await inspectRedis(sentinels.url, 'always')).toMatchObject({ ok: true, warnings: [] });
+  });
+
+  it('a token that the new master has forgotten is stale, though the attempt has the same number', async () => {
+    const store = await open(sentinels.url);
+    const { hints } = await listen(store);
+    const [master, replica] = [await sentinels.master(), sentinels.servers[1]!];
+    const task = submission();
+    await store.submit(T, 0, [task], NO_LIMITS);
+    await until(async () => ((await replica.admin.exists(`{s0}:default:t:${task.spec.id}`)) === 1 ? true : undefined));
+    // From here on the replica hears nothing of its master.
+    replica.signal('SIGSTOP');
+    await master.admin.call('CLIENT', 'KILL', 'TYPE', 'replica');
+    const [before] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
+    const announced = sentinels.nextSwitch();
+    await master.kill();
+    replica.signal('SIGCONT');
+    const { at } = await announced;
+    const told = hints.length;
+    // The owners renew first: nobody sweeps.
+    const swept = await patiently(() => store.sweep(T));
+    expect(performance.now() - at).toBeLessThan(2000);
+    expect(swept).toMatchObject({ abandoned: 0, skipped: expect.stringContaining('first lease time') as string });
+    expect(await store.states(T, [task.spec.id])).toEqual(['QUEUED']);
+    const [after] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
+    expect(after!.fence.attempt).toBe(before!.fence.attempt);
+    expect(await store.settle(T, [completion(before!.fence)])).toEqual([{ is: 'stale' }]);
+    expect(await store.settle(T, [completion(after!.fence)])).toEqual([{ is: 'accepted', state: 'COMPLETED' }]);
+    await until(() => hints.slice(told).find((hint) => hint.is === 'ends'));
+    await until(() => hints.find((hint) => hint.is === 'reconnected'));
+    expect(store.told).toContainEqual(
+      expect.stringContaining(`The sentinels have moved main to 127.0.0.1:${replica.port}`),
+    );
+    await master.restart();
+    // Sentinels would see to that in some seconds.
+    await master.admin.replicaof('127.0.0.1', replica.port);
+    await sentinels.untilReplicas(1);
+  });
+
+  it('what was acknowledged during a failover is at the new master, where replicas were waited for', async () => {
+    // The old one lives on, and takes writes for a moment that nobody will ever see.
+    const store = await open(sentinels.url, 1);
+    const [announced, old] = [sentinels.nextSwitch(), await sentinels.master()];
+    await sentinels.failover();
+    const { port } = await announced;
+    const task = submission();
+    const acknowledged = patiently(() => store.submit(T, 0, [task], NO_LIMITS));
+    await old.admin.replicaof('127.0.0.1', port);
+    await acknowledged;
+    const server = sentinels.servers.find((one) => one.port === port)!;
+    expect(await server.admin.exists(`{s0}:default:t:${task.spec.id}`)).toBe(1);
+  });
+
+  it('says that it could not follow while no sentinel answers, and starts without one', async () => {
+    const store = await open(sentinels.url);
+    expect((await store.health()).troubles).toEqual([]);
+    sentinels.signal('SIGSTOP');
+    const late = await open(sentinels.url);
+    expect(await late.health()).toMatchObject({ ok: false, detail: expect.stringContaining('sentinels') as string });
+    await until(async () => ((await store.health()).troubles.length > 0 ? true : undefined));
+    expect((await store.health()).troubles).toEqual([
+      expect.stringMatching(/^asking the sentinels .* has not come round/),
+    ]);
+    // What is there goes on.
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    sentinels.signal('SIGCONT');
+    await until(async () => ((await late.health()).ok ? true : undefined));
+    await until(async () => ((await store.health()).troubles.length === 0 ? true : undefined));
+  });
+});

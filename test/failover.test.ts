@@ -1,0 +1,118 @@
+// Failovers under load, on real processes: a master that sentinels watch dies or stands still, a Cluster loses a node or moves
+// a slot. Nothing acknowledged is lost, every loop goes on, and soon.
+import { afterEach, describe, expect, it } from 'vitest';
+import { slotOfTag } from '../packages/server/src/store/redis/cluster-view.ts';
+import { startCluster, type RedisCluster } from './harness/cluster.ts';
+import { get, registerSource } from './harness/http.ts';
+import { startSentinels, type DataServer, type SentinelSet } from './harness/sentinel.ts';
+import { startLoad, type SteadyLoad } from './harness/steady-load.ts';
+import { startSystem, type System } from './harness/system.ts';
+
+const DOUBLE = 'def double(n):\n    return n * 2\n';
+/** What is promised from the announcement of the new master on, ms. */
+const PROMISED_MS = 2000;
+
+let system: System | undefined;
+let sentinels: SentinelSet | undefined;
+let cluster: RedisCluster | undefined;
+afterEach(async () => {
+  await system?.stop();
+  await sentinels?.stop();
+  await cluster?.stop();
+  [system, sentinels, cluster] = [undefined, undefined, undefined];
+});
+
+/** All that was acknowledged has ended, once, with its own value. */
+async function expectAllRight(url: string, load: SteadyLoad): Promise<void> {
+  const got = load.done.flatMap(({ ids }) => ids.map((id) => load.ends.get(id)?.value));
+  expect(got).toEqual(load.done.flatMap(({ values }) => values.map((value) => value * 2)));
+  const { body } = await get<{ submitted: number; ended: Record<string, number> }>(`${url}/v1/stats`);
+  expect(body.ended).toEqual({ COMPLETED: body.submitted });
+  expect(body.submitted).toBe(got.length);
+}
+
+describe('a master that sentinels watch', () => {
+  it('is replaced when it dies, and when it stands still; nobody writes to one that has been replaced', async () => {
+    sentinels = await startSentinels({ replicas: 2 });
+    const args = ['--wait-replicas', '1'];
+    system = await startSystem({
+      form: 'redis local',
+      workers: 1,
+      storeUrl: sentinels.url,
+      args,
+      dispatcherArgs: args,
+    });
+    const second = await system.startDispatcher();
+    await registerSource(system.url, 'double', DOUBLE);
+    const load = startLoad([system.url], 'double');
+    await load.goesOn(5);
+
+    const dead = await sentinels.master();
+    const first = sentinels.nextSwitch();
+    await dead.kill();
+    const died = await first;
+    await load.goesOn(10);
+    expect(load.recovery(died.at).acknowledged).toBeLessThan(PROMISED_MS);
+    expect(load.recovery(died.at).ended).toBeLessThan(PROMISED_MS);
+    await dead.restart();
+    await sentinels.untilReplicas(2);
+    await load.goesOn(5);
+    await expectNobodyAt(dead);
+
+    const still = await sentinels.master();
+    expect(still).not.toBe(dead);
+    const next = sentinels.nextSwitch();
+    still.signal('SIGSTOP');
+    const stood = await next;
+    await load.goesOn(10);
+    still.signal('SIGCONT');
+    expect(load.recovery(stood.at).acknowledged).toBeLessThan(PROMISED_MS);
+    expect(load.recovery(stood.at).ended).toBeLessThan(PROMISED_MS);
+    await load.goesOn(5);
+    await expectNobodyAt(still);
+
+    await load.stop();
+    await expectAllRight(system.url, load);
+    for (const program of [system.service, system.dispatcher, second]) expect(program.output()).not.toMatch(/READONLY/);
+    expect((await get(`${system.url}/readyz`)).status).toBe(200);
+  });
+});
+
+describe('a Cluster', () => {
+  it('loses a node and moves a slot: nothing acknowledged is lost, and it goes on', async () => {
+    cluster = await startCluster({ replicas: 1 });
+    const args = ['--shards', '6', '--wait-replicas', '1'];
+    system = await startSystem({ form: 'redis pull', workers: 1, storeUrl: cluster.url, args, dispatcherArgs: args });
+    await registerSource(system.url, 'double', DOUBLE);
+    const load = startLoad([system.url], 'double');
+    await load.goesOn(5);
+
+    const slot = slotOfTag('{s0}');
+    const from = await cluster.ownerOf(slot);
+    const to = await cluster.ownerOf(slotOfTag('{s2}'));
+    expect(from).not.toBe(to);
+    await cluster.moveSlot(slot, to);
+    await load.goesOn(20);
+
+    // Its replica takes over, and goes on when it has a replica itself.
+    await to.kill();
+    while ((await cluster.ownerOf(slot)) === to) await new Promise((resolve) => setTimeout(resolve, 20));
+    const heir = await cluster.ownerOf(slot);
+    await to.restart();
+    while (!/state=online/.test(await heir.admin.info('replication')))
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    const complete = performance.now();
+    await load.goesOn(20);
+    expect(load.recovery(complete).acknowledged).toBeLessThan(PROMISED_MS);
+    expect(load.recovery(complete).ended).toBeLessThan(PROMISED_MS);
+
+    await load.stop();
+    await expectAllRight(system.url, load);
+    expect((await get(`${system.url}/readyz`)).status).toBe(200);
+  });
+});
+
+async function expectNobodyAt(server: DataServer): Promise<void> {
+  const clients = (await server.admin.client('LIST')) as string;
+  expect(clients.split('\n').filter((line) => line.includes('name=mpcsfaas'))).toEqual([]);
+}

@@ -1,0 +1,108 @@
+// Redis dies, loads, pauses, resets its connections and is demoted, under load: no loop stops in silence, and no more is lost
+// than docs/guarantees.md says of its setting.
+import { Redis } from 'ioredis';
+import { afterEach, describe, expect, it } from 'vitest';
+import { endsOf, get, post, registerSource } from './harness/http.ts';
+import { startLoad, type SteadyLoad } from './harness/steady-load.ts';
+import { startSystem, type System } from './harness/system.ts';
+
+const DOUBLE = 'def double(n):\n    return n * 2\n';
+
+let system: System | undefined;
+let admin: Redis | undefined;
+afterEach(async () => {
+  admin?.disconnect();
+  await system?.stop();
+  [system, admin] = [undefined, undefined];
+});
+
+async function begin(appendfsync: 'always' | 'everysec' | 'no-aof') {
+  system = await startSystem({ form: 'redis pull', workers: 1, appendfsync });
+  await registerSource(system.url, 'double', DOUBLE);
+  admin = new Redis(system.redis!.url, { retryStrategy: () => 50 }).on('error', () => undefined);
+  return { system, redis: system.redis!, admin };
+}
+
+async function expectNothingLost(url: string, load: SteadyLoad): Promise<void> {
+  await load.stop();
+  const got = load.done.flatMap(({ ids }) => ids.map((id) => load.ends.get(id)?.value));
+  expect(got).toEqual(load.done.flatMap(({ values }) => values.map((value) => value * 2)));
+  const { body } = await get<{ submitted: number; ended: Record<string, number> }>(`${url}/v1/stats`);
+  expect(body.ended).toEqual({ COMPLETED: body.submitted });
+  const ready = await get(`${url}/readyz`);
+  expect([ready.status, ready.body]).toMatchObject([200, { warnings: [], troubles: [] }]);
+}
+
+describe('with AOF always', () => {
+  it('nothing is lost, and work goes on after each fault', async () => {
+    const { system, redis, admin } = await begin('always');
+    const load = startLoad([system.url], 'double');
+    await load.goesOn(5);
+    const after = async (fault: () => Promise<unknown>): Promise<void> => {
+      await fault();
+      await load.goesOn(10);
+    };
+    await after(() => redis.crashAndRestart());
+    // Each of many commands in its log takes a moment to load: clients are told LOADING meanwhile.
+    await Promise.all(Array.from({ length: 6000 }, (_, n) => admin.set(`filler:${n}`, '')));
+    await redis.kill();
+    const loading = redis.restart('--key-load-delay', '500');
+    await untilLoading(redis.port);
+    await after(() => loading);
+    for (const type of ['normal', 'pubsub']) await after(() => admin.call('CLIENT', 'KILL', 'TYPE', type));
+    await after(() => admin.call('CLIENT', 'PAUSE', 1500, 'WRITE'));
+    // Longer than any command is waited for.
+    await after(() => admin.call('CLIENT', 'PAUSE', 6500, 'ALL'));
+    await after(async () => {
+      await admin.replicaof('127.0.0.1', 1);
+      while (load.refused === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      await admin.replicaof('NO', 'ONE');
+    });
+    await expectNothingLost(system.url, load);
+  });
+});
+
+async function untilLoading(port: number): Promise<void> {
+  const link = new Redis(port, '127.0.0.1', { enableReadyCheck: false, retryStrategy: () => 20 }).on(
+    'error',
+    () => undefined,
+  );
+  try {
+    for (;;) {
+      const fault: unknown = await link.get('x').catch((error: unknown) => error);
+      if (fault instanceof Error && fault.message.startsWith('LOADING')) return;
+      if (!(fault instanceof Error)) throw new Error('it has loaded already');
+    }
+  } finally {
+    link.disconnect();
+  }
+}
+
+describe('with AOF every second', () => {
+  it('nothing is lost when the process dies', async () => {
+    const { system, redis } = await begin('everysec');
+    const load = startLoad([system.url], 'double');
+    await load.goesOn(10);
+    await redis.crashAndRestart();
+    await load.goesOn(10);
+    await expectNothingLost(system.url, load);
+  });
+});
+
+describe('without AOF', () => {
+  it('everything is gone when it dies; whoever asks is told, and what comes then runs', async () => {
+    const { system, redis } = await begin('no-aof');
+    const { body } = await post<{ task_ids: string[] }>(`${system.url}/v1/tasks/batch`, {
+      tasks: [1, 2, 3].map((n) => ({ function: 'double', args: [n] })),
+    });
+    expect((await endsOf(system.url, body.task_ids)).size).toBe(3);
+    await redis.crashAndRestart();
+    let answer = await get<{ code: string }>(`${system.url}/v1/tasks/${body.task_ids[0]}`);
+    while (answer.status === 503) answer = await get(`${system.url}/v1/tasks/${body.task_ids[0]}`);
+    expect(answer.status).toBe(404);
+    await registerSource(system.url, 'double', DOUBLE);
+    const load = startLoad([system.url], 'double');
+    await load.goesOn(5);
+    await expectNothingLost(system.url, load);
+  });
+});
