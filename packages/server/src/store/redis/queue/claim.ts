@@ -1,5 +1,6 @@
 // claim: from the shard whose best waiting task is the best of all, then from the others.
 import { randomFillSync } from 'node:crypto';
+import { parseLane } from '../../../lifecycle/lane.ts';
 import { EXPIRED } from '../../platform-error.ts';
 import type { Claim, ClaimedTask, LaneQuota } from '../../store.ts';
 import { CLAIM_BYTES } from '../../timing.ts';
@@ -68,7 +69,7 @@ async function claimFrom(
   if (open.length === 0) return { tasks: [], more: false };
   const tokens = randomFillSync(Buffer.alloc(TOKEN_BYTES * max));
   const fixed = [claimer, max, leaseMs, SCRIPT_BYTES, room, tokens, kindCode('expired'), EXPIRED_END];
-  const once = open.some(([lane]) => lane.endsWith('|once'));
+  const once = open.some(([lane]) => parseLane(lane).atMostOnce);
   const acting = shards.act('claim', shard, tenant, [...fixed, ...open.flat()], once, patience(shards));
   const unsure: { fault?: Unconfirmed } = {};
   const reply = await acting.catch((fault: unknown) => {
