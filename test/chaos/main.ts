@@ -8,14 +8,14 @@ import { asMarkdown, makeReport } from './report.ts';
 import { MODES, STORES, type Variant } from './stage.ts';
 import { runVariant, type Outcome } from './variant.ts';
 
-const HELP = `usage: npm run chaos -- [--minutes M] [--seed S] [--store redis|embedded] [--mode pull|push]
+const HELP = `usage: npm run chaos -- [--minutes M] [--seed S] [--store redis|embedded|sentinel] [--mode pull|push]
                            [--at-once N] [--out DIR]
 
 Starts the real programs, loads them, breaks them at random and checks that nothing was lost.
 
   --minutes M   how long, over all variants together (default: 2)
   --seed S      what decides the faults and the load (default: a new one, which is printed)
-  --store S     only this store (default: both)
+  --store S     only this store (default: redis and embedded)
   --mode M      only this mode (default: both)
   --at-once N   so many variants at a time (default: 1; with more there are no faults of the whole network)
   --out DIR     where report.md and report.json go (default: the report is printed)
@@ -38,7 +38,8 @@ if (values.help) {
 }
 const minutes = Number(values.minutes);
 const variants = STORES.flatMap((store) => MODES.map((mode): Variant => ({ store, mode }))).filter(
-  ({ store, mode }) => (values.store ?? store) === store && (values.mode ?? mode) === mode,
+  ({ store, mode }) =>
+    (values.store === undefined ? store !== 'sentinel' : values.store === store) && (values.mode ?? mode) === mode,
 );
 if (!(minutes > 0) || variants.length === 0) {
   console.error(HELP);

@@ -8,7 +8,7 @@ import type { Stage } from './stage.ts';
 /** From the death of something to the moment when its work went on elsewhere. */
 export interface Recovery {
   /** What died. */
-  kind: 'runner' | 'template' | 'worker' | 'dispatcher' | 'up' | 'Redis restart';
+  kind: 'runner' | 'template' | 'worker' | 'dispatcher' | 'up' | 'Redis restart' | 'Sentinel failover';
   from: number;
   ms: number;
   /** Work was affected by it that had not gone on when the wait for it ended. */

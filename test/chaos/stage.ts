@@ -4,13 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort, startRedis, type RedisServer } from '../harness/redis.ts';
 import { start } from '../harness/program.ts';
+import { startSentinels, type SentinelSet } from '../harness/sentinel.ts';
 import type { Ledger } from './ledger.ts';
 import { part, type Part, type Role } from './part.ts';
 import type { Dice } from './random.ts';
 import { smallDisk, type SmallDisk } from './small-disk.ts';
 import { stretchWire, type Wire } from './wire.ts';
 
-export const STORES = ['redis', 'embedded'] as const;
+/** `sentinel` only where it is asked for: its failovers take seconds each, which a short run has not. */
+export const STORES = ['redis', 'embedded', 'sentinel'] as const;
 export const MODES = ['pull', 'push'] as const;
 export interface Variant {
   store: (typeof STORES)[number];
@@ -27,6 +29,8 @@ export interface Stage {
   parts: readonly Part[];
   of: (role: Role) => Part[];
   redis: RedisServer | undefined;
+  /** A master with two replicas and three sentinels, which the programs reach without a proxy between. */
+  sentinels: SentinelSet | undefined;
   /** Between a service or dispatcher and Redis, by the part's name. */
   storeWires: ReadonlyMap<string, Wire>;
   /** Between workers and dispatchers, by both parts' names: `worker-1 dispatcher-2`. */
@@ -53,6 +57,7 @@ export async function setStage(variant: Variant, alone: boolean, ledger: Ledger,
   const dir = mkdtempSync(join(tmpdir(), 'test-chaos-'));
   const disk = store === 'embedded' ? smallDisk(join(dir, 'disk')) : { reason: 'Redis keeps the tasks' };
   const redis = store === 'redis' ? await startRedis('always') : undefined;
+  const sentinels = store === 'sentinel' ? await startSentinels({ replicas: 2 }) : undefined;
   const wires: Wire[] = [];
   const stretch = async (target: number): Promise<Wire> => {
     const own = dice.apart(`wire ${wires.length}`);
@@ -90,21 +95,26 @@ export async function setStage(variant: Variant, alone: boolean, ledger: Ledger,
   const names = (role: Role, count: number): string[] =>
     Array.from({ length: count }, (_, index) => `${role}-${index + 1}`);
 
-  if (redis !== undefined) {
-    for (const name of [...names('service', 2), ...names('dispatcher', 2)]) {
-      storeWires.set(name, await stretch(redis.port));
+  if (store !== 'embedded') {
+    if (redis !== undefined) {
+      for (const name of [...names('service', 2), ...names('dispatcher', 2)]) {
+        storeWires.set(name, await stretch(redis.port));
+      }
     }
-    const url = (name: string): string => `redis://127.0.0.1:${storeWires.get(name)!.port}`;
+    const where = (name: string): string[] =>
+      sentinels === undefined
+        ? ['--redis', `redis://127.0.0.1:${storeWires.get(name)!.port}`]
+        : ['--redis', sentinels.url, '--wait-replicas', '1'];
     for (const name of names('service', 2)) {
       const port = await freePort();
       urls.push(`http://127.0.0.1:${port}`);
-      add(name, 'service', /\/docs/, () => ['service', '--port', String(port), '--redis', url(name)]);
+      add(name, 'service', /\/docs/, () => ['service', '--port', String(port), ...where(name)]);
     }
     for (const name of names('dispatcher', 2)) {
       const port = await freePort();
       targets.push([name, port]);
       add(name, 'dispatcher', /is ready/, () => [
-        ...['dispatcher', '--mode', mode, '--port', String(port), '--redis', url(name)],
+        ...['dispatcher', '--mode', mode, '--port', String(port), ...where(name)],
         ...['--data-dir', join(dir, name), '--grace', GRACE, ...PYTHON],
       ]);
     }
@@ -149,6 +159,7 @@ export async function setStage(variant: Variant, alone: boolean, ledger: Ledger,
     await Promise.all(parts.filter((one) => one.running()).map((one) => one.kill()));
     await Promise.all(wires.map((wire) => wire.close()));
     await redis?.stop();
+    await sentinels?.stop();
     if ('path' in disk) disk.remove();
     rmSync(dir, { recursive: true, force: true });
   };
@@ -159,5 +170,21 @@ export async function setStage(variant: Variant, alone: boolean, ledger: Ledger,
     await clear();
     throw error;
   }
-  return { variant, alone, dir, urls, parts, of, redis, storeWires, workerWires, disk, skews, temporary, stop, clear };
+  return {
+    variant,
+    alone,
+    dir,
+    urls,
+    parts,
+    of,
+    redis,
+    sentinels,
+    storeWires,
+    workerWires,
+    disk,
+    skews,
+    temporary,
+    stop,
+    clear,
+  };
 }

@@ -33,9 +33,9 @@ export async function startCluster(options: { replicas?: 0 | 1 } = {}): Promise<
   const dir = mkdtempSync(join(tmpdir(), 'test-cluster-'));
   const nodes: ClusterNode[] = [];
   const stop = async (): Promise<void> => {
-    for (const { admin, kill } of nodes) {
-      admin.disconnect();
-      await kill();
+    for (const node of nodes) {
+      node.admin.disconnect();
+      await node.kill();
     }
     rmSync(dir, { recursive: true, force: true });
   };

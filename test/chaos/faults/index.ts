@@ -9,12 +9,14 @@ import { endDispatcher, endService, endUp, endWorker } from './leave.ts';
 import { badNetwork, noNetworkAtAll } from './network.ts';
 import { partitionStore, partitionWorker } from './partition.ts';
 import { pauseDispatcher, pauseUp, pauseWorker } from './pause.ts';
+import { killMaster, replaceMaster, stopMaster } from './sentinel.ts';
 import { fullRedis, killRedis, pauseRedis, resetRedis } from './redis.ts';
 
 export const FAULTS: readonly Fault[] = [
   ...[killRunner, killWorker, killDispatcher, killService, killUp, killTemplate, killRedis],
   ...[pauseWorker, pauseDispatcher, pauseUp],
   ...[pauseRedis, resetRedis, dropAnswers],
+  ...[killMaster, stopMaster, replaceMaster],
   ...[partitionWorker, partitionStore, badNetwork, noNetworkAtAll],
   ...[fullDisk, noDescriptors, fullRedis],
   ...[endWorker, endDispatcher, endService, endUp],

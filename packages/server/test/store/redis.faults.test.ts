@@ -11,6 +11,7 @@ import type { Store } from '../../src/store/store.ts';
 import { forgetfulProxy } from './forgetful-proxy.ts';
 import { startRedis } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';
+import { newId } from '../../src/lifecycle/ids.ts';
 import { LANE, NO_LIMITS, completion, newFunction, submission, endsIn } from './submission.ts';
 import { listen, sweptUntil, until } from './waiting.ts';
 
@@ -273,6 +274,36 @@ async function confirmed(act: () => Promise<unknown>): Promise<void> {
     }
   }
 }
+
+describe('5 several shards', () => {
+  const at = (shard: number, priority: number) => submission({ id: newId(Date.now(), shard), priority });
+
+  it('are claimed from in the order of their best waiting priority', async () => {
+    const redis = await server();
+    const store = await open(redis.url, { shards: 3 });
+    for (const [shard, priority] of [
+      [0, 0],
+      [1, 9],
+      [2, 5],
+    ] as const)
+      await store.submit(T, shard, [at(shard, priority)], NO_LIMITS);
+    const claimed = [];
+    for (let n = 0; n < 3; n += 1) claimed.push(...(await store.claim(T, 'me', CLAIM, 1)).tasks);
+    expect(claimed.map(({ spec }) => spec.priority)).toEqual([9, 5, 0]);
+  });
+
+  it('lose nothing that was claimed when the next one fails', async () => {
+    const redis = await server();
+    const store = await open(redis.url, { shards: 2 });
+    const [good, bad] = [at(0, 9), at(1, 0)];
+    await store.submit(T, 0, [good], NO_LIMITS);
+    await store.submit(T, 1, [bad], NO_LIMITS);
+    // The second shard's script stops in the middle.
+    await client(redis.url).set('{s1}:default:lease', 'no index');
+    const { tasks } = await store.claim(T, 'me', CLAIM, 10);
+    expect(tasks.map(({ fence }) => fence.id)).toEqual([good.spec.id]);
+  });
+});
 
 describe('10 the layout', () => {
   it('keeps every key under its shard’s hash tag, and the number of shards for good', async () => {

@@ -26,7 +26,7 @@ export async function claim(
   const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
   let bytes = 0;
   let more = false;
-  let fault: StoreUnavailable | undefined;
+  let fault: unknown;
   for (const shard of await bestFirst(shards, tenant, lanes)) {
     for (;;) {
       const wanted = Math.min(SCRIPT_TASKS, max - tasks.length);
@@ -36,7 +36,7 @@ export async function claim(
         got = await claimFrom(shards, shard, leaseMs, tenant, claimer, left, wanted, CLAIM_BYTES - bytes);
       } catch (thrown) {
         // What is claimed already is handed out, for its tokens are known here and nowhere else; and other shards have work.
-        if (!(thrown instanceof StoreUnavailable) || shards.count === 1) throw thrown;
+        if (tasks.length === 0 && (!(thrown instanceof StoreUnavailable) || shards.count === 1)) throw thrown;
         fault = thrown;
         break;
       }
@@ -51,7 +51,7 @@ export async function claim(
       break;
     }
   }
-  if (fault !== undefined && tasks.length === 0) throw fault;
+  if (fault instanceof StoreUnavailable && tasks.length === 0) throw fault;
   return { tasks, more: more || fault !== undefined };
 }
 
