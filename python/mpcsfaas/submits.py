@@ -1,0 +1,217 @@
+"""One thread that submits: what came while a request was under way goes in the next one.
+
+S1  A request holds at most so many tasks and so many bytes, but at least one task; nothing waits for company.
+S2  Each request has a key of its own: however often it is sent, each of its tasks is made once.
+S3  Where one task makes the service refuse a request, nothing of it was taken: that task fails, the others go again.
+S4  Arguments that are the same bytes go once in a request.
+"""
+import collections
+import json
+import threading
+import time
+import uuid
+from typing import Any, Deque, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
+
+from . import errors, frames
+from .futures import TaskFuture
+from .transport import Transport
+
+_MOST = 1000
+_BYTES = 4 * 1024 * 1024
+# Smaller ones are not looked for among the others.
+_SHARED_FROM = 1024
+# An idle thread ends after so many seconds and is started again with the next task.
+_IDLE = 30.0
+
+
+class Wish(NamedTuple):
+    """One task to be: `head` is the JSON of its entry up to the number of its frame."""
+
+    future: TaskFuture[Any]
+    head: str
+    args: bytes
+    tail: str
+    function_id: str
+
+
+def entry(function_id: str, options: Dict[str, Any]) -> Tuple[str, str]:
+    """JSON around the frame's number."""
+    return (
+        '{"function":%s,"args_pickle":{"frame":' % json.dumps(function_id),
+        '},"options":%s}' % json.dumps(options, separators=(",", ":")),
+    )
+
+
+class Desk(Protocol):
+    """Who is told of each request: `opened` before it leaves, then `accepted` or `sent`."""
+
+    def opened(self) -> int:
+        """Answers the epoch in which the request leaves."""
+
+    def accepted(self, futures: Sequence[TaskFuture[Any]], ids: Sequence[str], epoch: int) -> None:
+        """Its tasks were taken, under these ids."""
+
+    def sent(self) -> None:
+        """They were not."""
+
+
+class Submits:
+    """Tasks on their way to the service."""
+
+    def __init__(self, transport: Transport, desk: Desk, name: str) -> None:
+        self._transport = transport
+        self._desk = desk
+        self._name = name
+        self._waiting: Deque[Wish] = collections.deque()
+        self._changed = threading.Condition()
+        self._thread: Optional[threading.Thread] = None
+        self._under_way = 0
+        self._closed = False
+
+    def add(self, wish: Wish) -> None:
+        """Queues a task. Never blocks on the network."""
+        with self._changed:
+            self._waiting.append(wish)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+            elif self._under_way == 0:
+                self._changed.notify_all()
+
+    def withdraw(self, future: TaskFuture[Any]) -> bool:
+        """Takes back what has not left. False where it has."""
+        with self._changed:
+            for wish in self._waiting:
+                if wish.future is future:
+                    self._waiting.remove(wish)
+                    return True
+        return False
+
+    def withdraw_some(self, futures: Sequence[TaskFuture[Any]]) -> List[TaskFuture[Any]]:
+        """Takes back those of them that have not left."""
+        wanted = set(map(id, futures))
+        with self._changed:
+            found = [wish.future for wish in self._waiting if id(wish.future) in wanted]
+            self._waiting = collections.deque(wish for wish in self._waiting if id(wish.future) not in wanted)
+            self._changed.notify_all()
+        return found
+
+    def withdraw_all(self) -> List[TaskFuture[Any]]:
+        """Takes back everything that has not left."""
+        with self._changed:
+            futures = [wish.future for wish in self._waiting]
+            self._waiting.clear()
+            self._changed.notify_all()
+        return futures
+
+    def flush(self, timeout: Optional[float] = None) -> bool:
+        """Waits until everything has been answered, at most `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._waiting and self._under_way == 0, timeout)
+
+    def close(self) -> None:
+        """After the last task: the thread ends when it has sent what waits. Idempotent."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def join(self) -> None:
+        """Waits for the thread's end."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                until = time.monotonic() + _IDLE
+                while not self._waiting:
+                    left = until - time.monotonic()
+                    if self._closed or left <= 0:
+                        self._thread = None
+                        return
+                    self._changed.wait(left)
+                wishes = self._take()
+                self._under_way = len(wishes)
+            try:
+                self._send(wishes)
+            except BaseException as error:  # noqa: B902 - whatever it is, nobody may wait for ever
+                for wish in wishes:
+                    wish.future._fail(error)
+            finally:
+                del wishes
+                with self._changed:
+                    self._under_way = 0
+                    self._changed.notify_all()
+
+    def _take(self) -> List[Wish]:
+        wishes: List[Wish] = []
+        size = 0
+        while self._waiting and len(wishes) < _MOST:
+            size += len(self._waiting[0].args)
+            if wishes and size > _BYTES:
+                break
+            wishes.append(self._waiting.popleft())
+        return wishes
+
+    def _send(self, wishes: List[Wish]) -> None:
+        open_ = [wish for wish in wishes if not wish.future.done()]
+        while open_:
+            epoch = self._desk.opened()
+            try:
+                ids = self._post(open_)
+            except errors.ServiceError as error:
+                self._desk.sent()
+                open_ = self._without_culprit(open_, error)
+                continue
+            except BaseException:
+                self._desk.sent()
+                raise
+            self._desk.accepted([wish.future for wish in open_], ids, epoch)
+            return
+
+    def _post(self, wishes: List[Wish]) -> List[str]:
+        shared: Dict[bytes, int] = {}
+        frames_: List[bytes] = []
+        entries: List[str] = []
+        for wish in wishes:
+            number = shared.get(wish.args) if len(wish.args) >= _SHARED_FROM else None
+            if number is None:
+                number = len(frames_)
+                frames_.append(wish.args)
+                if len(wish.args) >= _SHARED_FROM:
+                    shared[wish.args] = number
+            entries.append("%s%d%s" % (wish.head, number, wish.tail))
+        header = '{"tasks":[%s]}' % ",".join(entries)
+        headers = {
+            "Content-Type": frames.MEDIA_TYPE,
+            "Accept": "application/json",
+            "Idempotency-Key": uuid.uuid4().hex,
+        }
+        answer = self._transport.send("POST", "/v1/tasks/batch", headers, frames.encode(header.encode(), frames_))
+        ids: List[str] = json.loads(answer.content)["task_ids"]
+        return ids
+
+    def _without_culprit(self, wishes: List[Wish], error: errors.ServiceError) -> List[Wish]:
+        """Fails those whom the refusal is about; answers the others (S3)."""
+        if len(wishes) > 1:
+            named = {_index(fault.get("pointer", "")) for fault in error.errors}
+            guilty = [wish for i, wish in enumerate(wishes) if i in named]
+            if not guilty and isinstance(error, errors.TooLargeError):
+                # All together are too much: one by one they may not be.
+                for wish in wishes:
+                    self._send([wish])
+                return []
+            if guilty:
+                for wish in guilty:
+                    wish.future._fail(error)
+                return [wish for i, wish in enumerate(wishes) if i not in named]
+        for wish in wishes:
+            wish.future._fail(error)
+        return []
+
+
+def _index(pointer: str) -> int:
+    """'/tasks/17/args' -> 17, else -1."""
+    parts = pointer.split("/")
+    return int(parts[2]) if len(parts) > 2 and parts[1] == "tasks" and parts[2].isdigit() else -1
