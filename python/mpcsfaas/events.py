@@ -1,12 +1,11 @@
 """Server-sent events from a raw connection: read piece by piece, with a look aside whenever somebody wakes the reader."""
-import http.client
-import io
 import json
 import select
 import socket
+import ssl
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from .connection import Address, Answer, Connection
+from .connection import Address, Answer, Chunks, Connection
 
 _PIECE = 256 * 1024
 
@@ -34,40 +33,29 @@ class EventStream:
         try:
             self._connection.send("GET", path, {**headers, "Accept": "text/event-stream"}, (), timeout)
             self._socket = self._connection.raw
-            self._raw = b""
             self._head()
+            self._socket.settimeout(0.0)  # it is read when there is something
         except BaseException:
             self.close()
             raise
-        self._text = b""
-        self._left = 0  # of the chunk that is being read, its line end too
 
     def _head(self) -> None:
-        while b"\r\n\r\n" not in self._raw:
-            piece = self._socket.recv(_PIECE)
-            if not piece:
-                raise ConnectionResetError("the connection ended before an answer")
-            self._raw += piece
-        head, _, self._raw = self._raw.partition(b"\r\n\r\n")
-        line, _, fields = head.partition(b"\r\n")
-        try:
-            status = int(line.split(None, 2)[1])
-        except (IndexError, ValueError):
-            raise http.client.BadStatusLine(line.decode("latin-1")) from None
-        headers = http.client.parse_headers(io.BytesIO(fields + b"\r\n\r\n"))
-        self._chunked = headers.get("Transfer-Encoding", "").lower() == "chunked"
+        status, headers, rest = self._connection.head()
+        self._chunks = Chunks()
+        self._rest = rest
+        self._text = b""
         if status >= 400:
-            length = int(headers.get("Content-Length") or 0)
-            while len(self._raw) < length:
+            length = int(headers.get("content-length") or 0)
+            while len(rest) < length:
                 piece = self._socket.recv(_PIECE)
                 if not piece:
                     break
-                self._raw += piece
-            self.answer = Answer(status, headers, self._raw[:length])
+                rest += piece
+            self.answer = Answer(status, headers, rest[:length])
 
     def read(self, seconds: float) -> Tuple[bool, List[Event]]:
         """(is it still open, what has come) within `seconds`, or sooner where somebody woke us. Raises FAULTS."""
-        if not self._raw:
+        if not self._rest:
             pending = getattr(self._socket, "pending", None)  # what TLS has decoded already
             if not (pending is not None and pending()):
                 ready, _, _ = select.select([self._socket, self._ours], [], [], max(0.0, seconds))
@@ -78,47 +66,15 @@ class EventStream:
                         pass
                 if self._socket not in ready:
                     return True, []
-            self._raw = self._socket.recv(_PIECE)
-            if not self._raw:
+            try:
+                self._rest = self._socket.recv(_PIECE)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                return True, []
+            if not self._rest:
                 return False, []
-        is_open = True
-        if self._chunked:
-            is_open = self._unchunk()
-        else:
-            self._text += self._raw
-            self._raw = b""
-        return is_open, list(self._events())
-
-    def _unchunk(self) -> bool:
-        """Moves whole and partial chunks into the text. False at the last one."""
-        parts = [self._text]
-        raw, at = self._raw, 0
-        is_open = True
-        while at < len(raw):
-            if self._left == 0:
-                end = raw.find(b"\r\n", at)
-                if end < 0:
-                    break
-                size = int(raw[at:end].split(b";")[0], 16)
-                at = end + 2
-                if size == 0:
-                    is_open = False
-                    break
-                self._left = size + 2
-            take = min(self._left, len(raw) - at)
-            # The last two of a chunk are its line end.
-            parts.append(raw[at : at + min(take, max(0, self._left - 2))])
-            at += take
-            self._left -= take
-        self._raw = raw[at:] if is_open and self._left == 0 else b""
-        if self._raw:
-            # A size that is cut off: the rest of it comes with the next piece.
-            more = self._socket.recv(_PIECE)
-            if not more:
-                is_open = False
-            self._raw += more
-        self._text = b"".join(parts)
-        return is_open
+        self._text += self._chunks.take(self._rest)
+        self._rest = b""
+        return not self._chunks.is_over, list(self._events())
 
     def _events(self) -> Iterator[Event]:
         whole, split, rest = self._text.rpartition(b"\n\n")

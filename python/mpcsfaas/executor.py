@@ -68,7 +68,7 @@ class Executor(concurrent.futures.Executor):
         self._transport = Transport(url, api_key, patience)
         self._registry = Registry(self._transport)
         self._arguments = Arguments()
-        self._entries: Dict[Any, Tuple[str, str]] = {}
+        self._entries: Dict[str, Tuple[str, str, str]] = {}
         self._results = Results(self._transport, self.group, "mpcsfaas-%d-results" % number, patience)
         self._submits = Submits(self._transport, self, "mpcsfaas-%d-submits" % number)
         self._shown = Shown(self._transport, "mpcsfaas-%d" % number) if stream_logs else None
@@ -226,9 +226,13 @@ class Executor(concurrent.futures.Executor):
 
     def _entry(self, fn: Any, options: Dict[str, Any]) -> Tuple[str, str, str]:
         function_id = self._registry.id_of(shipment.shipment_of(fn))
-        own = options_of(fn)
-        wire = on_the_wire({**self._options, **own, **options, "group": self.group}) if own or options or self._options else None
-        return (*entry(function_id, wire or {"group": self.group}), function_id)
+        asked = {**self._options, **options_of(fn), **options}
+        if asked:
+            return (*entry(function_id, on_the_wire({**asked, "group": self.group})), function_id)
+        known = self._entries.get(function_id)
+        if known is None:
+            known = self._entries[function_id] = (*entry(function_id, {"group": self.group}), function_id)
+        return known
 
     def _map(
         self,
@@ -272,11 +276,9 @@ class Executor(concurrent.futures.Executor):
         waiting.reverse()
         try:
             while waiting:
-                # Popped before it is asked: nobody but the caller holds a value that was yielded.
-                value = _popped_result(waiting, until)
                 waiting[:0] = itertools.islice(ahead, 1)
-                yield value
-                del value
+                # Nobody but the caller holds a value that was yielded, nor its future.
+                yield _popped_result(waiting, until)
         finally:
             if waiting:
                 self._abandon(waiting)

@@ -7,9 +7,9 @@ S4  Arguments that are the same bytes go once in a request.
 """
 import collections
 import json
+import os
 import threading
 import time
-import uuid
 from typing import Any, Deque, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from . import errors, frames
@@ -186,7 +186,7 @@ class Submits:
         headers = {
             "Content-Type": frames.MEDIA_TYPE,
             "Accept": "application/json",
-            "Idempotency-Key": uuid.uuid4().hex,
+            "Idempotency-Key": os.urandom(16).hex(),
         }
         answer = self._transport.send("POST", "/v1/tasks/batch", headers, frames.encode(header.encode(), frames_))
         ids: List[str] = json.loads(answer.content)["task_ids"]
