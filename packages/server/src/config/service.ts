@@ -32,6 +32,8 @@ export interface ServiceConfig {
   rateLimitBurst: number;
   /** The address that is listened on: off loopback, keys are demanded. */
   boundHost: string;
+  /** Folder of the Python SDK's sources, to be offered; '' = none. */
+  pythonSdk: string;
 }
 
 export const defaultServiceConfig: ServiceConfig = {
@@ -54,4 +56,5 @@ export const defaultServiceConfig: ServiceConfig = {
   rateLimitPerSecond: LIMITS.rate_limit.default,
   rateLimitBurst: LIMITS.rate_limit_burst.default,
   boundHost: '127.0.0.1',
+  pythonSdk: '',
 };
