@@ -287,8 +287,7 @@ class Client:
                 return future.cancelled()
         except (errors.NotFoundError, errors.ExpiredError):
             return future.cancelled()
-        future._settle_canceled()
-        return future.cancelled()
+        return future._settle_canceled()
 
     def task_call(self, method: str, path: str, body: Any = None) -> Any:
         """A request about a task."""

@@ -2,6 +2,8 @@
 import types
 from typing import Any, Callable, Dict, Iterator, Optional, Set, Tuple
 
+from .errors import SerializationError
+
 Dumps = Callable[[Any], bytes]
 
 
@@ -12,11 +14,9 @@ def in_function(function: Any, dumps: Dumps, error: BaseException) -> str:
     if found is None:
         return "cannot pickle `%s`: %s" % (name, error)
     path, value = found
-    return "cannot pickle `%s`: its %s is a %s; make it inside the function, or pass what it is made from" % (
-        name,
-        path,
-        _kind(value),
-    )
+    own = _fault(value, dumps)
+    advice = str(own) if isinstance(own, SerializationError) else "make it inside the function, or pass what it is made from"
+    return "cannot pickle `%s`: its %s is a %s; %s" % (name, path, _kind(value), advice)
 
 
 def in_arguments(function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], dumps: Dumps, error: BaseException) -> str:
@@ -78,6 +78,8 @@ def _within(value: Any, dumps: Dumps, seen: Set[int]) -> Optional[Tuple[str, Any
 def _inside(value: Any, dumps: Dumps, depth: int = 4) -> Tuple[str, Any]:
     """The innermost part of a container that fails, and the way to it."""
     parts: Iterator[Tuple[str, Any]] = iter(())
+    if isinstance(_fault(value, dumps), SerializationError):
+        depth = 0  # it says itself why
     if depth and isinstance(value, dict):
         parts = (("[%r]" % (key,), part) for key, part in value.items())
     elif depth and isinstance(value, (list, tuple)):
@@ -91,12 +93,16 @@ def _inside(value: Any, dumps: Dumps, depth: int = 4) -> Tuple[str, Any]:
     return "", value
 
 
-def _fails(value: Any, dumps: Dumps) -> bool:
+def _fault(value: Any, dumps: Dumps) -> Optional[Exception]:
     try:
         dumps(value)
-    except Exception:
-        return True
-    return False
+    except Exception as error:
+        return error
+    return None
+
+
+def _fails(value: Any, dumps: Dumps) -> bool:
+    return _fault(value, dumps) is not None
 
 
 def _kind(value: Any) -> str:

@@ -96,19 +96,22 @@ class Executor(concurrent.futures.Executor):
 
         timeout: for all of them from now, seconds; TimeoutError then. chunksize: calls in one task. buffersize: at most so
         many tasks ahead of what was taken; the arguments are read as they are needed. progress: shows a bar on a terminal.
-        A value that is an exception ends the iteration; what has not begun is then canceled.
+        What a call raises ends the iteration; so do Ctrl-C and `close`. The calls that have not ended are then canceled.
         """
         return self._map(fn, iterables, timeout, chunksize, buffersize, progress, {})
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """No more calls. cancel_futures: cancels what has not begun. wait: until all have ended and the threads are gone.
-        Idempotent."""
+        """No more calls. cancel_futures: cancels what no worker has taken yet. wait: until all have ended and the threads are
+        gone. Idempotent."""
+        self._end(wait, cancel_futures, True)
+
+    def _end(self, wait: bool, cancel: bool, only_waiting: bool) -> None:
         with self._state:
             self._shut = True
         if self._pid != os.getpid():
             return  # the threads are those of the parent
-        if cancel_futures:
-            self._abandon(None)
+        if cancel:
+            self._abandon(None, only_waiting)
         self._submits.close()
         if wait:
             self._submits.join()
@@ -123,9 +126,8 @@ class Executor(concurrent.futures.Executor):
             self._results.close()
 
     def __exit__(self, kind: Any, value: Any, trace: Any) -> Optional[bool]:
-        # Whoever presses Ctrl-C does not want to wait for what has not begun.
-        is_cut = kind is not None and issubclass(kind, (KeyboardInterrupt, SystemExit))
-        self.shutdown(wait=True, cancel_futures=is_cut)
+        # Whoever presses Ctrl-C does not want to wait.
+        self._end(True, kind is not None and issubclass(kind, KeyboardInterrupt), False)
         return False
 
     # What a service can do beyond it.
@@ -136,7 +138,8 @@ class Executor(concurrent.futures.Executor):
         return Bound(self, options)
 
     def reattach(self) -> "List[TaskFuture[Any]]":
-        """The futures of all tasks of this group that the service keeps, oldest first, whoever submitted them."""
+        """The futures of all tasks of this group that the service keeps, whoever submitted them; oldest first, those of one
+        millisecond in any order."""
         self._check_here()
         found: List[Dict[str, Any]] = []
         cursor: Optional[str] = None
@@ -168,12 +171,10 @@ class Executor(concurrent.futures.Executor):
     def cancel_task(self, future: "TaskFuture[Any]") -> bool:
         """See TaskFuture.cancel. Raises FaasError where the service cannot be asked."""
         if self._submits.withdraw(future):
-            future._settle_canceled()
-            return True
+            return future._settle_canceled()
         if not future.task_id:
             # Its request is under way: `accepted` tells the service.
-            future._settle_canceled()
-            return future.cancelled()
+            return future._settle_canceled()
         try:
             self._transport.call("POST", "/v1/tasks/%s/cancel" % future.task_id, {})
         except errors.ConflictError as error:
@@ -181,9 +182,8 @@ class Executor(concurrent.futures.Executor):
                 return future.cancelled()
         except (errors.NotFoundError, errors.ExpiredError):
             return future.cancelled()
-        future._settle_canceled()
         self._results.forget(future)
-        return future.cancelled()
+        return future._settle_canceled()
 
     def task_call(self, method: str, path: str, body: Any = None) -> Any:
         """A request about one of its tasks."""
@@ -281,10 +281,10 @@ class Executor(concurrent.futures.Executor):
                 yield _popped_result(waiting, until)
         finally:
             if waiting:
-                self._abandon(waiting)
+                self._abandon(waiting, False)
 
-    def _abandon(self, futures: "Optional[List[TaskFuture[Any]]]") -> None:
-        """Cancels those of the futures (None: all) that have not begun."""
+    def _abandon(self, futures: "Optional[List[TaskFuture[Any]]]", only_waiting: bool) -> None:
+        """Cancels those of the futures (None: all) that have not ended. only_waiting: lets be what a worker has taken."""
         if futures is None:
             unsent = self._submits.withdraw_all()
         else:
@@ -295,7 +295,7 @@ class Executor(concurrent.futures.Executor):
         self._submits.flush()
         open_ = [future for future in (self._results.outstanding() if futures is None else futures) if not future.done()]
         by_id = {future.task_id: future for future in open_ if future.task_id}
-        for task_id in self._cancel_many(list(by_id), True):
+        for task_id in self._cancel_many(list(by_id), only_waiting):
             by_id[task_id]._settle_canceled()
             self._results.forget(by_id[task_id])
 

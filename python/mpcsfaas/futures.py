@@ -42,6 +42,7 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         self._owner = owner
         self._task_id = task_id
         self._function = function
+        self._is_canceling = False
 
     @property
     def task_id(self) -> str:
@@ -102,9 +103,13 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
     def _accepted(self, task_id: str) -> None:
         self._task_id = task_id
 
-    def _settle_canceled(self) -> None:
-        if super().cancel():
+    def _settle_canceled(self) -> bool:
+        """False where it has ended otherwise. The one who waits and the one who hears of it may both come here."""
+        with self._condition:
+            is_first, self._is_canceling = not self._is_canceling, True
+        if is_first and super().cancel():
             self.set_running_or_notify_cancel()
+        return not self.done() or self.cancelled()
 
     def _settle(self, result: Dict[str, Any], pickle: Any) -> None:
         """Ends with a TaskResult of the API; does nothing where it has ended before."""

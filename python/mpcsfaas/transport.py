@@ -117,7 +117,7 @@ class Transport:
             if time.monotonic() - started + pause > limit or self._closing.wait(pause):
                 if answer is not None:
                     raise self._refusal(answer, method, path)
-                raise self.unreachable(fault) from fault
+                raise self.unreachable(fault) from None
 
     def stream(self, path: str, last_id: str = "") -> EventStream:
         """A long answer on a connection of its own. Raises FAULTS or FaasError."""
@@ -150,13 +150,18 @@ class Transport:
             self._idle.clear()
             self._pid = os.getpid()
         while True:
-            try:
-                connection = self._idle.pop()
-            except IndexError:
+            connection = self._popped()
+            if connection is None:
                 return Connection(self.address, _CONNECT_TIMEOUT)
             if not connection.is_stale():
                 return connection
             connection.close()
+
+    def _popped(self) -> Optional[Connection]:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
     def _keep(self, connection: Connection) -> None:
         if connection.is_open and len(self._idle) < _KEPT_CONNECTIONS and not self._closing.is_set():
