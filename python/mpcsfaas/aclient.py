@@ -1,5 +1,6 @@
 """AsyncClient: the names of Client, awaited. Each call runs in a thread of the event loop's own pool."""
 import asyncio
+import itertools
 from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 from .client import Callee, Client
@@ -7,7 +8,8 @@ from .futures import Logs
 from .transport import PATIENCE
 
 Json = Dict[str, Any]
-_END = object()
+# Items of a listing that are handed over together.
+_PORTION = 500
 
 
 class AsyncClient:
@@ -50,7 +52,7 @@ class AsyncClient:
 
     def functions(self) -> AsyncIterator[Json]:
         """See Client.functions."""
-        return _each(self._client.functions)
+        return _each(self._client.functions, _PORTION)
 
     async def function(self, ref: str) -> Json:
         """See Client.function."""
@@ -118,7 +120,7 @@ class AsyncClient:
 
     def list(self, **filters: Any) -> AsyncIterator[Json]:
         """See Client.list."""
-        return _each(lambda: self._client.list(**filters))
+        return _each(lambda: self._client.list(**filters), _PORTION)
 
     async def logs(self, task_id: str) -> Logs:
         """See Client.logs."""
@@ -189,11 +191,12 @@ class AsyncTask:
         return await self._client.cancel(self.task_id)
 
 
-async def _each(begin: Callable[[], Iterator[Json]]) -> AsyncIterator[Json]:
-    """What a blocking iterator has, one at a time; it is closed when nobody wants more."""
+async def _each(begin: Callable[[], Iterator[Json]], portion: int = 1) -> AsyncIterator[Json]:
+    """What a blocking iterator has, read so many at a time: more than one only where they come without waiting."""
     items = await asyncio.to_thread(begin)
     while True:
-        item = await asyncio.to_thread(next, items, _END)
-        if item is _END:
+        some = await asyncio.to_thread(lambda: list(itertools.islice(items, portion)))
+        for item in some:
+            yield item
+        if len(some) < portion:
             return
-        yield item  # type: ignore[misc]

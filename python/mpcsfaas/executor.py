@@ -101,17 +101,17 @@ class Executor(concurrent.futures.Executor):
         return self._map(fn, iterables, timeout, chunksize, buffersize, progress, {})
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """No more calls. cancel_futures: cancels what no worker has taken yet. wait: until all have ended and the threads are
-        gone. Idempotent."""
-        self._end(wait, cancel_futures, True)
+        """No more calls. cancel_futures: cancels what has not begun. wait: until all have ended and the threads are gone.
+        Idempotent."""
+        self._end(wait, cancel_futures, False)
 
-    def _end(self, wait: bool, cancel: bool, only_waiting: bool) -> None:
+    def _end(self, wait: bool, cancel: bool, running_too: bool) -> None:
         with self._state:
             self._shut = True
         if self._pid != os.getpid():
             return  # the threads are those of the parent
         if cancel:
-            self._abandon(None, only_waiting)
+            self._abandon(None, running_too)
         self._submits.close()
         if wait:
             self._submits.join()
@@ -127,7 +127,7 @@ class Executor(concurrent.futures.Executor):
 
     def __exit__(self, kind: Any, value: Any, trace: Any) -> Optional[bool]:
         # Whoever presses Ctrl-C does not want to wait.
-        self._end(True, kind is not None and issubclass(kind, KeyboardInterrupt), False)
+        self._end(True, kind is not None and issubclass(kind, KeyboardInterrupt), True)
         return False
 
     # What a service can do beyond it.
@@ -210,6 +210,10 @@ class Executor(concurrent.futures.Executor):
         """The tasks were refused."""
         self._results.sent()
 
+    def renewed(self, function_id: str) -> Optional[str]:
+        """A function that somebody has deleted goes again."""
+        return self._registry.renewed(function_id)
+
     # Our own.
 
     def _submit(self, fn: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], options: Dict[str, Any]) -> "TaskFuture[Any]":
@@ -281,30 +285,37 @@ class Executor(concurrent.futures.Executor):
                 yield _popped_result(waiting, until)
         finally:
             if waiting:
-                self._abandon(waiting, False)
+                self._abandon(waiting, True)
 
-    def _abandon(self, futures: "Optional[List[TaskFuture[Any]]]", only_waiting: bool) -> None:
-        """Cancels those of the futures (None: all) that have not ended. only_waiting: lets be what a worker has taken."""
-        if futures is None:
-            unsent = self._submits.withdraw_all()
-        else:
-            unsent = self._submits.withdraw_some(futures)
+    def _abandon(self, futures: "Optional[List[TaskFuture[Any]]]", running_too: bool) -> None:
+        """Cancels those of the futures (None: all) that have not ended; without `running_too` lets be what may have begun."""
+        unsent = self._submits.withdraw_all() if futures is None else self._submits.withdraw_some(futures)
         for future in unsent:
             future._settle_canceled()
         # What is under way has an id when this is over.
         self._submits.flush()
         open_ = [future for future in (self._results.outstanding() if futures is None else futures) if not future.done()]
         by_id = {future.task_id: future for future in open_ if future.task_id}
-        for task_id in self._cancel_many(list(by_id), only_waiting):
+        canceled, running = self._cancel_many(list(by_id), not running_too)
+        if running:
+            # Workers take short calls ahead: of those that are RUNNING only the oldest can have begun, one a slot. Twice as
+            # many are let be, for workers begin in no strict order.
+            slots = int(self._transport.call("GET", "/v1/stats")["slots"])
+            canceled += self._cancel_many(running[2 * slots :], False)[0]
+        for task_id in canceled:
             by_id[task_id]._settle_canceled()
             self._results.forget(by_id[task_id])
 
-    def _cancel_many(self, ids: List[str], only_waiting: bool) -> List[str]:
+    def _cancel_many(self, ids: Sequence[str], only_waiting: bool) -> Tuple[List[str], List[str]]:
+        """(canceled, let be because they run), in the order asked."""
         canceled: List[str] = []
+        running: List[str] = []
         for at in range(0, len(ids), _PORTION):
-            body = {"task_ids": ids[at : at + _PORTION], "only_waiting": only_waiting}
-            canceled += self._transport.call("POST", "/v1/tasks/cancel", body)["canceled"]
-        return canceled
+            body = {"task_ids": list(ids[at : at + _PORTION]), "only_waiting": only_waiting}
+            answer = self._transport.call("POST", "/v1/tasks/cancel", body)
+            canceled += answer["canceled"]
+            running += answer["running"]
+        return canceled, running
 
     def _check_here(self) -> None:
         if self._pid != os.getpid():

@@ -1,7 +1,7 @@
 """Functions at the service: registered once per content, checked against the Pythons that run there."""
 import json
 import threading
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, Optional, Tuple
 
 from . import frames, options as options_
 from .shipment import Shipment
@@ -15,6 +15,7 @@ class Registry:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self._ids: Dict[Tuple[str, str], str] = {}
+        self._shipments: Dict[str, Shipment] = {}
         self._lock = threading.Lock()
         self._fleet = Fleet(lambda: transport.call("GET", "/v1/workers"))
 
@@ -30,12 +31,17 @@ class Registry:
                 name = "%s-%s" % (shipment.name, shipment.digest[:8])
                 known = str(self.register(shipment, name, {})["function_id"])
                 self._ids[shipment.digest, shipment.name] = known
+                self._shipments[known] = shipment
             return known
 
-    def forget(self, function_id: str) -> None:
-        """The service does not know it any more."""
+    def renewed(self, function_id: str) -> Optional[str]:
+        """The service does not know it any more: registers it again. None where it was none of ours."""
         with self._lock:
-            self._ids = {content: known for content, known in self._ids.items() if known != function_id}
+            shipment = self._shipments.pop(function_id, None)
+            if shipment is None:
+                return None
+            self._ids.pop((shipment.digest, shipment.name), None)
+        return self.id_of(shipment)
 
     def register(self, shipment: Shipment, name: str, options: Dict[str, Any], description: str = "") -> Dict[str, Any]:
         """The function as the service describes it."""

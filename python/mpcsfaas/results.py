@@ -46,6 +46,7 @@ class Results:
         self._stream: Optional[EventStream] = None
         self._is_open = False
         self._closed = False
+        self._wanted_at = 0.0
         self.epoch = 0
 
     def opened(self) -> int:
@@ -115,6 +116,7 @@ class Results:
         """The thread ends as soon as nothing is outstanding. Idempotent."""
         with self._lock:
             self._closed = True
+            self._lock.notify_all()
             if self._stream is not None:
                 self._stream.wake()
 
@@ -132,14 +134,16 @@ class Results:
             thread.join()
 
     def _start(self) -> None:
+        self._wanted_at = time.monotonic()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
             self._thread.start()
 
-    def _is_wanted(self, idle_since: float) -> bool:
+    def _is_wanted(self) -> bool:
         if self._outstanding or self._sending:
+            self._wanted_at = time.monotonic()
             return True
-        return not self._closed and time.monotonic() - idle_since < _IDLE
+        return not self._closed and time.monotonic() - self._wanted_at < _IDLE
 
     def _run(self) -> None:
         last_id = ""
@@ -148,8 +152,9 @@ class Results:
         try:
             while True:
                 with self._lock:
-                    if not self._is_wanted(contact):
+                    if not self._is_wanted():
                         self._thread = None
+                        self._is_open = False
                         return
                 fault: Optional[BaseException] = None
                 stream: Optional[EventStream] = None
@@ -181,7 +186,8 @@ class Results:
                     if time.monotonic() - contact > self._patience:
                         raise self._transport.unreachable(fault)
                     if tries > 1 or not isinstance(fault, FAULTS):
-                        time.sleep(backoff.pause(tries))
+                        with self._lock:
+                            self._lock.wait_for(lambda: self._closed and not self._outstanding, backoff.pause(tries))
         except BaseException as error:  # noqa: B902 - nobody may wait for ever
             with self._lock:
                 failed = list(self._outstanding.values())
@@ -195,7 +201,6 @@ class Results:
     def _follow(self, stream: EventStream, is_fresh: bool) -> None:
         """Until the stream ends or is wanted no more."""
         reread_at = 0.0
-        idle_since = time.monotonic()
         is_placed = False
         while True:
             is_open, events = stream.read(reread_at - time.monotonic() if is_placed else _OPEN_TIMEOUT)
@@ -213,9 +218,7 @@ class Results:
                 return
             with self._lock:
                 again, self._again = self._again, []
-                if self._outstanding or self._sending:
-                    idle_since = time.monotonic()
-                if not self._is_wanted(idle_since):
+                if not self._is_wanted():
                     return
                 if is_placed and time.monotonic() >= reread_at:
                     again = list(self._outstanding)

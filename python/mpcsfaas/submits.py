@@ -32,6 +32,7 @@ class Wish(NamedTuple):
     args: bytes
     tail: str
     function_id: str
+    is_renewed: bool = False
 
 
 def entry(function_id: str, options: Dict[str, Any]) -> Tuple[str, str]:
@@ -53,6 +54,9 @@ class Desk(Protocol):
 
     def sent(self) -> None:
         """They were not."""
+
+    def renewed(self, function_id: str) -> Optional[str]:
+        """The id under which a function that is gone was registered again, None where it cannot be."""
 
 
 class Submits:
@@ -194,6 +198,8 @@ class Submits:
 
     def _without_culprit(self, wishes: List[Wish], error: errors.ServiceError) -> List[Wish]:
         """Fails those whom the refusal is about; answers the others (S3)."""
+        if error.code == "function_not_found":
+            return self._renewed(wishes, error)
         if len(wishes) > 1:
             named = {_index(fault.get("pointer", "")) for fault in error.errors}
             guilty = [wish for i, wish in enumerate(wishes) if i in named]
@@ -209,6 +215,22 @@ class Submits:
         for wish in wishes:
             wish.future._fail(error)
         return []
+
+    def _renewed(self, wishes: List[Wish], error: errors.ServiceError) -> List[Wish]:
+        """The wishes with the functions that are gone registered again, each of them once."""
+        ids: Dict[str, Optional[str]] = {}
+        again: List[Wish] = []
+        for wish in wishes:
+            if wish.is_renewed:
+                wish.future._fail(error)
+                continue
+            old = wish.function_id
+            if old not in ids:
+                ids[old] = self._desk.renewed(old)
+            new = ids[old] or old
+            head = wish.head.replace(json.dumps(old), json.dumps(new))
+            again.append(wish._replace(head=head, function_id=new, is_renewed=True))
+        return again
 
 
 def _index(pointer: str) -> int:
