@@ -12,12 +12,13 @@ import io
 import pickle
 import sys
 import types
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Set, Tuple
 
 import dill
 
 from . import culprit
 from .errors import SerializationError
+from .submodules import loaded, names_used
 
 _PROTOCOL = 5
 _dumps = pickle.dumps
@@ -41,6 +42,8 @@ class _Dispatch(Dict[Any, Any]):
     def get(self, kind: Any, default: Any = None) -> Any:
         if kind in _REFUSED:
             return _refuse
+        if kind is types.ModuleType:
+            return _save_module
         return _save_enum if issubclass(kind, enum.EnumMeta) else dill.Pickler.dispatch.get(kind, default)
 
     def __getitem__(self, kind: Any) -> Any:
@@ -53,6 +56,15 @@ class _Dispatch(Dict[Any, Any]):
 def _refuse(_pickler: Any, value: Any) -> None:
     kind = type(value)
     raise pickle.PicklingError("cannot pickle %s.%s objects" % (kind.__module__, kind.__name__))
+
+
+def _save_module(pickler: Any, module: types.ModuleType) -> None:
+    """By name; of a package with the submodules that the function speaks of, which its import alone would not bring."""
+    submodules = loaded(module, pickler.names)
+    if submodules:
+        pickler.save_reduce(__import__, (module.__name__, None, None, submodules), obj=module)
+    else:
+        dill.Pickler.dispatch[types.ModuleType](pickler, module)
 
 
 def _save_enum(pickler: Any, kind: Any) -> None:
@@ -70,12 +82,15 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]
     # dill looks here for whether the pickler is one of its own.
     __module__ = "dill.for_mpcsfaas"
     dispatch = _Dispatch()
+    names: Set[str] = set()
 
 
 def by_value(value: Any) -> bytes:
     """dill's pickle. Raises whatever its parts raise."""
     file = io.BytesIO()
-    _Pickler(file, protocol=4, recurse=True, byref=False, fmode=0).dump(value)
+    pickler = _Pickler(file, protocol=4, recurse=True, byref=False, fmode=0)
+    pickler.names = names_used(value)
+    pickler.dump(value)
     return file.getvalue()
 
 

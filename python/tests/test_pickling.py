@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import unittest
+import urllib.parse
+import xml.etree.ElementTree
 
 from mpcsfaas import SerializationError, function, pickling, shipment
 
@@ -56,6 +58,14 @@ def uses_decorated(x):
     return decorated(x) + 1
 
 
+def reads_xml(text):
+    return xml.etree.ElementTree.fromstring(text).get("b"), inner_quote("x y")
+
+
+def inner_quote(text):
+    return urllib.parse.quote(text)
+
+
 def locks():
     with LOCK:
         return 1
@@ -73,6 +83,10 @@ class Functions(unittest.TestCase):
             code = shipment.shipment_of(shipped).code
             self.assertNotIn(b"mpcsfaas", code)
         self.assertEqual(run_elsewhere(code, 4), 13)
+
+    def test_brings_the_submodules_that_it_uses(self):
+        code = shipment.shipment_of(reads_xml).code
+        self.assertEqual(run_elsewhere(code, "<a b='1'/>"), ("1", "x%20y"))
 
     def test_is_made_anew_when_what_it_uses_has_changed_and_only_then(self):
         global RATE
