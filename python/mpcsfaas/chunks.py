@@ -16,6 +16,22 @@ def chunked(function: Callable[..., Any]) -> Callable[[List[Tuple[Any, ...]]], L
     return made
 
 
+class Counted:
+    """An iterator that knows how many items it has handed out."""
+
+    def __init__(self, items: Iterable[Tuple[Any, ...]]) -> None:
+        self._items = iter(items)
+        self.count = 0
+
+    def __iter__(self) -> "Counted":
+        return self
+
+    def __next__(self) -> Tuple[Any, ...]:
+        item = next(self._items)
+        self.count += 1
+        return item
+
+
 def pieces(calls: Iterable[Tuple[Any, ...]], size: int) -> Iterator[List[Tuple[Any, ...]]]:
     """Lists of at most `size` argument tuples."""
     calls = iter(calls)

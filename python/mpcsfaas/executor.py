@@ -256,7 +256,8 @@ class Executor(concurrent.futures.Executor):
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
         until = None if timeout is None else time.monotonic() + timeout
-        calls: Iterable[Tuple[Any, ...]] = zip(*iterables)
+        counter = chunks.Counted(zip(*iterables))
+        calls: Iterable[Tuple[Any, ...]] = counter
         name = shipment.label(unwrapped(fn))
         if chunksize > 1:
             own = options_of(fn)
@@ -271,8 +272,7 @@ class Executor(concurrent.futures.Executor):
             values = itertools.chain.from_iterable(values)
         if not bar:
             return values
-        total = sum(1 for _ in waiting) * chunksize if buffersize is None else 0
-        return progress.shown(values, total, name)
+        return progress.shown(values, counter.count if buffersize is None else None, name)
 
     def _values(
         self, waiting: "List[TaskFuture[Any]]", ahead: "Iterator[TaskFuture[Any]]", until: Optional[float]

@@ -119,7 +119,8 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         try:
             value = outcome.value_of(result, pickle)
         except BaseException as error:
-            self._fail(error)
+            # A traceback of our own frames says nothing to anybody, and would hold the thread that they belong to.
+            self._fail(error.with_traceback(None))
             return
         try:
             self.set_result(value)

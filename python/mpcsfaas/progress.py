@@ -1,7 +1,7 @@
 """A progress bar on stderr: tqdm's where that is installed, a small one of our own otherwise, none where nobody watches."""
 import sys
 import time
-from typing import Any, Iterable, Iterator, TypeVar
+from typing import Any, Iterable, Iterator, Optional, TypeVar
 
 T = TypeVar("T")
 _WIDTH = 30
@@ -9,8 +9,8 @@ _WIDTH = 30
 _PAUSE = 0.1
 
 
-def shown(results: Iterable[T], total: int, label: str) -> Iterator[T]:
-    """The same results; the bar moves with each."""
+def shown(results: Iterable[T], total: Optional[int], label: str) -> Iterator[T]:
+    """The same results; the bar moves with each. total: None where nobody knows it yet."""
     if not sys.stderr.isatty():
         yield from results
         return
@@ -23,7 +23,7 @@ def shown(results: Iterable[T], total: int, label: str) -> Iterator[T]:
         bar.close()
 
 
-def _bar(total: int, label: str) -> Any:
+def _bar(total: Optional[int], label: str) -> Any:
     try:
         from tqdm import tqdm
     except ImportError:
@@ -34,7 +34,7 @@ def _bar(total: int, label: str) -> Any:
 class Bar:
     """`label  ██████░░░░  60/100  12.3 s`"""
 
-    def __init__(self, total: int, label: str, stream: Any = None) -> None:
+    def __init__(self, total: Optional[int], label: str, stream: Any = None) -> None:
         self._total = total
         self._label = label
         self._stream = stream or sys.stderr
@@ -46,7 +46,7 @@ class Bar:
         """So many more are done."""
         self._done += count
         now = time.monotonic()
-        if self._done >= self._total or now - self._drawn >= _PAUSE:
+        if self._done == self._total or now - self._drawn >= _PAUSE:
             self._drawn = now
             self._draw()
 
@@ -57,8 +57,9 @@ class Bar:
         self._stream.flush()
 
     def _draw(self) -> None:
-        full = _WIDTH * self._done // max(1, self._total)
-        bar = "█" * full + "░" * (_WIDTH - full)
-        took = time.monotonic() - self._began
-        self._stream.write("\r%s  %s  %d/%d  %.1f s" % (self._label, bar, self._done, self._total, took))
+        count = str(self._done)
+        if self._total is not None:
+            full = _WIDTH * self._done // max(1, self._total)
+            count = "%s%s  %d/%d" % ("█" * full, "░" * (_WIDTH - full), self._done, self._total)
+        self._stream.write("\r%s  %s  %.1f s" % (self._label, count, time.monotonic() - self._began))
         self._stream.flush()

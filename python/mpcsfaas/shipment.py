@@ -2,6 +2,7 @@
 import dis
 import hashlib
 import inspect
+import os
 import re
 import textwrap
 import threading
@@ -35,6 +36,16 @@ class _Kept(NamedTuple):
 _kept: "weakref.WeakKeyDictionary[Any, _Kept]" = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 _MISSING = object()
+
+
+def _renew_lock() -> None:
+    # Another thread may have held it when this process was forked.
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def shipment_of(function: Any) -> Shipment:
