@@ -129,8 +129,12 @@ class Connection:
         return int(first[9:12]), headers, rest
 
     def exchange(self, method: str, path: str, headers: Dict[str, str], body: Sequence[bytes], timeout: float) -> Answer:
-        """A request and its answer; closed afterwards where the service will not keep it."""
+        """A request and its answer."""
         self.send(method, path, headers, body, timeout)
+        return self.receive()
+
+    def receive(self) -> Answer:
+        """The answer to what was sent; closed afterwards where the service will not keep it. Raises what FAULTS names."""
         status, fields, rest = self.head()
         if fields.get("transfer-encoding", "").lower() == "chunked":
             chunks = Chunks()

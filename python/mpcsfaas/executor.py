@@ -195,6 +195,10 @@ class Executor(concurrent.futures.Executor):
         """The stream is there before the tasks are."""
         return self._results.opened()
 
+    def opened_now(self) -> Optional[int]:
+        """See Results.opened_now."""
+        return self._results.opened_now()
+
     def accepted(self, futures: Sequence["TaskFuture[Any]"], ids: Sequence[str], epoch: int) -> None:
         """The tasks are there. Those whose futures were canceled meanwhile are canceled there too."""
         self._results.accepted(futures, ids, epoch)

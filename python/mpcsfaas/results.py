@@ -57,6 +57,14 @@ class Results:
             self._lock.wait_for(lambda: self._is_open or self._thread is None, _OPEN_TIMEOUT)
             return self.epoch
 
+    def opened_now(self) -> Optional[int]:
+        """As `opened` where the stream is open, else None."""
+        with self._lock:
+            if not self._is_open or self._stream is None:
+                return None
+            self._sending += 1
+            return self.epoch
+
     def accepted(self, futures: Sequence[TaskFuture[Any]], ids: Sequence[str], epoch: int) -> None:
         """The service has taken these tasks."""
         ended = []

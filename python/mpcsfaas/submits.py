@@ -4,6 +4,8 @@ S1  A request holds at most so many tasks and so many bytes, but at least one ta
 S2  Each request has a key of its own: however often it is sent, each of its tasks is made once.
 S3  Where one task makes the service refuse a request, nothing of it was taken: that task fails, the others go again.
 S4  Arguments that are the same bytes go once in a request.
+S5  Where nothing is under way, the caller's own thread writes the request and the thread here reads the answer: a call by
+    itself is not held up by the change of threads.
 """
 import collections
 import json
@@ -13,6 +15,7 @@ import time
 from typing import Any, Deque, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
 from . import errors, frames
+from .connection import Connection
 from .futures import TaskFuture
 from .transport import Transport
 
@@ -20,6 +23,9 @@ _MOST = 1000
 _BYTES = 4 * 1024 * 1024
 # Smaller ones are not looked for among the others.
 _SHARED_FROM = 1024
+# What a caller's thread may write itself: it fits into the connection's buffer.
+_SMALL = 16 * 1024
+_PATH = "/v1/tasks/batch"
 # An idle thread ends after so many seconds and is started again with the next task.
 _IDLE = 30.0
 
@@ -43,11 +49,30 @@ def entry(function_id: str, options: Dict[str, Any]) -> Tuple[str, str]:
     )
 
 
+class Request(NamedTuple):
+    """A request with its key: the same however often it is sent."""
+
+    headers: Dict[str, str]
+    body: List[bytes]
+
+
+class Begun(NamedTuple):
+    """A request that has been written (S5)."""
+
+    wish: Wish
+    request: Request
+    epoch: int
+    connection: Optional[Connection]
+
+
 class Desk(Protocol):
     """Who is told of each request: `opened` before it leaves, then `accepted` or `sent`."""
 
     def opened(self) -> int:
         """Answers the epoch in which the request leaves."""
+
+    def opened_now(self) -> Optional[int]:
+        """The same where that needs no wait, else None."""
 
     def accepted(self, futures: Sequence[TaskFuture[Any]], ids: Sequence[str], epoch: int) -> None:
         """Its tasks were taken, under these ids."""
@@ -70,16 +95,31 @@ class Submits:
         self._changed = threading.Condition()
         self._thread: Optional[threading.Thread] = None
         self._under_way = 0
+        self._begun: Optional[Begun] = None
         self._closed = False
 
     def add(self, wish: Wish) -> None:
         """Queues a task. Never blocks on the network."""
         with self._changed:
-            self._waiting.append(wish)
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                self._thread.start()
-            elif self._under_way == 0:
+            epoch = None
+            if self._under_way == 0 and not self._waiting and self._thread is not None and len(wish.args) <= _SMALL:
+                epoch = self._desk.opened_now()
+            if epoch is None:
+                self._waiting.append(wish)
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                    self._thread.start()
+                elif self._under_way == 0:
+                    self._changed.notify_all()
+                return
+            self._under_way = 1
+        request = _request([wish])
+        connection: Optional[Connection] = None
+        try:
+            connection = self._transport.begin("POST", _PATH, request.headers, request.body)
+        finally:
+            with self._changed:
+                self._begun = Begun(wish, request, epoch, connection)
                 self._changed.notify_all()
 
     def withdraw(self, future: TaskFuture[Any]) -> bool:
@@ -129,21 +169,22 @@ class Submits:
         while True:
             with self._changed:
                 until = time.monotonic() + _IDLE
-                while not self._waiting:
+                while self._begun is None and (self._under_way or not self._waiting):
                     left = until - time.monotonic()
-                    if self._closed or left <= 0:
+                    if not self._under_way and (self._closed or left <= 0):
                         self._thread = None
                         return
-                    self._changed.wait(left)
-                wishes = self._take()
+                    self._changed.wait(max(0.0, left) if not self._under_way else None)
+                begun, self._begun = self._begun, None
+                wishes = self._take() if begun is None else [begun.wish]
                 self._under_way = len(wishes)
             try:
-                self._send(wishes)
+                self._send(wishes, begun)
             except BaseException as error:  # noqa: B902 - whatever it is, nobody may wait for ever
                 for wish in wishes:
                     wish.future._fail(error)
             finally:
-                del wishes
+                del wishes, begun
                 with self._changed:
                     self._under_way = 0
                     self._changed.notify_all()
@@ -158,12 +199,15 @@ class Submits:
             wishes.append(self._waiting.popleft())
         return wishes
 
-    def _send(self, wishes: List[Wish]) -> None:
-        open_ = [wish for wish in wishes if not wish.future.done()]
+    def _send(self, wishes: List[Wish], begun: Optional[Begun] = None) -> None:
+        open_ = wishes if begun is not None else [wish for wish in wishes if not wish.future.done()]
         while open_:
-            epoch = self._desk.opened()
+            epoch = self._desk.opened() if begun is None else begun.epoch
+            request, connection = (_request(open_), None) if begun is None else (begun.request, begun.connection)
+            begun = None
             try:
-                ids = self._post(open_)
+                answer = self._transport.send("POST", _PATH, request.headers, request.body, begun=connection)
+                ids: List[str] = json.loads(answer.content)["task_ids"]
             except errors.ServiceError as error:
                 self._desk.sent()
                 open_ = self._without_culprit(open_, error)
@@ -173,28 +217,6 @@ class Submits:
                 raise
             self._desk.accepted([wish.future for wish in open_], ids, epoch)
             return
-
-    def _post(self, wishes: List[Wish]) -> List[str]:
-        shared: Dict[bytes, int] = {}
-        frames_: List[bytes] = []
-        entries: List[str] = []
-        for wish in wishes:
-            number = shared.get(wish.args) if len(wish.args) >= _SHARED_FROM else None
-            if number is None:
-                number = len(frames_)
-                frames_.append(wish.args)
-                if len(wish.args) >= _SHARED_FROM:
-                    shared[wish.args] = number
-            entries.append("%s%d%s" % (wish.head, number, wish.tail))
-        header = '{"tasks":[%s]}' % ",".join(entries)
-        headers = {
-            "Content-Type": frames.MEDIA_TYPE,
-            "Accept": "application/json",
-            "Idempotency-Key": os.urandom(16).hex(),
-        }
-        answer = self._transport.send("POST", "/v1/tasks/batch", headers, frames.encode(header.encode(), frames_))
-        ids: List[str] = json.loads(answer.content)["task_ids"]
-        return ids
 
     def _without_culprit(self, wishes: List[Wish], error: errors.ServiceError) -> List[Wish]:
         """Fails those whom the refusal is about; answers the others (S3)."""
@@ -231,6 +253,24 @@ class Submits:
             head = wish.head.replace(json.dumps(old), json.dumps(new))
             again.append(wish._replace(head=head, function_id=new, is_renewed=True))
         return again
+
+
+def _request(wishes: List[Wish]) -> Request:
+    shared: Dict[bytes, int] = {}
+    parts: List[bytes] = []
+    entries: List[str] = []
+    for wish in wishes:
+        number = shared.get(wish.args) if len(wish.args) >= _SHARED_FROM else None
+        if number is None:
+            number = len(parts)
+            parts.append(wish.args)
+            if len(wish.args) >= _SHARED_FROM:
+                shared[wish.args] = number
+        entries.append("%s%d%s" % (wish.head, number, wish.tail))
+    header = '{"tasks":[%s]}' % ",".join(entries)
+    key = os.urandom(16).hex()
+    headers = {"Content-Type": frames.MEDIA_TYPE, "Accept": "application/json", "Idempotency-Key": key}
+    return Request(headers, frames.encode(header.encode(), parts))
 
 
 def _index(pointer: str) -> int:

@@ -77,8 +77,9 @@ class Transport:
         wait: float = 0.0,
         safe: bool = True,
         patience: Optional[float] = None,
+        begun: Optional[Connection] = None,
     ) -> Answer:
-        """Sends until it is answered, refused for good, or patience is at its end. Raises FaasError."""
+        """Sends until it is answered, refused for good, or patience is at its end. `begun`: see there. Raises FaasError."""
         asked = {**self._headers, **headers}
         started = time.monotonic()
         tries = 0
@@ -88,10 +89,13 @@ class Transport:
             answer: Optional[Answer] = None
             arrived = False
             try:
-                connection = self._connection()
+                connection, is_sent, begun = begun or self._connection(), begun is not None, None
                 try:
                     arrived = True
-                    answer = connection.exchange(method, path, asked, body, _ANSWER_TIMEOUT + wait)
+                    if is_sent:
+                        answer = connection.receive()
+                    else:
+                        answer = connection.exchange(method, path, asked, body, _ANSWER_TIMEOUT + wait)
                 except BaseException:
                     connection.close()
                     raise
@@ -118,6 +122,21 @@ class Transport:
                 if answer is not None:
                     raise self._refusal(answer, method, path)
                 raise self.unreachable(fault) from None
+
+    def begin(self, method: str, path: str, headers: Mapping[str, str], body: Sequence[bytes]) -> Optional[Connection]:
+        """Sends a small request on a connection that is idle and does not wait: `send` is then called with the same request
+        and this connection. None where nothing was sent."""
+        connection = self._popped() if self._pid == os.getpid() else None
+        if connection is None:
+            return None
+        try:
+            if not connection.is_stale():
+                connection.send(method, path, {**self._headers, **headers}, body, _ANSWER_TIMEOUT)
+                return connection
+        except FAULTS:
+            pass
+        connection.close()
+        return None
 
     def stream(self, path: str, last_id: str = "") -> EventStream:
         """A long answer on a connection of its own. Raises FAULTS or FaasError."""
