@@ -38,6 +38,21 @@ class Cuts(unittest.TestCase):
         with Client() as client:
             self.assertEqual(sum(1 for _ in client.list(group=group)), number)
 
+class Wire(unittest.TestCase):
+    def test_calls_share_requests_and_equal_arguments_go_once_in_each(self):
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        large = os.urandom(500_000)
+        with Executor(proxy.url) as ex:
+            self.assertEqual(list(ex.map(echo, range(300))), list(range(300)))
+            requests = b"".join(proxy.sent).count(b"POST /v1/tasks/batch")
+            self.assertLess(requests, 100)
+            proxy.sent.clear()
+            self.assertEqual(list(ex.map(len, [large] * 20)), [len(large)] * 20)
+            sent = b"".join(proxy.sent)
+        self.assertLess(sent.count(large[:50]), 10)
+        self.assertEqual(sent.count(large[:50]), sent.count(b"POST /v1/tasks/batch"))
+
 
 if __name__ == "__main__":
     unittest.main()
