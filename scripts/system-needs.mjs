@@ -23,12 +23,33 @@ export const NEEDS = [
     package: 'python3-cloudpickle',
     present: () => succeeds('/usr/bin/python3', '-c', 'import cloudpickle'),
   },
+  ...['pip', 'setuptools', 'wheel'].map((name) => ({
+    what: `${name} for /usr/bin/python3, for the Python SDK`,
+    package: `python3-${name}`,
+    present: () => succeeds('/usr/bin/python3', '-c', `import ${name}`),
+  })),
+  {
+    what: "CPython's own tests of executors for /usr/bin/python3",
+    package: `libpython${pythonMinor()}-testsuite`,
+    present: () =>
+      ['.py', '/__init__.py'].some((end) =>
+        existsSync(`/usr/lib/python${pythonMinor()}/test/test_concurrent_futures${end}`),
+      ),
+  },
   {
     what: 'Chromium, for the tests of pages',
     package: 'chromium',
     present: () => existsSync('/usr/bin/chromium'),
   },
 ];
+
+/** '3.11' of /usr/bin/python3. */
+function pythonMinor() {
+  const { stdout } = spawnSync('/usr/bin/python3', ['-c', 'import sys; print("%d.%d" % sys.version_info[:2])'], {
+    encoding: 'utf8',
+  });
+  return (stdout ?? '').trim() || '3';
+}
 
 /** The needs that are not met. */
 export function missingNeeds() {

@@ -87,7 +87,8 @@ describe('the tarball', () => {
   it('holds what runs and nothing else', async () => {
     const files = (await done('tar', ['-tzf', join(home, 'mpcsfaas-0.1.0.tgz')])).trim().split('\n');
     const kinds = new Set(files.map((file) => /[^./]+$/.exec(file)![0]));
-    expect([...kinds].sort()).toEqual(['LICENSE', 'js', 'json', 'lua', 'md', 'mjs', 'py']);
+    // The Python SDK's own: pyproject.toml, py.typed.
+    expect([...kinds].sort()).toEqual(['LICENSE', 'js', 'json', 'lua', 'md', 'mjs', 'py', 'toml', 'typed']);
   });
 
   it('tells on this machine what there is', async () => {
@@ -116,6 +117,9 @@ describe('up, the first time', () => {
     expect((await post(`${url}/v1/call/add`, { args: [1, 2] })).body).toBe(3);
     await registerSource(url, 'twice', 'export default (x: number): number => x * 2;', 'javascript');
     expect((await post(`${url}/v1/call/twice`, { args: [21] })).body).toBe(42);
+
+    // The Python SDK's sources are in the package: the service makes its wheel from them.
+    expect((await get<string>(`${url}/sdk/python/`)).body).toMatch(/mpcsfaas-[\d.]+-py3-none-any\.whl#sha256=/);
 
     const client = run('/usr/bin/python3', [join(root, 'test/fixtures/dill_client.py'), url]);
     expect(await client.ended, client.output()).toBe(0);

@@ -22,6 +22,7 @@ const TAGS: Record<string, string> = {
   fleet: 'Workers, dispatchers and counts.',
   keys: 'Who may call.',
   health: 'Probes and metrics.',
+  sdk: 'Clients to install.',
 };
 
 /** The whole document; `version` is the program's. */

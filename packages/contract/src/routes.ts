@@ -6,6 +6,7 @@ import * as functions from './routes/functions.ts';
 import * as health from './routes/health.ts';
 import * as keys from './routes/keys.ts';
 import * as results from './routes/results.ts';
+import * as sdk from './routes/sdk.ts';
 import * as tasks from './routes/tasks.ts';
 import type { RouteContract } from './route.ts';
 
@@ -27,6 +28,7 @@ export const ROUTES = {
   getResult: tasks.getResult,
   getLogs: tasks.getLogs,
   cancelTask: tasks.cancelTask,
+  cancelTasks: tasks.cancelTasks,
   retryTask: tasks.retryTask,
   pinTask: tasks.pinTask,
   readResults: results.readResults,
@@ -41,6 +43,8 @@ export const ROUTES = {
   healthz: health.healthz,
   readyz: health.readyz,
   metrics: health.metrics,
+  pythonSdk: sdk.pythonSdk,
+  pythonWheel: sdk.pythonWheel,
 } as const satisfies Record<string, RouteContract>;
 
 export type OperationId = keyof typeof ROUTES;

@@ -18,6 +18,10 @@ export const FunctionBody = Type.Object(
     entry: Type.String({ description: "The function's name in its source; '' = the only one, or the default export" }),
     python: Type.String({ description: "Python version that pickled it, '' where unknown" }),
     description: Type.String(),
+    pickler: Type.String({ description: "What pickled it and in which version, '' where unknown" }),
+    source_text: Type.String({
+      description: "Source text of a pickled function, to be read by people; '' where unknown",
+    }),
     digest: Type.String({ description: 'SHA-256 of the code' }),
     code_bytes: Type.Integer(),
     options: FunctionOptions,
@@ -25,6 +29,9 @@ export const FunctionBody = Type.Object(
   },
   { title: 'Function' },
 );
+
+/** Characters. A listing shows it with every function. */
+const MAX_SOURCE_TEXT = 16 * 1024;
 
 const Ref = Type.Object({ ref: FunctionRef });
 
@@ -37,6 +44,8 @@ const DOUBLE = {
   entry: 'double',
   python: '',
   description: 'Twice its argument',
+  pickler: '',
+  source_text: '',
   digest: '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   code_bytes: 32,
   options: { timeout_ms: 60_000 },
@@ -60,6 +69,13 @@ export const registerFunction = route({
       entry: Type.Optional(Type.String({ maxLength: 200, description: "The function's name in the source" })),
       python: Type.Optional(Type.String({ pattern: PYTHON_PATTERN, description: 'Python version that pickled it' })),
       description: Type.Optional(Type.String({ maxLength: 4096 })),
+      pickler: Type.Optional(Type.String({ maxLength: 100, description: 'What pickled it: `dill 0.3.6`' })),
+      source_text: Type.Optional(
+        Type.String({
+          maxLength: MAX_SOURCE_TEXT,
+          description: 'Source text of the pickled function, to be read by people',
+        }),
+      ),
       options: Type.Optional(FunctionOptions),
     },
     { title: 'NewFunction', additionalProperties: false },
@@ -93,7 +109,13 @@ export const registerFunction = route({
     },
     {
       name: 'a pickle',
-      body: { name: 'length', runtime: 'python', payload: SAMPLE.lenPickle, python: '3.11' },
+      body: {
+        name: 'length',
+        runtime: 'python',
+        payload: SAMPLE.lenPickle,
+        python: '3.11',
+        pickler: 'dill 0.3.6',
+      },
       status: 201,
     },
     {

@@ -290,6 +290,46 @@ export const cancelTask = route({
   ],
 });
 
+export const cancelTasks = route({
+  method: 'POST',
+  path: '/v1/tasks/cancel',
+  tag: 'tasks',
+  summary: 'Cancel many tasks',
+  description:
+    'Ends those that have not ended. With `only_waiting` those that run are let be; one that is started at this very ' +
+    'moment may be ended all the same.',
+  body: Type.Object(
+    {
+      task_ids: Type.Array(Id, { minItems: 1, maxItems: MAX_BATCH_TASKS }),
+      only_waiting: Type.Optional(Type.Boolean({ description: 'Let be what runs' })),
+    },
+    { title: 'CancelMany', additionalProperties: false },
+  ),
+  answers: {
+    200: {
+      description: 'Which were canceled, and which not',
+      body: Type.Object(
+        {
+          canceled: Type.Array(Id),
+          running: Type.Array(Id, { description: 'Let be, under `only_waiting`' }),
+          ended: Type.Array(Id, { description: 'Had ended before' }),
+          unknown: Type.Array(Id, { description: 'No such task, or no longer kept' }),
+        },
+        { title: 'CanceledMany' },
+      ),
+    },
+  },
+  errors: [],
+  examples: [
+    {
+      name: 'what waits of two',
+      body: { task_ids: [SAMPLE.waitingTask, SAMPLE.endedTask], only_waiting: true },
+      status: 200,
+      answer: { canceled: [SAMPLE.waitingTask], running: [], ended: [SAMPLE.endedTask], unknown: [] },
+    },
+  ],
+});
+
 export const retryTask = route({
   method: 'POST',
   path: '/v1/tasks/{task_id}/retry',

@@ -10,5 +10,10 @@ function findRoot(from: string): string {
 
 export const packageRoot = findRoot(dirname(fileURLToPath(import.meta.url)));
 
+/** The Python SDK's sources: in the published package beside the programs, in a checkout where they are written. */
+export const pythonSdk = [join(packageRoot, 'sdk/python'), join(packageRoot, '../../python')].find((folder) =>
+  existsSync(join(folder, 'pyproject.toml')),
+);
+
 export const version = (JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string })
   .version;

@@ -34,6 +34,8 @@ export interface ServiceConfig {
   stuckReaderMs: number;
   /** The address that is listened on: off loopback, keys are demanded. */
   boundHost: string;
+  /** Folder of the Python SDK's sources, to be offered; '' = none. */
+  pythonSdk: string;
 }
 
 /** Slower than any network that works; a reader that stands still holds its answer in memory for as long. */
@@ -60,4 +62,5 @@ export const defaultServiceConfig: ServiceConfig = {
   rateLimitBurst: LIMITS.rate_limit_burst.default,
   stuckReaderMs: STUCK_READER_MS,
   boundHost: '127.0.0.1',
+  pythonSdk: '',
 };

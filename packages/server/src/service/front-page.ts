@@ -14,6 +14,7 @@ const LINKS: readonly (readonly [string, string])[] = [
   ['/v1/workers', 'Workers'],
   ['/v1/stats', 'Counts'],
   ['/metrics', 'Metrics for Prometheus'],
+  ['/sdk/python/', 'The Python SDK, for pip'],
 ];
 
 export function frontPageHtml({ message, version, store }: FrontPage): string {

@@ -5,6 +5,7 @@ import { functionHandlers } from './handlers/functions.ts';
 import { keyHandlers } from './handlers/keys.ts';
 import { resultHandlers } from './handlers/results.ts';
 import { streamHandlers } from './handlers/streams.ts';
+import { sdkHandlers } from './handlers/sdk.ts';
 import { taskHandlers } from './handlers/tasks.ts';
 import type { Handlers } from './parts.ts';
 
@@ -16,4 +17,5 @@ export const HANDLERS: Handlers = {
   ...streamHandlers,
   ...keyHandlers,
   ...fleetHandlers,
+  ...sdkHandlers,
 };

@@ -1,6 +1,7 @@
 // The service: the HTTP API on a store. Stateless: any number of them may serve one store.
 //   app (Fastify)  guard  register-routes  schema-check  text-check  bodies  frames  problem  |  handlers/ (one file a noun)
 //   result-writer  answer-parts  event-stream (answers)  |  payloads  request-key  negotiate (requests)
+//   python-wheel  zip (the SDK to install)
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import { ApiKeys, isLoopback } from '../auth/index.ts';
@@ -21,6 +22,8 @@ import { Metrics } from '../telemetry/index.ts';
 import type { Logger } from '../telemetry/index.ts';
 import { buildApp } from './app.ts';
 import { Connections } from './connections.ts';
+import { pythonWheelOf } from './python-wheel.ts';
+import type { Wheel } from './python-wheel.ts';
 
 /** How long answers under way may take when the service stops, ms. */
 const GRACE_MS = 5000;
@@ -67,6 +70,7 @@ export async function createService({
   const seeding = firstKey === '' ? 'taken' : await seedFirst(keys, firstKey, logger, stopping.signal);
   if (config.requireKeys) await demandKey(keys, seeding);
   const waits = await EndWaits.open(store);
+  let wheel: Wheel | undefined;
   const reader = new TaskReader(store, clock, config.resultTtlMs);
   const fastify = await buildApp(
     {
@@ -90,6 +94,7 @@ export async function createService({
       feed: new Feed(store, waits, clock),
       keys,
       metrics: new Metrics(),
+      pythonWheel: () => (wheel ??= config.pythonSdk === '' ? undefined : pythonWheelOf(config.pythonSdk)),
       watchers,
       leaving: leaving.signal,
       stopping: stopping.signal,

@@ -15,6 +15,7 @@ import type { Submitter } from '../tasks/submit.ts';
 import type { TightPolls } from '../tasks/tight-polls.ts';
 import type { EndWaits } from '../tasks/wait.ts';
 import type { Metrics } from '../telemetry/index.ts';
+import type { Wheel } from './python-wheel.ts';
 
 export interface ServiceParts {
   store: Store;
@@ -31,6 +32,8 @@ export interface ServiceParts {
   feed: Feed;
   keys: ApiKeys;
   metrics: Metrics;
+  /** The Python SDK's wheel, made when it is first asked for; undefined where there is none to make. */
+  pythonWheel: () => Wheel | undefined;
   /** Sentences of other loops in this process that do not come round. */
   watchers: () => readonly string[];
   /** Fires when this process has been told to end: no new tasks, while waits and reads go on. */

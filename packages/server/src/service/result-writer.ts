@@ -36,6 +36,18 @@ export class ResultWriter {
     return this.text(`,"error":${JSON.stringify(describeError(end))}}`);
   }
 
+  /** As JSON text on one line; for small ones. */
+  whole(): string {
+    return this.#head
+      .map((piece) => {
+        if (typeof piece === 'string') return piece;
+        return 'json' in piece
+          ? piece.json.toString('utf8').replaceAll(/[\r\n]/g, ' ')
+          : piece.pickle.toString('base64');
+      })
+      .join('');
+  }
+
   send(reply: FastifyReply): FastifyReply {
     const parts = new AnswerParts();
     if (!this.#framed) {
@@ -64,6 +76,11 @@ export class ResultWriter {
     }
     return this.text(`{"frame":${this.#frames.push(bytes) - 1}}`);
   }
+}
+
+/** One `TaskResult` as JSON on one line: what rides along in a stream of events. */
+export function resultText(end: EndedTask): string {
+  return new ResultWriter(false).result(end, undefined, true).whole();
 }
 
 /** A value comes from a runner: what is not JSON would let one task write the end of another in the same answer. */

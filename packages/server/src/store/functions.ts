@@ -35,6 +35,9 @@ export interface FunctionRecord {
   codeBytes: number;
   defaults: TaskDefaults;
   description: string;
+  /** What pickled it, and its source text for people; '' (in records of before: absent) where unknown. */
+  pickler?: string;
+  sourceText?: string;
   createdAt: number;
 }
 

@@ -83,6 +83,8 @@ export function describeFunction(fn: FunctionRecord): AnswerOf<'getFunction', 20
     entry: fn.entry,
     python: fn.python,
     description: fn.description,
+    pickler: fn.pickler ?? '',
+    source_text: fn.sourceText ?? '',
     digest: fn.digest,
     code_bytes: fn.codeBytes,
     options: retry === undefined || retry === null ? defaults : { ...defaults, retry },

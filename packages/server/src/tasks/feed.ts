@@ -1,14 +1,26 @@
 // The ends of tasks as a stream: replayed from the store's log, then as they happen. All who stand at the same cursor
 // share one read. A reader that is slow is not written ahead of: the log is its buffer, and bounded.
 import type { Clock } from '../clock.ts';
-import type { Store, TaskEnd } from '../store/index.ts';
+import type { EndedTask, Store, TaskEnd } from '../store/index.ts';
 import { Watchdog, troublesOf } from '../watchdog.ts';
 import { TurnBatches } from './turn.ts';
 import { REREAD_MS } from './wait.ts';
 import type { EndWaits } from './wait.ts';
 
-/** `cursor` is where a follower goes on from after this item. */
-export type FeedItem = { cursor: string } & ({ is: 'end'; end: TaskEnd } | { is: 'reset' } | { is: 'quiet' });
+/** `cursor` is where a follower goes on from after this item; `result` is there where it was asked for and rides along. */
+export type FeedItem = { cursor: string } & (
+  { is: 'end'; end: TaskEnd; result?: EndedTask } | { is: 'reset' } | { is: 'quiet' }
+);
+
+export interface Following {
+  tenant: string;
+  /** A cursor; '' = from now. */
+  after: string;
+  filter: FeedFilter;
+  /** Small results ride along. */
+  results: boolean;
+  signal: AbortSignal;
+}
 
 export interface FeedFilter {
   group?: string;
@@ -41,29 +53,27 @@ export class Feed {
     });
   }
 
-  /** Items after `after` ('' = from now), until `signal` fires. The first item is a `quiet`, said once the place is fixed. */
-  async *follow(tenant: string, after: string, filter: FeedFilter, signal: AbortSignal): AsyncGenerator<FeedItem> {
-    const watch = this.#waits.watchAll();
+  /** Items, those of one read together, until `signal` fires. The first is a `quiet`, said once the place is fixed. */
+  async *follow({ tenant, after, filter, results, signal }: Following): AsyncGenerator<FeedItem[]> {
+    const watch = this.#waits.watchAll(results);
     const dog = new Watchdog('an event stream', STUCK_MS);
     this.#dogs.add(dog);
     try {
       let cursor = after === '' ? (await this.#read(tenant, '', dog)).cursor : after;
-      yield { is: 'quiet', cursor };
+      yield [{ is: 'quiet', cursor }];
       let saidAt = this.#clock.mono();
       while (!signal.aborted) {
         const page = await this.#read(tenant, cursor, dog);
-        if (page.reset) yield { is: 'reset', cursor: page.cursor };
-        for (const item of page.items) {
-          if (!passes(item, filter)) continue;
-          yield { is: 'end', end: item, cursor: item.cursor };
+        const items: FeedItem[] = page.reset ? [{ is: 'reset', cursor: page.cursor }] : [];
+        for (const item of page.items) if (passes(item, filter)) items.push(this.#shown(item, results));
+        cursor = page.cursor;
+        if (items.length === 0 && saidAt + QUIET_MS <= this.#clock.mono()) items.push({ is: 'quiet', cursor });
+        if (items.length > 0) {
+          yield items;
           saidAt = this.#clock.mono();
         }
-        cursor = page.cursor;
         const quiet = saidAt + QUIET_MS - this.#clock.mono();
-        if (quiet <= 0) {
-          yield { is: 'quiet', cursor };
-          saidAt = this.#clock.mono();
-        } else if (page.items.length < PAGE) await watch.sleep(Math.min(quiet, REREAD_MS), signal);
+        if (page.items.length < PAGE) await watch.sleep(Math.min(quiet, REREAD_MS), signal);
       }
     } finally {
       this.#dogs.delete(dog);
@@ -74,6 +84,12 @@ export class Feed {
   /** '' or a sentence on a follower that waits for the store for too long. */
   get trouble(): string {
     return troublesOf(this.#dogs, this.#clock.mono())[0] ?? '';
+  }
+
+  #shown(end: TaskEnd & { cursor: string }, results: boolean): FeedItem {
+    const { cursor } = end;
+    const result = results ? this.#waits.lately(end.id) : undefined;
+    return result === undefined ? { is: 'end', end, cursor } : { is: 'end', end, result, cursor };
   }
 
   async #read(tenant: string, cursor: string, dog: Watchdog): Promise<Page> {

@@ -18,6 +18,8 @@ export interface Registration {
   entry: string;
   python: string;
   description: string;
+  pickler: string;
+  sourceText: string;
   options: FunctionOptions;
 }
 
@@ -61,6 +63,8 @@ export class Functions {
       digest: createHash('sha256').update(code).digest('hex'),
       defaults: defaultsOf(wish.options),
       description: wish.description,
+      pickler: wish.pickler,
+      sourceText: wish.sourceText,
       code,
     });
   }

@@ -2,15 +2,21 @@
 // read, or was announced with an accepted end, which is final; an announcement without the end only says: read. W3 Whoever
 // waits reads again after a reconnect and every REREAD_MS: a lost hint costs time, nothing else. W4 Only tasks that the
 // caller's tenant was seen to have are answered from what was heard: hints name no tenant.
-import type { Hint, Store } from '../store/index.ts';
+import type { EndedTask, Hint, Store } from '../store/index.ts';
+import { BoundedMap } from '../bounded-map.ts';
 import { Stir, Watch } from './watch.ts';
 
 export const REREAD_MS = 10_000;
+/** Ends kept for event streams that show results; each is small (see TaskEnd). */
+const LATELY = 8192;
 
 /** All waiters of this process on one subscription to the store. A waiter costs a map entry an id. */
 export class EndWaits {
   readonly #byId = new Map<string, Watch[]>();
   readonly #ofAll = new Set<Stir>();
+  /** Ends that were announced whole, while there is a stream that shows them. */
+  readonly #lately = new BoundedMap<string, EndedTask>(LATELY);
+  #showers = 0;
   #deaf = false;
   #unsubscribe: () => Promise<void> = async () => undefined;
 
@@ -34,11 +40,19 @@ export class EndWaits {
     return watch;
   }
 
-  /** Watches every end. */
-  watchAll(): Stir {
-    const stir = new Stir(() => this.#ofAll.delete(stir));
+  /** Watches every end; `shows`: what ends is asked for by `lately`. */
+  watchAll(shows = false): Stir {
+    const stir = new Stir(() => {
+      if (this.#ofAll.delete(stir) && shows && --this.#showers === 0) this.#lately.clear();
+    });
     this.#ofAll.add(stir);
+    if (shows) this.#showers += 1;
     return stir;
+  }
+
+  /** An end that was announced whole a moment ago. Only for tasks that the caller's tenant was seen to have (W4). */
+  lately(id: string): EndedTask | undefined {
+    return this.#lately.get(id);
   }
 
   /** A waiter found by reading what it should have heard. */
@@ -69,7 +83,10 @@ export class EndWaits {
     if (hint.is === 'ends' || hint.is === 'reconnected') this.#deaf = false;
     switch (hint.is) {
       case 'ends':
-        for (const end of hint.ends) this.#byId.get(end.id)?.forEach((watch) => watch.hear(end));
+        for (const end of hint.ends) {
+          this.#byId.get(end.id)?.forEach((watch) => watch.hear(end));
+          if (this.#showers > 0 && end.end !== undefined) this.#lately.set(end.id, end.end);
+        }
         break;
       case 'reconnected':
         for (const watches of this.#byId.values()) for (const watch of watches) watch.miss();

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { LogLevel } from 'fastify';
 import { defaultServiceConfig } from '../../src/config/service.ts';
 import type { ServiceConfig } from '../../src/config/service.ts';
@@ -81,12 +82,15 @@ export type End =
 export const PICKLE_42 = Buffer.from([0x80, 2, 0x4b, 42, 0x2e]);
 export const DONE: End = { state: 'COMPLETED', result: { json: Buffer.from('42'), pickle: PICKLE_42 } };
 
+/** The Python SDK's sources. */
+export const PYTHON_SDK = fileURLToPath(new URL('../../../../python', import.meta.url));
+
 export async function startRig(settings: Settings = {}): Promise<Rig> {
   const dataDir = await mkdtemp(join(tmpdir(), 'service-'));
   const store = await openEmbeddedStore({ dataDir, sync: 'normal', clock: systemClock });
   const service = await createService({
     store: settings.around?.(store) ?? store,
-    config: { ...defaultServiceConfig, ...settings.config },
+    config: { ...defaultServiceConfig, pythonSdk: PYTHON_SDK, ...settings.config },
     firstKey: settings.firstKey ?? '',
     clock: settings.clock ?? systemClock,
     logger: makeLogger('service', settings.logLevel ?? 'fatal', settings.logTo ?? process.stderr),

@@ -91,6 +91,30 @@ describe('events', () => {
     }
   });
 
+  it('carry small results where asked to, and say where one does not ride along', async () => {
+    const start = (await events('/v1/events').next()).value as Event;
+    const before = await submit('double', { group: 'ride' });
+    await rig.finish();
+    const live = events('/v1/events?group=ride&results=true');
+    await live.next();
+    const small = await submit('double', { group: 'ride', result_as: 'both' });
+    await rig.finish();
+    const seen = JSON.parse((await next(live)).data!) as Record<string, unknown>;
+    const told = (await rig.get(`/v1/tasks/${small}/result`)).body;
+    expect(seen).toEqual({ task_id: small, status: 'COMPLETED', kind: null, group: 'ride', result: told });
+    const failed = await submit('double', { group: 'ride' });
+    await rig.finish({ state: 'FAILED', kind: 'raised', error: { type: 'E', message: 'm', traceback: 't' } });
+    expect(JSON.parse((await next(live)).data!)).toMatchObject({ task_id: failed, result: { error: { type: 'E' } } });
+    const large = await submit('double', { group: 'ride' });
+    await rig.finish({ state: 'COMPLETED', result: { json: Buffer.from(`"${'x'.repeat(5000)}"`) } });
+    expect(JSON.parse((await next(live)).data!)).toMatchObject({ task_id: large, result: null });
+    await live.return(undefined);
+    // What ended while nobody showed results does not ride along: it is read.
+    const replayed = events(`/v1/events?group=ride&results=true&after=${start.id!}`);
+    expect(JSON.parse((await next(replayed)).data!)).toMatchObject({ task_id: before, result: null });
+    await replayed.return(undefined);
+  });
+
   it('can be asked for by HEAD', async () => {
     expect((await rig.send('HEAD', '/v1/events')).status).toBe(200);
   });

@@ -18,6 +18,18 @@ const submit = (body: object = {}, headers = {}): Promise<Answer> =>
   rig.post('/v1/tasks', { function: 'double', args: [21], ...body }, headers);
 
 describe('functions', () => {
+  it('tell what pickled them and their source text', async () => {
+    const payload = 'gASVFAAAAAAAAACMCGJ1aWx0aW5zlIwDbGVulJOULg==';
+    const told = { python: '3.11', pickler: 'dill 0.3.6', source_text: 'def size(x):\n    return len(x)\n' };
+    const answer = await rig.post('/v1/functions', { name: 'size', runtime: 'python', payload, ...told });
+    expect(answer.body).toMatchObject(told);
+    expect((await rig.get('/v1/functions/size')).body).toMatchObject(told);
+    const source_text = 'x'.repeat(16 * 1024 + 1);
+    expect((await rig.post('/v1/functions', { name: 'size', runtime: 'python', payload, source_text })).status).toBe(
+      422,
+    );
+  });
+
   it('are the same version for the same name, code and options', async () => {
     const wish = { name: 'versions', runtime: 'python', source: 'def f(): pass', options: { priority: 3 } };
     const first = await rig.post('/v1/functions', wish);
@@ -334,6 +346,27 @@ describe('a moment', () => {
 });
 
 describe('acts', () => {
+  it('cancel of many says of each what came of it, and lets be what runs where asked to', async () => {
+    const submit = async (): Promise<string> => (await rig.post('/v1/tasks', { function: 'double' })).body.task_id;
+    const ended = await submit();
+    await rig.finish();
+    const running = await submit();
+    await rig.claim();
+    const waiting = await submit();
+    const unknown = '00000000-0000-7000-8000-000000000000';
+    const all = [ended, running, waiting, unknown];
+    const cancel = async (only_waiting: boolean): Promise<unknown> =>
+      (await rig.post('/v1/tasks/cancel', { task_ids: all, only_waiting })).body;
+    expect(await cancel(true)).toEqual({ canceled: [waiting], running: [running], ended: [ended], unknown: [unknown] });
+    expect((await rig.get(`/v1/tasks/${running}`)).body.status).toBe('RUNNING');
+    expect(await cancel(false)).toEqual({
+      canceled: [running],
+      running: [],
+      ended: [ended, waiting],
+      unknown: [unknown],
+    });
+  });
+
   it('cancel ends a task once; then 409 says which end won', async () => {
     const { task_id } = (await submit()).body;
     expect((await rig.post(`/v1/tasks/${task_id}/cancel`, {})).body).toMatchObject({

@@ -4,7 +4,7 @@ import { defaultServiceConfig, type ServiceConfig } from '../../config/service.t
 import { createService } from '../../service/index.ts';
 import type { Store } from '../../store/index.ts';
 import { environment } from '../options.ts';
-import { version } from '../package.ts';
+import { pythonSdk, version } from '../package.ts';
 import type { Logger } from '../../telemetry/index.ts';
 import { UserError } from '../user-error.ts';
 import { reachable } from './reachable.ts';
@@ -62,6 +62,7 @@ export function serviceConfig(options: ServiceRootOptions): ServiceConfig {
     corsOrigins: options.corsOrigin ?? [],
     requireKeys: options.requireKeys,
     boundHost: options.host,
+    pythonSdk: pythonSdk ?? '',
   };
 }
 

@@ -28,6 +28,8 @@ export const classicHandlers: Handlers<Operations> = {
       entry: '',
       python: '',
       description: '',
+      pickler: '',
+      sourceText: '',
       options: {},
     });
     reply.code(config.classicCreated ? 201 : 200);

@@ -19,6 +19,8 @@ export const functionHandlers: Handlers<'registerFunction' | 'listFunctions' | '
       entry: body.entry ?? '',
       python: body.python ?? '',
       description: body.description ?? '',
+      pickler: body.pickler ?? '',
+      sourceText: body.source_text ?? '',
       options: body.options ?? {},
     });
     reply.code(created ? 201 : 200);

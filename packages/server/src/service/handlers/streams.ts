@@ -3,6 +3,7 @@ import { cursorOf } from '../../tasks/cursor.ts';
 import type { FeedFilter, FeedItem } from '../../tasks/feed.ts';
 import { followLogs, keptStream } from '../../tasks/logs.ts';
 import type { LogItem } from '../../tasks/logs.ts';
+import { resultText } from '../result-writer.ts';
 import { sendEvents } from '../event-stream.ts';
 import type { Handlers } from '../parts.ts';
 
@@ -14,7 +15,12 @@ export const streamHandlers: Handlers<'streamEvents' | 'getLogs'> = {
     if (query.task_id !== undefined) filter.ids = new Set(query.task_id.map((id) => id.toLowerCase()));
     const last = request.headers['last-event-id'];
     const after = cursorOf('events', typeof last === 'string' ? last : query.after);
-    return sendEvents(reply, asTexts(feed.follow(tenant, after, filter, signal()), eventText));
+    const results = query.results === true;
+    const items = feed.follow({ tenant, after, filter, results, signal: signal() });
+    return sendEvents(
+      reply,
+      asTexts(items, (page) => page.map((item) => eventText(item, results)).join('')),
+    );
   },
 
   async getLogs({ params, query, tenant, reply, signal }, { reader, store, waits }) {
@@ -39,12 +45,15 @@ async function* asTexts<Item>(items: AsyncIterable<Item>, textOf: (item: Item) =
   for await (const item of items) yield textOf(item);
 }
 
-function eventText(item: FeedItem): string {
+function eventText(item: FeedItem, results: boolean): string {
   switch (item.is) {
     case 'end': {
       const { id, state, kind, group } = item.end;
       const data = JSON.stringify({ task_id: id, status: state, kind: kind === '' ? null : kind, group });
-      return `id: ${item.cursor}\nevent: task.ended\ndata: ${data}\n\n`;
+      const more = results
+        ? `${data.slice(0, -1)},"result":${item.result === undefined ? 'null' : resultText(item.result)}}`
+        : data;
+      return `id: ${item.cursor}\nevent: task.ended\ndata: ${more}\n\n`;
     }
     case 'reset':
       return `id: ${item.cursor}\nevent: reset\ndata: {}\n\n`;

@@ -16,9 +16,19 @@ import { requestKey } from '../request-key.ts';
 import { ResultWriter } from '../result-writer.ts';
 
 type Operations =
-  'submitTask' | 'submitBatch' | 'listTasks' | 'getTask' | 'getResult' | 'cancelTask' | 'retryTask' | 'pinTask';
+  | 'submitTask'
+  | 'submitBatch'
+  | 'listTasks'
+  | 'getTask'
+  | 'getResult'
+  | 'cancelTask'
+  | 'cancelTasks'
+  | 'retryTask'
+  | 'pinTask';
 
 const PAGE = 100;
+/** Between two portions others have their turn. */
+const CANCELED_AT_ONCE = 256;
 
 export const taskHandlers: Handlers<Operations> = {
   async submitTask(call, parts) {
@@ -83,6 +93,25 @@ export const taskHandlers: Handlers<Operations> = {
       });
     }
     return tell(id, tenant, parts);
+  },
+
+  async cancelTasks({ body, tenant }, { store }) {
+    const ids = [...new Set(body.task_ids.map((id) => id.toLowerCase()))];
+    const answer = {
+      canceled: [] as string[],
+      running: [] as string[],
+      ended: [] as string[],
+      unknown: [] as string[],
+    };
+    for (let from = 0; from < ids.length; from += CANCELED_AT_ONCE) {
+      const some = ids.slice(from, from + CANCELED_AT_ONCE);
+      const states = body.only_waiting === true ? await store.states(tenant, some) : [];
+      const wanted = some.filter((_, i) => states[i] !== 'RUNNING');
+      answer.running.push(...some.filter((_, i) => states[i] === 'RUNNING'));
+      const told = await store.cancel(tenant, wanted);
+      told.forEach(({ is }, i) => answer[is].push(wanted[i]!));
+    }
+    return answer;
   },
 
   async retryTask({ params, tenant, callerId, reply }, parts) {

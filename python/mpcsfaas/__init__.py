@@ -1,0 +1,70 @@
+"""The Python SDK of MPCSFaaS: ship a function, call it from anywhere.
+
+    from mpcsfaas import Executor
+    with Executor() as ex:
+        print(ex.submit(pow, 2, 10).result())
+
+Executor     a concurrent.futures.Executor            function   the decorator: f.remote(x), f.map(xs)
+Client       everything of the API                    AsyncClient  the same names, awaited
+errors       one class per thing a caller handles differently; the tree is drawn there
+"""
+from .aclient import AsyncClient
+from .client import Client
+from .errors import (
+    AuthenticationError,
+    FaasError,
+    LoadFailed,
+    MemoryExceeded,
+    NotFoundError,
+    NotHere,
+    QueueFull,
+    RemoteError,
+    ResultTooLarge,
+    SerializationError,
+    ServiceError,
+    ServiceTooOld,
+    ServiceUnreachable,
+    TaskCanceled,
+    TaskExpired,
+    TaskFailed,
+    TaskTimeout,
+    TooLargeError,
+    VersionMismatch,
+    WorkerLost,
+)
+from .executor import Executor
+from .function import Function, configure, function
+from .futures import Logs, TaskFuture
+from .versions import __version__
+
+__all__ = [
+    "AsyncClient",
+    "AuthenticationError",
+    "Client",
+    "Executor",
+    "FaasError",
+    "Function",
+    "LoadFailed",
+    "Logs",
+    "MemoryExceeded",
+    "NotFoundError",
+    "NotHere",
+    "QueueFull",
+    "RemoteError",
+    "ResultTooLarge",
+    "SerializationError",
+    "ServiceError",
+    "ServiceTooOld",
+    "ServiceUnreachable",
+    "TaskCanceled",
+    "TaskExpired",
+    "TaskFailed",
+    "TaskFuture",
+    "TaskTimeout",
+    "TooLargeError",
+    "VersionMismatch",
+    "WorkerLost",
+    "__version__",
+    "configure",
+    "function",
+]

@@ -1,0 +1,202 @@
+"""AsyncClient: the names of Client, awaited. Each call runs in a thread of the event loop's own pool."""
+import asyncio
+import itertools
+from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
+
+from .client import Callee, Client
+from .futures import Logs
+from .transport import PATIENCE
+
+Json = Dict[str, Any]
+# Items of a listing that are handed over together.
+_PORTION = 500
+
+
+class AsyncClient:
+    """See Client for what each method takes, answers and raises; listings and streams are asynchronous iterators."""
+
+    def __init__(self, url: Optional[str] = None, api_key: Optional[str] = None, *, patience: float = PATIENCE) -> None:
+        """Connects to nobody yet. Raises ValueError for what is no URL."""
+        self._client = Client(url, api_key, patience=patience)
+
+    async def __aenter__(self) -> "AsyncClient":
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """See Client.close."""
+        await asyncio.to_thread(self._client.close)
+
+    async def register(
+        self,
+        function: Union[Callable[..., Any], str],
+        *,
+        name: Optional[str] = None,
+        entry: str = "",
+        runtime: str = "python",
+        description: str = "",
+        **options: Any,
+    ) -> Json:
+        """See Client.register."""
+        return await asyncio.to_thread(
+            self._client.register,
+            function,
+            name=name,
+            entry=entry,
+            runtime=runtime,
+            description=description,
+            **options,
+        )
+
+    def functions(self) -> AsyncIterator[Json]:
+        """See Client.functions."""
+        return _each(self._client.functions, _PORTION)
+
+    async def function(self, ref: str) -> Json:
+        """See Client.function."""
+        return await asyncio.to_thread(self._client.function, ref)
+
+    async def delete_function(self, ref: str) -> int:
+        """See Client.delete_function."""
+        return await asyncio.to_thread(self._client.delete_function, ref)
+
+    async def submit(
+        self,
+        function: Callee,
+        args: Sequence[Any] = (),
+        kwargs: Optional[Mapping[str, Any]] = None,
+        *,
+        key: Optional[str] = None,
+        as_json: bool = False,
+        **options: Any,
+    ) -> str:
+        """See Client.submit."""
+        return await asyncio.to_thread(self._client.submit, function, args, kwargs, key=key, as_json=as_json, **options)
+
+    async def batch(
+        self,
+        function: Callee,
+        calls: Iterable[Sequence[Any]],
+        *,
+        key: Optional[str] = None,
+        as_json: bool = False,
+        **options: Any,
+    ) -> List[str]:
+        """See Client.batch."""
+        return await asyncio.to_thread(self._client.batch, function, calls, key=key, as_json=as_json, **options)
+
+    async def get(self, task_id: str) -> Json:
+        """See Client.get."""
+        return await asyncio.to_thread(self._client.get, task_id)
+
+    async def wait(self, task_id: str, timeout: Optional[float] = None) -> Any:
+        """See Client.wait. It follows the task's end and holds no thread meanwhile."""
+        future = asyncio.wrap_future(await asyncio.to_thread(self._client._future, task_id))
+        try:
+            # A wait that is over, or canceled, is no reason to cancel the task.
+            return await asyncio.wait_for(asyncio.shield(future), timeout)
+        except asyncio.TimeoutError:
+            if future.done() and not future.cancelled():
+                raise
+            raise TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout)) from None
+
+    async def cancel(self, task_id: str) -> Json:
+        """See Client.cancel."""
+        return await asyncio.to_thread(self._client.cancel, task_id)
+
+    async def cancel_many(self, task_ids: Sequence[str], *, only_waiting: bool = False) -> Json:
+        """See Client.cancel_many."""
+        return await asyncio.to_thread(self._client.cancel_many, task_ids, only_waiting=only_waiting)
+
+    async def retry(self, task_id: str) -> str:
+        """See Client.retry."""
+        return await asyncio.to_thread(self._client.retry, task_id)
+
+    async def pin(self, task_id: str, pinned: bool = True) -> Json:
+        """See Client.pin."""
+        return await asyncio.to_thread(self._client.pin, task_id, pinned)
+
+    def list(self, **filters: Any) -> AsyncIterator[Json]:
+        """See Client.list."""
+        return _each(lambda: self._client.list(**filters), _PORTION)
+
+    async def logs(self, task_id: str) -> Logs:
+        """See Client.logs."""
+        return await asyncio.to_thread(self._client.logs, task_id)
+
+    def follow(self, task_id: str) -> AsyncIterator[Json]:
+        """See Client.follow."""
+        return _each(lambda: self._client.follow(task_id))
+
+    def task(self, task_id: str) -> "AsyncTask":
+        """See Client.task."""
+        return AsyncTask(self, task_id)
+
+    async def workers(self) -> Json:
+        """See Client.workers."""
+        return await asyncio.to_thread(self._client.workers)
+
+    async def stats(self) -> Json:
+        """See Client.stats."""
+        return await asyncio.to_thread(self._client.stats)
+
+    async def version(self) -> Json:
+        """See Client.version."""
+        return await asyncio.to_thread(self._client.version)
+
+    async def keys(self) -> List[Json]:
+        """See Client.keys."""
+        return await asyncio.to_thread(self._client.keys)
+
+    async def create_key(self, name: str) -> Json:
+        """See Client.create_key."""
+        return await asyncio.to_thread(self._client.create_key, name)
+
+    async def revoke_key(self, key_id: str) -> None:
+        """See Client.revoke_key."""
+        await asyncio.to_thread(self._client.revoke_key, key_id)
+
+    def events(self, **filters: Any) -> AsyncIterator[Json]:
+        """See Client.events."""
+        return _each(lambda: self._client.events(**filters))
+
+
+class AsyncTask:
+    """See client.Task."""
+
+    def __init__(self, client: AsyncClient, task_id: str) -> None:
+        self.task_id = task_id
+        self._client = client
+
+    async def future(self) -> "asyncio.Future[Any]":
+        """An asyncio future of its end; canceling that one cancels the task."""
+        return asyncio.wrap_future(await asyncio.to_thread(self._client._client._future, self.task_id))
+
+    async def record(self) -> Json:
+        """See Client.get."""
+        return await self._client.get(self.task_id)
+
+    async def result(self, timeout: Optional[float] = None) -> Any:
+        """See AsyncClient.wait."""
+        return await self._client.wait(self.task_id, timeout)
+
+    async def logs(self) -> Logs:
+        """See Client.logs."""
+        return await self._client.logs(self.task_id)
+
+    async def cancel(self) -> Json:
+        """See Client.cancel."""
+        return await self._client.cancel(self.task_id)
+
+
+async def _each(begin: Callable[[], Iterator[Json]], portion: int = 1) -> AsyncIterator[Json]:
+    """What a blocking iterator has, read so many at a time: more than one only where they come without waiting."""
+    items = await asyncio.to_thread(begin)
+    while True:
+        some = await asyncio.to_thread(lambda: list(itertools.islice(items, portion)))
+        for item in some:
+            yield item
+        if len(some) < portion:
+            return

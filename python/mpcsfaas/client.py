@@ -1,0 +1,364 @@
+"""Client: everything of the API, one method a thing. Times in seconds; answers as the API gives them, dicts of JSON."""
+import json
+import threading
+import time
+import urllib.parse
+import uuid
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+
+from . import errors, frames, logs, outcome, results, shipment
+from .connection import FAULTS
+from .futures import Logs, TaskFuture
+from .options import on_the_wire
+from .pickling import Arguments, options_of
+from .registry import Registry
+from .results import Results
+from .transport import PATIENCE, Transport, with_query
+
+Json = Dict[str, Any]
+# What a call can name: a function here, or one that is registered, by id, name or name@version.
+Callee = Union[str, Callable[..., Any]]
+_PAGE = 1000
+_BATCH = 10_000
+# One wait of the API, seconds.
+_WAIT = 30.0
+
+
+class Client:
+    """A client of one service. Thread-safe; its connections are reused and closed by `close` or `with`.
+
+    url, api_key: MPCSFAAS_URL and MPCSFAAS_API_KEY where not given, then http://127.0.0.1:8000 without a key.
+    patience: how long a service that is away or full is tried again, seconds.
+    Every method raises FaasError: ServiceUnreachable, a ServiceError for what the service refuses.
+    """
+
+    def __init__(self, url: Optional[str] = None, api_key: Optional[str] = None, *, patience: float = PATIENCE) -> None:
+        """Connects to nobody yet. Raises ValueError for what is no URL."""
+        self._transport = Transport(url, api_key, patience)
+        self._registry = Registry(self._transport)
+        self._arguments = Arguments()
+        self._patience = patience
+        self._results: Dict[str, Results] = {}
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends its connections and threads. Futures that have not ended stay so; their tasks go on. Idempotent."""
+        with self._lock:
+            followers = list(self._results.values())
+            self._results.clear()
+        for follower in followers:
+            follower.abandon()
+        self._transport.close()
+
+    # Functions.
+
+    def register(
+        self,
+        function: Union[Callable[..., Any], str],
+        *,
+        name: Optional[str] = None,
+        entry: str = "",
+        runtime: str = "python",
+        description: str = "",
+        **options: Any,
+    ) -> Json:
+        """Registers a function, or source text (`entry`: which function of it; `runtime`: "python" or "javascript").
+
+        options: defaults of its tasks. The same name, code and options again are the same version. Raises
+        SerializationError, VersionMismatch.
+        """
+        if not isinstance(function, str):
+            shipped = shipment.shipment_of(function)
+            return self._registry.register(shipped, name or shipped.name, {**options_of(function), **options}, description)
+        if name is None:
+            raise TypeError("source text needs a name: register(source, name='double')")
+        body = {"name": name, "runtime": runtime, "source": function, "entry": entry, "description": description}
+        answer: Json = self._transport.call("POST", "/v1/functions", {**body, "options": on_the_wire(options)})
+        return answer
+
+    def functions(self) -> Iterator[Json]:
+        """All functions, newest first; read page by page."""
+        return self._pages("/v1/functions", {})
+
+    def function(self, ref: str) -> Json:
+        """One by id, name (the newest version) or name@version."""
+        return self._get("/v1/functions/" + _quoted(ref))
+
+    def delete_function(self, ref: str) -> int:
+        """Deletes one version, or all of a name; answers how many. What was submitted still runs."""
+        return int(self._transport.call("DELETE", "/v1/functions/" + _quoted(ref))["deleted"])
+
+    # Tasks.
+
+    def submit(
+        self,
+        function: Callee,
+        args: Sequence[Any] = (),
+        kwargs: Optional[Mapping[str, Any]] = None,
+        *,
+        key: Optional[str] = None,
+        as_json: bool = False,
+        **options: Any,
+    ) -> str:
+        """Queues one call and answers its task's id. key: the same key and content again is the same task.
+        as_json: arguments and result as JSON, which a JavaScript function needs."""
+        entry, parts = self._entry(function, args, kwargs, as_json, options, 0)
+        body = frames.encode(json.dumps(entry).encode(), parts)
+        return str(json.loads(self._submit("/v1/tasks", body, key))["task_id"])
+
+    def batch(
+        self,
+        function: Callee,
+        calls: Iterable[Sequence[Any]],
+        *,
+        key: Optional[str] = None,
+        as_json: bool = False,
+        **options: Any,
+    ) -> List[str]:
+        """Queues many calls of one function, each given by its positional arguments; answers their tasks' ids in order."""
+        ids: List[str] = []
+        ref = self._ref(function)
+        pending = list(calls)
+        for at in range(0, len(pending), _BATCH):
+            tasks, parts = [], []
+            for args in pending[at : at + _BATCH]:
+                entry, own = self._entry(ref, args, None, as_json, {**options_of(function), **options}, len(parts))
+                tasks.append(entry)
+                parts.extend(own)
+            body = frames.encode(json.dumps({"tasks": tasks}).encode(), parts)
+            part_key = key if key is None or len(pending) <= _BATCH else "%s.%d" % (key, at // _BATCH)
+            ids += json.loads(self._submit("/v1/tasks/batch", body, part_key))["task_ids"]
+        return ids
+
+    def get(self, task_id: str) -> Json:
+        """The task: status, times, attempts, why it waits."""
+        return self._get("/v1/tasks/" + _quoted(task_id))
+
+    def wait(self, task_id: str, timeout: Optional[float] = None) -> Any:
+        """The value. Raises what the function raised, or what else ended it; TimeoutError after `timeout` seconds."""
+        until = None if timeout is None else time.monotonic() + timeout
+        while True:
+            left = _WAIT if until is None else max(0.0, min(_WAIT, until - time.monotonic()))
+            header, parts = results.ask(self._transport, [task_id], left)
+            if header["unknown"]:
+                self.get(task_id)  # refuses with the reason
+            for result in header["results"]:
+                frame = result.get("pickle")
+                return outcome.value_of(result, None if frame is None else parts[frame["frame"]])
+            if until is not None and time.monotonic() >= until:
+                raise TimeoutError("task %s has not ended within %g s; it goes on" % (task_id, timeout))
+
+    def cancel(self, task_id: str) -> Json:
+        """Cancels a task that has not ended, also one that runs. Raises ConflictError where it has ended."""
+        answer: Json = self._transport.call("POST", "/v1/tasks/%s/cancel" % _quoted(task_id), {})
+        return answer
+
+    def cancel_many(self, task_ids: Sequence[str], *, only_waiting: bool = False) -> Json:
+        """Cancels many: {"canceled", "running", "ended", "unknown"}, lists of ids. only_waiting: lets be what runs."""
+        body = {"task_ids": list(task_ids), "only_waiting": only_waiting}
+        answer: Json = self._transport.call("POST", "/v1/tasks/cancel", body)
+        return answer
+
+    def retry(self, task_id: str) -> str:
+        """Runs an ended task again as a new one; answers its id."""
+        path = "/v1/tasks/%s/retry" % _quoted(task_id)
+        return str(self._transport.call("POST", path, {}, safe=False)["task_id"])
+
+    def pin(self, task_id: str, pinned: bool = True) -> Json:
+        """Keeps a task and its result until it is unpinned."""
+        answer: Json = self._transport.call("POST", "/v1/tasks/%s/pin" % _quoted(task_id), {"pinned": pinned})
+        return answer
+
+    def list(
+        self,
+        *,
+        status: Union[str, Sequence[str], None] = None,
+        function: Optional[str] = None,
+        group: Optional[str] = None,
+        tag: Optional[str] = None,
+        since: Optional[str] = None,
+        until: Optional[str] = None,
+    ) -> Iterator[Json]:
+        """Tasks, newest first; read page by page. since, until: RFC 3339."""
+        query = {"status": status, "function": function, "group": group, "tag": tag, "since": since, "until": until}
+        return self._pages("/v1/tasks", query)
+
+    def logs(self, task_id: str) -> Logs:
+        """What the newest attempt printed: the text of stdout, with `.stderr`."""
+        return Logs.of(self._get("/v1/tasks/%s/logs" % _quoted(task_id)))
+
+    def follow(self, task_id: str) -> Iterator[Json]:
+        """What it prints, as it prints it, until it has ended: {"attempt", "stream", "offset", "text"}."""
+        return logs.follow(self._transport, task_id)
+
+    def task(self, task_id: str) -> "Task":
+        """A handle on a task that exists: client.task(id).future()."""
+        return Task(self, task_id)
+
+    # What runs there.
+
+    def workers(self) -> Json:
+        """{"items": workers, "dispatchers": …}."""
+        return self._get("/v1/workers")
+
+    def stats(self) -> Json:
+        """Counts of tasks since the store was made, and what is in the queue now."""
+        return self._get("/v1/stats")
+
+    def version(self) -> Json:
+        """Of the service, its Node and its store."""
+        return self._get("/v1/version")
+
+    def keys(self) -> List[Json]:
+        """API keys, without the secrets."""
+        found: List[Json] = self._get("/v1/keys")["items"]
+        return found
+
+    def create_key(self, name: str) -> Json:
+        """A new API key; `key` is shown this once."""
+        answer: Json = self._transport.call("POST", "/v1/keys", {"name": name}, safe=False)
+        return answer
+
+    def revoke_key(self, key_id: str) -> None:
+        """It is no longer taken."""
+        self._transport.call("DELETE", "/v1/keys/" + _quoted(key_id))
+
+    def events(
+        self,
+        *,
+        group: Optional[str] = None,
+        function: Optional[str] = None,
+        task_id: Union[str, Sequence[str], None] = None,
+        after: str = "",
+    ) -> Iterator[Json]:
+        """Ends of tasks as they happen, without end: {"event", "id", "task_id", "status", "kind", "group"}.
+
+        Over a cut connection it goes on after the last one. `after`: an `id`, to go on from. An item whose event is
+        "reset" says that some were missed.
+        """
+        path = with_query("/v1/events", {"group": group, "function": function, "task_id": task_id})
+        failures = 0
+        last = after
+        while True:
+            try:
+                stream = self._transport.stream(path, last)
+                try:
+                    is_open = True
+                    while is_open:
+                        is_open, found = stream.read(40.0)
+                        for kind, data in found:
+                            failures = 0
+                            if kind:
+                                yield {"event": kind, "id": stream.last_id, **data}
+                        last = stream.last_id or last
+                finally:
+                    stream.close()
+            except FAULTS as error:
+                failures += 1
+                if failures > 10:
+                    raise self._transport.unreachable(error) from error
+                time.sleep(0.05 * failures)
+
+    # Our own.
+
+    def _future(self, task_id: str) -> "TaskFuture[Any]":
+        record = self.get(task_id)
+        group = record["options"]["group"]
+        with self._lock:
+            follower = self._results.get(group)
+            if follower is None:
+                follower = self._results[group] = Results(self._transport, group, "mpcsfaas-results", self._patience)
+        future: TaskFuture[Any] = TaskFuture(self, task_id, record["function"]["name"])
+        follower.add([future])
+        return future
+
+    def cancel_task(self, future: "TaskFuture[Any]") -> bool:
+        """See TaskFuture.cancel."""
+        try:
+            self.cancel(future.task_id)
+        except errors.ConflictError as error:
+            if error.problem.get("task_status") != "CANCELED":
+                return future.cancelled()
+        except (errors.NotFoundError, errors.ExpiredError):
+            return future.cancelled()
+        return future._settle_canceled()
+
+    def task_call(self, method: str, path: str, body: Any = None) -> Any:
+        """A request about a task."""
+        return self._transport.call(method, path, body)
+
+    def _get(self, path: str) -> Json:
+        answer: Json = self._transport.call("GET", path)
+        return answer
+
+    def _pages(self, path: str, query: Mapping[str, Any]) -> Iterator[Json]:
+        cursor: Optional[str] = None
+        while cursor != "":
+            page = self._transport.call("GET", path, query={**query, "limit": _PAGE, "cursor": cursor})
+            yield from page["items"]
+            cursor = page["next_cursor"]
+
+    def _ref(self, function: Callee) -> str:
+        return function if isinstance(function, str) else self._registry.id_of(shipment.shipment_of(function))
+
+    def _entry(
+        self,
+        function: Callee,
+        args: Sequence[Any],
+        kwargs: Optional[Mapping[str, Any]],
+        as_json: bool,
+        options: Mapping[str, Any],
+        frame: int,
+    ) -> Tuple[Json, List[bytes]]:
+        wire = on_the_wire({**options_of(function), **options})
+        entry: Json = {"function": self._ref(function), "options": wire}
+        if as_json:
+            return {**entry, "args": list(args), "kwargs": dict(kwargs or {})}, []
+        data = self._arguments.dumps(function, tuple(args), dict(kwargs or {}))
+        return {**entry, "args_pickle": {"frame": frame}}, [data]
+
+    def _submit(self, path: str, body: Sequence[bytes], key: Optional[str]) -> bytes:
+        headers = {
+            "Content-Type": frames.MEDIA_TYPE,
+            "Accept": "application/json",
+            "Idempotency-Key": key or uuid.uuid4().hex,
+        }
+        return self._transport.send("POST", path, headers, body).content
+
+
+class Task:
+    """A handle on a task of the service."""
+
+    def __init__(self, client: Client, task_id: str) -> None:
+        self.task_id = task_id
+        self._client = client
+
+    def future(self) -> "TaskFuture[Any]":
+        """A future of its end, whoever submitted it. Raises NotFoundError, ExpiredError."""
+        return self._client._future(self.task_id)
+
+    def record(self) -> Json:
+        """See Client.get."""
+        return self._client.get(self.task_id)
+
+    def result(self, timeout: Optional[float] = None) -> Any:
+        """See Client.wait."""
+        return self._client.wait(self.task_id, timeout)
+
+    def logs(self) -> Logs:
+        """See Client.logs."""
+        return self._client.logs(self.task_id)
+
+    def cancel(self) -> Json:
+        """See Client.cancel."""
+        return self._client.cancel(self.task_id)
+
+
+def _quoted(part: str) -> str:
+    return urllib.parse.quote(part, safe="@")

@@ -1,0 +1,224 @@
+"""One kept-alive HTTP connection: a request in one write, an answer, or the fault that broke it."""
+import http.client
+import select
+import socket
+import ssl
+import struct
+import sys
+import time
+import urllib.parse
+from typing import Dict, List, Sequence, Tuple
+
+# A request of this size or less leaves in one piece with its head: two pieces would be two packets.
+_ONE_PIECE = 64 * 1024
+_PIECE = 256 * 1024
+_LONGEST_HEAD = 64 * 1024
+# Seconds.
+_BELIEVED = 1.0
+
+# What a broken connection looks like: the request may or may not have arrived.
+FAULTS = (ConnectionError, http.client.HTTPException, TimeoutError, socket.timeout, ssl.SSLError, OSError)
+
+
+class Address:
+    """Where the service is. Raises ValueError for what is no http URL."""
+
+    def __init__(self, url: str) -> None:
+        parts = urllib.parse.urlsplit(url if "//" in url else "http://" + url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("%r is no URL of a service: it looks like http://127.0.0.1:8000" % url)
+        self.url = "%s://%s%s" % (parts.scheme, parts.netloc, parts.path.rstrip("/"))
+        self.secure = parts.scheme == "https"
+        self.name = parts.hostname
+        self.port = parts.port or (443 if self.secure else 80)
+        self.host = parts.netloc.rpartition("@")[2]
+        self.prefix = parts.path.rstrip("/")
+
+
+class Answer:
+    """An answer whose body has been read. Names of headers are in small letters."""
+
+    __slots__ = ("status", "headers", "content")
+
+    def __init__(self, status: int, headers: Dict[str, str], content: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.content = content
+
+
+class Connection:
+    """Belongs to one thread at a time."""
+
+    def __init__(self, address: Address, timeout: float) -> None:
+        """Connects, within `timeout` seconds. Raises OSError."""
+        self._address = address
+        if address.secure:
+            wire: http.client.HTTPConnection = http.client.HTTPSConnection(address.name, address.port, timeout=timeout)
+        else:
+            wire = http.client.HTTPConnection(address.name, address.port, timeout=timeout)
+        wire.connect()  # with TCP_NODELAY
+        self._wire = wire
+        self._socket: socket.socket = wire.sock
+        self._timeout = timeout
+        self._used = time.monotonic()
+        self._wait_at_most(timeout)
+
+    def _wait_at_most(self, seconds: float) -> None:
+        """Of each wait for the socket. Left to the kernel where it can be: Python's own way asks it twice each time."""
+        if self._address.secure or not hasattr(socket, "SO_RCVTIMEO") or sys.platform == "win32":
+            self._socket.settimeout(seconds)
+            return
+        self._socket.settimeout(None)
+        timeval = struct.pack("ll", int(seconds), int(seconds % 1 * 1_000_000))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeval)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+
+    def is_stale(self) -> bool:
+        """Has the other end closed it, or said something unasked? One that was used a moment ago is believed in."""
+        if time.monotonic() - self._used < _BELIEVED:
+            return False
+        readable, _, _ = select.select([self._socket], [], [], 0)
+        return bool(readable)
+
+    def send(self, method: str, path: str, headers: Dict[str, str], body: Sequence[bytes], timeout: float) -> None:
+        """Sends a request. Raises what FAULTS names."""
+        if timeout != self._timeout:
+            self._wait_at_most(timeout)
+            self._timeout = timeout
+        size = sum(map(len, body))
+        lines: List[str] = ["%s %s%s HTTP/1.1" % (method, self._address.prefix, path), "Host: " + self._address.host]
+        lines.extend("%s: %s" % item for item in headers.items())
+        if method == "POST":
+            lines.append("Content-Length: %d" % size)
+        head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        if size <= _ONE_PIECE:
+            self._socket.sendall(b"".join((head, *body)))
+            return
+        self._socket.sendall(head)
+        small: List[bytes] = []
+        gathered = 0
+        for piece in body:
+            if gathered + len(piece) > _ONE_PIECE:
+                self._socket.sendall(b"".join(small))
+                small, gathered = [], 0
+            if len(piece) > _ONE_PIECE:
+                self._socket.sendall(piece)
+            else:
+                small.append(piece)
+                gathered += len(piece)
+        if small:
+            self._socket.sendall(b"".join(small))
+
+    def head(self) -> Tuple[int, Dict[str, str], bytes]:
+        """The answer's status and headers, and what has come of its body. Raises what FAULTS names."""
+        raw = b""
+        while True:
+            head, end, rest = raw.partition(b"\r\n\r\n")
+            if end:
+                break
+            if len(raw) > _LONGEST_HEAD:
+                raise http.client.LineTooLong("head")
+            raw += self._more()
+        first, *lines = head.decode("latin-1").split("\r\n")
+        if not first.startswith("HTTP/1.") or not first[9:12].isdigit():
+            raise http.client.BadStatusLine(first)
+        headers = {}
+        for line in lines:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        return int(first[9:12]), headers, rest
+
+    def exchange(self, method: str, path: str, headers: Dict[str, str], body: Sequence[bytes], timeout: float) -> Answer:
+        """A request and its answer."""
+        self.send(method, path, headers, body, timeout)
+        return self.receive()
+
+    def receive(self) -> Answer:
+        """The answer to what was sent; closed afterwards where the service will not keep it. Raises what FAULTS names."""
+        status, fields, rest = self.head()
+        if fields.get("transfer-encoding", "").lower() == "chunked":
+            chunks = Chunks()
+            parts = [chunks.take(rest)]
+            while not chunks.is_over:
+                parts.append(chunks.take(self._more()))
+            content = b"".join(parts)
+        elif "content-length" in fields:
+            content = self._exactly(int(fields["content-length"]), rest)
+        else:
+            content = b""
+        self._used = time.monotonic()
+        if fields.get("connection", "").lower() == "close":
+            self.close()
+        return Answer(status, fields, content)
+
+    def _exactly(self, length: int, rest: bytes) -> bytes:
+        if len(rest) >= length:
+            return rest[:length]
+        whole = bytearray(length)
+        whole[: len(rest)] = rest
+        view, at = memoryview(whole), len(rest)
+        while at < length:
+            count = self._socket.recv_into(view[at:])
+            if count == 0:
+                raise http.client.IncompleteRead(bytes(view[:at]), length - at)
+            at += count
+        return bytes(whole)
+
+    def _more(self) -> bytes:
+        piece = self._socket.recv(_PIECE)
+        if not piece:
+            raise ConnectionResetError("the connection ended before the answer did")
+        return piece
+
+    @property
+    def is_open(self) -> bool:
+        """Can it be used again?"""
+        return self._wire.sock is not None
+
+    @property
+    def raw(self) -> socket.socket:
+        """The socket itself, for whoever reads an answer that goes on."""
+        return self._socket
+
+    def close(self) -> None:
+        """Idempotent."""
+        self._wire.close()
+
+
+class Chunks:
+    """A chunked body, taken apart as it comes."""
+
+    def __init__(self) -> None:
+        self.is_over = False
+        self._raw = b""
+        self._left = 0  # of the chunk that is being read, its line end too
+
+    def take(self, piece: bytes) -> bytes:
+        """What the piece adds to the body. Raises ValueError where it is not chunked."""
+        raw, at = self._raw + piece, 0
+        parts = []
+        while at < len(raw) and not self.is_over:
+            if self._left == 0:
+                end = raw.find(b"\r\n", at)
+                if end < 0:
+                    break
+                size = int(raw[at:end].split(b";")[0], 16)
+                at = end + 2
+                self.is_over = size == 0
+                self._left = size + 2
+                continue
+            # The last two of a chunk are its line end.
+            parts.append(raw[at : at + max(0, self._left - 2)])
+            taken = min(self._left, len(raw) - at)
+            at += taken
+            self._left -= taken
+        self._raw = raw[at:]
+        return b"".join(parts)
+
+
+def retry_after(headers: Dict[str, str]) -> float:
+    """Seconds that the service asks to wait, 0 where it says nothing that can be read."""
+    try:
+        return max(0.0, float(headers.get("retry-after") or 0))
+    except ValueError:
+        return 0.0

@@ -1,0 +1,301 @@
+"""Every error of the SDK: one class per thing that a caller handles differently.
+
+FaasError
+├── ServiceUnreachable            nobody answers at the URL (a ConnectionError, too)
+├── ServiceTooOld                 the service does not know what this SDK asks for
+├── ServiceError                  the service refused a request: .status, .code, .detail, .request_id
+│   ├── BadRequestError           it cannot be read
+│   ├── AuthenticationError       no key, or a wrong one
+│   ├── PermissionDeniedError     this host or this web page may not call
+│   ├── NotFoundError             no such function, task or key
+│   ├── ConflictError             the task has ended, or has not
+│   ├── ExpiredError              the task is no longer kept
+│   ├── ResultFormError           the result is stored in another form
+│   ├── TooLargeError             arguments, code or body pass a limit: .limit, .option
+│   ├── ValidationError           a field has a value that cannot be: .errors
+│   ├── IdempotencyError          the key came with other content
+│   ├── QueueFull                 the queue has no room
+│   ├── RateLimitedError          too many tasks a second
+│   ├── InternalError             the service has a fault
+│   └── ServiceUnavailableError   the store is away, or the service is stopping
+│       └── NoWorkerError         nobody can run the call
+├── NotHere                       an Executor is used where it cannot work: after a fork, inside a remote function
+├── SerializationError            something cannot be pickled, here or where the function ran
+├── VersionMismatch               no worker runs the Python that pickled the function
+└── TaskFailed                    a task ended without a value: .task_id, .kind
+    ├── RemoteError               its exception cannot be made here: .type_name, .message, .traceback
+    ├── WorkerLost                its worker or runner died too often
+    ├── TaskTimeout               its time limit passed (no TimeoutError: that is for waits of the caller)
+    ├── TaskExpired               it was not started in time
+    ├── TaskCanceled              it was canceled (a concurrent.futures.CancelledError, too)
+    ├── MemoryExceeded            it passed its memory limit
+    ├── LoadFailed                the worker cannot load the function or its arguments
+    └── ResultTooLarge            its result passes the limit
+
+A task that ended by itself raises what the function raised, not one of these; `__cause__` is then a RemoteTraceback.
+"""
+from concurrent.futures import CancelledError
+from typing import Any, Dict, List, Optional, Type
+
+
+class FaasError(Exception):
+    """Whatever the platform has to tell."""
+
+
+class ServiceUnreachable(FaasError, ConnectionError):
+    """Nobody answers at the URL, after bounded retries."""
+
+
+class ServiceTooOld(FaasError):
+    """The service does not know a route that this SDK needs."""
+
+
+class NotHere(FaasError, RuntimeError):
+    """An Executor is used where it cannot work."""
+
+
+class SerializationError(FaasError, TypeError):
+    """Something cannot be pickled; the message names it."""
+
+
+class VersionMismatch(FaasError):
+    """The function was pickled by another Python than the workers run."""
+
+
+class ServiceError(FaasError):
+    """The service refused a request.
+
+    status: of HTTP. code: one of a closed list of words. detail: a sentence. request_id: for the service's log.
+    errors: faults of single fields, each {"pointer", "message"}. limit, option: the limit that was passed and what raises it.
+    """
+
+    def __init__(self, detail: str, problem: Optional[Dict[str, Any]] = None) -> None:
+        super().__init__(detail)
+        problem = problem or {}
+        self.detail = detail
+        self.status: int = problem.get("status", 0)
+        self.code: str = problem.get("code", "")
+        self.request_id: str = problem.get("request_id", "")
+        self.errors: List[Dict[str, str]] = problem.get("errors", [])
+        self.limit: Optional[int] = problem.get("limit")
+        self.option: Optional[str] = problem.get("option")
+        self.problem = problem
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.detail, self.problem)
+
+
+class BadRequestError(ServiceError):
+    """The request cannot be read."""
+
+
+class AuthenticationError(ServiceError):
+    """An API key is needed, or this one is not known."""
+
+
+class PermissionDeniedError(ServiceError):
+    """This host or origin may not call."""
+
+
+class NotFoundError(ServiceError):
+    """There is no such function, task or key."""
+
+
+class ConflictError(ServiceError):
+    """The task has ended, or has not ended."""
+
+
+class ExpiredError(ServiceError):
+    """The task is no longer kept."""
+
+
+class ResultFormError(ServiceError):
+    """The result is stored in another form than was asked for."""
+
+
+class TooLargeError(ServiceError):
+    """Arguments, code or body pass a limit; `option` is what raises it."""
+
+
+class ValidationError(ServiceError):
+    """A field has a value that cannot be; `errors` says which."""
+
+
+class IdempotencyError(ServiceError):
+    """The idempotency key came with other content."""
+
+
+class QueueFull(ServiceError):
+    """The queue has no room for the request."""
+
+
+class RateLimitedError(ServiceError):
+    """Too many tasks a second."""
+
+
+class InternalError(ServiceError):
+    """The service has a fault of its own."""
+
+
+class ServiceUnavailableError(ServiceError):
+    """The store is away, or the service is stopping."""
+
+
+class NoWorkerError(ServiceUnavailableError):
+    """No worker can run the call."""
+
+
+class TaskFailed(FaasError):
+    """A task ended without a value. task_id: which. kind: why, one word of the API. traceback: of the worker, or ''."""
+
+    def __init__(self, message: str, task_id: str = "", kind: str = "", traceback: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.task_id = task_id
+        self.kind = kind
+        self.traceback = traceback
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.message, self.task_id, self.kind, self.traceback)
+
+
+class RemoteError(TaskFailed):
+    """The function raised what cannot be made here. type_name, message, traceback: as they were there."""
+
+    def __init__(self, type_name: str, message: str, traceback: str = "", task_id: str = "") -> None:
+        super().__init__(message, task_id, "raised", traceback)
+        self.type_name = type_name
+
+    def __str__(self) -> str:
+        return "%s: %s" % (self.type_name, self.message)
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.type_name, self.message, self.traceback, self.task_id)
+
+
+class WorkerLost(TaskFailed):
+    """Its worker or runner died more often than `max_attempts` allows."""
+
+
+class TaskTimeout(TaskFailed):
+    """Its time limit passed while it ran. Not a TimeoutError: that one is for waits of the caller."""
+
+
+class TaskExpired(TaskFailed):
+    """It was not started by `expires_at`."""
+
+
+class TaskCanceled(TaskFailed, CancelledError):
+    """It was canceled, here or by somebody else."""
+
+
+class MemoryExceeded(TaskFailed):
+    """It passed its memory limit."""
+
+
+class LoadFailed(TaskFailed):
+    """The worker cannot load the function or its arguments."""
+
+
+class ResultTooLarge(TaskFailed):
+    """Its result passes the service's limit."""
+
+
+class RemoteTraceback(Exception):
+    """The traceback of the worker, as the cause of what is raised here."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+    def __str__(self) -> str:
+        return '\n"""\n%s"""' % self.text
+
+    def __reduce__(self) -> Any:
+        return type(self), (self.text,)
+
+
+# The names under which the API's table of errors knows those that have a shorter one in Python.
+QueueFullError = QueueFull
+TaskFailedError = TaskFailed
+TaskCanceledError = TaskCanceled
+TaskLostError = WorkerLost
+TaskTimeoutError = TaskTimeout
+
+# Error code of the API -> class; the same table as packages/contract/src/errors.ts.
+BY_CODE: Dict[str, Type[FaasError]] = {
+    "invalid_json": BadRequestError,
+    "invalid_frames": BadRequestError,
+    "invalid_base64": BadRequestError,
+    "invalid_pickle": BadRequestError,
+    "not_callable": BadRequestError,
+    "invalid_id": BadRequestError,
+    "invalid_cursor": BadRequestError,
+    "pickle_for_javascript": BadRequestError,
+    "bad_request": BadRequestError,
+    "unauthorized": AuthenticationError,
+    "forbidden_host": PermissionDeniedError,
+    "forbidden_origin": PermissionDeniedError,
+    "route_not_found": NotFoundError,
+    "function_not_found": NotFoundError,
+    "key_not_found": NotFoundError,
+    "task_not_found": NotFoundError,
+    "method_not_allowed": BadRequestError,
+    "result_form_not_stored": ResultFormError,
+    "task_ended": ConflictError,
+    "task_not_ended": ConflictError,
+    "task_expired": ExpiredError,
+    "body_too_large": TooLargeError,
+    "args_too_large": TooLargeError,
+    "code_too_large": TooLargeError,
+    "exceeds_queue": TooLargeError,
+    "url_too_long": BadRequestError,
+    "unsupported_media_type": BadRequestError,
+    "validation_failed": ValidationError,
+    "idempotency_key_reused": IdempotencyError,
+    "task_failed": TaskFailed,
+    "task_canceled": TaskCanceled,
+    "queue_full": QueueFull,
+    "rate_limited": RateLimitedError,
+    "headers_too_large": BadRequestError,
+    "internal": InternalError,
+    "store_unavailable": ServiceUnavailableError,
+    "not_ready": ServiceUnavailableError,
+    "shutting_down": ServiceUnavailableError,
+    "task_lost": WorkerLost,
+    "no_worker": NoWorkerError,
+    "task_timed_out": TaskTimeout,
+}
+
+# Why a task ended without a value -> class; `raised` is not among them: there the function's own exception is raised.
+BY_KIND: Dict[str, Type[FaasError]] = {
+    "timed_out": TaskTimeout,
+    "memory_exceeded": MemoryExceeded,
+    "load_failed": LoadFailed,
+    "result_not_serializable": SerializationError,
+    "result_not_json": SerializationError,
+    "result_too_large": ResultTooLarge,
+    "version_mismatch": VersionMismatch,
+    "lost": WorkerLost,
+    "expired": TaskExpired,
+    "canceled": TaskCanceled,
+}
+
+
+def of_kind(kind: str, message: str, task_id: str, traceback: str = "") -> FaasError:
+    """The error of a task that the platform ended."""
+    found = BY_KIND.get(kind, TaskFailed)
+    if issubclass(found, TaskFailed):
+        return found(message, task_id, kind, traceback)
+    return found("%s (task %s)" % (message, task_id))
+
+
+def of_problem(problem: Dict[str, Any], status: int) -> FaasError:
+    """The error of an answer in problem details."""
+    detail = str(problem.get("detail") or "The service answered %d." % status)
+    found = BY_CODE.get(str(problem.get("code", "")), InternalError if status >= 500 else BadRequestError)
+    if issubclass(found, ServiceError):
+        return found(detail, problem)
+    if issubclass(found, TaskFailed):
+        return found(detail, str(problem.get("task_id", "")))
+    return found(detail)

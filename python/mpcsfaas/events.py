@@ -1,0 +1,107 @@
+"""Server-sent events from a raw connection: read piece by piece, with a look aside whenever somebody wakes the reader."""
+import json
+import select
+import socket
+import ssl
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+
+from .connection import Address, Answer, Chunks, Connection
+
+_PIECE = 256 * 1024
+
+
+class Event(NamedTuple):
+    """kind: 'task.ended', 'reset', 'log', 'end', or '' for a comment that moved the reader's place."""
+
+    kind: str
+    data: Any
+
+
+class EventStream:
+    """One long GET. Reading belongs to one thread; `wake` may be called by any."""
+
+    def __init__(self, address: Address, path: str, headers: Dict[str, str], timeout: float) -> None:
+        """Sends the request and reads the answer's head; `timeout`: of connecting and of the head, seconds. Raises FAULTS.
+
+        A refusal is in `answer`; it has no events.
+        """
+        self.last_id = ""
+        self.answer: Optional[Answer] = None
+        self._connection = Connection(address, timeout)
+        self._ours, self._wakers = socket.socketpair()
+        self._ours.setblocking(False)
+        try:
+            self._connection.send("GET", path, {**headers, "Accept": "text/event-stream"}, (), timeout)
+            self._socket = self._connection.raw
+            self._head()
+            self._socket.settimeout(0.0)  # it is read when there is something
+        except BaseException:
+            self.close()
+            raise
+
+    def _head(self) -> None:
+        status, headers, rest = self._connection.head()
+        self._chunks = Chunks()
+        self._rest = rest
+        self._text = b""
+        if status >= 400:
+            length = int(headers.get("content-length") or 0)
+            while len(rest) < length:
+                piece = self._socket.recv(_PIECE)
+                if not piece:
+                    break
+                rest += piece
+            self.answer = Answer(status, headers, rest[:length])
+
+    def read(self, seconds: float) -> Tuple[bool, List[Event]]:
+        """(is it still open, what has come) within `seconds`, or sooner where somebody woke us. Raises FAULTS."""
+        if not self._rest:
+            pending = getattr(self._socket, "pending", None)  # what TLS has decoded already
+            if not (pending is not None and pending()):
+                ready, _, _ = select.select([self._socket, self._ours], [], [], max(0.0, seconds))
+                if self._ours in ready:
+                    try:
+                        self._ours.recv(4096)
+                    except BlockingIOError:
+                        pass
+                if self._socket not in ready:
+                    return True, []
+            try:
+                self._rest = self._socket.recv(_PIECE)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                return True, []
+            if not self._rest:
+                return False, []
+        self._text += self._chunks.take(self._rest)
+        self._rest = b""
+        return not self._chunks.is_over, list(self._events())
+
+    def _events(self) -> Iterator[Event]:
+        whole, split, rest = self._text.rpartition(b"\n\n")
+        if not split:
+            return
+        self._text = rest
+        for block in whole.split(b"\n\n"):
+            kind, data = "", b""
+            for line in block.split(b"\n"):
+                name, _, value = line.partition(b": ")
+                if name == b"id":
+                    self.last_id = value.decode()
+                elif name == b"event":
+                    kind = value.decode()
+                elif name == b"data":
+                    data += value
+            yield Event(kind, json.loads(data) if data else None)
+
+    def wake(self) -> None:
+        """Ends the read under way, from any thread."""
+        try:
+            self._wakers.send(b"!")
+        except OSError:
+            pass
+
+    def close(self) -> None:
+        """Idempotent; from the thread that reads."""
+        self._connection.close()
+        self._ours.close()
+        self._wakers.close()

@@ -1,0 +1,98 @@
+"""@function: a function that runs here when it is called, and elsewhere with `.remote`."""
+import copy
+import functools
+import os
+from typing import Any, Callable, Dict, Generic, Iterable, Iterator, Optional, TypeVar, Union, overload
+
+from .executor import Executor
+from .futures import TaskFuture
+from .options import check
+
+T = TypeVar("T")
+
+
+class Function(Generic[T]):
+    """A decorated function. Its options are apart from its arguments: they are only in `options(…)`.
+
+    f(x), f.local(x)   runs here
+    f.remote(x)        a future of a call elsewhere
+    f.map(xs)          values of many calls elsewhere, in order
+    f.options(priority=5).remote(x)
+    """
+
+    def __init__(self, plain: Callable[..., T], options: Dict[str, Any]) -> None:
+        functools.update_wrapper(self, plain)
+        self.__mpcsfaas_plain__ = plain
+        self.task_options = options
+
+    def __call__(self, *args: Any, **kwargs: Any) -> T:
+        """Runs here."""
+        return self.__mpcsfaas_plain__(*args, **kwargs)
+
+    def local(self, *args: Any, **kwargs: Any) -> T:
+        """Runs here."""
+        return self.__mpcsfaas_plain__(*args, **kwargs)
+
+    def remote(self, *args: Any, **kwargs: Any) -> TaskFuture[T]:
+        """A call on the service of `configure`, or of MPCSFAAS_URL. Raises what Executor.submit raises."""
+        return _executor()._submit(self, args, kwargs, {})
+
+    def map(
+        self,
+        *iterables: Iterable[Any],
+        timeout: Optional[float] = None,
+        chunksize: int = 1,
+        buffersize: Optional[int] = None,
+        progress: bool = False,
+    ) -> Iterator[T]:
+        """See Executor.map."""
+        return _executor()._map(self, iterables, timeout, chunksize, buffersize, progress, {})
+
+    def options(self, **options: Any) -> "Function[T]":
+        """The same function with other options (see mpcsfaas.options). Raises TypeError for what is none."""
+        check(options)
+        return Function(self.__mpcsfaas_plain__, {**self.task_options, **options})
+
+    def __get__(self, instance: Any, owner: Any = None) -> Any:
+        return self if instance is None else functools.partial(self, instance)
+
+    def __reduce__(self) -> Any:
+        # Where it arrives it is the plain function, which is its own copy: nothing of the SDK is needed there.
+        return copy.copy, (self.__mpcsfaas_plain__,)
+
+
+@overload
+def function(plain: Callable[..., T]) -> Function[T]: ...
+
+
+@overload
+def function(**options: Any) -> Callable[[Callable[..., T]], Function[T]]: ...
+
+
+def function(plain: Optional[Callable[..., Any]] = None, **options: Any) -> Union[Function[Any], Callable[..., Any]]:
+    """@function or @function(timeout=60.0, max_attempts=3): see Function. Raises TypeError for what is no option."""
+    check(options)
+    if plain is not None:
+        return Function(plain, options)
+    return lambda plain: Function(plain, options)
+
+
+_settings: Dict[str, Any] = {}
+_own: Dict[int, Executor] = {}
+
+
+def configure(url: Optional[str] = None, api_key: Optional[str] = None, **executor: Any) -> None:
+    """Which service `.remote` and `.map` of decorated functions use; arguments as of Executor."""
+    previous = _own.pop(os.getpid(), None)
+    _settings.clear()
+    _settings.update(executor, url=url, api_key=api_key)
+    if previous is not None:
+        previous.shutdown(wait=False)
+
+
+def _executor() -> Executor:
+    """This process's own, made when it is first needed."""
+    found = _own.get(os.getpid())
+    if found is None:
+        found = _own[os.getpid()] = Executor(**_settings)
+    return found

@@ -1,0 +1,136 @@
+"""Futures of tasks: the standard library's own, which know their task and what it printed."""
+import concurrent.futures
+from typing import Any, Dict, Generic, Optional, Protocol, TypeVar
+
+from . import errors, outcome
+
+T = TypeVar("T")
+
+
+class Logs(str):
+    """What a call printed: the text of stdout, with `.stderr`, and `.dropped_bytes` of both that were not kept."""
+
+    stderr: str
+    dropped_bytes: int
+    attempt: int
+
+    @classmethod
+    def of(cls, body: Dict[str, Any]) -> "Logs":
+        """From the body of /v1/tasks/{id}/logs."""
+        logs = cls(body["stdout"]["text"])
+        logs.stderr = body["stderr"]["text"]
+        logs.dropped_bytes = body["stdout"]["dropped_bytes"] + body["stderr"]["dropped_bytes"]
+        logs.attempt = body["attempt"]
+        return logs
+
+
+class Owner(Protocol):
+    """What a future needs of who made it."""
+
+    def cancel_task(self, future: "TaskFuture[Any]") -> bool:
+        """True where the service has canceled it, or it was never sent."""
+
+    def task_call(self, method: str, path: str, body: Any = None) -> Any:
+        """A request about the task."""
+
+
+class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-arg]
+    """A `concurrent.futures.Future` of a task. It stays PENDING until the task has ended, wherever it is."""
+
+    def __init__(self, owner: Owner, task_id: str = "", function: str = "") -> None:
+        super().__init__()
+        self._owner = owner
+        self._task_id = task_id
+        self._function = function
+        self._is_canceling = False
+
+    @property
+    def task_id(self) -> str:
+        """The task's id; '' until the service has taken it."""
+        return self._task_id
+
+    def cancel(self) -> bool:
+        """Cancels the task, also one that runs: its process is ended. False where it has ended before."""
+        if self.done():
+            return self.cancelled()
+        return self._owner.cancel_task(self)
+
+    def result(self, timeout: Optional[float] = None) -> T:
+        """The value. Raises what the function raised, with the worker's traceback as cause; TimeoutError after `timeout`
+        seconds, which cancels nothing; TaskCanceled; what else ended the task (see mpcsfaas.errors)."""
+        try:
+            return super().result(timeout)  # type: ignore[no-any-return]
+        except errors.TaskCanceled:
+            raise
+        except concurrent.futures.CancelledError:
+            if not self.cancelled():
+                raise
+            raise self._canceled() from None
+        finally:
+            # A traceback that holds us would hold the result as well.
+            self = None  # type: ignore[assignment]
+
+    def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
+        """What `result` would raise, None where there is a value. Raises TimeoutError and TaskCanceled itself."""
+        try:
+            return super().exception(timeout)
+        except errors.TaskCanceled:
+            raise
+        except concurrent.futures.CancelledError:
+            raise self._canceled() from None
+        finally:
+            self = None  # type: ignore[assignment]
+
+    def logs(self) -> Logs:
+        """What the newest attempt printed, also while it runs. Raises FaasError."""
+        return Logs.of(self._owner.task_call("GET", "/v1/tasks/%s/logs" % self._known_id()))
+
+    def record(self) -> Dict[str, Any]:
+        """The task as the API tells it: times, attempts, why it waits. Raises FaasError."""
+        found: Dict[str, Any] = self._owner.task_call("GET", "/v1/tasks/%s" % self._known_id())
+        return found
+
+    def _known_id(self) -> str:
+        if not self._task_id:
+            raise errors.FaasError("The task has not been sent yet: it has neither an id nor output.")
+        return self._task_id
+
+    def _canceled(self) -> errors.TaskCanceled:
+        return errors.TaskCanceled("the task was canceled", self._task_id, "canceled")
+
+    # Called by those who submit and by those who read results.
+
+    def _accepted(self, task_id: str) -> None:
+        self._task_id = task_id
+
+    def _settle_canceled(self) -> bool:
+        """False where it has ended otherwise. The one who waits and the one who hears of it may both come here."""
+        with self._condition:
+            is_first, self._is_canceling = not self._is_canceling, True
+        if is_first and super().cancel():
+            self.set_running_or_notify_cancel()
+        return not self.done() or self.cancelled()
+
+    def _settle(self, result: Dict[str, Any], pickle: Any) -> None:
+        """Ends with a TaskResult of the API; does nothing where it has ended before."""
+        if result["status"] == "CANCELED":
+            self._settle_canceled()
+            return
+        try:
+            value = outcome.value_of(result, pickle)
+        except BaseException as error:
+            # A traceback of our own frames says nothing to anybody, and would hold the thread that they belong to.
+            self._fail(error.with_traceback(None))
+            return
+        try:
+            self.set_result(value)
+        except concurrent.futures.InvalidStateError:
+            pass  # canceled meanwhile
+
+    def _fail(self, error: BaseException) -> None:
+        try:
+            self.set_exception(error)
+        except concurrent.futures.InvalidStateError:
+            pass
+        finally:
+            self = error = None  # type: ignore[assignment]

@@ -1,0 +1,193 @@
+"""Bytes of functions, arguments and results.
+
+P1  Plain data is written by the C pickler. What it would write as a reference into `__main__` goes by value, through dill:
+    no worker has the caller's main module.
+P2  Of a function's globals only those that it uses go along (dill's `recurse`).
+P3  What means nothing in another process is refused, not copied: locks, open files.
+P4  A class of `__main__` that comes back is the caller's own again, so that `except` and `isinstance` know it.
+"""
+import _thread
+import enum
+import io
+import pickle
+import sys
+import types
+from typing import Any, Callable, Dict, List, Set, Tuple
+
+import dill
+
+from . import culprit
+from .errors import SerializationError
+from .submodules import loaded, names_used
+
+_PROTOCOL = 5
+_dumps = pickle.dumps
+# A reference into the main module has its name in the pickle, and so may a text of the user's: that costs only time.
+_MAINS = (b"__main__", b"__mp_main__")
+
+_REFUSED = {
+    _thread.LockType,
+    _thread.RLock,
+    io.TextIOWrapper,
+    io.BufferedReader,
+    io.BufferedWriter,
+    io.BufferedRandom,
+    io.FileIO,
+}
+
+
+class _Dispatch(Dict[Any, Any]):
+    """dill's table, without what P3 refuses. dill adds to its own while it works, so this is no copy."""
+
+    def get(self, kind: Any, default: Any = None) -> Any:
+        if kind in _REFUSED:
+            return _refuse
+        if kind is types.ModuleType:
+            return _save_module
+        return _save_enum if issubclass(kind, enum.EnumMeta) else dill.Pickler.dispatch.get(kind, default)
+
+    def __getitem__(self, kind: Any) -> Any:
+        return dill.Pickler.dispatch[kind]
+
+    def __contains__(self, kind: Any) -> bool:
+        return kind in dill.Pickler.dispatch
+
+
+def _refuse(_pickler: Any, value: Any) -> None:
+    kind = type(value)
+    raise pickle.PicklingError("cannot pickle %s.%s objects" % (kind.__module__, kind.__name__))
+
+
+def _save_module(pickler: Any, module: types.ModuleType) -> None:
+    """By name; of a package with the submodules that the function speaks of, which its import alone would not bring."""
+    submodules = loaded(module, pickler.names)
+    if submodules:
+        pickler.save_reduce(__import__, (module.__name__, None, None, submodules), obj=module)
+    else:
+        dill.Pickler.dispatch[types.ModuleType](pickler, module)
+
+
+def _save_enum(pickler: Any, kind: Any) -> None:
+    """An enum of the main module, which dill itself cannot take apart: made again from its members."""
+    if kind.__module__ not in ("__main__", "__mp_main__"):
+        pickler.save_global(kind, kind.__qualname__)
+        return
+    if any(isinstance(member, types.FunctionType) for name, member in vars(kind).items() if not name.startswith("_")):
+        raise pickle.PicklingError("cannot pickle the enum %s, which has methods: move it into a module" % kind.__name__)
+    members = [(name, member.value) for name, member in kind.__members__.items()]
+    pickler.save_reduce(kind.__bases__[-1], (kind.__name__, members), obj=kind)
+
+
+class _Pickler(dill.Pickler):  # type: ignore[misc]
+    # dill looks here for whether the pickler is one of its own.
+    __module__ = "dill.for_mpcsfaas"
+    dispatch = _Dispatch()
+    names: Set[str] = set()
+
+
+def by_value(value: Any) -> bytes:
+    """dill's pickle. Raises whatever its parts raise."""
+    file = io.BytesIO()
+    pickler = _Pickler(file, protocol=4, recurse=True, byref=False, fmode=0)
+    pickler.names = names_used(value)
+    pickler.dump(value)
+    return file.getvalue()
+
+
+def is_by_value(data: bytes) -> bool:
+    """Does this pickle of a function hold byte code, which only one minor version of Python runs?"""
+    return b"_create_code" in data
+
+
+def dumps(value: Any) -> bytes:
+    """P1. Raises whatever the picklers raise."""
+    try:
+        data = _dumps(value, _PROTOCOL)
+    except Exception:
+        return by_value(value)
+    for main in _MAINS:
+        if main in data:
+            return by_value(value)
+    return data
+
+
+def dumps_function(function: Callable[..., Any]) -> bytes:
+    """Raises SerializationError, which names the captured object that cannot be pickled."""
+    try:
+        return dumps(function)
+    except Exception as error:
+        raise SerializationError(culprit.in_function(function, by_value, error)) from error
+
+
+class Arguments:
+    """Pickles of arguments. Of large ones that cannot change the last few are remembered: they are pickled once."""
+
+    _LARGE = 256 * 1024
+    _KEPT = 4
+
+    def __init__(self) -> None:
+        self._kept: List[Tuple[Tuple[Any, ...], bytes]] = []
+
+    def dumps(self, function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> bytes:
+        """The pickle of (args, kwargs). Raises SerializationError, which names the argument."""
+        if self._kept and not kwargs:
+            for kept, data in self._kept:
+                if len(kept) == len(args) and all(one is other for one, other in zip(kept, args)):
+                    return data
+        try:
+            data = dumps((args, kwargs))
+        except Exception as error:
+            raise SerializationError(culprit.in_arguments(function, args, kwargs, dumps, error)) from error
+        if len(data) >= self._LARGE and not kwargs and all(type(arg) in (bytes, str, int) for arg in args):
+            self._kept = [(args, data), *self._kept[: self._KEPT - 1]]
+        return data
+
+
+def loads(data: Any) -> Any:
+    """The value. Raises whatever the unpickler raises."""
+    raw = bytes(data)
+    if b"dill" not in raw and b"__main__" not in raw:
+        return pickle.loads(raw)
+    return _Unpickler(io.BytesIO(raw), ignore=True).load()
+
+
+class _Unpickler(dill.Unpickler):  # type: ignore[misc]
+    def find_class(self, module: str, name: str) -> Any:
+        if name == "_create_type" and module in ("dill._dill", "dill.dill"):
+            return _own_or_new
+        return super().find_class(module, name)
+
+
+def _own_or_new(kind: Any, name: str, *rest: Any) -> Any:
+    """P4."""
+    members = rest[1] if len(rest) > 1 and isinstance(rest[1], dict) else {}
+    module = sys.modules.get(str(members.get("__module__")))
+    own = getattr(module, name, None)
+    if isinstance(own, type) and type(own) is kind and own.__module__ == members.get("__module__"):
+        return own
+    return kind(name, *rest)
+
+
+def unwrapped(function: Any) -> Any:
+    """The plain function of a decorated one."""
+    plain = getattr(function, "__mpcsfaas_plain__", None)
+    return function if plain is None else plain
+
+
+def options_of(function: Any) -> Dict[str, Any]:
+    """The options of a decorated one."""
+    return dict(function.task_options) if hasattr(function, "__mpcsfaas_plain__") else {}
+
+
+def name_of(function: Any) -> str:
+    """How a person calls it."""
+    inner = getattr(function, "func", None)  # of a functools.partial
+    if not hasattr(function, "__qualname__") and inner is not None:
+        return name_of(inner)
+    return str(getattr(function, "__qualname__", None) or type(function).__name__)
+
+
+def plain_function(function: Any) -> "types.FunctionType | None":
+    """The function with Python code behind it, for its source text; None where there is none."""
+    inner = getattr(function, "__func__", function)
+    return inner if isinstance(inner, types.FunctionType) else None

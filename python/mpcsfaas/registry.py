@@ -1,0 +1,64 @@
+"""Functions at the service: registered once per content, checked against the Pythons that run there."""
+import json
+import threading
+from typing import Any, Dict, Optional, Tuple
+
+from . import frames, options as options_
+from .shipment import Shipment
+from .transport import Transport
+from .versions import Fleet
+
+
+class Registry:
+    """Digest and options -> id, for one service and key. Thread-safe."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._ids: Dict[Tuple[str, str], str] = {}
+        self._shipments: Dict[str, Shipment] = {}
+        self._lock = threading.Lock()
+        self._fleet = Fleet(lambda: transport.call("GET", "/v1/workers"))
+
+    def id_of(self, shipment: Shipment) -> str:
+        """Registers it where that has not been done. Raises VersionMismatch where no live worker could run it."""
+        known = self._ids.get((shipment.digest, shipment.name))
+        if known is not None:
+            return known
+        with self._lock:
+            known = self._ids.get((shipment.digest, shipment.name))
+            if known is None:
+                # The digest in the name: versions that come and go in turn stay what they are.
+                name = "%s-%s" % (shipment.name, shipment.digest[:8])
+                known = str(self.register(shipment, name, {})["function_id"])
+                self._ids[shipment.digest, shipment.name] = known
+                self._shipments[known] = shipment
+            return known
+
+    def renewed(self, function_id: str) -> Optional[str]:
+        """The service does not know it any more: registers it again. None where it was none of ours."""
+        with self._lock:
+            shipment = self._shipments.pop(function_id, None)
+            if shipment is None:
+                return None
+            self._ids.pop((shipment.digest, shipment.name), None)
+        return self.id_of(shipment)
+
+    def register(self, shipment: Shipment, name: str, options: Dict[str, Any], description: str = "") -> Dict[str, Any]:
+        """The function as the service describes it."""
+        if shipment.python:
+            self._fleet.check(shipment.name, shipment.python)
+        options_.check(options, options_.LASTING)
+        header: Dict[str, Any] = {
+            "name": name,
+            "runtime": "python",
+            "payload": {"frame": 0},
+            "python": shipment.python,
+            "description": description,
+            "pickler": shipment.pickler,
+            "source_text": shipment.source,
+            "options": options_.on_the_wire(options),
+        }
+        headers = {"Content-Type": frames.MEDIA_TYPE, "Accept": "application/json"}
+        body = frames.encode(json.dumps(header).encode(), [shipment.code])
+        answer: Dict[str, Any] = json.loads(self._transport.send("POST", "/v1/functions", headers, body).content)
+        return answer

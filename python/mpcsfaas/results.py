@@ -1,0 +1,304 @@
+"""One thread that brings results: they ride on one long connection, the event stream of a group.
+
+R1  The stream's place is fixed before the first task is sent, and kept over reconnects (Last-Event-ID): nothing ends unseen.
+R2  Nothing depends on that: all that is outstanding is read again on every reconnect, where the service says `reset`, and
+    every ten seconds.
+R3  A task that was sent in one epoch and accepted in a later one is read at once: its end may lie in the gap between them.
+R4  An end may come before the answer that names its task: it is kept while a request is under way.
+R5  Where nobody answers for as long as the transport is patient, the futures fail; their tasks are not touched.
+"""
+import binascii
+import json
+import threading
+import time
+import urllib.parse
+from typing import Any, Dict, Iterable, List, Optional, Sequence
+
+from . import backoff, errors, frames
+from .connection import FAULTS
+from .events import Event, EventStream
+from .futures import TaskFuture
+from .transport import PATIENCE, Transport
+
+_REREAD = 10.0
+# Ids in one request for results.
+_PORTION = 5000
+# A stream without anything to wait for is given up after so many seconds.
+_IDLE = 30.0
+_OPEN_TIMEOUT = 10.0
+_FOR_GOOD = (errors.AuthenticationError, errors.PermissionDeniedError, errors.ServiceTooOld, errors.ValidationError)
+
+
+class Results:
+    """Futures by task id, settled as their tasks end."""
+
+    def __init__(self, transport: Transport, group: str, name: str, patience: float = PATIENCE) -> None:
+        self._transport = transport
+        self._path = "/v1/events?results=true&group=" + urllib.parse.quote(group, safe="")
+        self._name = name
+        self._patience = patience
+        self._lock = threading.Condition()
+        self._outstanding: Dict[str, TaskFuture[Any]] = {}
+        self._early: Dict[str, Dict[str, Any]] = {}
+        self._sending = 0
+        self._again: List[str] = []
+        self._thread: Optional[threading.Thread] = None
+        self._stream: Optional[EventStream] = None
+        self._is_open = False
+        self._closed = False
+        self._wanted_at = 0.0
+        self.epoch = 0
+
+    def opened(self) -> int:
+        """Opens the stream where it is not, waits until its place is fixed (R1), and answers the epoch."""
+        with self._lock:
+            self._sending += 1
+            self._start()
+            self._lock.wait_for(lambda: self._is_open or self._thread is None, _OPEN_TIMEOUT)
+            return self.epoch
+
+    def opened_now(self) -> Optional[int]:
+        """As `opened` where the stream is open, else None."""
+        with self._lock:
+            if not self._is_open or self._stream is None:
+                return None
+            self._sending += 1
+            return self.epoch
+
+    def accepted(self, futures: Sequence[TaskFuture[Any]], ids: Sequence[str], epoch: int) -> None:
+        """The service has taken these tasks."""
+        ended = []
+        with self._lock:
+            for future, task_id in zip(futures, ids):
+                future._accepted(task_id)
+                early = self._early.pop(task_id, None)
+                if early is None:
+                    self._outstanding[task_id] = future
+                else:
+                    ended.append((future, early))
+            if epoch != self.epoch:
+                self._again.extend(ids)
+            self.sent(locked=True)
+            self._start()
+            if self._again and self._stream is not None:
+                self._stream.wake()
+        for future, end in ended:
+            self._settle(future, end)
+
+    def sent(self, locked: bool = False) -> None:
+        """A request that began with `opened` is over."""
+        if not locked:
+            with self._lock:
+                return self.sent(True)
+        self._sending -= 1
+        if self._sending == 0:
+            self._early.clear()
+
+    def add(self, futures: Iterable[TaskFuture[Any]]) -> None:
+        """Futures of tasks that exist already: read at once, then waited for."""
+        with self._lock:
+            for future in futures:
+                self._outstanding[future.task_id] = future
+                self._again.append(future.task_id)
+            self._start()
+            if self._stream is not None:
+                self._stream.wake()
+
+    def outstanding(self) -> List[TaskFuture[Any]]:
+        """Those whose tasks were accepted and have not ended."""
+        with self._lock:
+            return list(self._outstanding.values())
+
+    def forget(self, future: TaskFuture[Any]) -> None:
+        """It has ended otherwise."""
+        with self._lock:
+            self._outstanding.pop(future.task_id, None)
+            self._lock.notify_all()
+
+    def drain(self) -> None:
+        """Waits until every task has ended."""
+        with self._lock:
+            self._lock.wait_for(lambda: not self._outstanding)
+
+    def close(self) -> None:
+        """The thread ends as soon as nothing is outstanding. Idempotent."""
+        with self._lock:
+            self._closed = True
+            self._lock.notify_all()
+            if self._stream is not None:
+                self._stream.wake()
+
+    def abandon(self) -> None:
+        """As `close`, but what is outstanding is no longer waited for."""
+        with self._lock:
+            self._outstanding.clear()
+        self.close()
+        self.join()
+
+    def join(self) -> None:
+        """Waits for the thread's end."""
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    def _start(self) -> None:
+        self._wanted_at = time.monotonic()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+            self._thread.start()
+
+    def _is_wanted(self) -> bool:
+        if self._outstanding or self._sending:
+            self._wanted_at = time.monotonic()
+            return True
+        return not self._closed and time.monotonic() - self._wanted_at < _IDLE
+
+    def _run(self) -> None:
+        last_id = ""
+        tries = 0
+        contact = time.monotonic()
+        try:
+            while True:
+                with self._lock:
+                    if not self._is_wanted():
+                        self._thread = None
+                        self._is_open = False
+                        return
+                fault: Optional[BaseException] = None
+                stream: Optional[EventStream] = None
+                try:
+                    stream = self._transport.stream(self._path, last_id)
+                    with self._lock:
+                        self._stream = stream
+                    self._follow(stream, last_id == "")
+                    # It went well until it ended: the next one is opened at once.
+                    tries = 0
+                except FAULTS as error:
+                    fault = error
+                except errors.FaasError as error:
+                    if isinstance(error, _FOR_GOOD):
+                        raise
+                    if getattr(error, "code", "") == "invalid_cursor":
+                        last_id = ""
+                    fault = error
+                finally:
+                    with self._lock:
+                        self._stream = None
+                        self._is_open = self._is_open and bool(stream and stream.last_id)
+                    if stream is not None:
+                        if stream.last_id:
+                            contact, tries, last_id = time.monotonic(), 0, stream.last_id
+                        stream.close()
+                if fault is not None:
+                    tries += 1
+                    if time.monotonic() - contact > self._patience:
+                        raise self._transport.unreachable(fault)
+                    if tries > 1 or not isinstance(fault, FAULTS):
+                        with self._lock:
+                            self._lock.wait_for(lambda: self._closed and not self._outstanding, backoff.pause(tries))
+        except BaseException as error:  # noqa: B902 - nobody may wait for ever
+            with self._lock:
+                failed = list(self._outstanding.values())
+                self._outstanding.clear()
+                self._thread = None
+                self._is_open = False
+                self._lock.notify_all()
+            for future in failed:
+                future._fail(error)
+
+    def _follow(self, stream: EventStream, is_fresh: bool) -> None:
+        """Until the stream ends or is wanted no more."""
+        reread_at = 0.0
+        is_placed = False
+        while True:
+            is_open, events = stream.read(reread_at - time.monotonic() if is_placed else _OPEN_TIMEOUT)
+            if not is_placed and stream.last_id:
+                is_placed = True
+                with self._lock:
+                    if is_fresh:
+                        self.epoch += 1
+                    self._is_open = True
+                    self._lock.notify_all()
+            untold = self._take(events)
+            if untold:
+                self._read(untold)
+            if not is_open:
+                return
+            with self._lock:
+                again, self._again = self._again, []
+                if not self._is_wanted():
+                    return
+                if is_placed and time.monotonic() >= reread_at:
+                    again = list(self._outstanding)
+                    reread_at = time.monotonic() + _REREAD
+            if again:
+                self._read(again)
+
+    def _take(self, events: List[Event]) -> List[str]:
+        """Settles what came with its result; answers the ids of what came without."""
+        untold: List[str] = []
+        ended = []
+        with self._lock:
+            for kind, data in events:
+                if kind == "task.ended":
+                    task_id = data["task_id"]
+                    future = self._outstanding.get(task_id)
+                    if future is None:
+                        if self._sending:
+                            self._early[task_id] = data
+                    elif data.get("result") is None:
+                        untold.append(task_id)
+                    else:
+                        del self._outstanding[task_id]
+                        ended.append((future, data))
+                elif kind == "reset":
+                    self.epoch += 1
+                    untold.extend(self._outstanding)
+            if ended and not self._outstanding:
+                self._lock.notify_all()
+        for future, data in ended:
+            self._settle(future, data)
+        return untold
+
+    def _settle(self, future: TaskFuture[Any], event: Dict[str, Any]) -> None:
+        result = event.get("result")
+        if result is None:
+            self.add([future])
+            return
+        pickle = result.get("pickle")
+        future._settle(result, None if pickle is None else binascii.a2b_base64(pickle))
+
+    def _read(self, ids: Sequence[str]) -> None:
+        """Asks for the ends of these tasks, and settles what has ended. Raises FaasError."""
+        asked = [task_id for task_id in dict.fromkeys(ids) if task_id in self._outstanding]
+        while asked:
+            portion, asked = asked[:_PORTION], asked[_PORTION:]
+            while portion:
+                header, parts = self._ask(portion)
+                for result in header["results"]:
+                    with self._lock:
+                        future = self._outstanding.pop(result["task_id"], None)
+                    if future is not None:
+                        frame = result.get("pickle")
+                        future._settle(result, None if frame is None else parts[frame["frame"]])
+                for task_id in header["unknown"]:
+                    with self._lock:
+                        future = self._outstanding.pop(task_id, None)
+                    if future is not None:
+                        future._fail(errors.ExpiredError("Task %s is no longer kept: its result is gone." % task_id))
+                # An answer is bounded: more may have ended than it holds.
+                portion = header["pending"] if header["results"] and header["pending"] else []
+        with self._lock:
+            if not self._outstanding:
+                self._lock.notify_all()
+
+    def _ask(self, ids: Sequence[str]) -> Any:
+        return ask(self._transport, ids)
+
+
+def ask(transport: Transport, ids: Sequence[str], wait: float = 0.0, wait_for: str = "any") -> Any:
+    """(header, frames) of /v1/results; `wait`: at most so many seconds for the first end (or all). Raises FaasError."""
+    body = {"task_ids": list(ids), "wait_ms": int(wait * 1000), "wait_for": wait_for}
+    headers = {"Content-Type": "application/json", "Accept": frames.MEDIA_TYPE}
+    answer = transport.send("POST", "/v1/results", headers, (json.dumps(body).encode(),), wait=wait)
+    return frames.decode(answer.content)

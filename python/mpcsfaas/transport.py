@@ -1,0 +1,218 @@
+"""Requests to the service: pooled connections, retries with backoff, refusals as typed errors."""
+import collections
+import json
+import os
+import threading
+import time
+import urllib.parse
+from typing import Any, Deque, Dict, Mapping, Optional, Sequence
+
+from . import backoff, errors
+from .connection import FAULTS, Address, Answer, Connection, retry_after
+from .events import EventStream
+from .versions import __version__
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+
+# How long a service that has never answered is tried, seconds: whoever mistyped a URL wants to know soon.
+_FIRST_PATIENCE = 3.0
+# How long one that has answered before is waited for, seconds: it is being restarted, or its queue is full.
+PATIENCE = 60.0
+_CONNECT_TIMEOUT = 10.0
+# For an answer, beside the wait that the request itself asks for, seconds.
+_ANSWER_TIMEOUT = 60.0
+_KEPT_CONNECTIONS = 16
+_AGAIN = ("queue_full", "rate_limited", "store_unavailable", "not_ready", "shutting_down")
+
+
+class Transport:
+    """May be used by any number of threads. Idempotent close."""
+
+    def __init__(
+        self,
+        url: Optional[str] = None,
+        api_key: Optional[str] = None,
+        patience: float = PATIENCE,
+    ) -> None:
+        """url, api_key: MPCSFAAS_URL and MPCSFAAS_API_KEY where not given. patience: of retries, seconds."""
+        self.address = Address(url or os.environ.get("MPCSFAAS_URL") or DEFAULT_URL)
+        self._key = api_key or os.environ.get("MPCSFAAS_API_KEY") or ""
+        self._patience = patience
+        self._idle: Deque[Connection] = collections.deque()
+        self._reached = False
+        self._closing = threading.Event()
+        self._pid = os.getpid()
+        self._headers: Dict[str, str] = {"User-Agent": "mpcsfaas-python/" + __version__}
+        if self._key:
+            self._headers["Authorization"] = "Bearer " + self._key
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        query: Optional[Mapping[str, Any]] = None,
+        headers: Optional[Mapping[str, str]] = None,
+        wait: float = 0.0,
+        safe: bool = True,
+        patience: Optional[float] = None,
+    ) -> Any:
+        """JSON in, JSON out. wait: seconds that the request itself asks to wait. safe: may be sent twice."""
+        given: Dict[str, str] = {"Accept": "application/json", **(headers or {})}
+        pieces: Sequence[bytes] = ()
+        if method == "POST":
+            given["Content-Type"] = "application/json"
+            pieces = (json.dumps({} if body is None else body).encode(),)
+        answer = self.send(method, with_query(path, query), given, pieces, wait=wait, safe=safe, patience=patience)
+        return json.loads(answer.content) if answer.content else None
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: Sequence[bytes],
+        *,
+        wait: float = 0.0,
+        safe: bool = True,
+        patience: Optional[float] = None,
+        begun: Optional[Connection] = None,
+    ) -> Answer:
+        """Sends until it is answered, refused for good, or patience is at its end. `begun`: see there. Raises FaasError."""
+        asked = {**self._headers, **headers}
+        started = time.monotonic()
+        tries = 0
+        while True:
+            tries += 1
+            fault: Optional[BaseException] = None
+            answer: Optional[Answer] = None
+            arrived = False
+            try:
+                connection, is_sent, begun = begun or self._connection(), begun is not None, None
+                try:
+                    arrived = True
+                    if is_sent:
+                        answer = connection.receive()
+                    else:
+                        answer = connection.exchange(method, path, asked, body, _ANSWER_TIMEOUT + wait)
+                except BaseException:
+                    connection.close()
+                    raise
+                self._keep(connection)
+            except FAULTS as error:
+                fault = error
+            if answer is not None:
+                self._reached = True
+                if answer.status < 400:
+                    return answer
+                refusal = self._refusal(answer, method, path)
+                if getattr(refusal, "code", "") not in _AGAIN:
+                    raise refusal
+            elif arrived and not safe:
+                raise errors.ServiceUnreachable(
+                    "The connection to %s broke while the request %s %s was under way (%s): it may or may not have been "
+                    "done, so it is not sent again." % (self.address.url, method, path, fault)
+                ) from fault
+            limit = self._patience if patience is None else patience
+            if not self._reached:
+                limit = min(limit, _FIRST_PATIENCE)
+            pause = backoff.pause(tries, retry_after(answer.headers) if answer else 0.0)
+            if time.monotonic() - started + pause > limit or self._closing.wait(pause):
+                if answer is not None:
+                    raise self._refusal(answer, method, path)
+                raise self.unreachable(fault) from None
+
+    def begin(self, method: str, path: str, headers: Mapping[str, str], body: Sequence[bytes]) -> Optional[Connection]:
+        """Sends a small request on a connection that is idle and does not wait: `send` is then called with the same request
+        and this connection. None where nothing was sent."""
+        connection = self._popped() if self._pid == os.getpid() else None
+        if connection is None:
+            return None
+        try:
+            if not connection.is_stale():
+                connection.send(method, path, {**self._headers, **headers}, body, _ANSWER_TIMEOUT)
+                return connection
+        except FAULTS:
+            pass
+        connection.close()
+        return None
+
+    def stream(self, path: str, last_id: str = "") -> EventStream:
+        """A long answer on a connection of its own. Raises FAULTS or FaasError."""
+        headers = dict(self._headers)
+        if last_id:
+            headers["Last-Event-ID"] = last_id
+        stream = EventStream(self.address, path, headers, _CONNECT_TIMEOUT)
+        if stream.answer is not None:
+            stream.close()
+            raise self._refusal(stream.answer, "GET", path)
+        self._reached = True
+        return stream
+
+    def unreachable(self, fault: Optional[BaseException]) -> errors.ServiceUnreachable:
+        """The sentence for whoever finds nobody there."""
+        return errors.ServiceUnreachable(
+            "There is no service at %s (%s): start one with `npm start` or `mpcsfaas up`, or name another URL "
+            "(argument `url`, variable MPCSFAAS_URL)." % (self.address.url, fault)
+        )
+
+    def close(self) -> None:
+        """Ends pauses between retries, closes what is idle."""
+        self._closing.set()
+        while self._idle:
+            self._idle.pop().close()
+
+    def _connection(self) -> Connection:
+        if self._pid != os.getpid():
+            # A fork shares the sockets of its parent: it must not speak on them.
+            self._idle.clear()
+            self._pid = os.getpid()
+        while True:
+            connection = self._popped()
+            if connection is None:
+                return Connection(self.address, _CONNECT_TIMEOUT)
+            if not connection.is_stale():
+                return connection
+            connection.close()
+
+    def _popped(self) -> Optional[Connection]:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _keep(self, connection: Connection) -> None:
+        if connection.is_open and len(self._idle) < _KEPT_CONNECTIONS and not self._closing.is_set():
+            self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _refusal(self, answer: Answer, method: str, path: str) -> errors.FaasError:
+        try:
+            problem = json.loads(answer.content)
+        except ValueError:
+            problem = None
+        if not isinstance(problem, dict) or "code" not in problem:
+            problem = {"status": answer.status}
+            if answer.status == 404:
+                return self._too_old(method, path)
+        if problem.get("code") in ("route_not_found", "method_not_allowed"):
+            return self._too_old(method, path)
+        return errors.of_problem(problem, answer.status)
+
+    def _too_old(self, method: str, path: str) -> errors.ServiceTooOld:
+        return errors.ServiceTooOld(
+            "The service at %s does not know %s %s: it is older than this SDK (%s), or no MPCSFaaS. Update the service, or "
+            "install the SDK that it offers: pip install --find-links %s/sdk/python/ mpcsfaas"
+            % (self.address.url, method, path.partition("?")[0], __version__, self.address.url)
+        )
+
+
+def with_query(path: str, query: Optional[Mapping[str, Any]]) -> str:
+    """The path with what is not None of the query."""
+    named = [(name, value) for name, value in (query or {}).items() if value is not None]
+    if not named:
+        return path
+    plain = [(name, str(value).lower() if isinstance(value, bool) else value) for name, value in named]
+    return path + "?" + urllib.parse.urlencode(plain, doseq=True)

@@ -1,0 +1,71 @@
+"""Stands between a client and a service, and cuts every connection when it is told to."""
+import socket
+import threading
+import urllib.parse
+
+
+class CuttingProxy:
+    """`url` is its own; `cut` cuts what is open, in the middle of whatever is under way; `sent` is what clients have sent."""
+
+    def __init__(self, service):
+        parts = urllib.parse.urlsplit(service)
+        self._target = (parts.hostname, parts.port)
+        self._lock = threading.Lock()
+        self._open = set()
+        self.sent = []
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = "http://127.0.0.1:%d" % self._server.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def cut(self):
+        """How many connections there were."""
+        with self._lock:
+            cut, self._open = self._open, set()
+        for one in cut:
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+        return len(cut) // 2
+
+    def close(self):
+        self._server.close()
+        self.cut()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self._server.accept()
+                far = socket.create_connection(self._target)
+            except OSError:
+                return
+            with self._lock:
+                self._open |= {near, far}
+            threading.Thread(target=self._pass_both, args=(near, far), daemon=True).start()
+
+    def _pass_both(self, near, far):
+        back = threading.Thread(target=self._pass, args=(far, near), daemon=True)
+        back.start()
+        self._pass(near, far, self.sent)
+        back.join()
+        with self._lock:
+            self._open -= {near, far}
+        near.close()
+        far.close()
+
+    def _pass(self, source, target, keep=None):
+        try:
+            while True:
+                piece = source.recv(65536)
+                if not piece:
+                    break
+                if keep is not None:
+                    keep.append(piece)
+                target.sendall(piece)
+        except OSError:
+            pass
+        for one in (source, target):
+            try:
+                one.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass

@@ -1,0 +1,136 @@
+"""Bad input and bad days: each a typed error with one sentence, after bounded retries.
+
+MPCSFAAS_KEYED_URL is a service that wants MPCSFAAS_KEYED_KEY, takes arguments of at most 10,000 bytes and queues 5 tasks.
+"""
+import json
+import os
+import re
+import socket
+import threading
+import time
+import unittest
+from concurrent.futures import wait
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+from mpcsfaas import Client, Executor, errors, versions
+
+KEYED, KEY = os.environ.get("MPCSFAAS_KEYED_URL", ""), os.environ.get("MPCSFAAS_KEYED_KEY", "")
+
+
+def double(x):
+    return x * 2
+
+
+class Refusals(unittest.TestCase):
+    def test_nobody_there(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            url = "http://127.0.0.1:%d" % free.getsockname()[1]
+        began = time.monotonic()
+        with self.assertRaises(errors.ServiceUnreachable) as caught, Executor(url) as ex:
+            ex.submit(double, 1)
+        self.assertLess(time.monotonic() - began, 20)
+        self.assertIsInstance(caught.exception, ConnectionError)
+        self.assertRegex(str(caught.exception), r"^There is no service at %s \(.*\): start one with `npm start`" % re.escape(url))
+
+    def test_no_url(self):
+        for url in ("ftp://x", "http://", "http:///x"):
+            with self.assertRaisesRegex(ValueError, "is no URL of a service"):
+                Executor(url)
+
+    def test_wrong_key(self):
+        with self.assertRaisesRegex(errors.AuthenticationError, "wants an API key"), Client(KEYED) as client:
+            next(client.list())
+        with self.assertRaisesRegex(errors.AuthenticationError, "is not known here"), Executor(KEYED, "mpk_wrong") as ex:
+            ex.submit(double, 1)
+
+    def test_arguments_too_large_fail_alone(self):
+        with Executor(KEYED, KEY) as ex:
+            futures = [ex.submit(len, text) for text in ("a", "b" * 20_000, "c")]
+            with self.assertRaises(errors.TooLargeError) as caught:
+                futures[1].result()
+            self.assertEqual((caught.exception.limit, caught.exception.option), (10_000, "--max-args-bytes"))
+            wait_for_ids(futures[0], futures[2])
+            ex.shutdown(cancel_futures=True)
+
+    def test_a_full_queue_is_tried_again_and_then_told(self):
+        with Executor(KEYED, KEY, patience=0.5) as ex:
+            futures = [ex.submit(len, "x" * n) for n in range(12)]
+            wait([futures[-1]], timeout=60)
+            self.assertIsInstance(futures[-1].exception(0), errors.QueueFull)
+            ex.shutdown(cancel_futures=True)
+
+    def test_unknown_function(self):
+        with self.assertRaisesRegex(errors.NotFoundError, 'no function "nobody"'), Client() as client:
+            client.submit("nobody")
+
+    def test_a_function_that_was_deleted_is_registered_again(self):
+        with Executor() as ex, Client() as client:
+            self.assertEqual(ex.submit(double, 1).result(), 2)
+            for one in client.functions():
+                if one["name"].startswith("double-"):
+                    client.delete_function(one["function_id"])
+            self.assertEqual(ex.submit(double, 2).result(), 4)
+
+    def test_a_service_of_an_older_contract(self):
+        server = HTTPServer(("127.0.0.1", 0), _Older)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = "http://127.0.0.1:%d" % server.server_port
+        try:
+            with self.assertRaisesRegex(errors.ServiceTooOld, "%s does not know GET /v1/workers: it is older" % url):
+                with Executor(url) as ex:
+                    ex.submit(double, 1)
+        finally:
+            server.shutdown()
+            server.server_close()
+
+    def test_no_worker_of_this_python(self):
+        fleet = {"items": [_worker("3.8.1"), _worker("3.9.2"), _worker(versions.PYTHON + ".1", state="lost")]}
+        with self.assertRaises(errors.VersionMismatch) as caught:
+            versions.Fleet(lambda: fleet).check("f")
+        self.assertIn("Python %s (dill %s)" % (versions.PYTHON, versions.DILL), str(caught.exception))
+        self.assertIn("Python 3.8.1 or 3.9.2", str(caught.exception))
+        versions.Fleet(lambda: {"items": []}).check("f")
+        versions.Fleet(lambda: {"items": [_worker("3.8.1"), _worker(versions.PYTHON + ".9")]}).check("f")
+
+    def test_every_error_code_has_its_class(self):
+        contract = os.path.join(os.path.dirname(__file__), "../../packages/contract/src/errors.ts")
+        with open(contract, encoding="utf-8") as file:
+            table = dict(re.findall(r"^  (\w+): \{ .*sdk: '(\w+)' \}", file.read(), re.M))
+        self.assertGreater(len(table), 30)
+        self.assertEqual(set(table), set(errors.BY_CODE))
+        for code, name in table.items():
+            self.assertTrue(issubclass(errors.BY_CODE[code], getattr(errors, name, errors.FaasError)), code)
+        for name in ("WorkerLost", "TaskTimeout", "TaskCanceled", "TaskExpired", "QueueFull", "SerializationError", "VersionMismatch"):
+            self.assertTrue(issubclass(getattr(errors, name), errors.FaasError))
+
+
+class _Older(BaseHTTPRequestHandler):
+    """A service that knows the front page alone."""
+
+    def do_GET(self):
+        body = json.dumps({"detail": "Not Found"}).encode()
+        self.send_response(404)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+    def log_message(self, *_):
+        """Silent."""
+
+
+def _worker(version, state="ready"):
+    return {"state": state, "runtimes": [{"runtime": "python", "version": version, "broken": None}]}
+
+
+def wait_for_ids(*futures):
+    end = time.monotonic() + 30
+    while not all(one.task_id for one in futures):
+        if time.monotonic() > end:
+            raise AssertionError("they were not accepted")
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    unittest.main()

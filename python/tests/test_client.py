@@ -1,0 +1,152 @@
+"""Client and AsyncClient against a real service: everything of the API has its method."""
+import asyncio
+import inspect
+import os
+import threading
+import unittest
+
+from mpcsfaas import AsyncClient, Client, TaskCanceled, errors, function
+
+SOURCE = "import time\n\ndef nap(seconds):\n    print('napping')\n    time.sleep(seconds)\n    return seconds\n"
+
+
+def triple(x, plus=0):
+    return x * 3 + plus
+
+
+@function(priority=4)
+def picky(x):
+    return x
+
+
+class Calls(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.client = Client()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.client.close()
+
+    def test_functions(self):
+        registered = self.client.register(triple, name="triple-sdk", timeout=20.0, description="three times")
+        self.assertEqual(registered["options"]["timeout_ms"], 20_000)
+        self.assertEqual(registered["source_text"], "def triple(x, plus=0):\n    return x * 3 + plus\n")
+        self.assertRegex(registered["pickler"], "^dill ")
+        self.assertEqual(self.client.register(triple, name="triple-sdk", timeout=20.0, description="three times"), registered)
+        self.assertEqual(self.client.function("triple-sdk")["function_id"], registered["function_id"])
+        self.assertIn(registered["function_id"], [one["function_id"] for one in self.client.functions()])
+        self.assertEqual(self.client.wait(self.client.submit("triple-sdk", [5], {"plus": 1})), 16)
+        self.assertEqual(self.client.delete_function("triple-sdk"), 1)
+        with self.assertRaisesRegex(errors.NotFoundError, "triple-sdk"):
+            self.client.submit("triple-sdk", [5])
+        with self.assertRaisesRegex(TypeError, "'group' is no option"):
+            self.client.register(triple, group="g")
+
+    def test_tasks(self):
+        first = self.client.submit(triple, [1], key="order-%d" % os.getpid())
+        self.assertEqual(self.client.submit(triple, [1], key="order-%d" % os.getpid()), first)
+        with self.assertRaises(errors.IdempotencyError):
+            self.client.submit(triple, [2], key="order-%d" % os.getpid())
+        self.assertEqual(self.client.wait(first), 3)
+        self.assertEqual(self.client.get(first)["status"], "COMPLETED")
+        self.assertEqual(self.client.wait(self.client.retry(first)), 3)
+        self.assertTrue(self.client.pin(first)["pinned"])
+        self.assertFalse(self.client.pin(first, False)["pinned"])
+        with self.assertRaises(errors.ConflictError):
+            self.client.cancel(first)
+        self.assertEqual(self.client.get(self.client.submit(picky, [1]))["options"]["priority"], 4)
+
+    def test_batches_lists_and_many_at_once(self):
+        group = "many-%d" % os.getpid()
+        ids = self.client.batch(triple, [(n,) for n in range(30)], group=group, tags=["t"])
+        self.assertEqual([self.client.wait(one) for one in ids], [n * 3 for n in range(30)])
+        self.assertEqual({task["task_id"] for task in self.client.list(group=group, status="COMPLETED")}, set(ids))
+        waiting = self.client.batch(triple, [(1,), (2,)], group=group, labels=["nobody=has"])
+        answer = self.client.cancel_many([*waiting, ids[0]], only_waiting=True)
+        self.assertEqual((sorted(answer["canceled"]), answer["ended"]), (sorted(waiting), [ids[0]]))
+        with self.assertRaises(TaskCanceled):
+            self.client.wait(waiting[0])
+
+    def test_reattaching(self):
+        task_id = self.client.submit(triple, [7])
+        handle = self.client.task(task_id)
+        self.assertEqual(handle.future().result(30), 21)
+        self.assertEqual((handle.result(), handle.record()["status"], str(handle.logs())), (21, "COMPLETED", ""))
+        with self.assertRaises(errors.NotFoundError):
+            self.client.task("0b0ea9c5-5d0e-4c57-9bd0-3d9e9b0f0c11").future()
+        stuck = self.client.submit(triple, [7], labels=["nobody=has"])
+        future = self.client.task(stuck).future()
+        self.assertTrue(future.cancel())
+        with self.assertRaises(TimeoutError):
+            self.client.wait(self.client.submit(triple, [7], labels=["nobody=has"], expires_at=_minute()), timeout=0.05)
+
+    def test_logs_are_followed_and_source_is_called_with_json(self):
+        self.client.register(SOURCE, name="nap-sdk", entry="nap")
+        task_id = self.client.submit("nap-sdk", [0.2], as_json=True)
+        printed = list(self.client.follow(task_id))
+        self.assertEqual([(one["stream"], one["text"]) for one in printed], [("stdout", "napping\n")])
+        self.assertEqual(self.client.wait(task_id), 0.2)
+
+    def test_events_tell_of_ends(self):
+        group = "events-%d" % os.getpid()
+        stream = self.client.events(group=group)
+        seen, found = threading.Event(), []
+
+        def read():
+            for event in stream:
+                found.append(event)
+                seen.set()
+                return
+
+        # Submits until the stream, whose place nobody tells of, has seen one.
+        reader = threading.Thread(target=read)
+        reader.start()
+        ids = []
+        while not seen.wait(0.05):
+            ids.append(self.client.submit(triple, [1], group=group))
+        reader.join()
+        self.assertEqual((found[0]["event"], found[0]["status"], found[0]["group"]), ("task.ended", "COMPLETED", group))
+        self.assertIn(found[0]["task_id"], ids)
+        stream.close()
+
+    def test_what_runs_and_who_may_call(self):
+        self.assertGreaterEqual(len(self.client.workers()["items"]), 1)
+        self.assertGreater(self.client.stats()["slots"], 0)
+        self.assertEqual(self.client.version()["api"], "v1")
+        made = self.client.create_key("sdk")
+        self.assertIn(made["key_id"], [key["key_id"] for key in self.client.keys()])
+        self.client.revoke_key(made["key_id"])
+        self.assertNotIn(made["key_id"], [key["key_id"] for key in self.client.keys()])
+
+    def test_the_asynchronous_one_has_the_same_names(self):
+        def names(kind):
+            return {name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
+
+        self.assertEqual(names(Client) - names(AsyncClient), {"cancel_task", "task_call"})
+
+    def test_the_asynchronous_one_does_the_same(self):
+        async def main():
+            async with AsyncClient() as client:
+                group = "async-%d" % os.getpid()
+                ids = await client.batch(triple, [(n,) for n in range(5)], group=group)
+                self.assertEqual(await asyncio.gather(*map(client.wait, ids)), [0, 3, 6, 9, 12])
+                self.assertEqual(await (await client.task(ids[1]).future()), 3)
+                self.assertEqual({task["task_id"] async for task in client.list(group=group)}, set(ids))
+                stuck = await client.submit(triple, [1], labels=["nobody=has"])
+                with self.assertRaises(TimeoutError):
+                    await client.wait(stuck, timeout=0.05)
+                self.assertEqual((await client.cancel(stuck))["status"], "CANCELED")
+                self.assertEqual((await client.version())["name"], "mpcsfaas")
+
+        asyncio.run(main())
+
+
+def _minute():
+    import datetime
+
+    return datetime.timedelta(seconds=60)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,294 @@
+"""Executor against a real service: values, faults with their own types, canceling, groups, forks, the end of a program."""
+import asyncio
+import concurrent.futures
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+import unittest
+from concurrent.futures import CancelledError, as_completed, wait
+
+import mpcsfaas
+from mpcsfaas import Executor, TaskCanceled, errors, function
+
+
+class Mine(Exception):
+    pass
+
+
+class Unloadable(Exception):
+    def __init__(self, a, b):
+        super().__init__("needs two")
+
+
+def double(x, *, plus=0):
+    return x * 2 + plus
+
+
+def fails(x):
+    raise Mine("no %s" % x)
+
+
+def fails_unloadably():
+    raise Unloadable(1, 2)
+
+
+def sleeps(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+def prints(word):
+    print("out", word)
+    print("err", word, file=sys.stderr)
+    return word
+
+
+def generates():
+    yield 1
+
+
+def dies():
+    os._exit(3)
+
+
+@function(timeout=0.3, tags=["limited"])
+def limited(seconds):
+    time.sleep(seconds)
+    return seconds
+
+
+class Calls(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.ex = Executor()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.ex.shutdown()
+
+    def test_values_come_back_in_every_way_of_the_standard_library(self):
+        futures = [self.ex.submit(double, n, plus=1) for n in range(20)]
+        self.assertEqual(sorted(one.result() for one in as_completed(futures)), [2 * n + 1 for n in range(20)])
+        self.assertEqual(wait(futures).not_done, set())
+        self.assertEqual(asyncio.run(_awaited(self.ex.submit(double, 4))), 8)
+        called = threading.Event()
+        self.ex.submit(double, 1).add_done_callback(lambda future: future.result() == 2 and called.set())
+        self.assertTrue(called.wait(30))
+
+    def test_map_is_ordered_lazy_and_takes_chunks(self):
+        self.assertEqual(list(self.ex.map(double, range(500))), [2 * n for n in range(500)])
+        self.assertEqual(list(self.ex.map(pow, range(50), [2] * 50, chunksize=7)), [n * n for n in range(50)])
+        read = []
+        numbers = (read.append(n) or n for n in range(1000))
+        values = self.ex.map(double, numbers, buffersize=5)
+        self.assertEqual([next(values), next(values)], [0, 2])
+        self.assertLess(len(read), 10)
+        values.close()
+        with self.assertRaises(concurrent.futures.TimeoutError):
+            list(self.ex.map(sleeps, [0, 3], timeout=0.3))
+
+    def test_what_the_function_raised_is_raised_with_its_type_and_the_remote_traceback(self):
+        with self.assertRaises(Mine) as caught:
+            self.ex.submit(fails, "way").result()
+        self.assertEqual(str(caught.exception), "no way")
+        self.assertIsInstance(caught.exception.__cause__, errors.RemoteTraceback)
+        self.assertIn("in fails", str(caught.exception.__cause__))
+        with self.assertRaises(errors.RemoteError) as caught:
+            self.ex.submit(fails_unloadably).result()
+        self.assertEqual((caught.exception.type_name, caught.exception.message), ("Unloadable", "needs two"))
+        self.assertIn("fails_unloadably", caught.exception.traceback)
+        with self.assertRaises(KeyError):
+            self.ex.submit(dict().__getitem__, "x").result()
+
+    def test_ends_that_the_platform_makes_are_typed(self):
+        with self.assertRaises(errors.TaskTimeout) as caught:
+            self.ex.submit(limited, 30).result()
+        self.assertNotIsInstance(caught.exception, (TimeoutError, concurrent.futures.TimeoutError))
+        with self.assertRaises(errors.WorkerLost):
+            self.ex.options(max_attempts=1).submit(dies).result()
+        with self.assertRaises(errors.SerializationError):
+            self.ex.submit(generates).result()
+        with self.assertRaises(errors.TaskExpired):
+            self.ex.options(labels=["nobody=has"], expires_at=_soon()).submit(double, 1).result()
+        with self.assertRaises(errors.LoadFailed):
+            self.ex.submit(_of_a_missing_module()).result()
+
+    def test_a_wait_that_times_out_cancels_nothing(self):
+        future = self.ex.submit(sleeps, 0.6)
+        with self.assertRaises(concurrent.futures.TimeoutError):
+            future.result(timeout=0.01)
+        self.assertEqual(future.result(), 0.6)
+
+    def test_cancel_ends_also_what_runs(self):
+        future = self.ex.submit(sleeps, 60)
+        _until(lambda: future.task_id and future.record()["status"] == "RUNNING")
+        self.assertTrue(future.cancel())
+        self.assertTrue(future.cancelled())
+        with self.assertRaises(TaskCanceled) as caught:
+            future.result()
+        self.assertIsInstance(caught.exception, CancelledError)
+        self.assertEqual(future.record()["status"], "CANCELED")
+        done = self.ex.submit(double, 1)
+        done.result()
+        self.assertFalse(done.cancel())
+
+    def test_a_task_that_somebody_else_cancels_is_canceled_here(self):
+        future = self.ex.options(labels=["nobody=has"]).submit(double, 1)
+        _until(lambda: future.task_id)
+        with mpcsfaas.Client() as client:
+            client.cancel(future.task_id)
+        with self.assertRaises(TaskCanceled):
+            future.result(timeout=30)
+
+    def test_what_it_prints_is_its_own(self):
+        futures = [self.ex.submit(prints, word) for word in ("one", "two")]
+        wait(futures)
+        self.assertEqual([str(one.logs()) for one in futures], ["out one\n", "out two\n"])
+        self.assertEqual(futures[0].logs().stderr, "err one\n")
+
+    def test_large_payloads_go_and_come(self):
+        large = os.urandom(6_000_000)
+        self.assertEqual(list(self.ex.map(len, [large] * 8)), [len(large)] * 8)
+        self.assertEqual(self.ex.submit(bytes.upper, large).result(), large.upper())
+
+    def test_options_are_apart_from_arguments(self):
+        record = _ended(self.ex.options(priority=7, timeout=2.5).submit(double, 1)).record()
+        self.assertEqual((record["options"]["priority"], record["options"]["timeout_ms"]), (7, 2500))
+        with self.assertRaisesRegex(TypeError, "did you mean 'timeout'"):
+            self.ex.options(timeuot=1)
+        self.assertEqual(limited.options(timeout=20.0, priority=3).remote(0).result(), 0)
+        self.assertEqual(_ended(limited.remote(0)).record()["options"]["tags"], ["limited"])
+        self.assertEqual((limited(0), limited.local(0), list(limited.map([0, 0]))), (0, 0, [0, 0]))
+
+    def test_it_cannot_go_along_with_a_function(self):
+        ex = self.ex
+        with self.assertRaisesRegex(errors.SerializationError, "captured variable `ex` is a mpcsfaas.executor.Executor; an Executor"):
+            ex.submit(lambda: ex.submit(double, 1))
+
+    def test_after_a_fork_it_says_so(self):
+        self.ex.submit(double, 1).result()
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                self.ex.submit(double, 1)
+            except errors.NotHere as error:
+                os.write(theirs, str(error).encode())
+            finally:
+                os._exit(0)
+        os.waitpid(child, 0)
+        self.assertIn("a fork of it", os.read(ours, 1000).decode())
+        os.close(ours)
+        os.close(theirs)
+        self.assertEqual(self.ex.submit(double, 2).result(), 4)
+
+
+class Groups(unittest.TestCase):
+    def test_a_client_that_dies_loses_nothing(self):
+        group = "dies-%d" % os.getpid()
+        program = (
+            "import os, sys\nfrom mpcsfaas import Executor\nex = Executor(group=%r)\n"
+            "fs = [ex.submit(pow, n, 2) for n in range(30)]\nex._submits.flush()\nos._exit(9)\n" % group
+        )
+        self.assertEqual(subprocess.run([sys.executable, "-c", program]).returncode, 9)
+        with Executor(group=group) as ex:
+            self.assertEqual(sorted(one.result(30) for one in ex.reattach()), [n * n for n in range(30)])
+
+    def test_what_was_submitted_is_sent_before_a_program_ends(self):
+        group = "ends-%d" % os.getpid()
+        program = "from mpcsfaas import Executor\nex = Executor(group=%r)\nfs = [ex.submit(pow, n, 2) for n in range(30)]\n"
+        subprocess.run([sys.executable, "-c", program % group], check=True)
+        with Executor(group=group) as ex:
+            self.assertEqual(len(ex.reattach()), 30)
+
+    def test_ctrl_c_in_a_map_cancels_what_has_not_begun_and_leaves_no_threads(self):
+        group = "cut-%d" % os.getpid()
+        program = subprocess.Popen([sys.executable, "-c", CUT % group], stdout=subprocess.PIPE, text=True)
+        with program:
+            self.assertEqual(program.stdout.readline(), "first 0\n")
+            program.send_signal(signal.SIGINT)
+            told = program.stdout.read()
+        self.assertEqual((told, program.returncode), ("cut, threads: 1\n", 0))
+        with mpcsfaas.Client() as client:
+            states = [task["status"] for task in client.list(group=group)]
+        self.assertEqual(len(states), 200)
+        self.assertEqual(set(states), {"COMPLETED", "CANCELED"}, states.count("COMPLETED"))
+        self.assertGreater(states.count("CANCELED"), 100)
+
+    def test_stream_logs_shows_what_calls_print(self):
+        program = "from mpcsfaas import Executor\nwith Executor(stream_logs=True) as ex:\n    ex.submit(print, 'hello').result()\n"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        self.assertEqual(done.stdout, "hello\n")
+
+    def test_inside_a_remote_function_it_says_so(self):
+        with Executor() as ex:
+            # A module of the worker's own could hold one; here its class is brought along by name.
+            path = os.path.dirname(os.path.dirname(mpcsfaas.__file__))
+            with self.assertRaisesRegex(Exception, "inside a remote function"):
+                ex.submit(_nested, path, os.environ["MPCSFAAS_URL"], False).result()
+            self.assertEqual(ex.submit(_nested, path, os.environ["MPCSFAAS_URL"], True).result(), 8)
+
+
+CUT = """
+import threading, time
+from mpcsfaas import Executor
+def nap(n):
+    time.sleep(0.05)
+    return n
+try:
+    with Executor(group=%r) as ex:
+        for n in ex.map(nap, range(200)):
+            if n == 0:
+                print("first", n, flush=True)
+except KeyboardInterrupt:
+    print("cut, threads:", threading.active_count())
+"""
+
+
+def _nested(path, url, nested):
+    sys.path.append(path)
+    from mpcsfaas import Executor
+
+    with Executor(url, nested=nested) as ex:
+        return ex.submit(pow, 2, 3).result()
+
+
+async def _awaited(future):
+    return await asyncio.wrap_future(future)
+
+
+def _ended(future):
+    future.result()
+    return future
+
+
+def _soon():
+    import datetime
+
+    return datetime.timedelta(seconds=0.5)
+
+
+def _of_a_missing_module():
+    import types
+
+    module = types.ModuleType("only_here")
+    exec("def f():\n    return 1\n", module.__dict__)
+    sys.modules["only_here"] = module
+    module.f.__module__ = "only_here"
+    return module.f
+
+
+def _until(condition):
+    """Until it is true; each look asks the service or reads what another thread sets."""
+    end = time.monotonic() + 30
+    while not condition():
+        if time.monotonic() > end:
+            raise AssertionError("it did not come true")
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,177 @@
+"""What travels: functions with what they need, classes that come back as the caller's own, sentences about what cannot."""
+import collections
+import dataclasses
+import enum
+import io
+import pickle
+import pickletools
+import socket
+import subprocess
+import sys
+import threading
+import unittest
+import urllib.parse
+import xml.etree.ElementTree
+
+from mpcsfaas import SerializationError, function, pickling, shipment
+
+RATE = 3
+UNUSED = "this text is used by nobody here"
+LOCK = threading.Lock()
+Pair = collections.namedtuple("Pair", "a b")
+
+
+class Color(enum.Enum):
+    RED = "r"
+
+
+@dataclasses.dataclass
+class Point:
+    x: int
+
+    def scaled(self):
+        return Point(self.x * RATE)
+
+
+class Mine(ValueError):
+    pass
+
+
+def scaled(x):
+    return inner(x) * RATE
+
+
+def inner(x):
+    return x + 1
+
+
+def down(n):
+    return 0 if n == 0 else down(n - 1)
+
+
+@function(timeout=5.0)
+def decorated(x):
+    return x * RATE
+
+
+def uses_decorated(x):
+    return decorated(x) + 1
+
+
+def reads_xml(text):
+    return xml.etree.ElementTree.fromstring(text).get("b"), inner_quote("x y")
+
+
+def inner_quote(text):
+    return urllib.parse.quote(text)
+
+
+def locks():
+    with LOCK:
+        return 1
+
+
+class Functions(unittest.TestCase):
+    def test_takes_along_what_it_uses_and_nothing_else(self):
+        code = shipment.shipment_of(scaled).code
+        self.assertNotIn(UNUSED.encode(), code)
+        self.assertEqual(run_elsewhere(code, 4), 15)
+        self.assertEqual(run_elsewhere(shipment.shipment_of(down).code, 5), 0)
+
+    def test_a_decorated_one_needs_nothing_of_the_sdk(self):
+        for shipped in (decorated, uses_decorated):
+            code = shipment.shipment_of(shipped).code
+            self.assertNotIn(b"mpcsfaas", code)
+        self.assertEqual(run_elsewhere(code, 4), 13)
+
+    def test_brings_the_submodules_that_it_uses(self):
+        code = shipment.shipment_of(reads_xml).code
+        self.assertEqual(run_elsewhere(code, "<a b='1'/>"), ("1", "x%20y"))
+
+    def test_is_made_anew_when_what_it_uses_has_changed_and_only_then(self):
+        global RATE
+        first = shipment.shipment_of(scaled)
+        self.assertIs(shipment.shipment_of(scaled), first)
+        RATE = 4
+        try:
+            self.assertNotEqual(shipment.shipment_of(scaled).digest, first.digest)
+        finally:
+            RATE = 3
+        self.assertEqual(shipment.shipment_of(scaled).digest, first.digest)
+        box = [1]
+        changing = lambda: box  # noqa: E731
+        before = shipment.shipment_of(changing).digest
+        box.append(2)
+        self.assertNotEqual(shipment.shipment_of(changing).digest, before)
+
+    def test_tells_source_name_and_versions(self):
+        shipped = shipment.shipment_of(scaled)
+        self.assertEqual(shipped.source, "def scaled(x):\n    return inner(x) * RATE\n")
+        self.assertEqual(shipped.python, "%d.%d" % sys.version_info[:2])
+        self.assertRegex(shipped.pickler, r"^dill \d")
+        self.assertEqual(shipment.shipment_of(len).python, "")
+        self.assertEqual(shipment.label(lambda: 0), "Functions.test_tells_source_name_and_versions.lambda")
+
+    def test_names_the_captured_object_that_cannot_be_pickled(self):
+        lock, deep = threading.RLock(), {"a": [0, socket.socket()]}
+        for shipped, words in (
+            (locks, "cannot pickle `locks`: its global variable `LOCK` is a _thread.lock"),
+            (lambda: lock, "its captured variable `lock` is a _thread.RLock"),
+            (lambda: deep, "its captured variable `deep`, at ['a'][1], is a socket.socket"),
+            (lambda file=io.TextIOWrapper(io.BytesIO()): file, "its default of `file` is a _io.TextIOWrapper"),
+        ):
+            with self.assertRaises(SerializationError) as caught:
+                shipment.shipment_of(shipped)
+            self.assertIn(words, str(caught.exception))
+        deep["a"][1].close()
+
+
+class Values(unittest.TestCase):
+    def test_plain_data_is_written_by_the_c_pickler(self):
+        for value in (1, "x", [1, {"a": (2.5, None)}], {1, 2}, Exception("x")):
+            self.assertEqual(pickling.dumps(value), pickle.dumps(value, 5))
+
+    def test_the_main_module_goes_by_value_and_comes_back_as_the_callers_own(self):
+        data = pickling.dumps([Point(2), Mine("x"), Pair(1, 2), Color.RED])
+        names = [argument for op, argument, _ in pickletools.genops(data) if op.name == "GLOBAL" and "Point" in argument]
+        self.assertEqual(names, [])
+        point, error, pair, color = pickling.loads(data)
+        self.assertIs(type(point), Point)
+        self.assertIs(type(error), Mine)
+        self.assertIs(type(pair), Pair)
+        self.assertEqual(run_elsewhere(pickling.dumps(Point(2).scaled)), Point(6))
+        self.assertEqual(run_elsewhere(pickling.dumps(lambda: [Color.RED.value])), ["r"])
+
+    def test_names_the_argument_that_cannot_be_pickled(self):
+        arguments = pickling.Arguments()
+        with self.assertRaisesRegex(SerializationError, r"argument 2 of `scaled`: its \['lock'\] is a _thread.lock"):
+            arguments.dumps(scaled, (1, {"lock": LOCK}), {})
+        with self.assertRaisesRegex(SerializationError, "argument `y` of `scaled`: it is a generator"):
+            arguments.dumps(scaled, (1,), {"y": (n for n in ())})
+
+    def test_large_ones_that_cannot_change_are_pickled_once(self):
+        arguments = pickling.Arguments()
+        large, box = b"x" * 300_000, [b"y" * 300_000]
+        self.assertIs(arguments.dumps(scaled, (large, 1), {}), arguments.dumps(scaled, (large, 1), {}))
+        self.assertNotEqual(arguments.dumps(scaled, (large, 1), {}), arguments.dumps(scaled, (large, 2), {}))
+        before = arguments.dumps(scaled, (box,), {})
+        box.append(1)
+        self.assertNotEqual(arguments.dumps(scaled, (box,), {}), before)
+
+
+RUN = """
+import pickle, sys, dill
+assert "mpcsfaas" not in sys.modules
+call, args = dill.loads(sys.stdin.buffer.read()), %r
+sys.stdout.buffer.write(dill.dumps(call(*args)))
+"""
+
+
+def run_elsewhere(code, *args):
+    """The call in an interpreter that has dill, but neither this SDK nor this module."""
+    done = subprocess.run([sys.executable, "-I", "-c", RUN % (args,)], input=code, capture_output=True, check=True)
+    return pickling.loads(done.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,174 @@
+// The Python SDK: its own tests, under every Python here that has dill, against real systems; its examples; its wheel.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { spawnSync } from 'node:child_process';
+import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { defaultServiceConfig } from '../packages/server/src/config/service.ts';
+import { pythonWheelOf } from '../packages/server/src/service/python-wheel.ts';
+import { startRig, type Rig } from '../packages/server/test/service/harness.ts';
+import { root, run } from './harness/program.ts';
+import { startSystem, type Form, type System } from './harness/system.ts';
+
+const SDK = join(root, 'python');
+const SYSTEM_PYTHON = '/usr/bin/python3';
+const KEY = 'k'.repeat(43);
+
+/** Every python3.x on PATH that has dill; the system's first, and each version once. */
+const PYTHONS = [SYSTEM_PYTHON, ...onPath(/^python3\.\d+$/)].filter(
+  (() => {
+    const seen = new Set<string>();
+    return (python: string): boolean => {
+      const { status, stdout } = spawnSync(python, ['-c', 'import dill, sys; print("%d.%d" % sys.version_info[:2])'], {
+        encoding: 'utf8',
+      });
+      if (status !== 0 || seen.has(stdout)) return false;
+      seen.add(stdout);
+      return true;
+    };
+  })(),
+);
+
+function onPath(pattern: RegExp): string[] {
+  return (process.env['PATH'] ?? '')
+    .split(':')
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) =>
+      readdirSync(folder)
+        .filter((name) => pattern.test(name))
+        .map((name) => join(folder, name)),
+    );
+}
+
+/** Runs a Python program to its end; what it wrote is the message where it fails. */
+async function passes(python: string, args: readonly string[], env: Record<string, string>): Promise<string> {
+  const program = run(python, args, { PYTHONPATH: SDK, PYTHONDONTWRITEBYTECODE: '1', ...env });
+  expect(await program.ended, program.output()).toBe(0);
+  return program.output();
+}
+
+const ON_EACH_FORM = ['test_executor', 'test_client', 'test_cuts'];
+// CPython's own cases sleep most of their time: by parts they sleep at the same time.
+const ONCE = [
+  'test_pickling',
+  'test_bad_days',
+  'test_progress',
+  'test_standard_library ShutdownTest ExecutorTest FutureTest',
+  'test_standard_library AsCompletedTest',
+  'test_standard_library WaitTest',
+];
+
+const SUITES = PYTHONS.flatMap((python): [Form, string, string[]][] => [
+  ['embedded local', python, [...ON_EACH_FORM, ...ONCE]],
+  ['redis push', python, ON_EACH_FORM],
+]);
+
+describe.each(SUITES)('%s, %s', (form, python, modules) => {
+  let system: System;
+  /** For what is cut short where few calls run at a time. */
+  let small: System;
+  let keyed: Rig;
+
+  beforeAll(async () => {
+    // Byte code travels: the workers run the caller's Python.
+    system = await startSystem({ form, workers: 1, slots: 10, python });
+    small = await startSystem({ form: 'embedded local', workers: 1, slots: 4, python });
+    const limits = { ...defaultServiceConfig.limits, maxArgsBytes: 10_000, maxQueuedTasks: 5 };
+    keyed = await startRig({ config: { requireKeys: true, limits }, firstKey: KEY });
+  });
+  afterAll(async () => {
+    await keyed.stop();
+    await Promise.all([system.stop(), small.stop()]);
+  });
+
+  // They wait for calls that sleep, more than they compute.
+  it.concurrent.each(modules)('%s', async (words) => {
+    const [module, ...classes] = words.split(' ');
+    const { url } = classes.includes('ShutdownTest') ? small : system;
+    const env = { MPCSFAAS_URL: url, MPCSFAAS_KEYED_URL: keyed.url, MPCSFAAS_KEYED_KEY: KEY };
+    const told = await passes(python, [join(SDK, 'tests', `${module!}.py`), ...classes], env);
+    // Only the system's Python is sure to have CPython's own cases.
+    if (python === SYSTEM_PYTHON) expect(told).toMatch(/^Ran [1-9]/m);
+  });
+});
+
+describe('the examples', () => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ form: 'embedded local', workers: 1, slots: 4 });
+  });
+  afterAll(() => system.stop());
+
+  it.concurrent.each([
+    ['hello.py', /^hello, Ada\n.*Ada and Grace/s],
+    ['monte_carlo_pi.py', /^π ≈ 3\.1\d+ from 4,000,000 points/m],
+    ['text_pipeline.py', /^ *\d+ +the$/m],
+    ['scraper.py', /^12 pages read, \d+ links; 2 could not be read/m],
+    ['notebook_like.py', /^ *setosa +5\.0/m],
+  ])('%s', async (file, tells) => {
+    const told = await passes(SYSTEM_PYTHON, [join(root, 'examples/python', file)], { MPCSFAAS_URL: system.url });
+    expect(told).toMatch(tells);
+  });
+});
+
+describe('the wheel', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'test-wheel-'));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+  const contents = async (wheel: string): Promise<Record<string, string>> =>
+    JSON.parse(await passes(SYSTEM_PYTHON, ['-c', READ, wheel], {})) as Record<string, string>;
+
+  it('that the service makes holds what setuptools puts into its own', async () => {
+    for (const name of ['pyproject.toml', 'README.md', 'mpcsfaas'])
+      cpSync(join(SDK, name), join(folder, name), { recursive: true });
+    const build = 'from setuptools import build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")';
+    const built = run(SYSTEM_PYTHON, ['-c', build], {}, folder);
+    expect(await built.ended, built.output()).toBe(0);
+    expect(readdirSync(join(folder, 'dist')).sort()).toEqual([
+      'mpcsfaas-0.1.0-py3-none-any.whl',
+      'mpcsfaas-0.1.0.tar.gz',
+    ]);
+    const theirs = await contents(join(folder, 'dist/mpcsfaas-0.1.0-py3-none-any.whl'));
+    const { file, bytes } = pythonWheelOf(SDK);
+    writeFileSync(join(folder, file), bytes);
+    const ours = await contents(join(folder, file));
+    expect(ours).toEqual(theirs);
+  });
+
+  it('installs with pip from a running service, and works', async () => {
+    const system = await startSystem({ form: 'embedded local', workers: 1, slots: 2 });
+    try {
+      const target = join(folder, 'installed');
+      const pip = ['-m', 'pip', 'install', '--no-deps', '--no-index', '--disable-pip-version-check', '--no-cache-dir'];
+      await passes(
+        SYSTEM_PYTHON,
+        [...pip, '--find-links', `${system.url}/sdk/python/`, '--target', target, 'mpcsfaas'],
+        {},
+      );
+      const hello = [join(root, 'examples/python/hello.py')];
+      expect(await passes(SYSTEM_PYTHON, hello, { PYTHONPATH: target, MPCSFAAS_URL: system.url })).toMatch(
+        /^hello, Ada/,
+      );
+    } finally {
+      await system.stop();
+    }
+  });
+});
+
+/** Prints a wheel's files with their contents; of its own information what pip acts on, in any order. */
+const READ = String.raw`
+import json, re, sys, zipfile
+wheel = zipfile.ZipFile(sys.argv[1])
+assert wheel.testzip() is None
+texts = {name: wheel.read(name).decode() for name in wheel.namelist()}
+for name, text in texts.items():
+    if name.endswith('METADATA'):
+        head, _, body = text.partition('\n\n')
+        head = re.sub(r' \((.*)\)', r'\1', head)
+        texts[name] = '\n'.join(sorted(head.splitlines())) + '\n\n' + body
+    elif name.endswith('WHEEL'):
+        texts[name] = re.sub('Generator: .*', '', text).strip()
+    elif name.endswith('RECORD'):
+        texts[name] = '\n'.join(sorted(line.split(',')[0] for line in text.split()))
+print(json.dumps(texts))
+`;
