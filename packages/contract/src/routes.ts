@@ -27,6 +27,7 @@ export const ROUTES = {
   getResult: tasks.getResult,
   getLogs: tasks.getLogs,
   cancelTask: tasks.cancelTask,
+  cancelTasks: tasks.cancelTasks,
   retryTask: tasks.retryTask,
   pinTask: tasks.pinTask,
   readResults: results.readResults,

@@ -2,7 +2,7 @@
 import Type from 'typebox';
 import { FunctionRef, Id, Nullable, Payload, Time } from '../fields.ts';
 import { LOG_STREAMS, TASK_STATES } from '../vocabulary.ts';
-import { MAX_BATCH_TASKS, MAX_PAGE, MAX_WAIT_MS } from '../limits.ts';
+import { MAX_BATCH_TASKS, MAX_PAGE, MAX_RESULT_IDS, MAX_WAIT_MS } from '../limits.ts';
 import { Task, TaskResult } from '../record.ts';
 import { SAMPLE, SAMPLE_RESULT, SAMPLE_TASK } from '../samples.ts';
 import { TaskOptions } from '../options.ts';
@@ -287,6 +287,40 @@ export const cancelTask = route({
   examples: [
     { name: 'a waiting one', params: { task_id: SAMPLE.cancelTask }, body: {}, status: 200 },
     { name: 'too late', params: { task_id: SAMPLE.endedTask }, body: {}, status: 409 },
+  ],
+});
+
+export const cancelTasks = route({
+  method: 'POST',
+  path: '/v1/tasks/cancel',
+  tag: 'tasks',
+  summary: 'Cancel many tasks',
+  description: `Ends those of up to ${MAX_RESULT_IDS} tasks that have not ended, and says which.`,
+  body: Type.Object(
+    { task_ids: Type.Array(Id, { minItems: 1, maxItems: MAX_RESULT_IDS }) },
+    { title: 'CancelMany', additionalProperties: false },
+  ),
+  answers: {
+    200: {
+      description: 'What became of them',
+      body: Type.Object(
+        {
+          canceled: Type.Array(Id),
+          ended: Type.Array(Id, { description: 'Had ended before' }),
+          unknown: Type.Array(Id, { description: 'No such task, or no longer kept' }),
+        },
+        { title: 'CanceledMany' },
+      ),
+    },
+  },
+  errors: [],
+  examples: [
+    {
+      name: 'one of each',
+      body: { task_ids: [SAMPLE.cancelManyTask, SAMPLE.endedTask, SAMPLE.unknown] },
+      status: 200,
+      answer: { canceled: [SAMPLE.cancelManyTask], ended: [SAMPLE.endedTask], unknown: [SAMPLE.unknown] },
+    },
   ],
 });
 

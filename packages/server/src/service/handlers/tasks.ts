@@ -1,7 +1,7 @@
 // /v1/tasks: submit, list, look at, result, cancel, retry, pin.
 import type { BodyOf, Frame, TaskOptions } from '@mpcsfaas/contract';
 import type { FastifyReply } from 'fastify';
-import type { TaskFilter, TaskRecord } from '../../store/index.ts';
+import type { CancelAnswer, TaskFilter, TaskRecord } from '../../store/index.ts';
 import { argumentsOf } from '../../tasks/arguments.ts';
 import { cursorOf } from '../../tasks/cursor.ts';
 import { describeTask } from '../../tasks/describe.ts';
@@ -16,7 +16,15 @@ import { requestKey } from '../request-key.ts';
 import { ResultWriter } from '../result-writer.ts';
 
 type Operations =
-  'submitTask' | 'submitBatch' | 'listTasks' | 'getTask' | 'getResult' | 'cancelTask' | 'retryTask' | 'pinTask';
+  | 'submitTask'
+  | 'submitBatch'
+  | 'listTasks'
+  | 'getTask'
+  | 'getResult'
+  | 'cancelTask'
+  | 'cancelTasks'
+  | 'retryTask'
+  | 'pinTask';
 
 const PAGE = 100;
 
@@ -83,6 +91,13 @@ export const taskHandlers: Handlers<Operations> = {
       });
     }
     return tell(id, tenant, parts);
+  },
+
+  async cancelTasks({ body, tenant }, { store }) {
+    const ids = [...new Set(body.task_ids.map((id) => id.toLowerCase()))];
+    const answers = await store.cancel(tenant, ids);
+    const those = (is: CancelAnswer['is']): string[] => ids.filter((_, at) => answers[at]?.is === is);
+    return { canceled: those('canceled'), ended: those('ended'), unknown: those('unknown') };
   },
 
   async retryTask({ params, tenant, callerId, reply }, parts) {
