@@ -1,5 +1,7 @@
 // Compiles what is published: the server's and the contract's TypeScript, types stripped, file by file, into
 // packages/server/dist. One file in is one file out, so that what lies beside a source is found beside its output.
+// The client becomes one module and its declarations in packages/client/dist. Without a name: both.
+import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { dirname, join, relative } from 'node:path';
@@ -9,10 +11,52 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const out = join(root, 'packages/server/dist');
 const CONTRACT = '@mpcsfaas/contract';
 
-rmSync(out, { recursive: true, force: true });
-compile(join(root, 'packages/server/src'), out);
-compile(join(root, 'packages/contract/src'), join(out, 'contract'));
-cpSync(join(root, 'LICENSE'), join(root, 'packages/server/LICENSE'));
+const [wanted] = process.argv.slice(2);
+
+if (wanted !== 'client') buildServer();
+if (wanted !== 'server') await buildClient();
+
+function buildServer() {
+  rmSync(out, { recursive: true, force: true });
+  compile(join(root, 'packages/server/src'), out);
+  compile(join(root, 'packages/contract/src'), join(out, 'contract'));
+  cpSync(join(root, 'LICENSE'), join(root, 'packages/server/LICENSE'));
+}
+
+/** One module, small, for a page loads it at once; and one file of declarations with the comments that editors show. */
+async function buildClient() {
+  const folder = join(root, 'packages/client');
+  const dist = join(folder, 'dist');
+  const types = join(dist, 'types');
+  rmSync(dist, { recursive: true, force: true });
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  execFileSync(process.execPath, [tsc, '-p', folder, '--outDir', types], { stdio: 'inherit' });
+  writeFileSync(join(dist, 'index.d.ts'), declarations(types));
+  rmSync(types, { recursive: true });
+  const { build } = await import('esbuild');
+  await build({
+    entryPoints: [join(folder, 'src/index.ts')],
+    outfile: join(dist, 'index.js'),
+    ...{ bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'none', logLevel: 'warning' },
+    minify: true,
+  });
+}
+
+/** The modules that the public face speaks of, one after the other; what it does not export stays unexported. */
+function declarations(folder) {
+  const read = (name) => readFileSync(join(folder, `${name}.d.ts`), 'utf8');
+  const imported = (text) => [...text.matchAll(/ from '\.\/([\w-]+)\.ts'/g)].map(([, name]) => name);
+  const face = read('index');
+  const names = new Set(imported(face));
+  for (const name of names) for (const next of imported(read(name))) names.add(next);
+  const bodies = [...names].map((name) =>
+    read(name)
+      .replaceAll(/^(import|\/\/) .*\n/gm, '')
+      .replaceAll(/^export (declare |interface |type )/gm, '$1')
+      .replaceAll(/^export \{\};\n/gm, ''),
+  );
+  return [...bodies, face.replaceAll(/ from '[^']+'/g, '').replaceAll(/^\/\/ .*\n/gm, '')].join('');
+}
 
 function compile(from, to) {
   for (const entry of readdirSync(from, { recursive: true, withFileTypes: true })) {
