@@ -1,13 +1,10 @@
 // A service that is away, busy, older, or no service at all; a wire that is cut. Nothing is lost and nothing made twice.
-import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startUp, wireTo } from './service.ts';
+import { startRig } from '../../server/test/service/harness.ts';
 import { registerSource } from '../../../test/harness/http.ts';
-import { start } from '../../../test/harness/program.ts';
 import { freePort } from '../../../test/harness/redis.ts';
 import type { System } from '../../../test/harness/system.ts';
 import {
@@ -203,17 +200,12 @@ describe('a wire that is cut', () => {
 
 it('a wrong key, none, and the right one', async () => {
   const apiKey = 'mpk_0123456789012345678901234567890123456789012';
-  const dataDir = mkdtempSync(join(tmpdir(), 'test-client-'));
-  const up = start('mpcsfaas', ['up', '--port', '0', '--require-keys', '--data-dir', dataDir], {
-    MPCSFAAS_API_KEY: apiKey,
-  });
-  const [, url = ''] = await up.says(/(http:\/\/127\.0\.0\.1:\d+)\/docs/);
+  const rig = await startRig({ config: { requireKeys: true }, firstKey: apiKey });
   for (const wrong of [undefined, 'mpk_wrong']) {
-    const error = await fault(new Faas({ url, apiKey: wrong }).stats());
+    const error = await fault(new Faas({ url: rig.url, apiKey: wrong }).stats());
     expect(error).toBeInstanceOf(Unauthorized);
     expect((error as Error).message).toMatch(/API key.* Give it as `new Faas\(\{ url, apiKey \}\)`\.$/);
   }
-  expect((await new Faas({ url, apiKey }).stats()).submitted).toBe(0);
-  await up.stop();
-  rmSync(dataDir, { recursive: true });
+  expect((await new Faas({ url: rig.url, apiKey }).stats()).submitted).toBe(0);
+  await rig.stop();
 });

@@ -26,9 +26,25 @@ afterAll(() => up.stop());
 /** What it rejects with. */
 const fault = async (promise: Promise<unknown>): Promise<unknown> =>
   promise.then(
-    (value) => expect.fail(`it resolved with ${String(value)}`),
+    (value) => {
+      throw new Error(`it resolved with ${String(value)}`);
+    },
     (error: unknown) => error,
   );
+
+function methodOf<T>(holder: T, name: keyof T): (...args: never[]) => unknown {
+  return holder[name] as () => unknown;
+}
+
+/** All that it yields. */
+async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const item of items) list.push(item);
+  return list;
+}
+
+const states = async (group: string): Promise<string[]> =>
+  (await all(faas.tasks({ group }))).map(({ status }) => status).sort();
 
 describe('register and call', () => {
   it('a function of this file', async () => {
@@ -41,8 +57,8 @@ describe('register and call', () => {
 
   it('async, with what it imports inside', async () => {
     const where = await faas.register('where', async (name: string) => {
-      const { join } = await import('node:path');
-      return join('/', name);
+      const path = await import('node:path');
+      return path.join('/', name);
     });
     expect(await where('tmp')).toBe('/tmp');
   });
@@ -71,17 +87,23 @@ describe('register and call', () => {
     expect((error as Error).message).toMatch(/^The function uses rate, which is neither declared in it nor global/);
   });
 
+  class Shop {
+    open = true;
+  }
   it.each<[string, (...args: never[]) => unknown, RegExp]>([
     ['bound', ((a: number) => a).bind(null), /^The function bound .*is built in or bound.*Register an arrow function/],
-    ['built in', Math.max, /^The function max is built in or bound/],
-    ['a class', class Shop {} as never, /^Shop is a class\. Register a function that makes one/],
+    ['built in', methodOf(Math, 'max'), /^The function max is built in or bound/],
+    ['a class', Shop as never, /^Shop is a class\. Register a function that makes one/],
     [
       'a method',
-      {
-        sum(a: number) {
-          return a;
+      methodOf(
+        {
+          sum(a: number) {
+            return a;
+          },
         },
-      }.sum,
+        'sum',
+      ),
       /^The function sum is a method/,
     ],
     ['no function', 7 as never, /must be a function, or \{ source \}/],
@@ -273,8 +295,8 @@ describe('map', () => {
       if (n % 2 === 0) throw new RangeError(`${n} is even`);
       return n;
     });
-    const all = await Array.fromAsync(odd.map([1, 2, 3]).settled());
-    expect(all).toEqual([
+    const ends = await all(odd.map([1, 2, 3]).settled());
+    expect(ends).toEqual([
       { status: 'fulfilled', value: 1 },
       { status: 'rejected', reason: expect.objectContaining({ typeName: 'RangeError' }) as unknown },
       { status: 'fulfilled', value: 3 },
@@ -313,18 +335,13 @@ describe('map', () => {
   });
 });
 
-const states = async (group: string): Promise<string[]> =>
-  (await Array.fromAsync(faas.tasks({ group }), ({ status }) => status)).sort();
-
 describe('the rest of the service', () => {
   it('functions, tasks, workers, counts, version', async () => {
     await faas.register('short-lived', () => 1);
-    const names = await Array.fromAsync(faas.functions(), ({ name }) => name);
+    const names = (await all(faas.functions())).map(({ name }) => name);
     expect(names).toContain('short-lived');
     expect(await faas.unregister('short-lived')).toBe(1);
-    expect(await Array.fromAsync(faas.tasks({ status: 'COMPLETED', since: new Date(Date.now() + 60_000) }))).toEqual(
-      [],
-    );
+    expect(await all(faas.tasks({ status: 'COMPLETED', since: new Date(Date.now() + 60_000) }))).toEqual([]);
     expect((await faas.workers()).items).toHaveLength(1);
     expect((await faas.stats()).slots).toBe(2);
     expect((await faas.version()).name).toBe('mpcsfaas');
@@ -336,9 +353,8 @@ describe('the rest of the service', () => {
     const first = ends.next();
     const add = faas.function<[number, number], number>('py-add').with({ group: 'watched' });
     // Whoever follows from now on misses what was before: until something is heard, something ends.
-    let heard = false;
-    void first.then(() => (heard = true));
-    while (!heard) await add(1, 2);
+    const heard = first.then(() => true);
+    while (!(await Promise.race([heard, add(1, 2).then(() => false)])));
     expect((await first).value).toMatchObject({ status: 'COMPLETED', group: 'watched', kind: null });
     stop.abort();
     expect(await fault(ends.next())).toMatchObject({ name: 'AbortError' });
