@@ -11,7 +11,8 @@ import { version } from '../package.ts';
 import { printJson, printLine } from '../print.ts';
 import { trialTrouble } from '../roots/data-directory.ts';
 import { missingFolders, pythonPathOf } from '../roots/runners.ts';
-import { redisAddress, withoutPassword, type StoreOptions } from '../roots/store.ts';
+import { withoutPassword } from '../roots/redis-address.ts';
+import { redisAddress, type StoreOptions } from '../roots/store.ts';
 import { UserError } from '../user-error.ts';
 
 interface DoctorOptions {

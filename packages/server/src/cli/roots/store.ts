@@ -1,6 +1,7 @@
 // Composition root of the store: Redis where an address was given, else the embedded one.
 import { systemClock } from '../../clock.ts';
 import { openEmbeddedStore, openRedisStore, type Store } from '../../store/index.ts';
+import { withoutPassword } from './redis-address.ts';
 import { UserError } from '../user-error.ts';
 import { demandDataDirectory } from './data-directory.ts';
 
@@ -73,9 +74,4 @@ export function redisAddress(text: string): string {
     `--redis takes an address such as redis://127.0.0.1:6379, or with a database's number redis://127.0.0.1:6379/1, not ${JSON.stringify(withoutPassword(text))}.`,
     2,
   );
-}
-
-/** For people's eyes and for logs. */
-export function withoutPassword(url: string): string {
-  return url.replace(/\/\/.*@/, '//');
 }
