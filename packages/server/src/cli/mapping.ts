@@ -1,9 +1,10 @@
 // Many calls of one function, each from a line: submitted as they come, in batches, their ends in the order of the lines.
 // What is held is bounded by WINDOW lines, however many come.
 import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
 import { MAX_BATCH_TASKS, MAX_RESULT_IDS, type TaskError } from '@mpcsfaas/contract';
 import { Refused, type Api } from './api.ts';
-import { patiently } from './patience.ts';
+import { LONG_MS, SHORT_MS, patiently } from './patience.ts';
 
 /** A line that is a call: its arguments as JSON text. */
 export interface Input {
@@ -28,6 +29,9 @@ const MOST_CHARS = 4 * 1024 * 1024;
 /** The oldest ones are waited for: the next line to be written is among them. */
 const MOST_ASKED = Math.min(1_000, MAX_RESULT_IDS);
 const WAIT_MS = 10_000;
+/** Where an answer brought few ends, the next one may gather some more, ms: asking costs the service by the id. */
+const GATHER_MS = 20;
+const FEW = 200;
 
 export class Mapping {
   readonly #api: Api;
@@ -124,7 +128,9 @@ export class Mapping {
     const key = randomUUID();
     const post = () => this.#api.postText('/v1/tasks/batch', `{"tasks":[${tasks.join(',')}]}`, {}, key);
     try {
-      return ((await patiently(post, this.#stop)).body as { task_ids: string[] }).task_ids;
+      return (
+        (await patiently(post, this.submitted === 0 ? SHORT_MS : LONG_MS, this.#stop)).body as { task_ids: string[] }
+      ).task_ids;
     } catch (error) {
       throw error instanceof Refused ? inLines(error, batch) : error;
     }
@@ -140,7 +146,7 @@ export class Mapping {
       }
       const calls = new Map(open.map((call) => [call.id, call]));
       const ask = () => this.#api.post('/v1/results', { task_ids: [...calls.keys()], wait_ms: WAIT_MS });
-      const { results, unknown } = (await patiently(ask, this.#stop)).body as {
+      const { results, unknown } = (await patiently(ask, LONG_MS, this.#stop)).body as {
         results: { task_id: string; value?: unknown; error: TaskError | null }[];
         unknown: string[];
       };
@@ -155,6 +161,7 @@ export class Mapping {
         calls.get(id)!.end = { line: input.line, bytes: input.bytes, id, is: 'failed', error };
       }
       this.#ring();
+      if (results.length < FEW && results.length < calls.size) await pause(GATHER_MS);
     }
   }
 

@@ -4,12 +4,13 @@ import { backoffMs, type Backoff } from '../backoff.ts';
 import { Refused, Unreachable } from './api.ts';
 
 export const BACKOFF: Backoff = { baseMs: 100, maxMs: 5_000, factor: 2 };
-/** How long it may be away, ms. */
-const PATIENCE_MS = 60_000;
+/** How long it may be away in the middle of the work, and how long before its beginning, ms. */
+export const LONG_MS = 60_000;
+export const SHORT_MS = 2_000;
 
 /** Repeats what does no harm when it is done twice. @throws UserError once patience ends, or the signal's reason */
-export async function patiently<T>(act: () => Promise<T>, signal: AbortSignal): Promise<T> {
-  const until = performance.now() + PATIENCE_MS;
+export async function patiently<T>(act: () => Promise<T>, forMs: number, signal: AbortSignal): Promise<T> {
+  const until = performance.now() + forMs;
   for (let tries = 1; ; tries++) {
     try {
       return await act();

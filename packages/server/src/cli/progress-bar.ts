@@ -26,9 +26,11 @@ export class ProgressBar {
     );
   }
 
-  /** Takes the line away. */
+  /** Takes the line away: for good, or before something is written to the same terminal. */
   clear(): void {
-    if (process.stderr.isTTY) process.stderr.write('\r\x1b[K');
+    if (this.#drawnAt === -Infinity) return;
+    this.#drawnAt = -Infinity;
+    process.stderr.write('\r\x1b[K');
   }
 }
 

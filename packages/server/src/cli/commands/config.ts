@@ -58,5 +58,5 @@ function valueOf(option: Option, command: Command, from: string): string {
     return option.defaultValueDescription;
   if (value === undefined) return '';
   if (typeof value === 'boolean') return value ? 'on' : 'off';
-  return Array.isArray(value) ? value.join(',') : String(value);
+  return Array.isArray(value) ? value.join(',') : typeof value === 'string' ? value : JSON.stringify(value);
 }

@@ -54,6 +54,7 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
       ended += 1;
       bytes += output.bytes;
       if (output.is === 'failed') failed += 1;
+      if (process.stdout.isTTY) bar.clear();
       if (!process.stdout.write(`${lineOf(output)}\n`)) await once(process.stdout, 'drain', { signal: stop.signal });
       const share = source.size === undefined ? undefined : Math.min(1, bytes / source.size);
       bar.show({ ended, failed, submitted: mapping.submitted, share });
