@@ -2,8 +2,9 @@
 // packages/server/dist. One file in is one file out, so that what lies beside a source is found beside its output.
 // The client becomes one module and its declarations in packages/client/dist. Without a name: both.
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -27,19 +28,23 @@ function buildServer() {
 async function buildClient() {
   const folder = join(root, 'packages/client');
   const dist = join(folder, 'dist');
-  const types = join(dist, 'types');
-  rmSync(dist, { recursive: true, force: true });
+  const made = mkdtempSync(join(tmpdir(), 'client-'));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  execFileSync(process.execPath, [tsc, '-p', folder, '--outDir', types], { stdio: 'inherit' });
-  writeFileSync(join(dist, 'index.d.ts'), declarations(types));
-  rmSync(types, { recursive: true });
+  execFileSync(process.execPath, [tsc, '-p', folder, '--outDir', made], { stdio: 'inherit' });
   const { build } = await import('esbuild');
-  await build({
+  const { outputFiles } = await build({
     entryPoints: [join(folder, 'src/index.ts')],
-    outfile: join(dist, 'index.js'),
     ...{ bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'none', logLevel: 'warning' },
-    minify: true,
+    ...{ minify: true, write: false },
   });
+  mkdirSync(dist, { recursive: true });
+  // Each file is there at any time, the one before or this one: somebody may be reading it.
+  for (const [name, text] of Object.entries({ 'index.js': outputFiles[0].text, 'index.d.ts': declarations(made) })) {
+    const fresh = join(dist, `.${process.pid}.${name}`);
+    writeFileSync(fresh, text);
+    renameSync(fresh, join(dist, name));
+  }
+  rmSync(made, { recursive: true });
 }
 
 /** The modules that the public face speaks of, one after the other; what it does not export stays unexported. */
