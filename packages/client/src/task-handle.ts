@@ -72,9 +72,14 @@ export class TaskHandle<R = unknown> {
     return new TaskHandle<R>(task_id, this.#line);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<TaskEvent> {
-    for await (const log of followLogs(this.#line.connection, this.id, undefined)) yield { event: 'log', ...log };
-    yield { event: 'ended', result: await this.#line.ends.of(this.id, undefined) };
+  /** Its output as it comes, and at last its end. */
+  async *events({ signal }: Waiting = {}): AsyncGenerator<TaskEvent> {
+    for await (const log of followLogs(this.#line.connection, this.id, signal)) yield { event: 'log', ...log };
+    yield { event: 'ended', result: await this.#line.ends.of(this.id, signal) };
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<TaskEvent> {
+    return this.events();
   }
 
   #path(rest: string): string {

@@ -191,6 +191,16 @@ describe('a handle', () => {
     expect(await handle.logs()).toMatchObject({ stdout: { text: 'one ü\n' }, stderr: { text: 'two\n' } });
   });
 
+  it('stops telling when its signal fires', async () => {
+    const stop = new AbortController();
+    const handle = await faas.function('py-nap').submit(600);
+    const events = handle.events({ signal: stop.signal });
+    expect((await events.next()).value).toMatchObject({ event: 'log', text: 'going\n' });
+    stop.abort(new Error('heard enough'));
+    expect(await fault(events.next())).toMatchObject({ message: 'heard enough' });
+    expect(await handle.cancel()).toBe(true);
+  });
+
   it('stops waiting when its signal fires, and the task goes on', async () => {
     const handle = await faas.function<[number], string>('py-nap').submit(1);
     const stop = new AbortController();
