@@ -1,7 +1,11 @@
 // Compiles what is published: the server's and the contract's TypeScript, types stripped, file by file, into
-// packages/server/dist; and the Python SDK's sources into packages/server/sdk. One file in is one file out, so that what lies beside a source is found beside its output.
-import { cpSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+// packages/server/dist; and the Python SDK's sources into packages/server/sdk. One file in is one file out, so that what lies
+// beside a source is found beside its output. The client becomes one module and its declarations in packages/client/dist.
+// Without a name: both.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,16 +13,65 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const out = join(root, 'packages/server/dist');
 const CONTRACT = '@mpcsfaas/contract';
 
-rmSync(out, { recursive: true, force: true });
-compile(join(root, 'packages/server/src'), out);
-compile(join(root, 'packages/contract/src'), join(out, 'contract'));
-cpSync(join(root, 'LICENSE'), join(root, 'packages/server/LICENSE'));
-// What the service makes the Python SDK's wheel from.
-const sdk = join(root, 'packages/server/sdk/python');
-rmSync(sdk, { recursive: true, force: true });
-for (const name of ['pyproject.toml', 'README.md', 'mpcsfaas']) {
-  const filter = (path) => !path.endsWith('__pycache__') && !path.endsWith('.pyc');
-  cpSync(join(root, 'python', name), join(sdk, name), { recursive: true, filter });
+const [wanted] = process.argv.slice(2);
+
+if (wanted !== 'client') buildServer();
+if (wanted !== 'server') await buildClient();
+
+function buildServer() {
+  rmSync(out, { recursive: true, force: true });
+  compile(join(root, 'packages/server/src'), out);
+  compile(join(root, 'packages/contract/src'), join(out, 'contract'));
+  cpSync(join(root, 'LICENSE'), join(root, 'packages/server/LICENSE'));
+  copyPythonSdk(join(root, 'packages/server/sdk/python'));
+}
+
+/** What the service makes the Python SDK's wheel from. */
+function copyPythonSdk(sdk) {
+  rmSync(sdk, { recursive: true, force: true });
+  for (const name of ['pyproject.toml', 'README.md', 'mpcsfaas']) {
+    const filter = (path) => !path.endsWith('__pycache__') && !path.endsWith('.pyc');
+    cpSync(join(root, 'python', name), join(sdk, name), { recursive: true, filter });
+  }
+}
+
+/** One module, small, for a page loads it at once; and one file of declarations with the comments that editors show. */
+async function buildClient() {
+  const folder = join(root, 'packages/client');
+  const dist = join(folder, 'dist');
+  const made = mkdtempSync(join(tmpdir(), 'client-'));
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  execFileSync(process.execPath, [tsc, '-p', folder, '--outDir', made], { stdio: 'inherit' });
+  const { build } = await import('esbuild');
+  const { outputFiles } = await build({
+    entryPoints: [join(folder, 'src/index.ts')],
+    ...{ bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'none', logLevel: 'warning' },
+    ...{ minify: true, write: false },
+  });
+  mkdirSync(dist, { recursive: true });
+  // Each file is there at any time, the one before or this one: somebody may be reading it.
+  for (const [name, text] of Object.entries({ 'index.js': outputFiles[0].text, 'index.d.ts': declarations(made) })) {
+    const fresh = join(dist, `.${process.pid}.${name}`);
+    writeFileSync(fresh, text);
+    renameSync(fresh, join(dist, name));
+  }
+  rmSync(made, { recursive: true });
+}
+
+/** The modules that the public face speaks of, one after the other; what it does not export stays unexported. */
+function declarations(folder) {
+  const read = (name) => readFileSync(join(folder, `${name}.d.ts`), 'utf8');
+  const imported = (text) => [...text.matchAll(/ from '\.\/([\w-]+)\.ts'/g)].map(([, name]) => name);
+  const face = read('index');
+  const names = new Set(imported(face));
+  for (const name of names) for (const next of imported(read(name))) names.add(next);
+  const bodies = [...names].map((name) =>
+    read(name)
+      .replaceAll(/^(import|\/\/) .*\n/gm, '')
+      .replaceAll(/^export (declare |interface |type )/gm, '$1')
+      .replaceAll(/^export \{\};\n/gm, ''),
+  );
+  return [...bodies, face.replaceAll(/ from '[^']+'/g, '').replaceAll(/^\/\/ .*\n/gm, '')].join('');
 }
 
 function compile(from, to) {

@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 const server = join(root, 'packages/server/src');
+const client = join(root, 'packages/client/src');
 
 /** Room → floor. A room that is missing here fails the test: say where it stands. */
 const FLOOR: Record<string, number> = {
@@ -113,6 +114,44 @@ describe('one door per foreign thing', () => {
     ['child processes of runners', /from 'node:child_process'/, 'runner/'],
   ])('%s stays in its room', (_, pattern, room) => {
     expect(users(pattern).filter((file) => !file.startsWith(room) && !file.startsWith('cli/'))).toEqual([]);
+  });
+});
+
+/** The client's files, from the ground up: each imports from floors below its own. */
+const CLIENT_FLOORS = [
+  ['contract'],
+  ['errors'],
+  ['pause', 'json-text', 'compiler-words', 'options'],
+  ['connection', 'source'],
+  ['server-events', 'submitter'],
+  ['ends', 'task-logs'],
+  ['task-handle'],
+  ['mapped'],
+  ['remote-function'],
+  ['faas'],
+  ['index'],
+];
+
+describe('the client', () => {
+  const floorOf = (name: string): number => CLIENT_FLOORS.findIndex((floor) => floor.includes(name));
+  const those = sources(client).map((file) => ({ name: relative(client, file).replace(/\.ts$/, ''), file }));
+  const imported = (file: string): string[] =>
+    [...readFileSync(file, 'utf8').matchAll(/(?:^|\n)(?:import|export)\b[^;]*?from '([^']+)'/g)].map(
+      ([, from]) => from!,
+    );
+
+  it('imports downward only, and nothing that is not its own', () => {
+    const wrong = those.flatMap(({ name, file }) =>
+      imported(file)
+        .filter((from) => !/^\.\/[\w-]+\.ts$/.test(from) || floorOf(from.slice(2, -3)) >= floorOf(name))
+        .map((from) => `${name} imports ${from}`),
+    );
+    expect(wrong).toEqual([]);
+    expect(those.filter(({ name }) => floorOf(name) < 0)).toEqual([]);
+  });
+
+  it('says on the first line of each file what it is', () => {
+    expect(those.filter(({ file }) => !readFileSync(file, 'utf8').startsWith('// '))).toEqual([]);
   });
 });
 

@@ -31,7 +31,7 @@ export const MAX_PAGE = 1_000;
 export const MAX_PRIORITY = 100;
 /** The shortest `result_ttl_ms` a task may ask for: an id of ours older than this that is not found has expired. */
 export const MIN_RESULT_TTL_MS = 10_000;
-/** Ids in one `POST /v1/results`. */
+/** Ids in one `POST /v1/results` or `/v1/tasks/cancel`. */
 export const MAX_RESULT_IDS = 10_000;
 /** The newest pauses kept of one task's history. */
 export const HISTORY_KEPT = 32;

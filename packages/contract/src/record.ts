@@ -123,6 +123,7 @@ export const Problem = Type.Object(
     task_status: Type.Optional(Type.String()),
     task_error: Type.Optional(TaskError),
     troubles: Type.Optional(Type.Array(Type.String(), { description: 'What keeps the process from being ready' })),
+    names: Type.Optional(Type.Array(Type.String(), { description: 'What a function uses and does not bring with it' })),
     stored: Type.Optional(Type.Array(Type.String(), { description: 'The forms in which the result is stored' })),
   },
   { title: 'Problem', description: 'RFC 9457' },

@@ -9,6 +9,8 @@ export const SAMPLE = {
   waitingTask: '01930000-0000-7000-8000-000000000011',
   /** QUEUED; an example cancels it. */
   cancelTask: '01930000-0000-7000-8000-000000000012',
+  /** QUEUED; an example cancels it with others. */
+  cancelManyTask: '01930000-0000-7000-8000-000000000015',
   /** COMPLETED, submitted through the classic API. */
   classicTask: '01930000-0000-7000-8000-000000000013',
   /** An API key; an example revokes it. */

@@ -59,7 +59,8 @@ export const registerFunction = route({
   summary: 'Register a function',
   description:
     'Ships code under a name: `source` (a text), or `payload` (a dill or cloudpickle pickle). The same name, code and ' +
-    'options as the newest version answer 200 and that version; anything else makes a new version and answers 201.',
+    'options as the newest version answer 200 and that version; anything else makes a new version and answers 201. Of a ' +
+    'JavaScript function that comes as a bare expression, names that are neither its own nor globals are refused.',
   body: Type.Object(
     {
       name: FunctionName,
@@ -91,6 +92,7 @@ export const registerFunction = route({
     'invalid_pickle',
     'not_callable',
     'pickle_for_javascript',
+    'not_self_contained',
     'code_too_large',
   ],
   examples: [
@@ -122,6 +124,11 @@ export const registerFunction = route({
       name: 'JavaScript',
       body: { name: 'triple', runtime: 'javascript', source: 'export default (x) => x * 3;' },
       status: 201,
+    },
+    {
+      name: 'JavaScript that is not all there',
+      body: { name: 'area', runtime: 'javascript', source: '(r) => r * r * PI' },
+      status: 422,
     },
   ],
 });

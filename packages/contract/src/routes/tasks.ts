@@ -322,10 +322,10 @@ export const cancelTasks = route({
   errors: [],
   examples: [
     {
-      name: 'what waits of two',
-      body: { task_ids: [SAMPLE.waitingTask, SAMPLE.endedTask], only_waiting: true },
+      name: 'one of each',
+      body: { task_ids: [SAMPLE.cancelManyTask, SAMPLE.endedTask, SAMPLE.unknown], only_waiting: true },
       status: 200,
-      answer: { canceled: [SAMPLE.waitingTask], running: [], ended: [SAMPLE.endedTask], unknown: [] },
+      answer: { canceled: [SAMPLE.cancelManyTask], running: [], ended: [SAMPLE.endedTask], unknown: [SAMPLE.unknown] },
     },
   ],
 });

@@ -2,7 +2,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { MAX_PAGE } from '@mpcsfaas/contract';
 import { parseExact } from './exact-json.ts';
-import { exchange, type HttpAnswer } from './http.ts';
+import { exchange, stream, type HttpAnswer } from './http.ts';
 import { UserError } from './user-error.ts';
 
 export interface ApiOptions {
@@ -70,30 +70,60 @@ export class Api {
   }
 
   post(path: string, body: unknown, query: Query = {}): Promise<Answer> {
-    return this.#call('POST', path, query, body);
+    return this.postText(path, JSON.stringify(body), query);
+  }
+
+  /** `text` is JSON already. `key`: a repeat under the same one does nothing. */
+  postText(path: string, text: string, query: Query = {}, key?: string): Promise<Answer> {
+    return this.#call('POST', path, query, text, key === undefined ? {} : { 'idempotency-key': key });
+  }
+
+  /** An answer that goes on, as its pieces of text come. */
+  async follow(path: string, query: Query, signal: AbortSignal): Promise<AsyncIterable<string>> {
+    const headers = { ...this.#headers, accept: 'text/event-stream' };
+    const opened = await stream(this.#target(path, query), { headers, signal }).catch((error: unknown) => {
+      throw this.#away(error);
+    });
+    if (opened.is === 'open') return opened.pieces;
+    throw this.#refused(opened.answer);
   }
 
   delete(path: string): Promise<Answer> {
     return this.#call('DELETE', path, {});
   }
 
-  async #call(method: string, path: string, query: Query, body?: unknown): Promise<Answer> {
+  async #call(
+    method: string,
+    path: string,
+    query: Query,
+    body?: string,
+    more: Record<string, string> = {},
+  ): Promise<Answer> {
+    const headers = { ...this.#headers, ...more, ...(body !== undefined && { 'content-type': 'application/json' }) };
+    const answered = await exchange(this.#target(path, query), { method, headers }, body).catch((error: unknown) => {
+      throw this.#away(error);
+    });
+    const { status, text } = answered;
+    if (status >= 200 && status < 300) return { status, body: parse(text), headers: answered.headers };
+    throw this.#refused(answered);
+  }
+
+  #target(path: string, query: Query): URL {
     const target = new URL(this.#url + path);
     for (const [name, value] of Object.entries(query))
       if (value !== undefined) target.searchParams.set(name, String(value));
-    const headers = { ...this.#headers, ...(body !== undefined && { 'content-type': 'application/json' }) };
-    let answered: HttpAnswer;
-    try {
-      answered = await exchange(target, { method, headers }, body === undefined ? undefined : JSON.stringify(body));
-    } catch (error) {
-      throw new Unreachable(
-        `No service answers at ${this.#url} (${reason(error)}): start one with \`mpcsfaas up\`, or name another with --url or --port.`,
-      );
-    }
-    const { status, text } = answered;
-    const answer = { status, body: parse(text), headers: answered.headers };
-    if (status >= 200 && status < 300) return answer;
-    throw new Refused(problemText(answer, text, this.#url, 'authorization' in this.#headers), answer);
+    return target;
+  }
+
+  #away(error: unknown): Unreachable {
+    return new Unreachable(
+      `No service answers at ${this.#url} (${reason(error)}): start one with \`mpcsfaas up\`, or name another with --url or --port.`,
+    );
+  }
+
+  #refused({ status, text, headers }: HttpAnswer): Refused {
+    const answer = { status, body: parse(text), headers };
+    return new Refused(problemText(answer, text, this.#url, 'authorization' in this.#headers), answer);
   }
 }
 
@@ -119,7 +149,7 @@ function parse(text: string): unknown {
 
 /** A problem's `detail`, with the faulty fields. `given`: a key was sent along. */
 function problemText({ status, body }: Answer, text: string, url: string, given: boolean): string {
-  const problem = body as { detail?: string; errors?: { pointer: string; message: string }[] } | null;
+  const problem = body as { code?: string; detail?: string; errors?: { pointer: string; message: string }[] } | null;
   if (status === 401) {
     return given
       ? `The service at ${url} does not know this API key: give a valid one with --api-key or MPCSFAAS_API_KEY.`
@@ -127,7 +157,8 @@ function problemText({ status, body }: Answer, text: string, url: string, given:
   }
   if (typeof problem?.detail !== 'string')
     return `What answers at ${url} is no MPCSFaaS: it said ${status} ${JSON.stringify(text.slice(0, 80))}.`;
-  const { detail, errors = [] } = problem;
+  const { code, detail, errors = [] } = problem;
+  if (code === 'route_not_found') return `The service at ${url} is older than this command: update it. (${detail})`;
   // The detail of a problem with one fault tells it already.
   const more = errors.map(({ pointer, message }) => `${pointer} ${message}`).filter((fault) => !detail.includes(fault));
   return more.length > 0 ? `${detail} (${more.join('; ')})` : detail;

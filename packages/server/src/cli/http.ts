@@ -20,3 +20,18 @@ export async function exchange(target: URL, options: RequestOptions, body?: stri
   const [answer] = (await answered) as [IncomingMessage];
   return { status: answer.statusCode ?? 0, headers: answer.headers, text: await text(answer) };
 }
+
+/** An answer that is read as it comes: its pieces of text, as far as the connection lasts. Refusals are told whole. */
+export async function stream(
+  target: URL,
+  options: RequestOptions,
+): Promise<{ is: 'open'; pieces: AsyncIterable<string> } | { is: 'refused'; answer: HttpAnswer }> {
+  const sent = (target.protocol === 'https:' ? secure : plain)(target, options);
+  sent.on('error', () => undefined);
+  const answered = once(sent, 'response');
+  sent.end();
+  const [answer] = (await answered) as [IncomingMessage];
+  const { statusCode: status = 0, headers } = answer;
+  if (status !== 200) return { is: 'refused', answer: { status, headers, text: await text(answer) } };
+  return { is: 'open', pieces: answer.setEncoding('utf8') };
+}

@@ -2,10 +2,15 @@
 import { Command, CommanderError } from 'commander';
 import { callCommand } from './commands/call.ts';
 import { functionCommands } from './commands/functions.ts';
+import { completionCommand } from './commands/completion.ts';
+import { configCommand } from './commands/config.ts';
+import { mapCommand } from './commands/map.ts';
+import { topCommand } from './commands/top.ts';
+import { workersCommand } from './commands/workers.ts';
 import { keyCommands } from './commands/keys.ts';
 import { taskCommands } from './commands/tasks.ts';
 import { describeOptions } from './help.ts';
-import { tidyEnvironment } from './options.ts';
+import { settleEnvironment, toldPlace } from './options.ts';
 import { version } from './package.ts';
 import { runCommand } from './process.ts';
 import { UserError } from './user-error.ts';
@@ -21,7 +26,7 @@ First steps:
 /** Runs a program by its name with its arguments. Ends the process with an exit code when something is wrong. */
 export async function main(name: string, args: readonly string[]): Promise<void> {
   await runCommand(name, async () => {
-    tidyEnvironment();
+    settleEnvironment();
     const program = strict(await programOf(name, args));
     describeOptions(program);
     try {
@@ -43,7 +48,10 @@ async function programOf(name: string, args: readonly string[]): Promise<Command
   return classicWorkerCommand(program, name === 'pull_worker' ? 'pull' : 'push');
 }
 
-const CLIENT_COMMANDS = { fn: functionCommands, call: callCommand, task: taskCommands, keys: keyCommands };
+const CLIENT_COMMANDS = {
+  ...{ fn: functionCommands, call: callCommand, map: mapCommand, task: taskCommands, workers: workersCommand },
+  ...{ top: topCommand, keys: keyCommands, config: configCommand },
+};
 
 async function modern(program: Command, [first = '']: readonly string[]): Promise<Command> {
   program.description(
@@ -59,6 +67,7 @@ async function modern(program: Command, [first = '']: readonly string[]): Promis
   program.commandsGroup('At work:');
   for (const add of Object.values(CLIENT_COMMANDS)) add(program);
   programs?.doctorCommand(program);
+  if (programs !== undefined) completionCommand(program);
   return program.addHelpText('after', EPILOGUE);
 }
 
@@ -81,7 +90,7 @@ function sentence(error: CommanderError, command: Command): string {
     const choices = command.commands.map((one) => one.name()).join(', ');
     return `Say what to do, one of ${choices}; ${help} tells more.`;
   }
-  const text = error.message.replace(/^error: /, '').replace(/\n/g, ' ');
+  const text = toldPlace(error.message.replace(/^error: /, '').replace(/\n/g, ' '));
   return `${text[0]?.toUpperCase() ?? ''}${text.slice(1)}${/[.!?)]$/.test(text) ? '' : '.'} See ${help}.`;
 }
 

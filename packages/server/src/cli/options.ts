@@ -3,28 +3,81 @@ import { availableParallelism, homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { LIMITS, MIN_RESULT_TTL_MS, type LimitName } from '@mpcsfaas/contract';
+import { readConfigFile, variableOf } from './config-file.ts';
 import { UserError } from './user-error.ts';
 import { collect, duration, durationFrom, durationText, origin, port, size, sizeText, whole } from './units.ts';
 
 /** The shell's variables, read here and nowhere else. */
 export const environment: Readonly<Record<string, string | undefined>> = process.env;
 
+/** The variables that nobody set and the config file did. */
+const fromFile = new Set<string>();
+
 /**
- * Drops the settings that say nothing: an empty variable is one that is not set, and a switch is off where it says so.
- * commander itself takes every variable that exists for given. @throws UserError where a switch says neither on nor off
+ * Settles what the environment says: an empty variable is one that is not set, a switch is off where it says so (commander
+ * itself takes every variable that exists for given), and below it stands the config file. @throws UserError
  */
-export function tidyEnvironment(): void {
-  const switches = new Set(
-    Object.values(OPTIONS)
-      .map((make) => make())
-      .filter((option) => option.isBoolean())
-      .map(({ envVar }) => envVar),
-  );
+export function settleEnvironment(): void {
+  const options = settings();
+  const switches = new Set(options.filter((option) => option.isBoolean()).map(({ envVar }) => envVar));
+  const known = new Set(options.map(({ envVar }) => envVar!));
+  const said = (name: string, value: string): boolean => (switches.has(name) ? switchOf(name, value) : value !== '');
   for (const [name, value] of Object.entries(process.env)) {
-    if (!name.startsWith('MPCSFAAS_')) continue;
-    const said = switches.has(name) ? switchOf(name, value ?? '') : value !== '';
-    if (!said) Reflect.deleteProperty(process.env, name);
+    if (!name.startsWith('MPCSFAAS_') || value === undefined || said(name, value)) continue;
+    // A switch that is off is said, too: the file does not turn it on.
+    if (switches.has(name) && value !== '') known.delete(name);
+    Reflect.deleteProperty(process.env, name);
   }
+  const { path, demanded } = configFile();
+  for (const [name, value] of readConfigFile(path, new Set(options.map(({ envVar }) => envVar!)), demanded)) {
+    if (!known.has(name) || process.env[name] !== undefined || !said(name, value)) continue;
+    process.env[name] = value;
+    fromFile.add(name);
+  }
+}
+
+/** Where the config file is, or would be; `demanded`: somebody named it. */
+export function configFile(): { path: string; demanded: boolean } {
+  const named = environment['MPCSFAAS_CONFIG'];
+  if (named !== undefined) return { path: typedPath(named), demanded: true };
+  const home = environment['XDG_CONFIG_HOME'] ?? join(homedir(), '.config');
+  return { path: join(home, 'mpcsfaas', 'config.json'), demanded: false };
+}
+
+/** All options that are settings, each variable once. */
+export function settings(): Option[] {
+  const found = new Map<string, Option>();
+  for (const make of Object.values(OPTIONS)) {
+    const option = make();
+    const { envVar, long } = option;
+    // The dispatcher's --port is a setting by another name, which has an option of its own.
+    const isItsName = envVar !== undefined && envVar === variableOf(long?.slice(2) ?? '');
+    if (isItsName && !found.has(envVar)) found.set(envVar, option);
+  }
+  return [...found.values()];
+}
+
+/** Who said an option of this command. */
+export function saidBy(
+  command: Command,
+  name: string,
+  variable: string,
+): 'argument' | 'environment' | 'file' | 'default' {
+  switch (command.getOptionValueSource(name)) {
+    case 'cli':
+      return 'argument';
+    case 'env':
+      return fromFile.has(variable) ? 'file' : 'environment';
+    default:
+      return 'default';
+  }
+}
+
+/** commander's `from env 'MPCSFAAS_PORT'`, where it was the file. */
+export function toldPlace(sentence: string): string {
+  return sentence.replace(/from env '(\w+)'/, (whole, name: string) =>
+    fromFile.has(name) ? `from the config file ${configFile().path}` : whole,
+  );
 }
 
 function switchOf(name: string, value: string): boolean {
@@ -58,8 +111,7 @@ function dataHome(): string {
 
 /** `--data-dir DIR` is MPCSFAAS_DATA_DIR in the environment, and so on. */
 function envName(flags: string): string {
-  const long = /--([a-z-]+)/.exec(flags)?.[1] ?? flags;
-  return `MPCSFAAS_${long.toUpperCase().replaceAll('-', '_')}`;
+  return variableOf(/--([a-z-]+)/.exec(flags)?.[1] ?? flags);
 }
 
 function option(flags: string, description: string): Option {
@@ -253,15 +305,17 @@ export function withOptions(command: Command, ...names: (OptionName | keyof type
   return command;
 }
 
+const RANKS = ['default', 'file', 'environment', 'argument'] as const;
+
 /**
  * One address of the service for a client's command: --url, else that of host and port, by which a service on this
- * machine was told where to listen. A host or port on the line is said later than MPCSFAAS_URL, and counts.
+ * machine was told where to listen. A host or port that was said in a stronger place counts before a url.
  */
-function settleUrl(command: Command): void {
-  const said = (name: string, source: string): boolean => command.getOptionValueSource(name) === source;
+export function settleUrl(command: Command): void {
+  const rank = (name: string, variable: string): number => RANKS.indexOf(saidBy(command, name, variable));
   const { url, host, port: at } = command.opts<{ url?: string; host: string; port: number }>();
-  const here = said('host', 'cli') || said('port', 'cli');
-  if (url !== undefined && !(said('url', 'env') && here)) return;
+  const here = Math.max(rank('host', 'MPCSFAAS_HOST'), rank('port', 'MPCSFAAS_PORT'));
+  if (url !== undefined && here <= rank('url', 'MPCSFAAS_URL')) return;
   // What listens on all addresses is asked at the nearest.
   const near = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   command.setOptionValue('url', `http://${near.includes(':') ? `[${near}]` : near}:${at}`);

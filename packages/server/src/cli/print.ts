@@ -1,4 +1,5 @@
 // What commands print: tables for people, JSON for programs.
+import { hasColours, painted, statusPainted } from './colour.ts';
 import { visible, visibleJson } from './visible.ts';
 
 export function printJson(value: unknown): void {
@@ -30,14 +31,28 @@ function cell(text: string): string {
 
 /** Columns padded to their widest cell; nothing but a header where there are no rows. Only the last may be long. */
 export function printTable(header: readonly string[], texts: readonly (readonly string[])[]): void {
+  for (const line of tableLines(header, texts, hasColours(process.stdout))) printLine(line);
+}
+
+export function tableLines(
+  header: readonly string[],
+  texts: readonly (readonly string[])[],
+  coloured: boolean,
+): string[] {
   const rows = texts.map((row) => row.map((text, at) => (at === row.length - 1 ? visible(text) : cell(text))));
   const widths = header.map((title, at) => Math.max(title.length, ...rows.map((row) => (row[at] ?? '').length)));
-  for (const row of [header, ...rows]) {
-    printLine(
-      row
-        .map((text, at) => (at === row.length - 1 ? text : text.padEnd(widths[at]!)))
-        .join('  ')
-        .trimEnd(),
-    );
-  }
+  const padded = (row: readonly string[]): string[] =>
+    row.map((text, at) => (at === row.length - 1 ? text : text.padEnd(widths[at]!)));
+  const title = padded(header).join('  ').trimEnd();
+  return [
+    coloured ? painted(title, 'bold') : title,
+    ...rows.map((row) => {
+      const cells = padded(row);
+      // What users wrote is never taken for a word of ours: that stands in the columns of this name.
+      const shown = cells.map((text, at) =>
+        coloured && /^STAT(E|US)$/.test(header[at]!) ? statusPainted(text) : text,
+      );
+      return shown.join('  ').trimEnd();
+    }),
+  ];
 }

@@ -109,6 +109,13 @@ function endSignals(): { first: Promise<NodeJS.Signals>; cut: AbortSignal } {
   return { first: first.promise, cut: cut.signal };
 }
 
+/** The same for a command that may also end by itself: the channel to a launcher does not keep it. */
+export function interruption(): ReturnType<typeof endSignals> {
+  const signals = endSignals();
+  process.channel?.unref();
+  return signals;
+}
+
 /**
  * npx starts a program through a shell that passes no signal on: who ends npx ends npm and the shell, and not us. No
  * event tells of a parent's end; asking for its number is one cheap system call.
@@ -125,6 +132,11 @@ function whenOrphaned(act: () => void): void {
 
 async function stopAll(stops: readonly Stop[], cut: AbortSignal): Promise<void> {
   for (const stop of [...stops].reverse()) await stop(cut);
+}
+
+/** The end of a command whose user has left, or will wait no longer. */
+export function leaveQuietly(exitCode: number): never {
+  process.exit(exitCode);
 }
 
 /** Runs a command; its failure is one sentence on stderr, signed with the program's name, and an exit code. */

@@ -9,6 +9,7 @@ import type { FunctionRecord, Store } from '../store/index.ts';
 import { defaultsOf } from './options.ts';
 import { checkPickle } from './pickle/check.ts';
 import { Refusal } from './refusal.ts';
+import { demandSelfContained } from './source/self-contained.ts';
 
 export interface Registration {
   name: string;
@@ -53,6 +54,7 @@ export class Functions {
       );
     }
     if (wish.code.form === 'pickle') checkCallable(wish.runtime, code);
+    else if (wish.runtime === 'javascript') demandSelfContained(wish.code.text);
     return this.#store.register(tenant, {
       name: wish.name,
       classic: wish.classic,

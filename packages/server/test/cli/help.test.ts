@@ -9,12 +9,13 @@ import { blockedPort, mpcsfaas, program, takenPort, type Said } from './harness.
 
 const COMMANDS = [
   ...['up', 'service', 'dispatcher', 'worker', 'doctor', 'call', 'fn register', 'fn ls', 'fn show', 'fn rm'],
-  ...['task ls', 'task show', 'task cancel', 'keys create', 'keys ls', 'keys revoke'],
+  ...['task ls', 'task show', 'task logs', 'task cancel', 'task retry', 'keys create', 'keys ls', 'keys revoke'],
+  ...['map', 'workers', 'top', 'config'],
 ];
 /** Options that are no environment variables, as the README says. */
 const ON_THE_LINE_ALONE = [
   ...['--json', '--kw', '--wait', '--traceback', '--as', '--description', '--no-check', '--limit'],
-  ...['--status', '--function', '--group', '--tag'],
+  ...['--status', '--function', '--group', '--tag', '--spread', '--follow', '--interval', '--frames', '--tasks'],
 ];
 const PROGRAMS = ['task_dispatcher', 'pull_worker', 'push_worker'];
 

@@ -127,12 +127,14 @@ async function prepare(rig: Rig): Promise<Record<string, string>> {
   await rig.finish({ state: 'COMPLETED', result: { pickle: PICKLE_42 } });
   const waiting = await rig.post('/v1/tasks', { function: functionId });
   const canceled = await rig.post('/v1/tasks', { function: functionId });
+  const canceledWithOthers = await rig.post('/v1/tasks', { function: functionId });
   const spare = await rig.post('/v1/keys', { name: 'nightly jobs' });
   await pretendWorker(rig);
   return {
     [SAMPLE.functionId]: functionId,
     [SAMPLE.classicFunctionId]: classicFunctionId,
     [SAMPLE.endedTask]: ended.body.task_id,
+    [SAMPLE.cancelManyTask]: canceledWithOthers.body.task_id,
     [SAMPLE.classicTask]: classicTask.body.task_id,
     [SAMPLE.waitingTask]: waiting.body.task_id,
     [SAMPLE.cancelTask]: canceled.body.task_id,

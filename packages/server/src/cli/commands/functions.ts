@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { Option, type Command } from 'commander';
 import { Api, MOST_LISTED, type ApiOptions } from '../api.ts';
+import { bundled, importsMore } from '../bundle.ts';
 import { typedPath, withOptions } from '../options.ts';
 import { sourceFault } from '../source-check.ts';
 import { printJson, printLine, printMore, printTable } from '../print.ts';
@@ -39,7 +40,9 @@ export function functionCommands(parent: Command): void {
   withOptions(
     fn
       .command('register')
-      .description('register a function from a Python, JavaScript or TypeScript file')
+      .description(
+        'register a function from a Python, JavaScript or TypeScript file; what the latter imports is bundled with it',
+      )
       .argument('<file:name>', 'the file and the function in it; without :name the only one or the default export')
       .addOption(new Option('--as <name>', 'the name to register it under').default(undefined, 'its own'))
       .option('--description <text>', 'what it does', '')
@@ -85,7 +88,9 @@ async function register(target: string, options: RegisterOptions): Promise<void>
       2,
     );
   }
-  const source = read(file);
+  const written = read(file);
+  const isBundle = runtime === 'javascript' && importsMore(written);
+  const source = isBundle ? await bundled(typedPath(file), file) : written;
   const fault = options.check ? await sourceFault(runtime, source, entry, options.python) : '';
   if (fault !== '') throw new UserError(`${file} ${fault} (--no-check registers it all the same).`);
   const name = options.as ?? (entry || baseName(file));

@@ -1,9 +1,11 @@
-// `mpcsfaas task ls | show | cancel`.
+// `mpcsfaas task ls | show | logs | cancel | retry`.
 import { InvalidArgumentError, type Command } from 'commander';
-import { TASK_STATES } from '@mpcsfaas/contract';
+import { TASK_STATES, type Task } from '@mpcsfaas/contract';
+import { logsCommand } from './task-logs.ts';
 import { Api, MOST_LISTED, type ApiOptions } from '../api.ts';
 import { withOptions } from '../options.ts';
 import { printJson, printLine, printMore, printTable } from '../print.ts';
+import { TASK_COLUMNS, taskRow } from '../task-row.ts';
 import { named, whole } from '../units.ts';
 import { UserError } from '../user-error.ts';
 
@@ -11,21 +13,11 @@ interface ClientOptions extends ApiOptions {
   json: boolean;
 }
 
-interface TaskBody {
-  task_id: string;
-  status: string;
-  function: { name: string; version: number };
-  submitted_at: string;
-  worker: string | null;
-  attempt: number;
-  error: { kind: string; message: string } | null;
-  waits: { reason: string; detail: string } | null;
-}
-
 const ID = named("the task's id, from `task ls`");
+const ids = (id: string, before: string[] | undefined): string[] => [...(before ?? []), ID(id)];
 
 export function taskCommands(parent: Command): void {
-  const task = parent.command('task').description('list, look at and cancel tasks');
+  const task = parent.command('task').description('list, look at, cancel and repeat tasks');
   withOptions(
     task
       .command('ls')
@@ -40,16 +32,15 @@ export function taskCommands(parent: Command): void {
   withOptions(task.command('show').description('show one task').argument('<id>', "the task's id", ID), 'client').action(
     show,
   );
+  logsCommand(task, ID);
   withOptions(
-    task
-      .command('cancel')
-      .description('cancel tasks that have not ended')
-      .argument('<ids...>', "the tasks' ids", (id: string, before: string[] | undefined) => [
-        ...(before ?? []),
-        ID(id),
-      ]),
+    task.command('cancel').description('cancel tasks that have not ended').argument('<ids...>', "the tasks' ids", ids),
     'client',
-  ).action(cancel);
+  ).action((given: string[], options: ClientOptions) => each(given, options, 'cancel'));
+  withOptions(
+    task.command('retry').description('run ended tasks again, as new ones').argument('<ids...>', "the tasks' ids", ids),
+    'client',
+  ).action((given: string[], options: ClientOptions) => each(given, options, 'retry'));
 }
 
 interface ListOptions extends ClientOptions {
@@ -75,37 +66,25 @@ async function list(options: ListOptions): Promise<void> {
   const query = { status, function: options.function, group, tag };
   const listed = await new Api(options).list('/v1/tasks', query, limit);
   if (options.json) return printJson(listed);
-  printTable(
-    ['TASK', 'STATUS', 'FUNCTION', 'SUBMITTED', 'ATTEMPT', 'NOTE'],
-    (listed.items as TaskBody[]).map((task) => [
-      task.task_id,
-      task.status,
-      task.function.version === 0 ? task.function.name : `${task.function.name}@${task.function.version}`,
-      task.submitted_at,
-      String(task.attempt),
-      note(task),
-    ]),
-  );
+  printTable(TASK_COLUMNS, (listed.items as Task[]).map(taskRow));
   printMore(listed);
-}
-
-function note(task: TaskBody): string {
-  if (task.error !== null) return `${task.error.kind}: ${task.error.message.split('\n')[0] ?? ''}`.slice(0, 80);
-  return task.waits?.detail ?? '';
 }
 
 async function show(id: string, options: ClientOptions): Promise<void> {
   printJson((await new Api(options).get(`/v1/tasks/${encodeURIComponent(id)}`)).body);
 }
 
-async function cancel(ids: string[], options: ClientOptions): Promise<void> {
+/** What is done to each by itself; the faults of all are told at the end. */
+async function each(given: string[], options: ClientOptions, act: 'cancel' | 'retry'): Promise<void> {
   const api = new Api(options);
   const faults: string[] = [];
   const done: unknown[] = [];
-  for (const id of ids) {
+  for (const id of given) {
     try {
-      done.push((await api.post(`/v1/tasks/${encodeURIComponent(id)}/cancel`, {})).body);
-      if (!options.json) printLine(`${id} canceled`);
+      const { body } = await api.post(`/v1/tasks/${encodeURIComponent(id)}/${act}`, {});
+      done.push(body);
+      const { task_id: told } = body as { task_id: string };
+      if (!options.json) printLine(act === 'cancel' ? `${id} canceled` : `${id} runs again as ${told}`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       faults.push(`${id}: ${error.message}`);

@@ -1,0 +1,174 @@
+// Requests to the service: JSON in and out, faults as errors of ours, repeated where a repeat does no harm.
+import { ConnectionFailed, FaasError, refusal } from './errors.ts';
+import { backoffMs, pause } from './pause.ts';
+import type { Problem } from './contract.ts';
+
+export interface ConnectionOptions {
+  /** Where the service is; http://127.0.0.1:8000 unless said. */
+  url?: string | undefined;
+  /** Sent as `Authorization: Bearer`. */
+  apiKey?: string | undefined;
+  /** How often a request is repeated that met a fault of the connection, 429 or 503; 5 unless said. */
+  retries?: number | undefined;
+  /** How long those who wait for results put up with a service that is away, ms; 60,000 unless said. */
+  patienceMs?: number | undefined;
+  /** In place of the global `fetch`. */
+  fetch?: typeof fetch | undefined;
+}
+
+/** @internal */
+export interface Ask {
+  body?: string | undefined;
+  query?: Record<string, string | number | boolean | undefined> | undefined;
+  /** Makes a repeat of this request do nothing. */
+  key?: string | undefined;
+  signal?: AbortSignal | undefined;
+  /** The service may take so long over it by design, ms. */
+  heldMs?: number | undefined;
+  /** Repeat it for so long, ms, in place of so often. */
+  patienceMs?: number | undefined;
+  /** A repeat after a fault of the connection would do it twice. */
+  once?: boolean | undefined;
+}
+
+/** After so long without an answer nobody is there any more, ms. */
+const SILENCE_MS = 60_000;
+
+/** @internal */
+export class Connection {
+  readonly url: string;
+  readonly patienceMs: number;
+  readonly #headers: Record<string, string>;
+  readonly #retries: number;
+  readonly #fetch: typeof fetch;
+
+  constructor({
+    url = 'http://127.0.0.1:8000',
+    apiKey,
+    retries = 5,
+    patienceMs = 60_000,
+    fetch: given,
+  }: ConnectionOptions) {
+    if (!/^https?:\/\/[^/]/.test(url)) {
+      throw new TypeError(`url takes an address such as http://127.0.0.1:8000, not ${JSON.stringify(url)}.`);
+    }
+    this.url = url.replace(/\/+$/, '');
+    this.patienceMs = patienceMs;
+    this.#retries = retries;
+    this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+    // Called as a method of ours a browser's fetch refuses.
+    this.#fetch = given ?? ((input, init) => fetch(input, init));
+  }
+
+  /** The answer's body. @throws FaasError, or the signal's reason */
+  async ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string, asked: Ask = {}): Promise<T> {
+    const { signal, patienceMs } = asked;
+    const until = patienceMs === undefined ? undefined : Date.now() + patienceMs;
+    for (let tried = 0; ; tried++) {
+      try {
+        return await this.#once<T>(method, path, asked);
+      } catch (fault) {
+        signal?.throwIfAborted();
+        const more = until === undefined ? tried < this.#retries : Date.now() < until;
+        if (!more || !isPassing(fault, asked)) throw fault;
+        await pause(
+          Math.max(backoffMs(tried, Math.random()), (fault as FaasError).problem?.retry_after_ms ?? 0),
+          signal,
+        );
+      }
+    }
+  }
+
+  /** An answer that goes on: its body's bytes, as far as the connection lasts. */
+  async open(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const answer = await this.#send('GET', path, { signal }, signal, { accept: 'text/event-stream', ...headers });
+    if (answer.ok && answer.body !== null) return answer.body;
+    throw this.#fault(answer, await answer.text());
+  }
+
+  async #once<T>(method: string, path: string, asked: Ask): Promise<T> {
+    const silence = new AbortController();
+    const abort = (): void => silence.abort(asked.signal?.reason);
+    asked.signal?.throwIfAborted();
+    asked.signal?.addEventListener('abort', abort, { once: true });
+    const timer = setTimeout(() => silence.abort(new Error('no answer')), SILENCE_MS + (asked.heldMs ?? 0));
+    try {
+      const answer = await this.#send(method, path, asked, silence.signal, {});
+      const text = await answer.text().catch((error: unknown) => {
+        throw this.#away(error);
+      });
+      if (!answer.ok) throw this.#fault(answer, text);
+      return JSON.parse(text) as T;
+    } catch (error) {
+      throw error instanceof SyntaxError ? this.#notOurs('something that is no JSON') : error;
+    } finally {
+      clearTimeout(timer);
+      asked.signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async #send(
+    method: string,
+    path: string,
+    { body, query = {}, key }: Ask,
+    signal: AbortSignal,
+    more: Record<string, string>,
+  ): Promise<Response> {
+    const headers = { ...this.#headers, ...more };
+    if (method === 'POST') headers['content-type'] = 'application/json';
+    if (key !== undefined) headers['idempotency-key'] = key;
+    const given = Object.entries(query).filter(
+      (pair): pair is [string, string | number | boolean] => pair[1] !== undefined,
+    );
+    const search = new URLSearchParams(
+      given.map(([name, value]): [string, string] => [name, String(value)]),
+    ).toString();
+    const target = this.url + path + (search === '' ? '' : `?${search}`);
+    const sent = method === 'POST' ? (body ?? '{}') : null;
+    return this.#fetch(target, { method, headers, body: sent, signal }).catch((error: unknown) => {
+      throw this.#away(error);
+    });
+  }
+
+  #away(error: unknown): ConnectionFailed {
+    const { cause, message } = error as { cause?: { code?: string; message?: string }; message?: string };
+    const why = cause?.code ?? (cause?.message || message) ?? String(error);
+    return new ConnectionFailed(
+      `No service answers at ${this.url} (${why}): start one with \`mpcsfaas up\`, or give another url.`,
+      undefined,
+      { cause: error },
+    );
+  }
+
+  #notOurs(what: string): ConnectionFailed {
+    return new ConnectionFailed(`What answers at ${this.url} is no MPCSFaaS: it said ${what}.`);
+  }
+
+  #fault({ status, headers }: Response, text: string): FaasError {
+    let problem: Partial<Problem> = {};
+    try {
+      problem = JSON.parse(text) as Partial<Problem>;
+    } catch {
+      // A proxy's page.
+    }
+    if (typeof problem.code === 'string' && typeof problem.detail === 'string') {
+      const after = Number(headers.get('retry-after'));
+      return refusal({ retry_after_ms: after * 1000, ...(problem as Problem) }, this.url);
+    }
+    // A proxy says so of a service that is not there.
+    if (status === 502 || status === 503 || status === 504) return this.#away(new Error(String(status)));
+    return this.#notOurs(`${status} ${JSON.stringify(text.slice(0, 80))}`);
+  }
+}
+
+/** Gone by itself, perhaps, and safe to repeat. */
+function isPassing(fault: unknown, { once }: Ask): boolean {
+  if (fault instanceof ConnectionFailed) return once !== true && fault.cause !== undefined;
+  const status = fault instanceof FaasError ? fault.problem?.status : undefined;
+  return status === 429 || (status === 503 && once !== true);
+}
+
+/** `randomUUID` is not to be had in pages that came over plain HTTP. */
+export function newKey(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,183 @@
+// The ends of tasks, as they are pushed. Invariants:
+//
+//   E1  Whoever waits for an id is in `#waiting`, and every id there is covered: by one held request that names it, or by
+//       the stream of events.
+//   E2  The stream covers an id once it was read after the stream's place was fixed: at `open`, or when it came later.
+//   E3  All that the stream covers is read again at every reconnection, at `reset`, and every REREAD_MS.
+//   E4  Nothing is open while nobody waits: a program that has its results can end.
+import { MAX_RESULT_IDS } from './contract.ts';
+import { NotFound } from './errors.ts';
+import { follow } from './server-events.ts';
+import { orAborted } from './pause.ts';
+import type { Connection } from './connection.ts';
+import type { Results, TaskEnded, TaskResult } from './contract.ts';
+
+interface Waiter {
+  promise: Promise<TaskResult>;
+  resolve: (result: TaskResult) => void;
+  reject: (fault: unknown) => void;
+  /** How many wait. */
+  count: number;
+}
+
+/** Held requests at a time, and ids in one of them: for more the stream is better. Browsers have six connections. */
+const MOST_HELD = 2;
+const MOST_IDS_HELD = 32;
+const HELD_MS = 25_000;
+const REREAD_MS = 10_000;
+const MOST_READ = 1_000;
+
+export class Ends {
+  readonly #connection: Connection;
+  readonly #waiting = new Map<string, Waiter>();
+  /** In `#waiting` and covered by nothing yet. */
+  #fresh: string[] = [];
+  readonly #held = new Set<{ ids: readonly string[]; stop: AbortController }>();
+  #stream: AbortController | undefined;
+  /** To be read now, for the stream. */
+  #due = new Set<string>();
+  #reading = false;
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** How the task ended. @throws FaasError where that cannot be learnt, or the signal's reason */
+  async of(id: string, signal: AbortSignal | undefined): Promise<TaskResult> {
+    signal?.throwIfAborted();
+    const waiter = this.#waiting.get(id) ?? this.#add(id);
+    waiter.count += 1;
+    try {
+      return await orAborted(waiter.promise, signal);
+    } finally {
+      waiter.count -= 1;
+      if (waiter.count === 0 && this.#waiting.get(id) === waiter) this.#drop(id);
+    }
+  }
+
+  #add(id: string): Waiter {
+    let resolve!: Waiter['resolve'];
+    let reject!: Waiter['reject'];
+    const promise = new Promise<TaskResult>((one, other) => {
+      resolve = one;
+      reject = other;
+    });
+    promise.catch(() => undefined);
+    const waiter = { promise, resolve, reject, count: 0 };
+    this.#waiting.set(id, waiter);
+    if (this.#fresh.push(id) === 1) queueMicrotask(() => this.#cover());
+    return waiter;
+  }
+
+  #drop(id: string): void {
+    this.#waiting.delete(id);
+    for (const { ids, stop } of this.#held) if (!ids.some((one) => this.#waiting.has(one))) stop.abort();
+    if (this.#waiting.size === 0) this.#stream?.abort();
+  }
+
+  #cover(): void {
+    const fresh = this.#fresh.filter((id) => this.#waiting.has(id));
+    this.#fresh = [];
+    if (fresh.length === 0) return;
+    if (this.#stream !== undefined && !this.#stream.signal.aborted) this.#read(fresh);
+    else if (this.#held.size < MOST_HELD && fresh.length <= MOST_IDS_HELD) void this.#hold(fresh);
+    else void this.#follow();
+  }
+
+  /** One request that the service answers when one of these has ended, again and again. */
+  async #hold(ids: readonly string[]): Promise<void> {
+    const stop = new AbortController();
+    const held = { ids, stop };
+    this.#held.add(held);
+    try {
+      let open = ids;
+      while (open.length > 0) {
+        const answer = await this.#ask(open, HELD_MS, stop.signal);
+        open = answer.pending.filter((id) => this.#waiting.has(id));
+      }
+    } catch (fault) {
+      if (!stop.signal.aborted) this.#fail(ids, fault);
+    } finally {
+      this.#held.delete(held);
+    }
+  }
+
+  async #follow(): Promise<void> {
+    const stop = new AbortController();
+    this.#stream = stop;
+    const timer = setInterval(() => this.#read(this.#waiting.keys()), REREAD_MS);
+    try {
+      for await (const told of follow(this.#connection, '/v1/events', stop.signal)) {
+        if (told.is === 'open' || told.event === 'reset') this.#read(this.#waiting.keys());
+        else if (told.event === 'task.ended') {
+          const { task_id: id } = JSON.parse(told.data) as TaskEnded;
+          if (this.#waiting.has(id)) this.#read([id]);
+        }
+      }
+    } catch (fault) {
+      this.#fail([...this.#waiting.keys()], fault);
+    } finally {
+      clearInterval(timer);
+      stop.abort();
+      if (this.#stream === stop) this.#stream = undefined;
+      // Who came while this stream was ending relied on it.
+      const held = new Set([...this.#held].flatMap(({ ids }) => ids));
+      this.#fresh.push(...[...this.#waiting.keys()].filter((id) => !held.has(id)));
+      queueMicrotask(() => this.#cover());
+    }
+  }
+
+  /** What has ended of these. Those that are asked for while a request is under way go in the next one. */
+  #read(ids: Iterable<string>): void {
+    for (const id of ids) this.#due.add(id);
+    if (!this.#reading) void this.#readAll();
+  }
+
+  async #readAll(): Promise<void> {
+    this.#reading = true;
+    // What one piece of the stream told goes together.
+    await Promise.resolve();
+    for (;;) {
+      const ids = [...this.#due].filter((id) => this.#waiting.has(id)).slice(0, MOST_READ);
+      if (ids.length === 0) break;
+      for (const id of ids) this.#due.delete(id);
+      try {
+        const { results, pending } = await this.#ask(ids, 0, undefined);
+        // An answer is bounded: what has ended may be among the pending of one that has results.
+        if (results.length > 0) for (const id of pending) this.#due.add(id);
+      } catch (fault) {
+        this.#fail(ids, fault);
+      }
+    }
+    this.#due.clear();
+    this.#reading = false;
+  }
+
+  async #ask(ids: readonly string[], waitMs: number, signal: AbortSignal | undefined): Promise<Results> {
+    const body = JSON.stringify({ task_ids: ids.slice(0, MAX_RESULT_IDS), wait_ms: waitMs });
+    const { patienceMs } = this.#connection;
+    const answer = await this.#connection.ask<Results>('POST', '/v1/results', {
+      body,
+      signal,
+      heldMs: waitMs,
+      patienceMs,
+    });
+    for (const result of answer.results) this.#settle(result.task_id, (waiter) => waiter.resolve(result));
+    for (const id of answer.unknown) {
+      const fault = new NotFound(`There is no task ${id}, or it is no longer kept.`);
+      this.#settle(id, (waiter) => waiter.reject(fault));
+    }
+    return answer;
+  }
+
+  #settle(id: string, how: (waiter: Waiter) => void): void {
+    const waiter = this.#waiting.get(id);
+    if (waiter === undefined) return;
+    this.#drop(id);
+    how(waiter);
+  }
+
+  #fail(ids: readonly string[], fault: unknown): void {
+    for (const id of ids) this.#settle(id, (waiter) => waiter.reject(fault));
+  }
+}

@@ -1,0 +1,143 @@
+// The client: register functions, call them, look at tasks.
+import { Connection } from './connection.ts';
+import { Ends } from './ends.ts';
+import { follow } from './server-events.ts';
+import { taskOptions } from './options.ts';
+import { remoteFunction, submitTask } from './remote-function.ts';
+import { sourceOf } from './source.ts';
+import { Submitter } from './submitter.ts';
+import { TaskHandle } from './task-handle.ts';
+import type { CallOptions } from './options.ts';
+import type { Caller, Arguments, RemoteFunction } from './remote-function.ts';
+import type { ConnectionOptions } from './connection.ts';
+import type { Fleet, FunctionOptions, FunctionRecord, Stats, Task, TaskEnded, Version } from './contract.ts';
+import type { Waiting } from './task-handle.ts';
+
+export interface RegisterOptions extends FunctionOptions {
+  description?: string | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/** A function as text, in place of one of this program. */
+export interface Source {
+  /** An ES module or a bare function in JavaScript or TypeScript; or Python. */
+  source: string;
+  /** The function's name in it; without it the default export, or the only one. */
+  entry?: string | undefined;
+  /** 'javascript' unless said. */
+  runtime?: 'python' | 'javascript' | undefined;
+}
+
+export interface TaskFilter extends Waiting {
+  status?: Task['status'] | undefined;
+  function?: string | undefined;
+  group?: string | undefined;
+  tag?: string | undefined;
+  since?: Date | string | undefined;
+  until?: Date | string | undefined;
+}
+
+export class Faas {
+  readonly #caller: Caller;
+  readonly #connection: Connection;
+
+  constructor(options: ConnectionOptions = {}) {
+    const connection = new Connection(options);
+    this.#connection = connection;
+    this.#caller = { connection, ends: new Ends(connection), submitter: new Submitter(connection) };
+  }
+
+  /**
+   * Ships a function's text under a name; the same text again is the same version. It must bring all that it uses: what
+   * is imported, is imported inside. @throws NotSelfContained, which names what is missing
+   */
+  register<A extends readonly unknown[], R>(
+    name: string,
+    fn: (...args: A) => R,
+    options?: RegisterOptions,
+  ): Promise<RemoteFunction<A, Awaited<R>>>;
+  register<A extends readonly unknown[] = unknown[], R = unknown>(
+    name: string,
+    source: Source,
+    options?: RegisterOptions,
+  ): Promise<RemoteFunction<A, R>>;
+  async register(
+    name: string,
+    given: ((...args: never[]) => unknown) | Source,
+    options: RegisterOptions = {},
+  ): Promise<RemoteFunction<unknown[], unknown>> {
+    const { description, signal, ...defaults } = options;
+    const { source, entry, runtime = 'javascript' } = typeof given === 'object' ? given : { source: sourceOf(given) };
+    const body = JSON.stringify({ name, runtime, source, entry, description, options: taskOptions(defaults) });
+    const { function_id } = await this.#connection.ask<FunctionRecord>('POST', '/v1/functions', { body, signal });
+    return remoteFunction(function_id, this.#caller);
+  }
+
+  /** A function that is registered, in whatever language: by its name, `name@version` or id. */
+  function<A extends readonly unknown[] = unknown[], R = unknown>(ref: string): RemoteFunction<A, R> {
+    return remoteFunction(ref, this.#caller);
+  }
+
+  /** Queues one call, keyword arguments and all. */
+  async submit<R = unknown>(ref: string, call: Arguments = {}, options: CallOptions = {}): Promise<TaskHandle<R>> {
+    return new TaskHandle<R>(await submitTask(ref, call, options, this.#caller), this.#caller);
+  }
+
+  /** A task by its id: of this program, of another one, of yesterday. */
+  task<R = unknown>(id: string): TaskHandle<R> {
+    return new TaskHandle<R>(id, this.#caller);
+  }
+
+  /** Tasks, newest first, page after page as they are read. */
+  async *tasks({ signal, ...filter }: TaskFilter = {}): AsyncGenerator<Task> {
+    const moment = (at: Date | string | undefined): string | undefined => (at instanceof Date ? at.toISOString() : at);
+    const query = { ...filter, since: moment(filter.since), until: moment(filter.until) };
+    yield* this.#pages<Task>('/v1/tasks', query, signal);
+  }
+
+  /** All versions, newest first. */
+  functions({ signal }: Waiting = {}): AsyncGenerator<FunctionRecord> {
+    return this.#pages<FunctionRecord>('/v1/functions', {}, signal);
+  }
+
+  /** Removes one version, or all of a name; answers how many went. */
+  async unregister(ref: string, { signal }: Waiting = {}): Promise<number> {
+    const path = `/v1/functions/${encodeURIComponent(ref)}`;
+    return (await this.#connection.ask<{ deleted: number }>('DELETE', path, { signal })).deleted;
+  }
+
+  /** The ends of tasks from now on, over cut connections. `reset`: some were missed; ask for those that matter. */
+  async *events({ group, signal }: Waiting & { group?: string | undefined } = {}): AsyncGenerator<TaskEnded | 'reset'> {
+    const path = `/v1/events${group === undefined ? '' : `?group=${encodeURIComponent(group)}`}`;
+    for await (const told of follow(this.#connection, path, signal ?? new AbortController().signal)) {
+      if (told.is === 'event') yield told.event === 'reset' ? 'reset' : (JSON.parse(told.data) as TaskEnded);
+    }
+    signal?.throwIfAborted();
+  }
+
+  workers({ signal }: Waiting = {}): Promise<Fleet> {
+    return this.#connection.ask('GET', '/v1/workers', { signal });
+  }
+
+  stats({ signal }: Waiting = {}): Promise<Stats> {
+    return this.#connection.ask('GET', '/v1/stats', { signal });
+  }
+
+  version({ signal }: Waiting = {}): Promise<Version> {
+    return this.#connection.ask('GET', '/v1/version', { signal });
+  }
+
+  async *#pages<T>(
+    path: string,
+    filter: Record<string, string | undefined>,
+    signal: AbortSignal | undefined,
+  ): AsyncGenerator<T> {
+    let cursor: string | undefined;
+    do {
+      const query = { ...filter, cursor, limit: 200 };
+      const page = await this.#connection.ask<{ items: T[]; next_cursor: string }>('GET', path, { query, signal });
+      yield* page.items;
+      cursor = page.next_cursor;
+    } while (cursor !== '');
+  }
+}

@@ -1,0 +1,46 @@
+// Arguments as JSON: JSON.stringify, but what it would lose in silence is refused, by its place (docs/json.md).
+import { SerializationError } from './errors.ts';
+
+/** @throws SerializationError */
+export function jsonText(value: unknown, place: string): string {
+  return JSON.stringify(plain(value, place, []) ?? null);
+}
+
+function plain(given: unknown, place: string, above: readonly object[]): unknown {
+  const { toJSON } = (given ?? {}) as { toJSON?: unknown };
+  const value: unknown = typeof toJSON === 'function' ? toJSON.call(given, '') : given;
+  switch (typeof value) {
+    case 'number':
+      if (Number.isFinite(value)) return value;
+      throw misfit(place, `JSON has no ${value}`);
+    case 'bigint':
+      throw misfit(place, 'JSON has no bigint; pass a text');
+    case 'function':
+    case 'symbol':
+      throw misfit(place, `JSON has no ${typeof value}`);
+    case 'object':
+      return value === null ? null : nested(value, place, above);
+    default:
+      return value;
+  }
+}
+
+function nested(value: object, place: string, above: readonly object[]): unknown {
+  if (above.includes(value)) throw misfit(place, 'it contains itself');
+  if (value instanceof Number || value instanceof String || value instanceof Boolean) return value.valueOf();
+  if (value instanceof Map) throw misfit(place, 'JSON has no Map; pass Object.fromEntries(map)');
+  if (value instanceof Set) throw misfit(place, 'JSON has no Set; pass [...set]');
+  if (value instanceof Promise) throw misfit(place, 'it is a promise: await it first');
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+    throw misfit(place, 'JSON has no bytes; pass text, for example base64, or Array.from(bytes)');
+  }
+  const inside = [...above, value];
+  if (Array.isArray(value)) return value.map((item, at) => plain(item, `${place}[${at}]`, inside) ?? null);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [name, plain(item, `${place}.${name}`, inside)]),
+  );
+}
+
+function misfit(place: string, why: string): SerializationError {
+  return new SerializationError(`The value at ${place} does not fit into JSON: ${why}.`);
+}

@@ -1,0 +1,153 @@
+// Many calls of one function: submitted in batches as far ahead as the window allows, results in the order of the inputs.
+import { MAX_RESULT_IDS } from './contract.ts';
+import { valueOf } from './errors.ts';
+import type { Line } from './task-handle.ts';
+
+export type Inputs<T> = Iterable<T> | AsyncIterable<T>;
+
+export interface MapOptions {
+  /** How many inputs are taken ahead of the results that were read; 10,000 unless said. */
+  window?: number | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+const WINDOW = 10_000;
+
+/**
+ * To be read once, in whatever way; it starts with the first reading. Whoever stops before the end (`break`, a throw, the
+ * signal) cancels what has not ended.
+ */
+export class Mapped<R> implements AsyncIterable<R> {
+  readonly #settled: () => AsyncGenerator<PromiseSettledResult<R>>;
+
+  /** `submit`: one input into the queue. @internal */
+  constructor(
+    inputs: () => AsyncIterator<unknown> | Iterator<unknown>,
+    submit: (input: unknown) => Promise<string>,
+    line: Line,
+    options: MapOptions,
+  ) {
+    this.#settled = () => run<R>(inputs(), submit, line, options);
+  }
+
+  /** The values; throws where the first one is missing. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<R> {
+    for await (const one of this.#settled()) {
+      if (one.status === 'rejected') throw one.reason;
+      yield one.value;
+    }
+  }
+
+  /** Values and failures, as `Promise.allSettled` tells them. Never throws for one of them. */
+  settled(): AsyncGenerator<PromiseSettledResult<R>> {
+    return this.#settled();
+  }
+
+  /** All values at once. */
+  async toArray(): Promise<R[]> {
+    const values: R[] = [];
+    for await (const value of this) values.push(value);
+    return values;
+  }
+}
+
+async function* run<R>(
+  inputs: AsyncIterator<unknown> | Iterator<unknown>,
+  submit: (input: unknown) => Promise<string>,
+  { connection, ends }: Line,
+  { window = WINDOW, signal }: MapOptions,
+): AsyncGenerator<PromiseSettledResult<R>> {
+  signal?.throwIfAborted();
+  const stop = new AbortController();
+  const abort = (): void => stop.abort(signal?.reason);
+  signal?.addEventListener('abort', abort, { once: true });
+  const open = new Set<string>();
+  const sending = new Set<Promise<unknown>>();
+  const line: Promise<PromiseSettledResult<R>>[] = [];
+  const changed = new Bell();
+  const inputsAre: { state: 'coming' | 'all here' | 'broken'; fault?: unknown } = { state: 'coming' };
+
+  const call = async (input: unknown): Promise<R> => {
+    // Whoever stops waits for those: an id that is not known yet could not be canceled.
+    const sent = submit(input).then((id) => {
+      open.add(id);
+      return id;
+    });
+    sending.add(sent);
+    const id = await sent.finally(() => sending.delete(sent));
+    const end = await ends.of(id, stop.signal);
+    open.delete(id);
+    return valueOf(end) as R;
+  };
+  const over = (): boolean => stop.signal.aborted;
+  const fill = async (): Promise<void> => {
+    try {
+      while (!over()) {
+        const next = await inputs.next();
+        if (next.done === true) break;
+        const called = call(next.value);
+        line.push(
+          called.then(
+            (value) => ({ status: 'fulfilled', value }),
+            (reason: unknown) => ({ status: 'rejected', reason }),
+          ),
+        );
+        changed.ring();
+        while (line.length >= window && !over()) await changed.rung();
+      }
+      inputsAre.state = 'all here';
+    } catch (fault) {
+      Object.assign(inputsAre, { state: 'broken', fault });
+    }
+    changed.ring();
+  };
+
+  stop.signal.addEventListener('abort', () => changed.ring());
+  try {
+    void fill();
+    for (;;) {
+      while (line.length === 0 && inputsAre.state === 'coming' && !over()) await changed.rung();
+      const next = line[0];
+      if (next === undefined) {
+        signal?.throwIfAborted();
+        if (inputsAre.state === 'broken') throw inputsAre.fault;
+        return;
+      }
+      const settled = await next;
+      signal?.throwIfAborted();
+      void line.shift();
+      changed.ring();
+      yield settled;
+    }
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    stop.abort();
+    if (inputsAre.state === 'coming') void Promise.resolve(inputs.return?.()).catch(() => undefined);
+    await Promise.allSettled([...sending]);
+    const ids = [...open];
+    for (let at = 0; at < ids.length; at += MAX_RESULT_IDS) {
+      const body = JSON.stringify({ task_ids: ids.slice(at, at + MAX_RESULT_IDS) });
+      // A service that is away cannot cancel, and whoever stops has a reason of their own to tell.
+      await connection.ask('POST', '/v1/tasks/cancel', { body }).catch(() => undefined);
+    }
+  }
+}
+
+/** Wakes all who wait for it at the moment. */
+class Bell {
+  #ring: () => void = () => undefined;
+  #rung = this.#next();
+
+  #next(): Promise<void> {
+    return new Promise((resolve) => (this.#ring = resolve));
+  }
+
+  rung(): Promise<void> {
+    return this.#rung;
+  }
+
+  ring(): void {
+    this.#ring();
+    this.#rung = this.#next();
+  }
+}

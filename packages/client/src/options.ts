@@ -1,0 +1,24 @@
+// Options as callers write them, and as the service takes them.
+import type { TaskOptions } from './contract.ts';
+
+export interface CallOptions extends TaskOptions {
+  /** Ends the waiting; see where it is taken for what else it does. */
+  signal?: AbortSignal | undefined;
+}
+
+/** `timeoutMs` → `timeout_ms`; the signal stays here. @internal */
+export function taskOptions({ signal: _, ...options }: CallOptions): Record<string, unknown> {
+  return snake(options);
+}
+
+function snake(options: object): Record<string, unknown> {
+  const pairs = Object.entries(options) as [string, unknown][];
+  return Object.fromEntries(
+    pairs.map(([name, value]) => [
+      name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
+      typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
+        ? snake(value)
+        : value,
+    ]),
+  );
+}

@@ -1,0 +1,111 @@
+// A registered function as a function of the caller's own language: called, submitted, mapped over many.
+import { jsonText } from './json-text.ts';
+import { Mapped } from './mapped.ts';
+import { taskOptions } from './options.ts';
+import { TaskHandle } from './task-handle.ts';
+import { valueOf } from './errors.ts';
+import type { CallOptions } from './options.ts';
+import type { Inputs, MapOptions } from './mapped.ts';
+import type { Line } from './task-handle.ts';
+import type { Submitter } from './submitter.ts';
+
+export interface RemoteFunction<A extends readonly unknown[], R> {
+  /** Calls it and waits for its value. A signal given by `with` cancels the task. */
+  (...args: A): Promise<R>;
+  /** Its id, name or name@version. */
+  readonly ref: string;
+  /** Queues a call; resolves once it is durable. */
+  submit(...args: A): Promise<TaskHandle<R>>;
+  /** One call for each input, which is the only argument. */
+  map(inputs: Inputs<A[0]>, options?: MapOptions): Mapped<R>;
+  /** One call for each list of arguments. */
+  starmap(inputs: Inputs<A>, options?: MapOptions): Mapped<R>;
+  /** The same function, called with these options. */
+  with(options: CallOptions): RemoteFunction<A, R>;
+  /** The same function of Python, called with these keyword arguments too. */
+  keywords(kwargs: Record<string, unknown>): RemoteFunction<A, R>;
+}
+
+/** @internal */
+export interface Caller extends Line {
+  submitter: Submitter;
+}
+
+/** One call. `kwargs` are for Python; a JavaScript function gets them as its last argument. */
+export interface Arguments {
+  args?: readonly unknown[] | undefined;
+  kwargs?: Record<string, unknown> | undefined;
+}
+
+/** @internal */
+export function remoteFunction<A extends readonly unknown[], R>(
+  ref: string,
+  caller: Caller,
+  options: CallOptions = {},
+  kwargs: Record<string, unknown> = {},
+): RemoteFunction<A, R> {
+  const submit = (args: readonly unknown[]): Promise<string> => submitTask(ref, { args, kwargs }, options, caller);
+  const mapped = (
+    inputs: Inputs<unknown>,
+    argsOf: (input: unknown) => readonly unknown[],
+    given: MapOptions = {},
+  ): Mapped<R> =>
+    new Mapped<R>(
+      () => iteratorOf(inputs),
+      (input) => submit(argsOf(input)),
+      caller,
+      { signal: options.signal, ...given },
+    );
+  const call = async (...args: A): Promise<R> => {
+    const id = await submit(args);
+    try {
+      return valueOf(await caller.ends.of(id, options.signal)) as R;
+    } catch (fault) {
+      if (options.signal?.aborted === true) await cancelQuietly(id, caller);
+      throw fault;
+    }
+  };
+  return Object.assign(call, {
+    ref,
+    submit: async (...args: A) => new TaskHandle<R>(await submit(args), caller),
+    map: (inputs: Inputs<A[0]>, given?: MapOptions) => mapped(inputs, (input) => [input], given),
+    starmap: (inputs: Inputs<A>, given?: MapOptions) => mapped(inputs, (input) => input as A, given),
+    with: (more: CallOptions) => remoteFunction<A, R>(ref, caller, { ...options, ...more }, kwargs),
+    keywords: (more: Record<string, unknown>) => remoteFunction<A, R>(ref, caller, options, { ...kwargs, ...more }),
+  });
+}
+
+/** The id of a task that is durable. Where the signal fires on the way, the task is canceled. @internal */
+export async function submitTask(
+  ref: string,
+  { args = [], kwargs = {} }: Arguments,
+  options: CallOptions,
+  caller: Caller,
+): Promise<string> {
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const task = {
+    function: ref,
+    ...(Object.keys(kwargs).length > 0 && { kwargs: raw(kwargs, 'kwargs') }),
+    options: { ...taskOptions(options), result_as: 'json' },
+  };
+  const id = await caller.submitter.submit(`${JSON.stringify(task).slice(0, -1)},"args":${jsonText(args, 'args')}}`);
+  if (signal?.aborted === true) {
+    await cancelQuietly(id, caller);
+    signal.throwIfAborted();
+  }
+  return id;
+}
+
+/** Checked as arguments are. */
+function raw(value: unknown, place: string): unknown {
+  return JSON.parse(jsonText(value, place));
+}
+
+async function cancelQuietly(id: string, caller: Caller): Promise<void> {
+  await new TaskHandle(id, caller).cancel().catch(() => undefined);
+}
+
+function iteratorOf(inputs: Inputs<unknown>): AsyncIterator<unknown> | Iterator<unknown> {
+  return Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
+}

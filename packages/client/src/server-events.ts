@@ -1,0 +1,85 @@
+// Server-sent events over fetch, which unlike EventSource can send a key: read, and followed over cut connections.
+import { ConnectionFailed, FaasError, Unavailable } from './errors.ts';
+import { backoffMs, pause } from './pause.ts';
+import type { Connection } from './connection.ts';
+
+/** `open` is told after every connection, the first one too: what was missed before it may have to be read. */
+export type Told = { is: 'open' } | { is: 'event'; event: string; data: string };
+
+/** The service says something every 15 s: after so long without a word the connection is dead, ms. */
+const SILENCE_MS = 40_000;
+
+/**
+ * Events until `signal` fires. After a cut it goes on from the last event's id; where nothing answers for as long as the
+ * connection is patient it throws.
+ */
+export async function* follow(connection: Connection, path: string, signal: AbortSignal): AsyncGenerator<Told> {
+  let last = '';
+  let tried = 0;
+  let heard = Date.now();
+  const over = (): boolean => signal.aborted;
+  while (!over()) {
+    const cut = new AbortController();
+    const abort = (): void => cut.abort(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    let timer = setTimeout(abort, SILENCE_MS);
+    try {
+      const body = await connection.open(path, last === '' ? {} : { 'last-event-id': last }, cut.signal);
+      for await (const { event, data, id } of readEvents(body)) {
+        clearTimeout(timer);
+        timer = setTimeout(() => cut.abort(), SILENCE_MS);
+        if (tried >= 0) yield { is: 'open' };
+        tried = -1;
+        heard = Date.now();
+        last = id ?? last;
+        if (event !== '') yield { is: 'event', event, data };
+      }
+    } catch (fault) {
+      if (over()) return;
+      const passing =
+        !(fault instanceof FaasError) || fault instanceof ConnectionFailed || fault instanceof Unavailable;
+      if (!passing || Date.now() - heard > connection.patienceMs) throw fault;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+      cut.abort();
+    }
+    tried = Math.max(tried, 0);
+    await pause(backoffMs(tried++, Math.random()), signal).catch(() => undefined);
+  }
+}
+
+interface ServerEvent {
+  /** '' where only the place moved on. */
+  event: string;
+  data: string;
+  id: string | undefined;
+}
+
+/** Ends where the connection does, by a throw where it was cut. */
+export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent> {
+  const reader = body.getReader();
+  const decoder = new TextDecoder();
+  let text = '';
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      text += decoder.decode(value, { stream: true });
+      const blocks = text.split('\n\n');
+      text = blocks.pop() ?? '';
+      for (const block of blocks) yield eventOf(block);
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}
+
+function eventOf(block: string): ServerEvent {
+  const told: ServerEvent = { event: '', data: '', id: undefined };
+  for (const line of block.split('\n')) {
+    const [, field = '', value = ''] = /^(\w+): ?(.*)$/.exec(line) ?? [];
+    if (field === 'event' || field === 'data' || field === 'id') told[field] = value;
+  }
+  return told;
+}

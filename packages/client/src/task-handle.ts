@@ -1,0 +1,88 @@
+// One task: its end, its state, its output. Only the id matters: a handle can be made again anywhere, at any time.
+import { Conflict, valueOf } from './errors.ts';
+import { followLogs } from './task-logs.ts';
+import type { Connection } from './connection.ts';
+import type { Ends } from './ends.ts';
+import type { LogEvent, Task, TaskLogs, TaskResult } from './contract.ts';
+
+export interface Waiting {
+  /** Ends the waiting and nothing else: the task goes on. */
+  signal?: AbortSignal | undefined;
+}
+
+/** What a handle tells when it is iterated: its output as it comes, and at last its end. */
+export type TaskEvent = ({ event: 'log' } & LogEvent) | { event: 'ended'; result: TaskResult };
+
+/** What handles share. @internal */
+export interface Line {
+  connection: Connection;
+  ends: Ends;
+}
+
+export class TaskHandle<R = unknown> {
+  readonly id: string;
+  readonly #line: Line;
+
+  /** @internal */
+  constructor(id: string, line: Line) {
+    this.id = id;
+    this.#line = line;
+  }
+
+  /** The value, once it is there. @throws TaskFailed where it ended without one */
+  async result({ signal }: Waiting = {}): Promise<R> {
+    return valueOf(await this.#line.ends.of(this.id, signal)) as R;
+  }
+
+  async status(waiting: Waiting = {}): Promise<Task['status']> {
+    return (await this.record(waiting)).status;
+  }
+
+  /** All that is known of it: times, attempts, options, why it waits. */
+  record({ signal }: Waiting = {}): Promise<Task> {
+    return this.#line.connection.ask('GET', this.#path(''), { signal });
+  }
+
+  /** What it printed so far; with `follow` also what it prints from now on, until it ends. */
+  logs(options?: Waiting & { follow?: false | undefined }): Promise<TaskLogs>;
+  logs(options: Waiting & { follow: true }): AsyncGenerator<LogEvent>;
+  logs({ follow, signal }: Waiting & { follow?: boolean | undefined } = {}):
+    Promise<TaskLogs> | AsyncGenerator<LogEvent> {
+    if (follow === true) return followLogs(this.#line.connection, this.id, signal);
+    return this.#line.connection.ask('GET', this.#path('/logs'), { signal });
+  }
+
+  /** True: it ends canceled. False: it had ended before. */
+  async cancel({ signal }: Waiting = {}): Promise<boolean> {
+    try {
+      await this.#line.connection.ask('POST', this.#path('/cancel'), { signal });
+      return true;
+    } catch (fault) {
+      if (!(fault instanceof Conflict)) throw fault;
+      return fault.problem?.task_status === 'CANCELED';
+    }
+  }
+
+  /** The same call again, as a new task. */
+  async retry({ signal }: Waiting = {}): Promise<TaskHandle<R>> {
+    const { task_id } = await this.#line.connection.ask<{ task_id: string }>('POST', this.#path('/retry'), {
+      signal,
+      once: true,
+    });
+    return new TaskHandle<R>(task_id, this.#line);
+  }
+
+  /** Its output as it comes, and at last its end. */
+  async *events({ signal }: Waiting = {}): AsyncGenerator<TaskEvent> {
+    for await (const log of followLogs(this.#line.connection, this.id, signal)) yield { event: 'log', ...log };
+    yield { event: 'ended', result: await this.#line.ends.of(this.id, signal) };
+  }
+
+  [Symbol.asyncIterator](): AsyncGenerator<TaskEvent> {
+    return this.events();
+  }
+
+  #path(rest: string): string {
+    return `/v1/tasks/${encodeURIComponent(this.id)}${rest}`;
+  }
+}

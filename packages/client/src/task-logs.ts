@@ -1,0 +1,41 @@
+// A task's output as it grows, once each, over cut connections.
+import { follow } from './server-events.ts';
+import type { Connection } from './connection.ts';
+import type { LogEvent } from './contract.ts';
+
+/** Ends with the task. */
+export async function* followLogs(
+  connection: Connection,
+  id: string,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<LogEvent> {
+  const stop = new AbortController();
+  const abort = (): void => stop.abort(signal?.reason);
+  signal?.throwIfAborted();
+  signal?.addEventListener('abort', abort, { once: true });
+  // A new connection begins at the beginning: how far each stream was told, in bytes.
+  let attempt = 0;
+  let told = { stdout: 0, stderr: 0 };
+  try {
+    for await (const item of follow(connection, `/v1/tasks/${id}/logs?follow=1`, stop.signal)) {
+      if (item.is === 'open') continue;
+      if (item.event === 'end') return;
+      const log = JSON.parse(item.data) as LogEvent;
+      if (log.attempt !== attempt) {
+        attempt = log.attempt;
+        told = { stdout: 0, stderr: 0 };
+      }
+      const bytes = new TextEncoder().encode(log.text);
+      const known = Math.max(0, told[log.stream] - log.offset);
+      if (known >= bytes.length) continue;
+      told[log.stream] = log.offset + bytes.length;
+      yield known === 0
+        ? log
+        : { ...log, offset: log.offset + known, text: new TextDecoder().decode(bytes.subarray(known)) };
+    }
+    signal?.throwIfAborted();
+  } finally {
+    signal?.removeEventListener('abort', abort);
+    stop.abort();
+  }
+}

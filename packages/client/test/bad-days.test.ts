@@ -1,0 +1,211 @@
+// A service that is away, busy, older, or no service at all; a wire that is cut. Nothing is lost and nothing made twice.
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startUp, wireTo } from './service.ts';
+import { startRig } from '../../server/test/service/harness.ts';
+import { registerSource } from '../../../test/harness/http.ts';
+import { freePort } from '../../../test/harness/redis.ts';
+import type { System } from '../../../test/harness/system.ts';
+import {
+  ConnectionFailed,
+  Faas,
+  Forbidden,
+  NotFound,
+  QueueFull,
+  RateLimited,
+  ServiceFault,
+  Unauthorized,
+  VersionMismatch,
+} from '../src/index.ts';
+
+const fault = async (promise: Promise<unknown>): Promise<unknown> =>
+  promise.then(
+    (value) => expect.fail(`it resolved with ${String(value)}`),
+    (error: unknown) => error,
+  );
+
+describe('a service whose answers are those of this test', () => {
+  let close = (): Promise<void> => Promise.resolve();
+  afterEach(() => close());
+
+  /** Answers by the list, the last one for ever; what was asked. */
+  async function fake(
+    ...answers: ((response: ServerResponse) => void)[]
+  ): Promise<{ url: string; asked: IncomingMessage[] }> {
+    const asked: IncomingMessage[] = [];
+    const server = createServer((request, response) => {
+      const answer = answers[Math.min(asked.length, answers.length - 1)]!;
+      asked.push(request);
+      request.resume().once('end', () => answer(response));
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    close = () => {
+      server.closeAllConnections();
+      return new Promise((resolve) => server.close(() => resolve()));
+    };
+    return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+  }
+
+  const problem =
+    (status: number, code: string, more: object = {}) =>
+    (response: ServerResponse): void => {
+      response.writeHead(status, { 'content-type': 'application/problem+json', 'retry-after': '0' });
+      response.end(
+        JSON.stringify({ type: '', title: '', status, detail: `It is ${code}.`, code, request_id: 'r', ...more }),
+      );
+    };
+  const cut = (response: ServerResponse): void => void response.destroy();
+  const fine = (response: ServerResponse): void => {
+    response.writeHead(201, { 'content-type': 'application/json' });
+    response.end('{"task_id":"0198c5f2-7a1e-7c3b-9d4e-2f6a8b0c1d3e"}');
+  };
+
+  it('a submission is repeated after cuts, 429 and 503, under the same key', async () => {
+    const { url, asked } = await fake(cut, problem(503, 'store_unavailable'), problem(429, 'rate_limited'), cut, fine);
+    const handle = await new Faas({ url }).submit('f');
+    expect(handle.id).toBe('0198c5f2-7a1e-7c3b-9d4e-2f6a8b0c1d3e');
+    const keys = asked.map(({ headers }) => headers['idempotency-key']);
+    expect([keys.length, new Set(keys).size]).toEqual([5, 1]);
+    expect(keys[0]).toMatch(/^[0-9a-f]{32}$/);
+  });
+
+  it('waits as long as it is told to', async () => {
+    const { url, asked } = await fake(problem(429, 'rate_limited', { retry_after_ms: 700 }), fine);
+    const from = performance.now();
+    await new Faas({ url }).submit('f');
+    expect(performance.now() - from).toBeGreaterThanOrEqual(690);
+    expect(asked).toHaveLength(2);
+  });
+
+  it.each<[number, string, new (...args: never[]) => Error]>([
+    [429, 'queue_full', QueueFull],
+    [429, 'rate_limited', RateLimited],
+    [401, 'unauthorized', Unauthorized],
+    [403, 'forbidden_origin', Forbidden],
+    [404, 'function_not_found', NotFound],
+    [404, 'route_not_found', VersionMismatch],
+    [500, 'internal', ServiceFault],
+    [507, 'of_the_future', ServiceFault],
+  ])('%i %s', async (status, code, Class) => {
+    const { url, asked } = await fake(problem(status, code));
+    const error = await fault(new Faas({ url, retries: 1 }).submit('f'));
+    expect(error).toBeInstanceOf(Class);
+    expect((error as Error).message).toContain(`It is ${code}.`);
+    expect(asked).toHaveLength(status === 429 ? 2 : 1);
+  });
+
+  it('something else answers there', async () => {
+    const { url } = await fake((response) => response.writeHead(404).end('<h1>not here</h1>'));
+    const error = await fault(new Faas({ url }).stats());
+    expect(error).toBeInstanceOf(ConnectionFailed);
+    expect((error as Error).message).toBe(`What answers at ${url} is no MPCSFaaS: it said 404 "<h1>not here</h1>".`);
+  });
+
+  it('a retry of a task, which has no key, is not repeated after a cut', async () => {
+    const { url, asked } = await fake(cut);
+    const error = await fault(new Faas({ url }).task('0198c5f2-7a1e-7c3b-9d4e-2f6a8b0c1d3e').retry());
+    expect(error).toBeInstanceOf(ConnectionFailed);
+    expect(asked).toHaveLength(1);
+  });
+});
+
+it('nobody is there: one sentence with the url and what to start, after bounded tries', async () => {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  const error = await fault(new Faas({ url, retries: 2 }).submit('f'));
+  expect(error).toBeInstanceOf(ConnectionFailed);
+  expect((error as Error).message).toBe(
+    `No service answers at ${url} (ECONNREFUSED): start one with \`mpcsfaas up\`, or give another url.`,
+  );
+  // Those who wait are told, too, once they have been patient.
+  const waiting = new Faas({ url, patienceMs: 200 });
+  expect(await fault(waiting.task('0198c5f2-7a1e-7c3b-9d4e-2f6a8b0c1d3e').result())).toBeInstanceOf(ConnectionFailed);
+  const many = Array.from({ length: 40 }, () => fault(waiting.task(crypto.randomUUID()).result()));
+  for (const one of await Promise.all(many)) expect(one).toBeInstanceOf(ConnectionFailed);
+  const stop = new AbortController();
+  const slow = fault(new Faas({ url, retries: 1000 }).stats({ signal: stop.signal }));
+  stop.abort(new Error('no more'));
+  expect(await slow).toMatchObject({ message: 'no more' });
+});
+
+describe('a wire that is cut', () => {
+  let up: System;
+  beforeAll(async () => {
+    up = await startUp();
+    await registerSource(up.url, 'twice', 'export default (x) => x * 2;', 'javascript');
+    await registerSource(up.url, 'nap', 'import time\ndef nap(s):\n    time.sleep(s)\n    return "rested"\n');
+    await registerSource(
+      up.url,
+      'talk',
+      'import time\ndef talk():\n    for i in range(30):\n        print("line", i, flush=True)\n        time.sleep(0.1)\n',
+    );
+  });
+  afterAll(() => up.stop());
+
+  it('a hundred times under load: every call has its value, and none was made twice', async () => {
+    const wire = await wireTo(up.url);
+    const faas = new Faas({ url: wire.url, retries: 50 });
+    const before = (await faas.stats()).submitted;
+    const twice = faas.function<[number], number>('twice');
+    const calls = 3000;
+    let ended = 0;
+    let cuts = 0;
+    const all = Array.from({ length: calls }, async (_, n) => {
+      // Spread over the cuts, so that submissions, events and results are all under way at each.
+      while (cuts < (n / calls) * 100) await new Promise((resolve) => setTimeout(resolve, 5));
+      const value = await twice(n);
+      ended += 1;
+      return value;
+    });
+    while (cuts < 100) {
+      const goal = Math.min(ended + 1, calls - 1);
+      wire.cut();
+      cuts += 1;
+      while (wire.open() === 0 && ended < goal) await new Promise((resolve) => setTimeout(resolve, 2));
+      await new Promise((resolve) => setTimeout(resolve, 15));
+    }
+    expect(await Promise.all(all)).toEqual(Array.from({ length: calls }, (_, n) => n * 2));
+    expect((await new Faas({ url: up.url }).stats()).submitted - before).toBe(calls);
+    await wire.close();
+  });
+
+  it('followed output is told once each', async () => {
+    const wire = await wireTo(up.url);
+    const faas = new Faas({ url: wire.url });
+    const handle = await faas.submit('talk');
+    let text = '';
+    let cuts = 0;
+    for await (const log of handle.logs({ follow: true })) {
+      text += log.text;
+      if (cuts++ < 5) wire.cut();
+    }
+    expect(cuts).toBeGreaterThan(2);
+    expect(text).toBe(Array.from({ length: 30 }, (_, i) => `line ${i}\n`).join(''));
+    await wire.close();
+  });
+
+  it('by a service that is killed and comes back: who waits gets the value', async () => {
+    const faas = new Faas({ url: up.url });
+    const [held, ...streamed] = await Promise.all(
+      Array.from({ length: 40 }, () => faas.submit<string>('nap', { args: [0.3] })),
+    );
+    const one = held!.result();
+    const others = streamed.map((handle) => handle.result());
+    await up.service.kill();
+    await up.restartUp();
+    expect(await one).toBe('rested');
+    expect(new Set(await Promise.all(others))).toEqual(new Set(['rested']));
+  });
+});
+
+it('a wrong key, none, and the right one', async () => {
+  const apiKey = 'mpk_0123456789012345678901234567890123456789012';
+  const rig = await startRig({ config: { requireKeys: true }, firstKey: apiKey });
+  for (const wrong of [undefined, 'mpk_wrong']) {
+    const error = await fault(new Faas({ url: rig.url, apiKey: wrong }).stats());
+    expect(error).toBeInstanceOf(Unauthorized);
+    expect((error as Error).message).toMatch(/API key.* Give it as `new Faas\(\{ url, apiKey \}\)`\.$/);
+  }
+  expect((await new Faas({ url: rig.url, apiKey }).stats()).submitted).toBe(0);
+  await rig.stop();
+});

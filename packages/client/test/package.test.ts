@@ -1,0 +1,98 @@
+// What is published: one tarball, installed alone in an empty folder, used from TypeScript and from the system's own Node.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { root } from '../../../test/harness/program.ts';
+import { startUp } from './service.ts';
+
+const MOST_BYTES = 15 * 1000;
+
+let home: string;
+let folder: string;
+let tarball: string;
+// The workspace's own folders of programs hold a newer Node: a user has none of them.
+const path = (process.env['PATH'] ?? '').split(delimiter).filter((one) => !one.includes('node_modules'));
+
+function run(command: string, args: string[], cwd = folder): string {
+  const env = {
+    HOME: home,
+    PATH: path.join(delimiter),
+    npm_config_cache: join(home, '.npm'),
+    npm_config_update_notifier: 'false',
+  };
+  return execFileSync(command, args, { cwd, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+}
+
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'test-client-'));
+  folder = join(home, 'project');
+  mkdirSync(folder);
+  execFileSync('npm', ['pack', '--pack-destination', home], { cwd: join(root, 'packages/client'), stdio: 'pipe' });
+  tarball = join(home, 'mpcsfaas-client-0.1.0.tgz');
+  writeFileSync(join(folder, 'package.json'), '{ "name": "project", "private": true, "type": "module" }\n');
+  run('npm', ['install', '--offline', '--no-audit', '--no-fund', tarball]);
+}, 120_000);
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+it('is small, and holds one module with its declarations', () => {
+  expect(statSync(tarball).size).toBeLessThanOrEqual(MOST_BYTES);
+  const files = run('tar', ['-tzf', tarball]).trim().split('\n').sort();
+  expect(files).toEqual([
+    'package/README.md',
+    'package/dist/index.d.ts',
+    'package/dist/index.js',
+    'package/package.json',
+  ]);
+  expect(readFileSync(join(folder, 'node_modules/@mpcsfaas/client/dist/index.js'), 'utf8')).not.toMatch(
+    /\bfrom ?["']|\brequire\(/,
+  );
+});
+
+it('brings nothing along', () => {
+  const tree = JSON.parse(run('npm', ['ls', '--all', '--json'])) as {
+    dependencies: Record<string, { dependencies?: object }>;
+  };
+  expect(Object.keys(tree.dependencies)).toEqual(['@mpcsfaas/client']);
+  expect(tree.dependencies['@mpcsfaas/client']!.dependencies ?? {}).toEqual({});
+});
+
+const PROGRAM = `import { Faas, RemoteError } from '@mpcsfaas/client';
+
+const faas = new Faas({ url: process.argv[2] ?? '' });
+const add = await faas.register('add', (a: number, b: number) => a + b);
+const sum: number = await add(1, 2);
+const values: number[] = await add.starmap([[1, 2], [3, 4]]).toArray();
+let many = 0;
+for await (const value of add.starmap(Array.from({ length: 500 }, (_, n): [number, number] => [n, n]))) many += value;
+const fail = await faas.register('fail', () => { throw new RangeError('no'); });
+const error: unknown = await fail().catch((reason: unknown) => reason);
+console.log(JSON.stringify([sum, values, many, error instanceof RemoteError && [error.name, error.typeName]]));
+`;
+
+const tsc = (...flags: string[]): string =>
+  run(process.execPath, [
+    join(root, 'node_modules/typescript/bin/tsc'),
+    '--strict',
+    '--exactOptionalPropertyTypes',
+    ...flags,
+  ]);
+
+it('passes the strictest check of whoever uses it, with the library of a page', () => {
+  writeFileSync(join(folder, 'page.ts'), `declare const process: { argv: string[] };\n${PROGRAM}`);
+  const flags = ['--noEmit', '--target', 'es2022', '--module', 'esnext', '--moduleResolution', 'bundler'];
+  expect(tsc(...flags, '--lib', 'es2022,dom', 'page.ts')).toBe('');
+  writeFileSync(join(folder, 'wrong.ts'), PROGRAM.replace('const sum: number', 'const sum: string'));
+  expect(() => tsc(...flags, '--lib', 'es2022,dom', 'wrong.ts')).toThrow();
+});
+
+it("runs on the system's own Node, and the program ends by itself", async () => {
+  expect(Number(/^v(\d+)/.exec(run('node', ['--version']))?.[1])).toBeGreaterThanOrEqual(20);
+  const types = join(root, 'node_modules/@types');
+  writeFileSync(join(folder, 'program.ts'), PROGRAM);
+  tsc('--target', 'es2022', '--module', 'nodenext', '--typeRoots', types, '--types', 'node', 'program.ts');
+  const up = await startUp();
+  expect(JSON.parse(run('node', ['program.js', up.url]))).toEqual([3, [3, 7], 249_500, ['RemoteError', 'RangeError']]);
+  await up.stop();
+});

@@ -1,0 +1,43 @@
+// What the compiler knows of calls: checked by `npm run typecheck`; what is wrong here does not compile.
+import { expectTypeOf, it } from 'vitest';
+import { Faas, type Mapped, type RemoteFunction, type TaskHandle } from '../src/index.ts';
+
+const faas = new Faas();
+
+/** Never run: only its types matter. */
+async function calls(): Promise<void> {
+  const add = await faas.register('add', (a: number, b: number) => a + b);
+  expectTypeOf(add).toEqualTypeOf<RemoteFunction<[a: number, b: number], number>>();
+  expectTypeOf(await add(1, 2)).toEqualTypeOf<number>();
+  expectTypeOf(await add.submit(1, 2)).toEqualTypeOf<TaskHandle<number>>();
+  expectTypeOf(await (await add.submit(1, 2)).result()).toEqualTypeOf<number>();
+  expectTypeOf(add.with({ priority: 1 }).starmap([[1, 2]])).toEqualTypeOf<Mapped<number>>();
+  // @ts-expect-error one argument is missing
+  await add(1);
+  // @ts-expect-error a text is no number
+  await add.submit(1, '2');
+  // @ts-expect-error an option is no argument
+  await add(1, 2, { priority: 1 });
+  // @ts-expect-error there is no such option
+  add.with({ prio: 1 });
+
+  const later = await faas.register('later', async (name: string, loud?: boolean) => [name, loud === true] as const);
+  expectTypeOf(await later('a')).toEqualTypeOf<readonly [string, boolean]>();
+  for await (const value of later.map(['a', 'b'])) expectTypeOf(value).toEqualTypeOf<readonly [string, boolean]>();
+  // @ts-expect-error inputs are texts
+  later.map([1]);
+
+  const double = faas.function<[number], number>('py-double');
+  expectTypeOf(await double(2)).toEqualTypeOf<number>();
+  expectTypeOf(await faas.function('anything')(1, 'a')).toEqualTypeOf<unknown>();
+  expectTypeOf(await faas.register<[string], Date>('text', { source: '() => 1' })).toEqualTypeOf<
+    RemoteFunction<[string], Date>
+  >();
+  expectTypeOf((await faas.task<string>('id').record()).status).toEqualTypeOf<
+    'QUEUED' | 'DELAYED' | 'BLOCKED' | 'RUNNING' | 'COMPLETED' | 'FAILED' | 'CANCELED'
+  >();
+}
+
+it('calls keep the types of their functions', () => {
+  expectTypeOf(calls).returns.toEqualTypeOf<Promise<void>>();
+});

@@ -1,0 +1,138 @@
+// `mpcsfaas map NAME INPUTS`: one call for each line of a file, results line by line in the same order.
+import { createReadStream, fstatSync, statSync } from 'node:fs';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import { Option, type Command } from 'commander';
+import { Api, type ApiOptions } from '../api.ts';
+import { Mapping, type Input, type Output } from '../mapping.ts';
+import { typedPath, withOptions } from '../options.ts';
+import { interruption, leaveQuietly } from '../process.ts';
+import { ProgressBar } from '../progress-bar.ts';
+import { named } from '../units.ts';
+import { UserError } from '../user-error.ts';
+import { visibleJson } from '../visible.ts';
+
+interface MapOptions extends ApiOptions {
+  spread: boolean;
+  group?: string;
+}
+
+export function mapCommand(parent: Command): void {
+  const command = parent
+    .command('map')
+    .description(
+      'call a function once for each line of a file of JSON lines; the values come out line by line, in order',
+    )
+    .argument('<name>', 'name, name@version or id', named('a name, name@version or id'))
+    .argument('<inputs>', 'the file, or - for stdin; each line is one argument')
+    .addOption(new Option('--spread', 'each line is a list: all arguments of its call').default(false))
+    .addOption(new Option('--group <group>', 'the group of its tasks, by which `task ls --group` finds them'));
+  withOptions(command, 'client').action(map);
+}
+
+async function map(name: string, inputs: string, options: MapOptions): Promise<void> {
+  const stop = new AbortController();
+  const { first, cut } = interruption();
+  void first.then((signal) => stop.abort(signal));
+  // Who reads no further, as `head` does, wants no more calls either.
+  process.stdout.removeAllListeners('error');
+  process.stdout.on('error', () => stop.abort('EPIPE'));
+  const source = open(inputs);
+  const api = new Api(options);
+  const mapping = new Mapping(
+    api,
+    name,
+    { result_as: 'json', ...(options.group !== undefined && { group: options.group }) },
+    stop.signal,
+  );
+  const bar = new ProgressBar();
+  let ended = 0;
+  let failed = 0;
+  let bytes = 0;
+  try {
+    for await (const output of mapping.outputs(inputsOf(source.lines, options.spread))) {
+      ended += 1;
+      bytes += output.bytes;
+      if (output.is === 'failed') failed += 1;
+      if (process.stdout.isTTY) bar.clear();
+      if (!process.stdout.write(`${lineOf(output)}\n`)) await once(process.stdout, 'drain', { signal: stop.signal });
+      const share = source.size === undefined ? undefined : Math.min(1, bytes / source.size);
+      bar.show({ ended, failed, submitted: mapping.submitted, share });
+    }
+  } catch (error) {
+    bar.clear();
+    // Quicker than cancelling is only the one who asks a second time.
+    cut.addEventListener('abort', () => leaveQuietly(130));
+    const canceled = await mapping.cancel().catch(() => 0);
+    if (stop.signal.reason === 'EPIPE') return leaveQuietly(0);
+    if (!stop.signal.aborted) throw error;
+    throw new UserError(
+      `Interrupted: ${ended} ${ended === 1 ? 'call had' : 'calls had'} ended, ${canceled} that had not ${canceled === 1 ? 'is' : 'are'} canceled.`,
+      130,
+    );
+  } finally {
+    source.close();
+  }
+  bar.clear();
+  if (failed > 0) throw new UserError(`${failed} of ${ended} calls failed: their lines hold {"error": …}.`);
+}
+
+function lineOf(output: Output): string {
+  const told = output.is === 'value' ? (output.value ?? null) : { error: output.error, task_id: output.id };
+  return visibleJson(JSON.stringify(told));
+}
+
+interface Lines {
+  lines: AsyncIterable<string>;
+  /** In bytes, where it is known. */
+  size: number | undefined;
+  close: () => void;
+}
+
+function open(inputs: string): Lines {
+  const isStdin = inputs === '-';
+  const path = isStdin ? '' : typedPath(inputs);
+  let size: number | undefined;
+  try {
+    const stat = isStdin ? fstatSync(0) : statSync(path);
+    size = stat.isFile() && stat.size > 0 ? stat.size : undefined;
+    if (stat.isDirectory())
+      throw new UserError(`The inputs ${inputs} are a folder: give a file of JSON lines, or - for stdin.`);
+  } catch (error) {
+    if (error instanceof UserError) throw error;
+    if (!isStdin)
+      throw new UserError(
+        `The file ${inputs} cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown error'}).`,
+      );
+  }
+  const stream = isStdin ? process.stdin : createReadStream(path);
+  const lines = createInterface({ input: stream, crlfDelay: Infinity });
+  return {
+    lines,
+    size,
+    close: () => {
+      lines.close();
+      stream.destroy();
+    },
+  };
+}
+
+/** Empty lines are none. @throws UserError */
+async function* inputsOf(lines: AsyncIterable<string>, spread: boolean): AsyncGenerator<Input> {
+  let line = 0;
+  for await (const text of lines) {
+    line += 1;
+    if (text.trim() === '') continue;
+    let value: unknown;
+    try {
+      value = JSON.parse(text);
+    } catch {
+      throw new UserError(`Line ${line} of the inputs is no JSON: each line is one value, a text in quotes too.`);
+    }
+    if (spread && !Array.isArray(value))
+      throw new UserError(
+        `Line ${line} of the inputs is no list: with --spread each line is the list of a call's arguments.`,
+      );
+    yield { line, args: spread ? text : `[${text}]`, bytes: Buffer.byteLength(text) + 1 };
+  }
+}

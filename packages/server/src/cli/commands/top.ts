@@ -1,0 +1,89 @@
+// `mpcsfaas top`: a live view of the service. On a terminal it is drawn over and over, in a pipe one frame after another.
+import { setTimeout as pause } from 'node:timers/promises';
+import { Option, type Command } from 'commander';
+import type { Task } from '@mpcsfaas/contract';
+import { Api, type ApiOptions } from '../api.ts';
+import { hasColours } from '../colour.ts';
+import { frameOf, ratesOf, type Sample } from '../dashboard.ts';
+import { withOptions } from '../options.ts';
+import { printLine } from '../print.ts';
+import { interruption } from '../process.ts';
+import { TerminalScreen } from '../terminal-screen.ts';
+import { durationFrom, whole } from '../units.ts';
+import { visibleJson } from '../visible.ts';
+import type { Fleet } from './workers.ts';
+
+interface TopOptions extends ApiOptions {
+  interval: number;
+  frames?: number;
+  tasks: number;
+  json: boolean;
+}
+
+const LEAST_MS = 100;
+/** A frame in a pipe: as long and as wide as it needs to be. */
+const ENDLESS = { columns: Infinity, rows: Infinity };
+
+export function topCommand(parent: Command): void {
+  const command = parent
+    .command('top')
+    .description('watch throughput, queue, workers, slots and the newest tasks; q or Ctrl-C leaves')
+    .addOption(
+      new Option('--interval <time>', 'time between two frames').argParser(durationFrom(LEAST_MS)).default(1000, '1s'),
+    )
+    .addOption(
+      new Option('--frames <n>', 'end after so many').argParser(whole(1, 1e9)).default(undefined, 'none: it goes on'),
+    )
+    .addOption(new Option('--tasks <n>', 'how many of the newest tasks').argParser(whole(0, 100)).default(10));
+  withOptions(command, 'client').action(top);
+}
+
+async function top(options: TopOptions): Promise<void> {
+  const { interval, frames = Infinity, json } = options;
+  const api = new Api(options);
+  const stop = new AbortController();
+  void interruption().first.then(() => stop.abort());
+  // What is told before the first frame is told on the usual screen.
+  let before: Sample | undefined = await sampleOf(api, options);
+  const screen = process.stdout.isTTY && !json ? new TerminalScreen(() => stop.abort()) : undefined;
+  try {
+    let now: Sample | undefined = before;
+    for (let frame = 1; now !== undefined; frame++) {
+      const rates = ratesOf(before === now ? undefined : before, now);
+      if (json) printLine(visibleJson(JSON.stringify({ at: new Date(now.at).toISOString(), ...rates, ...told(now) })));
+      else {
+        const size = screen?.size ?? ENDLESS;
+        const lines = frameOf(now, rates, options.url, { ...size, coloured: hasColours(process.stdout) });
+        if (screen === undefined) printLine(`${lines.join('\n')}\n`);
+        else screen.draw(lines);
+      }
+      before = now;
+      now = frame < frames && (await passed(interval, stop.signal)) ? await sampleOf(api, options) : undefined;
+    }
+  } finally {
+    screen?.leave();
+  }
+}
+
+/** False where it was cut short. */
+function passed(ms: number, signal: AbortSignal): Promise<boolean> {
+  return pause(ms, true, { signal }).catch(() => false);
+}
+
+async function sampleOf(api: Api, { tasks }: TopOptions): Promise<Sample> {
+  const [stats, fleet, newest] = await Promise.all([
+    api.get('/v1/stats'),
+    api.get('/v1/workers'),
+    tasks === 0 ? { body: { items: [] } } : api.get('/v1/tasks', { limit: tasks }),
+  ]);
+  return {
+    at: Date.now(),
+    stats: stats.body as Sample['stats'],
+    fleet: fleet.body as Fleet,
+    tasks: (newest.body as { items: Task[] }).items,
+  };
+}
+
+function told({ stats, fleet, tasks }: Sample): object {
+  return { stats, workers: fleet.items, tasks };
+}

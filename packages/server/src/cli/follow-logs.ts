@@ -1,0 +1,62 @@
+// A task's output as it grows: events of the service, each piece once, over cut connections.
+import { setTimeout as pause } from 'node:timers/promises';
+import { backoffMs } from '../backoff.ts';
+import { Unreachable, type Api } from './api.ts';
+import { BACKOFF } from './patience.ts';
+
+export interface Printed {
+  attempt: number;
+  stream: 'stdout' | 'stderr';
+  /** Of the text's first byte in its stream. */
+  offset: number;
+  text: string;
+  /** How many bytes before it were dropped. */
+  dropped: number;
+}
+
+/** Connections in a row that told nothing. */
+const MOST_TRIES = 5;
+
+/** Ends with the task. @throws Unreachable where nothing answers any more */
+export async function* followLogs(api: Api, id: string, signal: AbortSignal): AsyncGenerator<Printed> {
+  let attempt = 0;
+  let told = { stdout: 0, stderr: 0 };
+  for (let tries = 0; ;) {
+    try {
+      for await (const { event, data } of eventsOf(
+        await api.follow(`/v1/tasks/${encodeURIComponent(id)}/logs`, { follow: '1' }, signal),
+      )) {
+        tries = 0;
+        if (event === 'end') return;
+        if (event !== 'log') continue;
+        const log = JSON.parse(data) as Omit<Printed, 'dropped'>;
+        // Another attempt, or another connection: both begin at the beginning.
+        if (log.attempt !== attempt) told = { stdout: 0, stderr: 0 };
+        attempt = log.attempt;
+        const bytes = Buffer.from(log.text);
+        const known = Math.max(0, told[log.stream] - log.offset);
+        if (known >= bytes.length) continue;
+        const dropped = Math.max(0, log.offset - told[log.stream]);
+        told[log.stream] = log.offset + bytes.length;
+        yield { ...log, offset: log.offset + known, text: bytes.toString('utf8', known), dropped };
+      }
+    } catch (error) {
+      const isCut = error instanceof Unreachable || (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+      if (signal.aborted || !isCut || tries >= MOST_TRIES) throw error;
+    }
+    tries += 1;
+    await pause(backoffMs(BACKOFF, tries, Math.random()), undefined, { signal });
+  }
+}
+
+async function* eventsOf(pieces: AsyncIterable<string>): AsyncGenerator<{ event: string; data: string }> {
+  let text = '';
+  for await (const piece of pieces) {
+    const blocks = (text + piece).split('\n\n');
+    text = blocks.pop() ?? '';
+    for (const block of blocks) {
+      const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
+      yield { event: field('event'), data: field('data') };
+    }
+  }
+}

@@ -1,0 +1,201 @@
+// Many calls of one function, each from a line: submitted as they come, in batches, their ends in the order of the lines.
+// What is held is bounded by WINDOW lines, however many come.
+import { randomUUID } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import { MAX_BATCH_TASKS, MAX_RESULT_IDS, type TaskError } from '@mpcsfaas/contract';
+import { Refused, type Api } from './api.ts';
+import { LONG_MS, SHORT_MS, patiently } from './patience.ts';
+
+/** A line that is a call: its arguments as JSON text. */
+export interface Input {
+  line: number;
+  args: string;
+  bytes: number;
+}
+
+export type Output = { line: number; bytes: number; id: string } & (
+  { is: 'value'; value: unknown } | { is: 'failed'; error: TaskError }
+);
+
+interface Call {
+  input: Input;
+  id: string;
+  end: Output | undefined;
+}
+
+const WINDOW = 10_000;
+const MOST_TASKS = Math.min(1_000, MAX_BATCH_TASKS);
+const MOST_CHARS = 4 * 1024 * 1024;
+/** The oldest ones are waited for: the next line to be written is among them. */
+const MOST_ASKED = Math.min(1_000, MAX_RESULT_IDS);
+const WAIT_MS = 10_000;
+/** Where an answer brought few ends, the next one may gather some more, ms: asking costs the service by the id. */
+const GATHER_MS = 20;
+const FEW = 200;
+
+export class Mapping {
+  readonly #api: Api;
+  readonly #ref: string;
+  /** As JSON. */
+  readonly #options: string;
+  readonly #stop: AbortSignal;
+  /** Read and not yet submitted. */
+  #read: Input[] = [];
+  /** Submitted and not yet told, in order. */
+  #calls: Call[] = [];
+  #posting: Promise<void> = Promise.resolve();
+  #inputsOver = false;
+  #fault: { error: unknown } | undefined;
+  #changed = nextChange();
+  submitted = 0;
+
+  /** `stop`: no more is read, submitted or waited for. */
+  constructor(api: Api, ref: string, options: object, stop: AbortSignal) {
+    this.#api = api;
+    this.#ref = ref;
+    this.#options = JSON.stringify(options);
+    this.#stop = stop;
+    stop.addEventListener('abort', () => this.#ring());
+  }
+
+  /** The ends, in the order of the inputs, as soon as they can be told. @throws UserError; the signal's reason */
+  async *outputs(inputs: AsyncIterable<Input>): AsyncGenerator<Output> {
+    for (const work of [this.#take(inputs), this.#submit(), this.#wait()])
+      work.catch((error: unknown) => this.#fail(error));
+    for (;;) {
+      this.#stop.throwIfAborted();
+      if (this.#fault !== undefined) throw this.#fault.error;
+      const [next] = this.#calls;
+      if (next?.end !== undefined) {
+        this.#calls.shift();
+        this.#ring();
+        yield next.end;
+      } else if (this.#inputsOver && this.#read.length === 0 && next === undefined) return;
+      else await this.#changed.promise;
+    }
+  }
+
+  /** Cancels what has not ended; how many those were. */
+  async cancel(): Promise<number> {
+    // What is on its way has no ids yet.
+    await this.#posting.catch(() => undefined);
+    const ids = this.#calls.filter(({ end }) => end === undefined).map(({ id }) => id);
+    let canceled = 0;
+    for (let at = 0; at < ids.length; at += MAX_RESULT_IDS) {
+      const { body } = await this.#api.post('/v1/tasks/cancel', { task_ids: ids.slice(at, at + MAX_RESULT_IDS) });
+      canceled += (body as { canceled: string[] }).canceled.length;
+    }
+    return canceled;
+  }
+
+  async #take(inputs: AsyncIterable<Input>): Promise<void> {
+    for await (const input of inputs) {
+      this.#read.push(input);
+      this.#ring();
+      while (this.#read.length + this.#calls.length >= WINDOW && !this.#over) await this.#changed.promise;
+      if (this.#over) return;
+    }
+    this.#inputsOver = true;
+    this.#ring();
+  }
+
+  async #submit(): Promise<void> {
+    while (!this.#over) {
+      if (this.#read.length === 0) {
+        if (this.#inputsOver) return;
+        await this.#changed.promise;
+        continue;
+      }
+      let chars = 0;
+      const fits = this.#read.findIndex(
+        ({ args }, at) => at === MOST_TASKS || (at > 0 && (chars += args.length) > MOST_CHARS),
+      );
+      const batch = this.#read.slice(0, fits < 0 ? undefined : fits);
+      this.#posting = this.#post(batch).then((ids) => {
+        this.#read = this.#read.slice(batch.length);
+        this.submitted += batch.length;
+        this.#calls.push(...batch.map((input, at): Call => ({ input, id: ids[at]!, end: undefined })));
+        this.#ring();
+      });
+      await this.#posting;
+    }
+  }
+
+  async #post(batch: readonly Input[]): Promise<string[]> {
+    const tasks = batch.map(
+      ({ args }) => `{"function":${JSON.stringify(this.#ref)},"args":${args},"options":${this.#options}}`,
+    );
+    const key = randomUUID();
+    const post = () => this.#api.postText('/v1/tasks/batch', `{"tasks":[${tasks.join(',')}]}`, {}, key);
+    try {
+      return (
+        (await patiently(post, this.submitted === 0 ? SHORT_MS : LONG_MS, this.#stop)).body as { task_ids: string[] }
+      ).task_ids;
+    } catch (error) {
+      throw error instanceof Refused ? inLines(error, batch) : error;
+    }
+  }
+
+  async #wait(): Promise<void> {
+    while (!this.#over) {
+      const open = this.#calls.filter(({ end }) => end === undefined).slice(0, MOST_ASKED);
+      if (open.length === 0) {
+        if (this.#inputsOver && this.#read.length === 0) return;
+        await this.#changed.promise;
+        continue;
+      }
+      const calls = new Map(open.map((call) => [call.id, call]));
+      const ask = () => this.#api.post('/v1/results', { task_ids: [...calls.keys()], wait_ms: WAIT_MS });
+      const { results, unknown } = (await patiently(ask, LONG_MS, this.#stop)).body as {
+        results: { task_id: string; value?: unknown; error: TaskError | null }[];
+        unknown: string[];
+      };
+      for (const { task_id: id, value, error } of results) {
+        const call = calls.get(id)!;
+        const { line, bytes } = call.input;
+        call.end = { line, bytes, id, ...(error === null ? { is: 'value', value } : { is: 'failed', error }) };
+      }
+      for (const id of unknown) {
+        const { input } = calls.get(id)!;
+        const error = {
+          kind: 'lost' as const,
+          type: '',
+          message: 'The task is no longer kept.',
+          traceback: '',
+          details: {},
+        };
+        calls.get(id)!.end = { line: input.line, bytes: input.bytes, id, is: 'failed', error };
+      }
+      this.#ring();
+      if (results.length < FEW && results.length < calls.size) await pause(GATHER_MS);
+    }
+  }
+
+  get #over(): boolean {
+    return this.#stop.aborted || this.#fault !== undefined;
+  }
+
+  #fail(error: unknown): void {
+    this.#fault ??= { error };
+    this.#ring();
+  }
+
+  #ring(): void {
+    this.#changed.resolve();
+    this.#changed = nextChange();
+  }
+}
+
+function nextChange(): { promise: Promise<void>; resolve: () => void } {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  return { promise, resolve: () => resolve(undefined) };
+}
+
+/** A refusal speaks of tasks by their places in the batch: people know lines. */
+function inLines(refused: Refused, batch: readonly Input[]): Refused {
+  const lineOf = (at: string): string => `line ${batch[Number(at)]?.line ?? '?'}`;
+  const text = refused.message
+    .replaceAll(/\/tasks\/(\d+)/g, (_whole, at: string) => lineOf(at))
+    .replaceAll(/task (\d+) of the batch/g, (_whole, at: string) => lineOf(at));
+  return new Refused(text, refused.answer);
+}

@@ -1,0 +1,34 @@
+// For commands that work for long: a service that is away, stopping or full for a while is asked again.
+import { setTimeout as pause } from 'node:timers/promises';
+import { backoffMs, type Backoff } from '../backoff.ts';
+import { Refused, Unreachable } from './api.ts';
+
+export const BACKOFF: Backoff = { baseMs: 100, maxMs: 5_000, factor: 2 };
+/** How long it may be away in the middle of the work, and how long before its beginning, ms. */
+export const LONG_MS = 60_000;
+export const SHORT_MS = 2_000;
+
+/** Repeats what does no harm when it is done twice. @throws UserError once patience ends, or the signal's reason */
+export async function patiently<T>(act: () => Promise<T>, forMs: number, signal: AbortSignal): Promise<T> {
+  const until = performance.now() + forMs;
+  for (let tries = 1; ; tries++) {
+    try {
+      return await act();
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!isPassing(error) || performance.now() > until) throw error;
+      await pause(Math.max(backoffMs(BACKOFF, tries, Math.random()), askedMs(error)), undefined, { signal });
+    }
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  if (error instanceof Unreachable) return true;
+  if (!(error instanceof Refused)) return (error as NodeJS.ErrnoException).code === 'ECONNRESET';
+  return error.answer.status === 429 || error.answer.status === 503;
+}
+
+function askedMs(error: unknown): number {
+  const problem = error instanceof Refused ? (error.answer.body as { retry_after_ms?: number } | null) : null;
+  return problem?.retry_after_ms ?? 0;
+}

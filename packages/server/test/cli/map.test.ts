@@ -1,0 +1,127 @@
+// `mpcsfaas map`: line by line, in order, in bounded memory, and what happens when it is broken off.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { barLine } from '../../src/cli/progress-bar.ts';
+import { startCliService, type CliService } from './service.ts';
+
+let service: CliService;
+beforeAll(async () => {
+  const source = `import time
+def double(x):
+    return x * 2
+def add(a, b=10):
+    return a + b
+def odd(n):
+    if n % 2 == 0:
+        raise ValueError(f"{n} is even")
+    return n
+def nap(seconds):
+    time.sleep(seconds)
+    return seconds
+`;
+  service = await startCliService(source, ['double', 'add', 'odd', 'nap']);
+});
+afterAll(() => service.stop());
+
+const write = (name: string, text: string): string => {
+  writeFileSync(join(service.folder, name), text);
+  return name;
+};
+const states = async (group: string): Promise<string[]> =>
+  (
+    (await service.json('task', 'ls', '--group', group, '--limit', '20000')) as { items: { status: string }[] }
+  ).items.map(({ status }) => status);
+
+describe('map', () => {
+  it('writes a line for each line, in order; numbers stay as they are written', async () => {
+    const inputs = write('in.ndjson', '1\n\n"ab"\n[1, 2]\n1.0\n1e2\n');
+    expect(await service.done('map', 'double', inputs)).toBe('2\n"abab"\n[1,2,1,2]\n2.0\n200.0\n');
+  });
+
+  it('thousands of them, from a pipe into a pipe', async () => {
+    const said = await service.shell('seq 1 3000 | mpcsfaas map double - --group many | paste -sd+ | bc');
+    expect(said).toEqual({ code: 0, stdout: `${3000 * 3001}\n`, stderr: '' });
+    expect(await states('many')).toEqual(Array.from({ length: 3000 }, () => 'COMPLETED'));
+  });
+
+  it('--spread takes lists of arguments', async () => {
+    expect(await service.done('map', 'add', write('pairs', '[1, 2]\n[5]\n'), '--spread')).toBe('3\n15\n');
+    const wrong = await service.cli('map', 'add', write('pairs', '[1, 2]\n5\n'), '--spread');
+    expect(wrong.code).toBe(1);
+    expect(wrong.stderr).toBe(
+      "mpcsfaas: Line 2 of the inputs is no list: with --spread each line is the list of a call's arguments.\n",
+    );
+  });
+
+  it('failures are lines, too, and the exit code tells', async () => {
+    const { code, stdout, stderr } = await service.cli('map', 'odd', write('in', '1\n2\n3\n'));
+    expect([code, stderr]).toEqual([1, 'mpcsfaas: 1 of 3 calls failed: their lines hold {"error": …}.\n']);
+    expect(
+      stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as unknown),
+    ).toEqual([
+      1,
+      {
+        error: expect.objectContaining({ kind: 'raised', type: 'ValueError', message: '2 is even' }) as unknown,
+        task_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as unknown,
+      },
+      3,
+    ]);
+  });
+
+  it.each<[string, string[], string | RegExp]>([
+    ['1\n{a\n', ['double', 'in'], 'Line 2 of the inputs is no JSON: each line is one value, a text in quotes too.'],
+    ['1\n', ['nobody', 'in'], /^There is no function "nobody", which line 1 names/],
+    ['', ['double', 'gone'], 'The file gone cannot be read (ENOENT).'],
+    ['', ['double', '.'], 'The inputs . are a folder: give a file of JSON lines, or - for stdin.'],
+  ])('%j %j is one sentence', async (text, args, sentence) => {
+    write('in', text);
+    const { code, stderr } = await service.cli('map', ...args);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^mpcsfaas: [^\n]+\n$/);
+    expect(stderr.slice('mpcsfaas: '.length, -1)).toEqual(
+      typeof sentence === 'string' ? sentence : expect.stringMatching(sentence),
+    );
+  });
+
+  it('Ctrl-C cancels what has not run', async () => {
+    write('naps', '0\n600\n600\n600\n600\n');
+    const map = service.running('map', 'nap', 'naps', '--group', 'interrupted');
+    await map.says(/^0\n/);
+    map.signal('SIGINT');
+    const { code, stderr, stdout } = await map.ended;
+    expect([code, stdout]).toEqual([130, '0\n']);
+    expect(stderr).toBe('mpcsfaas: Interrupted: 1 call had ended, 4 that had not are canceled.\n');
+    expect((await states('interrupted')).sort()).toEqual(['CANCELED', 'CANCELED', 'CANCELED', 'CANCELED', 'COMPLETED']);
+  });
+
+  it('endless inputs: a window of them is under way, and all are canceled when the reader leaves', async () => {
+    const said = await service.shell('yes 1 | mpcsfaas map double - --group endless | head -n 3');
+    expect(said).toEqual({ code: 0, stdout: '2\n2\n2\n', stderr: '' });
+    await expect.poll(async () => new Set(await states('endless')), { timeout: 20_000 }).not.toContain('QUEUED');
+    expect((await states('endless')).length).toBeLessThanOrEqual(11_000);
+  });
+
+  it('shows how far it is on a terminal, and takes that away', async () => {
+    write('naps', '0.2\n0.3\n0.3\n');
+    const map = service.onTerminal('never', '', ['map', 'nap', 'naps']);
+    const { code, stdout } = await map.ended;
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\r\x1b\[K\[#+ +\] +\d+ % [12] of 3, \d+\/s/);
+    expect(stdout.replaceAll('\r\n', '\n')).toMatch(
+      /\r\x1b\[K0\.3\n\r\x1b\[K\[[^\n]*3 of 3[^\n]*\r\x1b\[K\nmodes kept\n$/,
+    );
+  });
+});
+
+it('the bar', () => {
+  const progress = { ended: 5, failed: 0, submitted: 10, share: 0.5 };
+  expect(barLine(progress, 2, 80, false)).toBe(`[${'#'.repeat(12)}${' '.repeat(12)}]  50 % 5 of 10, 3/s`);
+  expect(barLine({ ...progress, share: undefined, failed: 2 }, 2, 80, true)).toBe(
+    '5 of 10 so far, 3/s\x1b[31m, 2 failed\x1b[0m',
+  );
+  expect(barLine(progress, 2, 20, false).length).toBeLessThan(20);
+});

@@ -1,0 +1,164 @@
+// Where a setting comes from: argument, environment, config file, default. And what the shells complete.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConfigFile } from '../../src/cli/config-file.ts';
+import { mpcsfaas, type Said } from './harness.ts';
+
+let home: string;
+beforeAll(() => {
+  home = mkdtempSync(join(tmpdir(), 'test-cli-'));
+  mkdirSync(join(home, 'mpcsfaas'));
+});
+afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+const file = (): string => join(home, 'mpcsfaas', 'config.json');
+const run = (args: string[], env: Record<string, string> = {}): Promise<Said> =>
+  mpcsfaas(args, { XDG_CONFIG_HOME: home, ...env }, home);
+
+interface Setting {
+  setting: string;
+  value: string;
+  from: string;
+}
+
+async function config(
+  args: string[] = [],
+  env: Record<string, string> = {},
+): Promise<(name: string) => [string, string]> {
+  const { stdout, stderr } = await run(['config', ...args, '--json'], env);
+  expect(stderr).toBe('');
+  const { settings } = JSON.parse(stdout) as { settings: Setting[] };
+  return (name) => {
+    const { value, from } = settings.find(({ setting }) => setting === name)!;
+    return [value, from];
+  };
+}
+
+describe('config', () => {
+  it('argument before environment before file before default', async () => {
+    writeFileSync(
+      file(),
+      JSON.stringify({ port: 1111, slots: 3, 'log-level': 'warn', label: ['a', 'b=c'], 'api-key': 'secret' }),
+    );
+    const told = await config(['--port', '3333'], { MPCSFAAS_PORT: '2222', MPCSFAAS_SLOTS: '4' });
+    expect(told('port')).toEqual(['3333', 'argument']);
+    expect(told('slots')).toEqual(['4', 'environment']);
+    expect(told('log-level')).toEqual(['warn', 'file']);
+    expect(told('label')).toEqual(['a,b=c', 'file']);
+    expect(told('sync')).toEqual(['normal', 'default']);
+    expect(told('url')[0]).toBe('http://127.0.0.1:3333');
+    const { stdout } = await run(['config']);
+    expect(stdout).not.toContain('secret');
+    expect(stdout).toMatch(/^api-key +\(hidden\) +file +MPCSFAAS_API_KEY$/m);
+    expect(stdout).toContain(`the environment before the file ${file()}.\n`);
+  });
+
+  it('the file holds for every command, and the stronger word for the address counts', async () => {
+    const refusing = async (args: string[], env: Record<string, string>): Promise<string> =>
+      /answers at (\S+) /.exec((await run(['fn', 'ls', ...args], env)).stderr)?.[1] ?? '';
+    writeFileSync(file(), JSON.stringify({ url: 'http://127.0.0.1:1' }));
+    expect(await refusing([], {})).toBe('http://127.0.0.1:1');
+    expect(await refusing([], { MPCSFAAS_PORT: '2' })).toBe('http://127.0.0.1:2');
+    expect(await refusing(['--port', '3'], { MPCSFAAS_URL: 'http://127.0.0.1:4' })).toBe('http://127.0.0.1:3');
+    expect(await refusing([], { MPCSFAAS_PORT: '2', MPCSFAAS_URL: 'http://127.0.0.1:4' })).toBe('http://127.0.0.1:4');
+    writeFileSync(file(), JSON.stringify({ 'require-keys': true }));
+    expect((await config())('require-keys')).toEqual(['true', 'file']);
+    expect((await config([], { MPCSFAAS_REQUIRE_KEYS: 'off' }))('require-keys')[0]).toBe('off');
+  });
+
+  it.each<[string, RegExp]>([
+    ['{', /^The config file \S+ is no JSON \(.*\)\.$/],
+    ['[]', /^The config file \S+ must hold one object, such as /],
+    ['{"prot": 1}', /^The config file \S+ knows a setting "prot", which is none: `mpcsfaas config` lists them\.$/],
+    ['{"port": {}}', /says port with \{\}: give a text, a number/],
+  ])('a file that holds %s is one sentence', (text, sentence) => {
+    writeFileSync(file(), text);
+    expect(() => readConfigFile(file(), new Set(['MPCSFAAS_PORT']), false)).toThrow(sentence);
+  });
+
+  it.each<[string, RegExp]>([
+    ['{"port": "abc"}', /value 'abc' from the config file \S+config\.json is invalid/],
+    ['{', /is no JSON/],
+  ])('a command says so of %s', async (text, sentence) => {
+    writeFileSync(file(), text);
+    const { code, stderr } = await run(['fn', 'ls']);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/^mpcsfaas: [^\n]+\n$/)]);
+    expect(stderr).toMatch(sentence);
+  });
+
+  it('another file is named by MPCSFAAS_CONFIG, and must be there then', async () => {
+    rmSync(file());
+    writeFileSync(join(home, 'other.json'), '{"port": 7}');
+    expect((await config([], { MPCSFAAS_CONFIG: 'other.json' }))('port')).toEqual(['7', 'file']);
+    expect((await run(['config'], { MPCSFAAS_CONFIG: 'gone.json' })).stderr).toMatch(
+      /gone\.json cannot be read \(ENOENT\)\.\n$/,
+    );
+    expect((await config())('port')).toEqual(['8000', 'default']);
+  });
+});
+
+describe('completion', () => {
+  let bash: string;
+  beforeAll(async () => {
+    bash = (await run(['completion', 'bash'])).stdout;
+  });
+
+  /** What bash offers for a line that ends where the cursor is. */
+  function offered(line: string): string[] {
+    const words = line.split(' ');
+    const script = `${bash}
+COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}
+_mpcsfaas; printf '%s\\n' "\${COMPREPLY[@]}"`;
+    return execFileSync('/bin/bash', ['--norc', '-c', script], { cwd: home, encoding: 'utf8' })
+      .split('\n')
+      .filter((word) => word !== '');
+  }
+
+  it.each<[string, string[]]>([
+    ['mpcsfaas w', ['worker', 'workers']],
+    ['mpcsfaas fn ', ['register', 'ls', 'show', 'rm', '--help']],
+    ['mpcsfaas task ca', ['cancel']],
+    ['mpcsfaas up --mode ', ['local', 'pull', 'push']],
+    ['mpcsfaas up -m pu', ['pull', 'push']],
+    ['mpcsfaas up --port 80 --requ', ['--require-keys']],
+    ['mpcsfaas completion ', ['bash', 'zsh', 'fish', '--help']],
+    ['mpcsfaas worker pu', ['pull', 'push']],
+    ['mpcsfaas fn register oth', ['other.json']],
+    ['mpcsfaas up --data-dir mp', ['mpcsfaas']],
+    ['mpcsfaas up --port ', []],
+  ])('bash offers for %j %j', (line, words) => {
+    expect(offered(line)).toEqual(words);
+  });
+
+  it('every shell is told of every command and every option of them', async () => {
+    const scripts = await Promise.all(
+      ['bash', 'zsh', 'fish'].map(async (shell) => (await run(['completion', shell])).stdout),
+    );
+    const asked = [[], ['fn', 'register'], ['map'], ['up']].map(async (args) => ({
+      args,
+      help: (await run([...args, '--help'])).stdout,
+    }));
+    for (const { args, help } of await Promise.all(asked)) {
+      const flags = [...help.matchAll(/^ {2}(?:-\w, )?--([\w-]+)/gm)].map(([, flag]) => flag!);
+      const commands =
+        args.length > 0
+          ? []
+          : [...help.matchAll(/^ {2}([a-z]+) (?:\[|<| {2})/gm)]
+              .map(([, name]) => name!)
+              .filter((name) => name !== 'help');
+      expect(flags.length + commands.length).toBeGreaterThan(2);
+      for (const [at, script] of scripts.entries()) {
+        const words = [...flags.map((flag) => (at === 2 ? `-l ${flag} ` : `--${flag}`)), ...commands];
+        expect(words.filter((word) => !script.includes(word))).toEqual([]);
+      }
+    }
+    // Quotes are in pairs: outside of them each shell reads the same words.
+    for (const [at, script] of scripts.entries()) {
+      const quoted = at === 2 ? /'(?:[^'\\]|\\.)*'/g : /'[^']*'|\\'/g;
+      expect(script.replaceAll(quoted, '').replaceAll(/#.*$/gm, '')).not.toContain("'");
+    }
+  });
+});

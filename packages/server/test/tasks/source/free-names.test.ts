@@ -1,0 +1,74 @@
+// Free names by the rules of strict code's scopes, and what is refused for them.
+import { describe, expect, it } from 'vitest';
+import { Refusal } from '../../../src/tasks/refusal.ts';
+import { freeNames } from '../../../src/tasks/source/free-names.ts';
+import { demandSelfContained } from '../../../src/tasks/source/self-contained.ts';
+
+describe('freeNames', () => {
+  it.each<[string, string[]]>([
+    ['(a, b) => a + b', []],
+    ['(r) => r * r * PI', ['PI']],
+    ['function f(n) { return n < 2 ? 1 : n * f(n - 1) }', []],
+    ['() => { function f() {} return f(g) }', ['g']],
+    ['({ a: b = c, ...d }, [e = f] = []) => a + b + d + e', ['c', 'f', 'a']],
+    ['() => { { let x = 1 } return x }', ['x']],
+    ['() => { { var x = 1 } return x }', []],
+    ['() => { for (let i = 0; i < 1; i++); return i }', ['i']],
+    ['() => { for (const x of xs) x; }', ['xs']],
+    ['() => { try { a } catch (e) { e } e }', ['a', 'e']],
+    ['() => { try {} catch { b } }', ['b']],
+    ['() => { switch (k) { case 1: let u = 1; default: u } u }', ['k', 'u']],
+    ['() => { out: for (;;) { break out } }', []],
+    ['(x) => ({ x, y, [z]: 1, m() {}, get p() { return q } })', ['y', 'z', 'q']],
+    ['(x) => x.y.z + x[w]', ['w']],
+    [
+      '() => { class A extends B { #p = 1; static s = t; [u]() { return this.#p + A.s } } return new A() }',
+      ['B', 't', 'u'],
+    ],
+    ['function () { return arguments.length + new.target }', []],
+    ['() => arguments', ['arguments']],
+    ['() => { n = 1 }', ['n']],
+    ['() => `${t}` + tag`x`', ['t', 'tag']],
+    ['async () => { const { join } = await import("node:path"); return join(dir) }', ['dir']],
+    // What is asked for first may be there.
+    ['() => (typeof helper === "function" ? helper() : 0)', []],
+    ['() => { globalThis.cache ??= new M(); return cache }', ['globalThis', 'M']],
+  ])('%s', (text, names) => {
+    expect(freeNames(`(${text})`)).toEqual(names);
+  });
+});
+
+describe('demandSelfContained', () => {
+  const refused = (source: string): Refusal => {
+    try {
+      demandSelfContained(source);
+    } catch (refusal) {
+      if (refusal instanceof Refusal) return refusal;
+      throw refusal;
+    }
+    throw new Error('it was let pass');
+  };
+
+  it('names what is missing, in a sentence and as data', () => {
+    expect(refused('(r) => scale(r * PI);')).toMatchObject({
+      code: 'not_self_contained',
+      message:
+        'The function uses scale, PI, which are neither declared in it nor global: its text travels alone. Declare or import them inside the function, or pass them as arguments.',
+      members: { names: ['scale', 'PI'] },
+    });
+    expect(refused('() => require("node:os")').message).toMatch(/await import\('node:…'\)/);
+  });
+
+  it.each([
+    [
+      'globals',
+      '(x) => structuredClone([Math.max(x), JSON, Buffer, process.pid, fetch, URL, setTimeout, hasOwnProperty])',
+    ],
+    ['a module', 'const a = missing;\nexport default () => a;'],
+    ['what is not JavaScript', 'this is nothing'],
+    ['TypeScript', '(a: number) => a + missing'],
+    ['what is too large to be looked at here', `() => missing + ${JSON.stringify('x'.repeat(300_000))}`],
+  ])('lets pass %s', (_, source) => {
+    expect(() => demandSelfContained(source)).not.toThrow();
+  });
+});
