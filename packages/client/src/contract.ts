@@ -102,6 +102,8 @@ export interface FunctionRecord {
   entry: string;
   python: string;
   description: string;
+  pickler: string;
+  source_text: string;
   digest: string;
   code_bytes: number;
   options: Record<string, unknown>;
@@ -166,7 +168,7 @@ export interface Task {
   };
 }
 
-/** Why a task ended without a value */
+/** Why a task ended without a value; with its attempts where it was lost and stands alone */
 export interface TaskError {
   kind:
     | 'raised'
@@ -183,6 +185,16 @@ export interface TaskError {
   type: string;
   message: string;
   traceback: string;
+  details: Record<string, string | number>;
+  attempts?:
+    | {
+        attempt: number;
+        at: string;
+        worker: string | null;
+        reason: string;
+        message: string;
+      }[]
+    | undefined;
 }
 
 /** How a task ended */
@@ -243,6 +255,7 @@ export interface TaskEnded {
     | 'canceled'
     | null;
   group: string;
+  result?: TaskResult | null | undefined;
 }
 
 /** RFC 9457 */
@@ -273,6 +286,7 @@ export interface Problem {
 
 export interface CanceledMany {
   canceled: string[];
+  running: string[];
   ended: string[];
   unknown: string[];
 }
@@ -298,6 +312,7 @@ export interface Worker {
     runtime: 'python' | 'javascript';
     version: string;
     broken: string | null;
+    pickles: string | null;
   }[];
   labels: string[];
   registered_at: string;
@@ -311,6 +326,7 @@ export interface Dispatcher {
   pid: number;
   version: string;
   address: string;
+  troubles: string[];
   started_at: string;
   seen_at: string;
 }
