@@ -9,6 +9,8 @@ import { startLoad, type SteadyLoad } from './harness/steady-load.ts';
 import { startSystem, type System } from './harness/system.ts';
 
 const DOUBLE = 'def double(n):\n    return n * 2\n';
+/** A failover takes the sentinels seconds, and there are two. */
+const PATIENCE_MS = 150_000;
 /** What is promised from the announcement of the new master on, ms. */
 const PROMISED_MS = 2000;
 
@@ -32,84 +34,93 @@ async function expectAllRight(url: string, load: SteadyLoad): Promise<void> {
 }
 
 describe('a master that sentinels watch', () => {
-  it('is replaced when it dies, and when it stands still; nobody writes to one that has been replaced', async () => {
-    sentinels = await startSentinels({ replicas: 2 });
-    const args = ['--wait-replicas', '1'];
-    system = await startSystem({
-      form: 'redis local',
-      workers: 1,
-      storeUrl: sentinels.url,
-      args,
-      dispatcherArgs: args,
-    });
-    const second = await system.startDispatcher();
-    await registerSource(system.url, 'double', DOUBLE);
-    const load = startLoad([system.url], 'double');
-    await load.goesOn(5);
+  it(
+    'is replaced when it dies, and when it stands still; nobody writes to one that has been replaced',
+    { timeout: PATIENCE_MS },
+    async () => {
+      sentinels = await startSentinels({ replicas: 2 });
+      const args = ['--wait-replicas', '1'];
+      system = await startSystem({
+        form: 'redis local',
+        workers: 1,
+        storeUrl: sentinels.url,
+        args,
+        dispatcherArgs: args,
+      });
+      const second = await system.startDispatcher();
+      await registerSource(system.url, 'double', DOUBLE);
+      const load = startLoad([system.url], 'double');
+      await load.goesOn(5);
 
-    const dead = await sentinels.master();
-    const first = sentinels.nextSwitch();
-    await dead.kill();
-    const died = await first;
-    await load.goesOn(10);
-    expect(load.recovery(died.at).acknowledged).toBeLessThan(PROMISED_MS);
-    expect(load.recovery(died.at).ended).toBeLessThan(PROMISED_MS);
-    await dead.restart();
-    await sentinels.untilReplicas(2);
-    await load.goesOn(5);
-    await expectNobodyAt(dead);
+      const dead = await sentinels.master();
+      const first = sentinels.nextSwitch();
+      await dead.kill();
+      const died = await first;
+      await load.goesOn(10);
+      expect(load.recovery(died.at).acknowledged).toBeLessThan(PROMISED_MS);
+      expect(load.recovery(died.at).ended).toBeLessThan(PROMISED_MS);
+      await dead.restart();
+      await sentinels.untilReplicas(2);
+      await load.goesOn(5);
+      await expectNobodyAt(dead);
 
-    const still = await sentinels.master();
-    expect(still).not.toBe(dead);
-    const next = sentinels.nextSwitch();
-    still.signal('SIGSTOP');
-    const stood = await next;
-    await load.goesOn(10);
-    still.signal('SIGCONT');
-    expect(load.recovery(stood.at).acknowledged).toBeLessThan(PROMISED_MS);
-    expect(load.recovery(stood.at).ended).toBeLessThan(PROMISED_MS);
-    await load.goesOn(5);
-    await expectNobodyAt(still);
+      const still = await sentinels.master();
+      expect(still).not.toBe(dead);
+      const next = sentinels.nextSwitch();
+      still.signal('SIGSTOP');
+      const stood = await next;
+      await load.goesOn(10);
+      still.signal('SIGCONT');
+      expect(load.recovery(stood.at).acknowledged).toBeLessThan(PROMISED_MS);
+      expect(load.recovery(stood.at).ended).toBeLessThan(PROMISED_MS);
+      await load.goesOn(5);
+      await expectNobodyAt(still);
 
-    await load.stop();
-    await expectAllRight(system.url, load);
-    for (const program of [system.service, system.dispatcher, second]) expect(program.output()).not.toMatch(/READONLY/);
-    expect((await get(`${system.url}/readyz`)).status).toBe(200);
-  });
+      await load.stop();
+      await expectAllRight(system.url, load);
+      for (const program of [system.service, system.dispatcher, second])
+        expect(program.output()).not.toMatch(/READONLY/);
+      expect((await get(`${system.url}/readyz`)).status).toBe(200);
+    },
+  );
 });
 
 describe('a Cluster', () => {
-  it('loses a node and moves a slot: nothing acknowledged is lost, and it goes on', async () => {
-    cluster = await startCluster({ replicas: 1 });
-    const args = ['--shards', '6', '--wait-replicas', '1'];
-    system = await startSystem({ form: 'redis pull', workers: 1, storeUrl: cluster.url, args, dispatcherArgs: args });
-    await registerSource(system.url, 'double', DOUBLE);
-    const load = startLoad([system.url], 'double');
-    await load.goesOn(5);
+  it(
+    'loses a node and moves a slot: nothing acknowledged is lost, and it goes on',
+    { timeout: PATIENCE_MS },
+    async () => {
+      cluster = await startCluster({ replicas: 1 });
+      const args = ['--shards', '6', '--wait-replicas', '1'];
+      system = await startSystem({ form: 'redis pull', workers: 1, storeUrl: cluster.url, args, dispatcherArgs: args });
+      await registerSource(system.url, 'double', DOUBLE);
+      const load = startLoad([system.url], 'double');
+      await load.goesOn(5);
 
-    const slot = slotOfTag('{s0}');
-    const from = await cluster.ownerOf(slot);
-    const to = await cluster.ownerOf(slotOfTag('{s2}'));
-    expect(from).not.toBe(to);
-    await cluster.moveSlot(slot, to);
-    await load.goesOn(20);
+      const slot = slotOfTag('{s0}');
+      const from = await cluster.ownerOf(slot);
+      const to = await cluster.ownerOf(slotOfTag('{s2}'));
+      expect(from).not.toBe(to);
+      await cluster.moveSlot(slot, to);
+      await load.goesOn(20);
 
-    // Its replica takes over, and goes on when it has a replica itself.
-    await to.kill();
-    while ((await cluster.ownerOf(slot)) === to) await new Promise((resolve) => setTimeout(resolve, 20));
-    const heir = await cluster.ownerOf(slot);
-    await to.restart();
-    while (!/state=online/.test(await heir.admin.info('replication')))
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    const complete = performance.now();
-    await load.goesOn(20);
-    expect(load.recovery(complete).acknowledged).toBeLessThan(PROMISED_MS);
-    expect(load.recovery(complete).ended).toBeLessThan(PROMISED_MS);
+      // Its replica takes over, and goes on when it has a replica itself.
+      await to.kill();
+      while ((await cluster.ownerOf(slot)) === to) await new Promise((resolve) => setTimeout(resolve, 20));
+      const heir = await cluster.ownerOf(slot);
+      await to.restart();
+      while (!/state=online/.test(await heir.admin.info('replication')))
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      const complete = performance.now();
+      await load.goesOn(20);
+      expect(load.recovery(complete).acknowledged).toBeLessThan(PROMISED_MS);
+      expect(load.recovery(complete).ended).toBeLessThan(PROMISED_MS);
 
-    await load.stop();
-    await expectAllRight(system.url, load);
-    expect((await get(`${system.url}/readyz`)).status).toBe(200);
-  });
+      await load.stop();
+      await expectAllRight(system.url, load);
+      expect((await get(`${system.url}/readyz`)).status).toBe(200);
+    },
+  );
 });
 
 async function expectNobodyAt(server: DataServer): Promise<void> {

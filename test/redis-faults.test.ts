@@ -34,7 +34,7 @@ async function expectNothingLost(url: string, load: SteadyLoad): Promise<void> {
 }
 
 describe('with AOF always', () => {
-  it('nothing is lost, and work goes on after each fault', async () => {
+  it('nothing is lost, and work goes on after each fault', { timeout: 150_000 }, async () => {
     const { system, redis, admin } = await begin('always');
     const load = startLoad([system.url], 'double');
     await load.goesOn(5);
