@@ -8,7 +8,7 @@ import textwrap
 import threading
 import types
 import weakref
-from typing import Any, Callable, Dict, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, List, NamedTuple, Optional, Set, Tuple
 
 from . import culprit, pickling
 from .versions import DILL, PYTHON
