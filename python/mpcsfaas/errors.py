@@ -146,7 +146,14 @@ class NoWorkerError(ServiceUnavailableError):
 
 
 class TaskFailed(FaasError):
-    """A task ended without a value. task_id: which. kind: why, one word of the API. traceback: of the worker, or ''."""
+    """A task ended without a value.
+
+    task_id: which. kind: why, one word of the API. traceback: of the worker, or ''. details: what is known of the end, such
+    as `exit_code`, `signal`, `limit_bytes`. attempts: of a lost task, each that was lost, with worker, time and message.
+    """
+
+    details: Dict[str, Any]
+    attempts: List[Dict[str, Any]]
 
     def __init__(self, message: str, task_id: str = "", kind: str = "", traceback: str = "") -> None:
         super().__init__(message)
@@ -154,9 +161,14 @@ class TaskFailed(FaasError):
         self.task_id = task_id
         self.kind = kind
         self.traceback = traceback
+        self.details = {}
+        self.attempts = []
 
     def __reduce__(self) -> Any:
-        return type(self), (self.message, self.task_id, self.kind, self.traceback)
+        return type(self), (self.message, self.task_id, self.kind, self.traceback), self._more()
+
+    def _more(self) -> Dict[str, Any]:
+        return {"details": self.details, "attempts": self.attempts}
 
 
 class RemoteError(TaskFailed):
@@ -170,7 +182,7 @@ class RemoteError(TaskFailed):
         return "%s: %s" % (self.type_name, self.message)
 
     def __reduce__(self) -> Any:
-        return type(self), (self.type_name, self.message, self.traceback, self.task_id)
+        return type(self), (self.type_name, self.message, self.traceback, self.task_id), self._more()
 
 
 class WorkerLost(TaskFailed):

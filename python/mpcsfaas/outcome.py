@@ -28,6 +28,9 @@ def exception_of(result: Dict[str, Any], pickle: Any) -> BaseException:
         error = errors.RemoteError(type_name, message, traceback, task_id) if raised is None else raised
     else:
         error = errors.of_kind(kind, message, task_id, traceback)
+    if isinstance(error, errors.TaskFailed):
+        error.details = told.get("details") or {}
+        error.attempts = told.get("attempts") or []
     error.__cause__ = errors.RemoteTraceback(traceback) if traceback else None
     return error
 

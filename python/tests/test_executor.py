@@ -2,6 +2,7 @@
 import asyncio
 import concurrent.futures
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -107,8 +108,11 @@ class Calls(unittest.TestCase):
         with self.assertRaises(errors.TaskTimeout) as caught:
             self.ex.submit(limited, 30).result()
         self.assertNotIsInstance(caught.exception, (TimeoutError, concurrent.futures.TimeoutError))
-        with self.assertRaises(errors.WorkerLost):
-            self.ex.options(max_attempts=1).submit(dies).result()
+        with self.assertRaises(errors.WorkerLost) as caught:
+            self.ex.options(max_attempts=2).submit(dies).result()
+        self.assertIn("exit_code", caught.exception.details)
+        self.assertEqual([one["reason"] for one in caught.exception.attempts], ["lost", "lost"])
+        self.assertEqual(pickle.loads(pickle.dumps(caught.exception)).attempts, caught.exception.attempts)
         with self.assertRaises(errors.SerializationError):
             self.ex.submit(generates).result()
         with self.assertRaises(errors.TaskExpired):

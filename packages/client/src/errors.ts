@@ -67,9 +67,15 @@ export class TaskFailed extends FaasError {
   readonly typeName: string;
   /** Where it was raised there; '' where there is none. */
   readonly traceback: string;
+  /** What is known of the end: `exit_code`, `signal`, `limit_bytes` … */
+  readonly details: TaskError['details'];
+  /** Of a lost task: each attempt that was lost, with its worker and why. */
+  readonly attempts: NonNullable<TaskError['attempts']>;
 
-  constructor(taskId: string, { kind, type, message, traceback }: TaskError) {
+  constructor(taskId: string, { kind, type, message, traceback, details, attempts = [] }: TaskError) {
     super(message);
+    this.details = details;
+    this.attempts = attempts;
     this.taskId = taskId;
     this.kind = kind;
     this.typeName = type;

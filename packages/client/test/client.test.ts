@@ -241,6 +241,7 @@ describe('what goes wrong is one class each', () => {
     expect(timeout).toBeInstanceOf(client.TaskTimeout);
     expect(expired).toBeInstanceOf(client.TaskExpired);
     expect(lost).toBeInstanceOf(client.WorkerLost);
+    expect(lost).toMatchObject({ details: { exit_code: 1 }, attempts: [{ attempt: 1, reason: 'lost' }] });
     expect(unloaded).toBeInstanceOf(client.LoadFailed);
     expect(bad).toBeInstanceOf(client.BadResult);
   });

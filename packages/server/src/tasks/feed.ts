@@ -88,7 +88,8 @@ export class Feed {
 
   #shown(end: TaskEnd & { cursor: string }, results: boolean): FeedItem {
     const { cursor } = end;
-    const result = results ? this.#waits.lately(end.id) : undefined;
+    // Of a lost task the whole story is read: it does not ride along.
+    const result = results && end.kind !== 'lost' ? this.#waits.lately(end.id) : undefined;
     return result === undefined ? { is: 'end', end, cursor } : { is: 'end', end, result, cursor };
   }
 
