@@ -13,6 +13,7 @@ FaasError
 │   ├── ResultFormError           the result is stored in another form
 │   ├── TooLargeError             arguments, code or body pass a limit: .limit, .option
 │   ├── ValidationError           a field has a value that cannot be: .errors
+│   ├── NotSelfContained          a JavaScript function uses what is not in it: .names
 │   ├── IdempotencyError          the key came with other content
 │   ├── QueueFull                 the queue has no room
 │   ├── RateLimitedError          too many tasks a second
@@ -121,6 +122,14 @@ class ValidationError(ServiceError):
     """A field has a value that cannot be; `errors` says which."""
 
 
+class NotSelfContained(ServiceError):
+    """A JavaScript function uses names that are not in it: `names`."""
+
+    @property
+    def names(self) -> List[str]:
+        return list(self.problem.get("names", []))
+
+
 class IdempotencyError(ServiceError):
     """The idempotency key came with other content."""
 
@@ -227,14 +236,7 @@ class RemoteTraceback(Exception):
         return type(self), (self.text,)
 
 
-# The names under which the API's table of errors knows those that have a shorter one in Python.
-QueueFullError = QueueFull
-TaskFailedError = TaskFailed
-TaskCanceledError = TaskCanceled
-TaskLostError = WorkerLost
-TaskTimeoutError = TaskTimeout
-
-# Error code of the API -> class; the same table as packages/contract/src/errors.ts.
+# Error code of the API -> class; every code of packages/contract/src/errors.ts.
 BY_CODE: Dict[str, Type[FaasError]] = {
     "invalid_json": BadRequestError,
     "invalid_frames": BadRequestError,
@@ -264,6 +266,7 @@ BY_CODE: Dict[str, Type[FaasError]] = {
     "url_too_long": BadRequestError,
     "unsupported_media_type": BadRequestError,
     "validation_failed": ValidationError,
+    "not_self_contained": NotSelfContained,
     "idempotency_key_reused": IdempotencyError,
     "task_failed": TaskFailed,
     "task_canceled": TaskCanceled,

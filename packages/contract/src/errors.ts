@@ -3,7 +3,7 @@
 interface ErrorRow {
   readonly status: number;
   readonly title: string;
-  /** Class name in the SDKs. */
+  /** Class name in the TypeScript client; Python has its own, by the same codes. */
   readonly sdk: string;
 }
 
