@@ -9,7 +9,7 @@ import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
 import { listen, until } from './waiting.ts';
 
 const CLAIM = [{ lane: LANE, max: 100 }];
-const ONCE = `${LANE}|once`;
+const ONCE = submission({ at_most_once: true }).lane;
 
 let master: RedisServer;
 let replica: RedisServer;

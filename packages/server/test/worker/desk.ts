@@ -3,7 +3,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { systemClock } from '../../src/clock.ts';
-import { packTaskHeader, type TaskHeader } from '../../src/lifecycle/spec.ts';
 import {
   PART_BYTES,
   WorkerPort,
@@ -14,6 +13,7 @@ import {
 } from '../../src/protocol/index.ts';
 import { openRunnerPool } from '../../src/runner/index.ts';
 import { startWorker, type Worker } from '../../src/worker/index.ts';
+import { submission } from '../store/submission.ts';
 
 /** A dispatcher that welcomes whoever comes, says what it is told to say and keeps what it hears. */
 export class Desk {
@@ -75,7 +75,7 @@ export class Desk {
 
   /** A delivery of one task whose arguments come in parts. */
   deliver(number: number, token: string): void {
-    const header = packTaskHeader({ runtime: 'python', digest: 'd', at_most_once: true } as TaskHeader);
+    const header = submission({ digest: 'd', at_most_once: true }).packed;
     const task = { t: token, id: token, a: 1, h: 0, args: { parts: 3 * PART_BYTES } };
     this.say({ k: 'tasks', number, headers: [header], tasks: [task] });
   }

@@ -1,9 +1,9 @@
 // Code that a worker asked for and that does not come: it asks again, whoever is there, and no call waits for ever.
 import { afterEach, describe, expect, it } from 'vitest';
-import { packTaskHeader, type TaskHeader } from '../../src/lifecycle/spec.ts';
 import type { WorkerItem } from '../../src/protocol/index.ts';
 import { WantedCode } from '../../src/worker/wanted-code.ts';
 import { Desk, kind, workerOf } from './desk.ts';
+import { submission } from '../store/submission.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -18,7 +18,7 @@ async function open(port = 0): Promise<Desk> {
 
 /** A task of a function that the worker has not seen. */
 function deliver(desk: Desk): void {
-  const headers = [packTaskHeader({ runtime: 'python', digest: 'd' } as TaskHeader)];
+  const headers = [submission({ digest: 'd' }).packed];
   desk.say({ k: 'tasks', number: 1, headers, tasks: [{ t: 'one', id: 'one', a: 1, h: 0, args: [2, 0, 0] as never }] }, [
     Buffer.alloc(0),
     Buffer.alloc(0),
