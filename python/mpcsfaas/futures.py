@@ -127,6 +127,20 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         except concurrent.futures.InvalidStateError:
             pass  # canceled meanwhile
 
+    def _settle_as(self, other: "concurrent.futures.Future[Any]") -> None:
+        """Ends as another future of the same task has."""
+        if other.cancelled():
+            self._settle_canceled()
+            return
+        error = other.exception()
+        if error is not None:
+            self._fail(error)
+            return
+        try:
+            self.set_result(other.result())
+        except concurrent.futures.InvalidStateError:
+            pass
+
     def _fail(self, error: BaseException) -> None:
         try:
             self.set_exception(error)

@@ -81,6 +81,25 @@ class Calls(unittest.TestCase):
         with self.assertRaises(TimeoutError):
             self.client.wait(self.client.submit(triple, [7], labels=["nobody=has"], expires_at=_minute()), timeout=0.05)
 
+    def test_every_future_of_one_task_ends(self):
+        self.client.register(SOURCE, name="nap-often", entry="nap")
+        task_id = self.client.submit("nap-often", [0.3])
+        futures = [self.client.task(task_id).future() for _ in range(3)]
+        self.assertEqual([future.result(20) for future in futures], [0.3] * 3)
+
+        task_id = self.client.submit("nap-often", [30])
+        first, second = (self.client.task(task_id).future() for _ in range(2))
+        self.assertTrue(second.cancel())
+        with self.assertRaises(TaskCanceled):
+            first.result(20)
+
+        async def both():
+            async with AsyncClient() as client:
+                task_id = await client.submit("nap-often", [0.3])
+                return await asyncio.gather(client.wait(task_id, 20), client.wait(task_id, 20))
+
+        self.assertEqual(asyncio.run(both()), [0.3, 0.3])
+
     def test_logs_are_followed_and_source_is_called_with_json(self):
         self.client.register(SOURCE, name="nap-sdk", entry="nap")
         task_id = self.client.submit("nap-sdk", [0.2], as_json=True)
