@@ -2,7 +2,7 @@
 
 P1  Plain data is written by the C pickler. What it would write as a reference into `__main__` goes by value, through dill:
     no worker has the caller's main module.
-P2  Of a function's globals only those that it uses go along (dill's `recurse`).
+P2  Of a function's globals only those that it uses go along (dill's `recurse`, with a search of ours: see globalvars).
 P3  What means nothing in another process is refused, not copied: locks, open files.
 P4  A class of `__main__` that comes back is the caller's own again, so that `except` and `isinstance` know it.
 """
@@ -18,6 +18,7 @@ import dill
 
 from . import culprit
 from .errors import SerializationError
+from .globalvars import searching
 from .submodules import loaded, names_used
 
 _PROTOCOL = 5
@@ -44,6 +45,8 @@ class _Dispatch(Dict[Any, Any]):
             return _refuse
         if kind is types.ModuleType:
             return _save_module
+        if kind is types.FunctionType:
+            return _save_function
         return _save_enum if issubclass(kind, enum.EnumMeta) else dill.Pickler.dispatch.get(kind, default)
 
     def __getitem__(self, kind: Any) -> Any:
@@ -65,6 +68,9 @@ def _save_module(pickler: Any, module: types.ModuleType) -> None:
         pickler.save_reduce(__import__, (module.__name__, None, None, submodules), obj=module)
     else:
         dill.Pickler.dispatch[types.ModuleType](pickler, module)
+
+
+_save_function = searching(dill.Pickler.dispatch[types.FunctionType])
 
 
 def _save_enum(pickler: Any, kind: Any) -> None:

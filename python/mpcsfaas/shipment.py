@@ -1,5 +1,4 @@
 """A function as it is shipped: bytes, digest, name, source; made anew only when something that it takes along has changed."""
-import dis
 import hashlib
 import inspect
 import os
@@ -11,6 +10,7 @@ import weakref
 from typing import Any, Callable, List, NamedTuple, Optional, Set, Tuple
 
 from . import culprit, pickling
+from .globalvars import globals_of
 from .versions import DILL, PYTHON
 
 _SOURCE_CHARS = 16 * 1024
@@ -116,15 +116,6 @@ def _add(function: types.FunctionType, checks: List[Any], seen: Set[int]) -> boo
         if not _is_fixed(value, checks, seen):
             return False
     return True
-
-
-def globals_of(code: types.CodeType) -> Set[str]:
-    """Names of globals that the code, and code inside it, looks up."""
-    names = {one.argval for one in dis.get_instructions(code) if "_GLOBAL" in one.opname or one.opname == "LOAD_NAME"}
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= globals_of(constant)
-    return names
 
 
 def _is_fixed(value: Any, checks: List[Any], seen: Set[int]) -> bool:

@@ -45,6 +45,14 @@ def inner(x):
     return x + 1
 
 
+def is_even(n):
+    return True if n == 0 else is_odd(n - 1)
+
+
+def is_odd(n):
+    return False if n == 0 else is_even(n - 1)
+
+
 def down(n):
     return 0 if n == 0 else down(n - 1)
 
@@ -77,6 +85,13 @@ class Functions(unittest.TestCase):
         self.assertNotIn(UNUSED.encode(), code)
         self.assertEqual(run_elsewhere(code, 4), 15)
         self.assertEqual(run_elsewhere(shipment.shipment_of(down).code, 5), 0)
+
+    def test_functions_may_call_each_other_and_one_in_a_function_itself(self):
+        def factorial(n):
+            return 1 if n == 0 else n * factorial(n - 1)
+
+        for function_, arg, expected in [(is_even, 3, False), (factorial, 5, 120)]:
+            self.assertEqual(run_elsewhere(shipment.shipment_of(function_).code, arg), expected)
 
     def test_a_decorated_one_needs_nothing_of_the_sdk(self):
         for shipped in (decorated, uses_decorated):
