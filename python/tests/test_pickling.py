@@ -2,6 +2,7 @@
 import collections
 import dataclasses
 import enum
+import gc
 import io
 import pickle
 import pickletools
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import unittest
+import weakref
 import urllib.parse
 import xml.etree.ElementTree
 
@@ -118,6 +120,52 @@ class Functions(unittest.TestCase):
         before = shipment.shipment_of(changing).digest
         box.append(2)
         self.assertNotEqual(shipment.shipment_of(changing).digest, before)
+
+    def test_notices_a_change_of_a_class_of_a_function_and_of_what_a_module_made(self):
+        class Base:
+            def hello(self):
+                return 1
+
+        class Child(Base):
+            rate = 1
+
+        Base.__module__ = Child.__module__ = "__main__"
+        uses_class = lambda: Child().hello() * Child.rate  # noqa: E731
+
+        def marked():
+            return marked.word
+
+        marked.word = "a"
+        state = [0]
+        made = lambda: state[0]  # noqa: E731
+        made.__module__ = "collections"
+        uses_made = lambda: made()  # noqa: E731
+
+        def change_state():
+            state[0] += 1
+
+        changes = [
+            (uses_class, lambda: setattr(Child, "rate", 2)),
+            (uses_class, lambda: setattr(Base, "hello", lambda self: 2)),
+            (marked, lambda: setattr(marked, "word", "b")),
+            (uses_made, change_state),
+        ]
+        for function, change in changes:
+            before = shipment.shipment_of(function)
+            change()
+            self.assertNotEqual(shipment.shipment_of(function).digest, before.digest)
+
+    def test_does_not_keep_functions_without_end(self):
+        large = "x" * (20 * 1024 * 1024)
+        kept = []
+        for number in range(6):
+            own = large + str(number)
+            function = lambda: own  # noqa: E731
+            shipment.shipment_of(function)
+            kept.append(weakref.ref(function))
+            del function, own
+        gc.collect()
+        self.assertIsNone(kept[0]())
 
     def test_tells_source_name_and_versions(self):
         shipped = shipment.shipment_of(scaled)
