@@ -1,5 +1,6 @@
 """One kept-alive HTTP connection: a request in one write, an answer, or the fault that broke it."""
 import http.client
+import math
 import select
 import socket
 import ssl
@@ -18,6 +19,18 @@ _BELIEVED = 1.0
 
 # What a broken connection looks like: the request may or may not have arrived.
 FAULTS = (ConnectionError, http.client.HTTPException, TimeoutError, socket.timeout, ssl.SSLError, OSError)
+
+
+def readable(sockets: List[socket.socket], seconds: float) -> List[socket.socket]:
+    """Those that have something to read, within so many seconds."""
+    if not hasattr(select, "poll"):
+        return select.select(sockets, [], [], seconds)[0]
+    # select(2) knows no file number above 1023, and the program may have many files open.
+    poll = select.poll()
+    for one in sockets:
+        poll.register(one, select.POLLIN)
+    ready = {number for number, _ in poll.poll(math.ceil(seconds * 1000))}
+    return [one for one in sockets if one.fileno() in ready]
 
 
 class Address:
@@ -77,8 +90,7 @@ class Connection:
         """Has the other end closed it, or said something unasked? One that was used a moment ago is believed in."""
         if time.monotonic() - self._used < _BELIEVED:
             return False
-        readable, _, _ = select.select([self._socket], [], [], 0)
-        return bool(readable)
+        return bool(readable([self._socket], 0.0))
 
     def send(self, method: str, path: str, headers: Dict[str, str], body: Sequence[bytes], timeout: float) -> None:
         """Sends a request. Raises what FAULTS names."""

@@ -1,11 +1,10 @@
 """Server-sent events from a raw connection: read piece by piece, with a look aside whenever somebody wakes the reader."""
 import json
-import select
 import socket
 import ssl
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
-from .connection import Address, Answer, Chunks, Connection
+from .connection import Address, Answer, Chunks, Connection, readable
 
 _PIECE = 256 * 1024
 
@@ -58,7 +57,7 @@ class EventStream:
         if not self._rest:
             pending = getattr(self._socket, "pending", None)  # what TLS has decoded already
             if not (pending is not None and pending()):
-                ready, _, _ = select.select([self._socket, self._ours], [], [], max(0.0, seconds))
+                ready = readable([self._socket, self._ours], max(0.0, seconds))
                 if self._ours in ready:
                     try:
                         self._ours.recv(4096)

@@ -2,6 +2,7 @@
 
 MPCSFAAS_KEYED_URL is a service that wants MPCSFAAS_KEYED_KEY, takes arguments of at most 10,000 bytes and queues 5 tasks.
 """
+import importlib
 import json
 import os
 import re
@@ -58,6 +59,21 @@ class Refusals(unittest.TestCase):
             wait([futures[-1]], timeout=60)
             self.assertIsInstance(futures[-1].exception(0), errors.QueueFull)
             ex.shutdown(cancel_futures=True)
+
+    def test_a_program_with_many_open_files(self):
+        resource = importlib.import_module("resource")
+        before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 4096) if most > 0 else 4096, most))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (before, most))
+        files = [open(os.devnull) for _ in range(1100)]
+        try:
+            with Executor() as ex:
+                self.assertEqual(ex.submit(double, 2).result(20), 4)
+                time.sleep(1.1)  # until its connection is looked at again
+                self.assertEqual(ex.submit(double, 3).result(20), 6)
+        finally:
+            for file in files:
+                file.close()
 
     def test_unknown_function(self):
         with self.assertRaisesRegex(errors.NotFoundError, 'no function "nobody"'), Client() as client:
