@@ -237,33 +237,32 @@ class Client:
         task_id: Union[str, Sequence[str], None] = None,
         after: str = "",
     ) -> Iterator[Json]:
-        """Ends of tasks as they happen, without end: {"event", "id", "task_id", "status", "kind", "group"}.
+        """Ends of tasks as they happen, until `close`: {"event", "id", "task_id", "status", "kind", "group"}.
 
         Over a cut connection it goes on after the last one. `after`: an `id`, to go on from. An item whose event is
         "reset" says that some were missed.
         """
         path = with_query("/v1/events", {"group": group, "function": function, "task_id": task_id})
-        failures = 0
+        reopening = self._transport.reopening()
         last = after
-        while True:
+        while not self._transport.is_closed:
             try:
                 stream = self._transport.stream(path, last)
                 try:
                     is_open = True
-                    while is_open:
-                        is_open, found = stream.read(40.0)
+                    while is_open and not self._transport.is_closed:
+                        is_open, found = stream.heard()
+                        if is_open:
+                            reopening.went_well()
                         for kind, data in found:
-                            failures = 0
                             if kind:
                                 yield {"event": kind, "id": stream.last_id, **data}
                         last = stream.last_id or last
                 finally:
                     stream.close()
-            except FAULTS as error:
-                failures += 1
-                if failures > 10:
-                    raise self._transport.unreachable(error) from error
-                time.sleep(0.05 * failures)
+                reopening.pause(ConnectionResetError("the stream ended"))
+            except (*FAULTS, errors.FaasError) as error:
+                reopening.pause(error)
 
     # Our own.
 

@@ -2,11 +2,14 @@
 import json
 import socket
 import ssl
+import time
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from .connection import Address, Answer, Chunks, Connection, readable
 
 _PIECE = 256 * 1024
+# Seconds; longer than two of the comments that the service sends every 15 s.
+_SILENCE = 40.0
 
 
 class Event(NamedTuple):
@@ -74,6 +77,14 @@ class EventStream:
         self._text += self._chunks.take(self._rest)
         self._rest = b""
         return not self._chunks.is_over, list(self._events())
+
+    def heard(self) -> Tuple[bool, List[Event]]:
+        """As `read`, with patience for a service that is alive. Raises TimeoutError, which is one of FAULTS, where it is not."""
+        began = time.monotonic()
+        is_open, events = self.read(_SILENCE)
+        if is_open and not events and time.monotonic() - began >= _SILENCE:
+            raise TimeoutError("nothing came for %g s" % _SILENCE)
+        return is_open, events
 
     def _events(self) -> Iterator[Event]:
         whole, split, rest = self._text.rpartition(b"\n\n")

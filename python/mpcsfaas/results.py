@@ -198,6 +198,8 @@ class Results:
                         if stream.last_id:
                             contact, tries, last_id = time.monotonic(), 0, stream.last_id
                         stream.close()
+                        if fault is None and not stream.last_id:
+                            fault = ConnectionResetError("the stream ended before it began")
                 if fault is not None:
                     tries += 1
                     if time.monotonic() - contact > self._patience:

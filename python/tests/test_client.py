@@ -3,7 +3,10 @@ import asyncio
 import inspect
 import os
 import threading
+import time
 import unittest
+
+from cutting_proxy import CuttingProxy
 
 from mpcsfaas import AsyncClient, Client, TaskCanceled, errors, function
 
@@ -128,6 +131,35 @@ class Calls(unittest.TestCase):
         self.assertEqual((found[0]["event"], found[0]["status"], found[0]["group"]), ("task.ended", "COMPLETED", group))
         self.assertIn(found[0]["task_id"], ids)
         stream.close()
+
+    def test_streams_outlive_a_cut_and_end_with_the_client(self):
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        client, printed = Client(proxy.url), []
+        client.register(SOURCE, name="nap-cut", entry="nap")
+        task_id = client.submit("nap-cut", [1.5])
+        events = threading.Thread(target=lambda: list(client.events(group="of-nobody")))
+        follow = threading.Thread(target=lambda: printed.extend(client.follow(task_id)))
+        events.start()
+        follow.start()
+        for _ in range(20):
+            time.sleep(0.05)
+            proxy.cut()
+        self.assertEqual(client.wait(task_id, 20), 1.5)
+        follow.join(20)
+        self.assertEqual("".join(piece["text"] for piece in printed), "napping\n")
+        self.assertTrue(events.is_alive())
+        client.close()
+        events.join(20)
+        self.assertFalse(events.is_alive())
+
+    def test_a_wait_for_an_event_can_be_given_up(self):
+        async def one():
+            async with AsyncClient() as client:
+                with self.assertRaises(asyncio.TimeoutError):
+                    await asyncio.wait_for(client.events(group="of-nobody").__anext__(), 0.2)
+
+        asyncio.run(one())
 
     def test_what_runs_and_who_may_call(self):
         self.assertGreaterEqual(len(self.client.workers()["items"]), 1)
