@@ -1,5 +1,6 @@
 """Client: everything of the API, one method a thing. Times in seconds; answers as the API gives them, dicts of JSON."""
 import json
+import os
 import threading
 import time
 import urllib.parse
@@ -40,6 +41,7 @@ class Client:
         self._patience = patience
         self._results: Dict[str, Results] = {}
         self._lock = threading.Lock()
+        self._pid = os.getpid()
 
     def __enter__(self) -> "Client":
         return self
@@ -268,6 +270,9 @@ class Client:
 
     def _future(self, task_id: str) -> "TaskFuture[Any]":
         record = self.get(task_id)
+        if self._pid != os.getpid():
+            # In a fork the threads of the parent do not run, and nobody lets go of its locks.
+            self._pid, self._lock, self._results = os.getpid(), threading.Lock(), {}
         group = record["options"]["group"]
         with self._lock:
             follower = self._results.get(group)

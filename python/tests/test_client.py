@@ -103,6 +103,22 @@ class Calls(unittest.TestCase):
 
         self.assertEqual(asyncio.run(both()), [0.3, 0.3])
 
+    def test_a_fork_of_its_process_can_use_it(self):
+        task_id = self.client.submit(triple, [7])
+        self.assertEqual(self.client.task(task_id).future().result(20), 21)
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                value = self.client.task(self.client.submit(triple, [8])).future().result(20)
+                os.write(theirs, str(value).encode())
+            finally:
+                os._exit(0)
+        os.close(theirs)
+        os.waitpid(child, 0)
+        self.assertEqual(os.read(ours, 100), b"24")
+        os.close(ours)
+
     def test_logs_are_followed_and_source_is_called_with_json(self):
         self.client.register(SOURCE, name="nap-sdk", entry="nap")
         task_id = self.client.submit("nap-sdk", [0.2], as_json=True)
