@@ -12,7 +12,7 @@ import io
 import pickle
 import sys
 import types
-from typing import Any, Callable, Dict, List, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 import dill
 
@@ -169,9 +169,23 @@ def _own_or_new(kind: Any, name: str, *rest: Any) -> Any:
     members = rest[1] if len(rest) > 1 and isinstance(rest[1], dict) else {}
     module = sys.modules.get(str(members.get("__module__")))
     own = getattr(module, name, None)
+    if own is None and module is not None:
+        # The pickle does not tell in which class it stands.
+        found = [one for one in _nested(module, module.__name__) if one.__name__ == name and one.__bases__ == rest[0]]
+        own = found[0] if len(found) == 1 else None
     if isinstance(own, type) and type(own) is kind and own.__module__ == members.get("__module__"):
         return own
     return kind(name, *rest)
+
+
+def _nested(holder: Any, module: str, depth: int = 4) -> Iterator[type]:
+    """Classes inside the classes of a module."""
+    for value in list(vars(holder).values()):
+        if not isinstance(value, type) or value.__module__ != module or depth == 0:
+            continue
+        if isinstance(holder, type):
+            yield value
+        yield from _nested(value, module, depth - 1)
 
 
 def unwrapped(function: Any) -> Any:

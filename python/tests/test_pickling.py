@@ -31,6 +31,9 @@ class Color(enum.Enum):
 class Point:
     x: int
 
+    class Missing(Exception):
+        pass
+
     def scaled(self):
         return Point(self.x * RATE)
 
@@ -202,6 +205,7 @@ class Values(unittest.TestCase):
         self.assertIs(type(point), Point)
         self.assertIs(type(error), Mine)
         self.assertIs(type(pair), Pair)
+        self.assertIs(type(pickling.loads(pickling.dumps(Point.Missing("x")))), Point.Missing)
         self.assertEqual(run_elsewhere(pickling.dumps(Point(2).scaled)), Point(6))
         self.assertEqual(run_elsewhere(pickling.dumps(lambda: [Color.RED.value])), ["r"])
 
