@@ -38,7 +38,8 @@ class Results:
         self._path = "/v1/events?results=true&group=" + urllib.parse.quote(group, safe="")
         self._name = name
         self._patience = patience
-        self._lock = threading.Condition()
+        self._mutex = threading.RLock()
+        self._lock = threading.Condition(self._mutex)
         self._outstanding: Dict[str, TaskFuture[Any]] = {}
         self._early: Dict[str, Dict[str, Any]] = {}
         self._sending = 0
@@ -60,11 +61,18 @@ class Results:
 
     def opened_now(self) -> Optional[int]:
         """As `opened` where the stream is open, else None."""
-        with self._lock:
-            if not self._is_open or self._stream is None:
-                return None
-            self._sending += 1
-            return self.epoch
+        is_counted = False
+        try:
+            with self._mutex:
+                if not self._is_open or self._stream is None:
+                    return None
+                self._sending, is_counted = self._sending + 1, True
+                return self.epoch
+        except BaseException:
+            # Ctrl-C, in the caller's own thread.
+            if is_counted:
+                self.sent()
+            raise
 
     def accepted(self, futures: Sequence[TaskFuture[Any]], ids: Sequence[str], epoch: int) -> None:
         """The service has taken these tasks."""

@@ -9,9 +9,10 @@ import threading
 import time
 import unittest
 from concurrent.futures import CancelledError, as_completed, wait
+from unittest import mock
 
 import mpcsfaas
-from mpcsfaas import Executor, TaskCanceled, errors, function
+from mpcsfaas import Executor, TaskCanceled, errors, function, submits
 
 
 class Mine(Exception):
@@ -217,6 +218,22 @@ class Groups(unittest.TestCase):
         self.assertEqual(len(states), 200)
         self.assertEqual(set(states), {"COMPLETED", "CANCELED"}, states.count("COMPLETED"))
         self.assertGreater(states.count("CANCELED"), 100)
+
+    def test_ctrl_c_while_a_call_leaves_holds_nothing_up(self):
+        ask, main, struck = submits._request, threading.current_thread(), []
+
+        def request(wishes):
+            if threading.current_thread() is main and not struck:
+                struck.append(1)
+                raise KeyboardInterrupt
+            return ask(wishes)
+
+        with Executor() as ex:
+            self.assertEqual(ex.submit(double, 1).result(20), 2)
+            with mock.patch.object(submits, "_request", request), self.assertRaises(KeyboardInterrupt):
+                for n in range(1000):
+                    ex.submit(double, n).result(20)
+            self.assertEqual(ex.submit(double, 2).result(20), 4)
 
     def test_stream_logs_shows_what_calls_print(self):
         program = "from mpcsfaas import Executor\nwith Executor(stream_logs=True) as ex:\n    ex.submit(print, 'hello').result()\n"
