@@ -13,6 +13,7 @@ FaasError
 │   ├── ResultFormError           the result is stored in another form
 │   ├── TooLargeError             arguments, code or body pass a limit: .limit, .option
 │   ├── ValidationError           a field has a value that cannot be: .errors
+│   │   └── NotSelfContained      a JavaScript function uses what is not in its source
 │   ├── IdempotencyError          the key came with other content
 │   ├── QueueFull                 the queue has no room
 │   ├── RateLimitedError          too many tasks a second
@@ -119,6 +120,10 @@ class TooLargeError(ServiceError):
 
 class ValidationError(ServiceError):
     """A field has a value that cannot be; `errors` says which."""
+
+
+class NotSelfContained(ValidationError):
+    """The source of a JavaScript function uses what is not in it; the message names it."""
 
 
 class IdempotencyError(ServiceError):
@@ -252,6 +257,7 @@ BY_CODE: Dict[str, Type[FaasError]] = {
     "url_too_long": BadRequestError,
     "unsupported_media_type": BadRequestError,
     "validation_failed": ValidationError,
+    "not_self_contained": NotSelfContained,
     "idempotency_key_reused": IdempotencyError,
     "task_failed": TaskFailed,
     "task_canceled": TaskCanceled,
