@@ -328,6 +328,8 @@ class Client:
         return {**entry, "args_pickle": {"frame": frame}}, [data]
 
     def _submit(self, path: str, body: Sequence[bytes], key: Optional[str]) -> bytes:
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise ValueError("an idempotency key has printable ASCII characters alone, not %r" % key)
         headers = {
             "Content-Type": frames.MEDIA_TYPE,
             "Accept": "application/json",
@@ -365,4 +367,6 @@ class Task:
 
 
 def _quoted(part: str) -> str:
+    if not part:
+        raise ValueError("the id is empty")  # without one the path is that of the list
     return urllib.parse.quote(part, safe="@")

@@ -37,7 +37,10 @@ class Transport:
     ) -> None:
         """url, api_key: MPCSFAAS_URL and MPCSFAAS_API_KEY where not given. patience: of retries, seconds."""
         self.address = Address(url or os.environ.get("MPCSFAAS_URL") or DEFAULT_URL)
-        self._key = api_key or os.environ.get("MPCSFAAS_API_KEY") or ""
+        # Read from a file it may have a line end.
+        self._key = (api_key or os.environ.get("MPCSFAAS_API_KEY") or "").strip()
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise ValueError("the API key has characters that no key has")
         self._patience = patience
         self._idle: Deque[Connection] = collections.deque()
         self._reached = False

@@ -38,6 +38,19 @@ class Refusals(unittest.TestCase):
             with self.assertRaisesRegex(ValueError, "is no URL of a service"):
                 Executor(url)
 
+    def test_text_that_no_header_or_path_can_hold(self):
+        with self.assertRaisesRegex(ValueError, "API key"):
+            Client(api_key="mpk_\nX-Other: 1")
+        with Client() as client:
+            with self.assertRaisesRegex(ValueError, "idempotency key"):
+                client.submit(double, [1], key="a\r\nX-Other: 1")
+            with self.assertRaisesRegex(ValueError, "empty"):
+                client.get("")
+
+    def test_a_key_read_from_a_file_has_its_line_end(self):
+        with Client(KEYED, KEY + "\n") as client:
+            self.assertIsNotNone(list(client.list()))
+
     def test_wrong_key(self):
         with self.assertRaisesRegex(errors.AuthenticationError, "wants an API key"), Client(KEYED) as client:
             next(client.list())
