@@ -91,6 +91,17 @@ class Calls(unittest.TestCase):
         with self.assertRaises(concurrent.futures.TimeoutError):
             list(self.ex.map(sleeps, [0, 3], timeout=0.3))
 
+    def test_a_map_whose_arguments_end_in_an_error_leaves_nothing_behind(self):
+        def arguments():
+            yield 30
+            yield 30
+            raise KeyError("no more")
+
+        with Executor() as ex:
+            with self.assertRaisesRegex(KeyError, "no more"):
+                ex.map(sleeps, arguments())
+            self.assertEqual([future.exception(20) for future in ex.reattach() if not future.cancelled()], [])
+
     def test_what_the_function_raised_is_raised_with_its_type_and_the_remote_traceback(self):
         with self.assertRaises(Mine) as caught:
             self.ex.submit(fails, "way").result()
@@ -171,17 +182,19 @@ class Calls(unittest.TestCase):
 
     def test_after_a_fork_it_says_so(self):
         self.ex.submit(double, 1).result()
+        future = self.ex.submit(sleeps, 1)
         ours, theirs = os.pipe()
-        child = os.fork()
-        if child == 0:
-            try:
-                self.ex.submit(double, 1)
-            except errors.NotHere as error:
-                os.write(theirs, str(error).encode())
-            finally:
-                os._exit(0)
-        os.waitpid(child, 0)
-        self.assertIn("a fork of it", os.read(ours, 1000).decode())
+        for use in (lambda: self.ex.submit(double, 1), lambda: future.result(10)):
+            child = os.fork()
+            if child == 0:
+                try:
+                    use()
+                except errors.NotHere as error:
+                    os.write(theirs, str(error).encode())
+                finally:
+                    os._exit(0)
+            os.waitpid(child, 0)
+            self.assertIn("a fork of it", os.read(ours, 1000).decode())
         os.close(ours)
         os.close(theirs)
         self.assertEqual(self.ex.submit(double, 2).result(), 4)
