@@ -156,8 +156,12 @@ class Connection:
             content = b"".join(parts)
         elif "content-length" in fields:
             content = self._exactly(int(fields["content-length"]), rest)
-        else:
+        elif status in (204, 304):
             content = b""
+        else:
+            # HTTP/1.0, as some proxies speak it: the answer ends with the connection.
+            content = rest + b"".join(iter(lambda: self._socket.recv(_PIECE), b""))
+            self.close()
         self._used = time.monotonic()
         if fields.get("connection", "").lower() == "close":
             self.close()
@@ -197,6 +201,16 @@ class Connection:
         self._wire.close()
 
 
+class Unbounded:
+    """A body that ends with its connection."""
+
+    is_over = False
+
+    def take(self, piece: bytes) -> bytes:
+        """All of it."""
+        return piece
+
+
 class Chunks:
     """A chunked body, taken apart as it comes."""
 
@@ -206,7 +220,7 @@ class Chunks:
         self._left = 0  # of the chunk that is being read, its line end too
 
     def take(self, piece: bytes) -> bytes:
-        """What the piece adds to the body. Raises ValueError where it is not chunked."""
+        """What the piece adds to the body. Raises HTTPException where it is not chunked."""
         raw, at = self._raw + piece, 0
         parts = []
         while at < len(raw) and not self.is_over:
@@ -214,7 +228,10 @@ class Chunks:
                 end = raw.find(b"\r\n", at)
                 if end < 0:
                     break
-                size = int(raw[at:end].split(b";")[0], 16)
+                try:
+                    size = int(raw[at:end].split(b";")[0], 16)
+                except ValueError:
+                    raise http.client.HTTPException("the answer is not chunked") from None
                 at = end + 2
                 self.is_over = size == 0
                 self._left = size + 2

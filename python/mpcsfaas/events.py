@@ -3,9 +3,9 @@ import json
 import socket
 import ssl
 import time
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from .connection import Address, Answer, Chunks, Connection, readable
+from .connection import Address, Answer, Chunks, Connection, Unbounded, readable
 
 _PIECE = 256 * 1024
 # Seconds; longer than two of the comments that the service sends every 15 s.
@@ -43,7 +43,8 @@ class EventStream:
 
     def _head(self) -> None:
         status, headers, rest = self._connection.head()
-        self._chunks = Chunks()
+        is_chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+        self._chunks: Union[Chunks, Unbounded] = Chunks() if is_chunked else Unbounded()
         self._rest = rest
         self._text = b""
         if status >= 400:

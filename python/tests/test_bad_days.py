@@ -112,6 +112,22 @@ class Refusals(unittest.TestCase):
             server.shutdown()
             server.server_close()
 
+    def test_a_proxy_of_http_1_0(self):
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                self.send_response(200)
+                self.end_headers()
+                self.wfile.write(b'{"version": "1"}')
+
+            def log_message(self, *_):
+                pass
+
+        server = HTTPServer(("127.0.0.1", 0), Handler)
+        self.addCleanup(server.server_close)
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with Client("http://127.0.0.1:%d" % server.server_port) as client:
+            self.assertEqual(client.version(), {"version": "1"})
+
     def test_no_worker_of_this_python(self):
         fleet = {"items": [_worker("3.8.1"), _worker("3.9.2"), _worker(versions.PYTHON + ".1", state="lost")]}
         with self.assertRaises(errors.VersionMismatch) as caught:
