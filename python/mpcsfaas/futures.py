@@ -1,11 +1,13 @@
 """Futures of tasks: the standard library's own, which know their task and what it printed."""
 import concurrent.futures
+import logging
 import os
 from typing import Any, Dict, Generic, Optional, Protocol, TypeVar
 
 from . import errors, outcome
 
 T = TypeVar("T")
+_log = logging.getLogger("mpcsfaas")
 
 
 class Logs(str):
@@ -137,6 +139,9 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
             self.set_result(value)
         except concurrent.futures.InvalidStateError:
             pass  # canceled meanwhile
+        except BaseException:
+            # A callback that exits, say: the others' ends are still to be told.
+            _log.exception("a callback of task %s raised", self._task_id)
 
     def _settle_as(self, other: "concurrent.futures.Future[Any]") -> None:
         """Ends as another future of the same task has."""
@@ -157,5 +162,7 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
             self.set_exception(error)
         except concurrent.futures.InvalidStateError:
             pass
+        except BaseException:
+            _log.exception("a callback of task %s raised", self._task_id)
         finally:
             self = error = None  # type: ignore[assignment]

@@ -128,6 +128,12 @@ class Calls(unittest.TestCase):
         with self.assertRaises(errors.LoadFailed):
             self.ex.submit(_of_a_missing_module()).result()
 
+    def test_a_callback_that_exits_harms_no_other_call(self):
+        first, second = self.ex.submit(sleeps, 0.2), self.ex.submit(sleeps, 0.5)
+        first.add_done_callback(lambda _: sys.exit(3))
+        with self.assertLogs("mpcsfaas", "ERROR"):
+            self.assertEqual(second.result(20), self.ex.submit(sleeps, 0.5).result(20))
+
     def test_a_wait_that_times_out_cancels_nothing(self):
         future = self.ex.submit(sleeps, 0.6)
         with self.assertRaises(concurrent.futures.TimeoutError):
