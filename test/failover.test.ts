@@ -124,6 +124,8 @@ describe('a Cluster', () => {
 });
 
 async function expectNobodyAt(server: DataServer): Promise<void> {
-  const clients = (await server.admin.client('LIST')) as string;
-  expect(clients.split('\n').filter((line) => line.includes('name=mpcsfaas'))).toEqual([]);
+  const ours = async (): Promise<string[]> =>
+    ((await server.admin.client('LIST')) as string).split('\n').filter((line) => line.includes('name=mpcsfaas'));
+  // A server that stood still hears only now that they have gone.
+  await expect.poll(ours, { timeout: 20_000 }).toEqual([]);
 }

@@ -1,5 +1,6 @@
 """Client: everything of the API, one method a thing. Times in seconds; answers as the API gives them, dicts of JSON."""
 import json
+import os
 import threading
 import time
 import urllib.parse
@@ -40,6 +41,7 @@ class Client:
         self._patience = patience
         self._results: Dict[str, Results] = {}
         self._lock = threading.Lock()
+        self._pid = os.getpid()
 
     def __enter__(self) -> "Client":
         return self
@@ -237,38 +239,40 @@ class Client:
         task_id: Union[str, Sequence[str], None] = None,
         after: str = "",
     ) -> Iterator[Json]:
-        """Ends of tasks as they happen, without end: {"event", "id", "task_id", "status", "kind", "group"}.
+        """Ends of tasks as they happen, until `close`: {"event", "id", "task_id", "status", "kind", "group"}.
 
         Over a cut connection it goes on after the last one. `after`: an `id`, to go on from. An item whose event is
         "reset" says that some were missed.
         """
         path = with_query("/v1/events", {"group": group, "function": function, "task_id": task_id})
-        failures = 0
+        reopening = self._transport.reopening()
         last = after
-        while True:
+        while not self._transport.is_closed:
             try:
                 stream = self._transport.stream(path, last)
                 try:
                     is_open = True
-                    while is_open:
-                        is_open, found = stream.read(40.0)
+                    while is_open and not self._transport.is_closed:
+                        is_open, found = stream.heard()
+                        if is_open:
+                            reopening.went_well()
                         for kind, data in found:
-                            failures = 0
                             if kind:
                                 yield {"event": kind, "id": stream.last_id, **data}
                         last = stream.last_id or last
                 finally:
                     stream.close()
-            except FAULTS as error:
-                failures += 1
-                if failures > 10:
-                    raise self._transport.unreachable(error) from error
-                time.sleep(0.05 * failures)
+                reopening.pause(ConnectionResetError("the stream ended"))
+            except (*FAULTS, errors.FaasError) as error:
+                reopening.pause(error)
 
     # Our own.
 
     def _future(self, task_id: str) -> "TaskFuture[Any]":
         record = self.get(task_id)
+        if self._pid != os.getpid():
+            # In a fork the threads of the parent do not run, and nobody lets go of its locks.
+            self._pid, self._lock, self._results = os.getpid(), threading.Lock(), {}
         group = record["options"]["group"]
         with self._lock:
             follower = self._results.get(group)
@@ -324,6 +328,8 @@ class Client:
         return {**entry, "args_pickle": {"frame": frame}}, [data]
 
     def _submit(self, path: str, body: Sequence[bytes], key: Optional[str]) -> bytes:
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise ValueError("an idempotency key has printable ASCII characters alone, not %r" % key)
         headers = {
             "Content-Type": frames.MEDIA_TYPE,
             "Accept": "application/json",
@@ -361,4 +367,6 @@ class Task:
 
 
 def _quoted(part: str) -> str:
+    if not part:
+        raise ValueError("the id is empty")  # without one the path is that of the list
     return urllib.parse.quote(part, safe="@")

@@ -1,5 +1,6 @@
 """One kept-alive HTTP connection: a request in one write, an answer, or the fault that broke it."""
 import http.client
+import math
 import select
 import socket
 import ssl
@@ -18,6 +19,18 @@ _BELIEVED = 1.0
 
 # What a broken connection looks like: the request may or may not have arrived.
 FAULTS = (ConnectionError, http.client.HTTPException, TimeoutError, socket.timeout, ssl.SSLError, OSError)
+
+
+def readable(sockets: List[socket.socket], seconds: float) -> List[socket.socket]:
+    """Those that have something to read, within so many seconds."""
+    if not hasattr(select, "poll"):
+        return select.select(sockets, [], [], seconds)[0]
+    # select(2) knows no file number above 1023, and the program may have many files open.
+    poll = select.poll()
+    for one in sockets:
+        poll.register(one, select.POLLIN)
+    ready = {number for number, _ in poll.poll(math.ceil(seconds * 1000))}
+    return [one for one in sockets if one.fileno() in ready]
 
 
 class Address:
@@ -77,8 +90,7 @@ class Connection:
         """Has the other end closed it, or said something unasked? One that was used a moment ago is believed in."""
         if time.monotonic() - self._used < _BELIEVED:
             return False
-        readable, _, _ = select.select([self._socket], [], [], 0)
-        return bool(readable)
+        return bool(readable([self._socket], 0.0))
 
     def send(self, method: str, path: str, headers: Dict[str, str], body: Sequence[bytes], timeout: float) -> None:
         """Sends a request. Raises what FAULTS names."""
@@ -144,8 +156,12 @@ class Connection:
             content = b"".join(parts)
         elif "content-length" in fields:
             content = self._exactly(int(fields["content-length"]), rest)
-        else:
+        elif status in (204, 304):
             content = b""
+        else:
+            # HTTP/1.0, as some proxies speak it: the answer ends with the connection.
+            content = rest + b"".join(iter(lambda: self._socket.recv(_PIECE), b""))
+            self.close()
         self._used = time.monotonic()
         if fields.get("connection", "").lower() == "close":
             self.close()
@@ -185,6 +201,16 @@ class Connection:
         self._wire.close()
 
 
+class Unbounded:
+    """A body that ends with its connection."""
+
+    is_over = False
+
+    def take(self, piece: bytes) -> bytes:
+        """All of it."""
+        return piece
+
+
 class Chunks:
     """A chunked body, taken apart as it comes."""
 
@@ -194,7 +220,7 @@ class Chunks:
         self._left = 0  # of the chunk that is being read, its line end too
 
     def take(self, piece: bytes) -> bytes:
-        """What the piece adds to the body. Raises ValueError where it is not chunked."""
+        """What the piece adds to the body. Raises HTTPException where it is not chunked."""
         raw, at = self._raw + piece, 0
         parts = []
         while at < len(raw) and not self.is_over:
@@ -202,7 +228,10 @@ class Chunks:
                 end = raw.find(b"\r\n", at)
                 if end < 0:
                     break
-                size = int(raw[at:end].split(b";")[0], 16)
+                try:
+                    size = int(raw[at:end].split(b";")[0], 16)
+                except ValueError:
+                    raise http.client.HTTPException("the answer is not chunked") from None
                 at = end + 2
                 self.is_over = size == 0
                 self._left = size + 2

@@ -13,7 +13,7 @@ FaasError
 │   ├── ResultFormError           the result is stored in another form
 │   ├── TooLargeError             arguments, code or body pass a limit: .limit, .option
 │   ├── ValidationError           a field has a value that cannot be: .errors
-│   ├── NotSelfContained          a JavaScript function uses what is not in it: .names
+│   │   └── NotSelfContained      a JavaScript function uses what is not in it: .names
 │   ├── IdempotencyError          the key came with other content
 │   ├── QueueFull                 the queue has no room
 │   ├── RateLimitedError          too many tasks a second
@@ -122,7 +122,7 @@ class ValidationError(ServiceError):
     """A field has a value that cannot be; `errors` says which."""
 
 
-class NotSelfContained(ServiceError):
+class NotSelfContained(ValidationError):
     """A JavaScript function uses names that are not in it: `names`."""
 
     @property

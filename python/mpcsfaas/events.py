@@ -1,13 +1,15 @@
 """Server-sent events from a raw connection: read piece by piece, with a look aside whenever somebody wakes the reader."""
 import json
-import select
 import socket
 import ssl
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple
+import time
+from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from .connection import Address, Answer, Chunks, Connection
+from .connection import Address, Answer, Chunks, Connection, Unbounded, readable
 
 _PIECE = 256 * 1024
+# Seconds; longer than two of the comments that the service sends every 15 s.
+_SILENCE = 40.0
 
 
 class Event(NamedTuple):
@@ -41,7 +43,8 @@ class EventStream:
 
     def _head(self) -> None:
         status, headers, rest = self._connection.head()
-        self._chunks = Chunks()
+        is_chunked = headers.get("transfer-encoding", "").lower() == "chunked"
+        self._chunks: Union[Chunks, Unbounded] = Chunks() if is_chunked else Unbounded()
         self._rest = rest
         self._text = b""
         if status >= 400:
@@ -58,7 +61,7 @@ class EventStream:
         if not self._rest:
             pending = getattr(self._socket, "pending", None)  # what TLS has decoded already
             if not (pending is not None and pending()):
-                ready, _, _ = select.select([self._socket, self._ours], [], [], max(0.0, seconds))
+                ready = readable([self._socket, self._ours], max(0.0, seconds))
                 if self._ours in ready:
                     try:
                         self._ours.recv(4096)
@@ -75,6 +78,14 @@ class EventStream:
         self._text += self._chunks.take(self._rest)
         self._rest = b""
         return not self._chunks.is_over, list(self._events())
+
+    def heard(self) -> Tuple[bool, List[Event]]:
+        """As `read`, with patience for a service that is alive. Raises TimeoutError, which is one of FAULTS, where it is not."""
+        began = time.monotonic()
+        is_open, events = self.read(_SILENCE)
+        if is_open and not events and time.monotonic() - began >= _SILENCE:
+            raise TimeoutError("nothing came for %g s" % _SILENCE)
+        return is_open, events
 
     def _events(self) -> Iterator[Event]:
         whole, split, rest = self._text.rpartition(b"\n\n")

@@ -270,7 +270,13 @@ class Executor(concurrent.futures.Executor):
         entry_ = self._entry(fn, options)
         ahead = (self._add(fn, entry_, args, {}) for args in calls)
         # The first are sent now, as the standard executors do.
-        waiting = list(ahead) if buffersize is None else list(itertools.islice(ahead, buffersize))
+        waiting: List[TaskFuture[Any]] = []
+        try:
+            waiting.extend(ahead if buffersize is None else itertools.islice(ahead, buffersize))
+        except BaseException:
+            # Nobody will ever hold their futures: Ctrl-C, or the arguments themselves have failed.
+            self._abandon(waiting, True)
+            raise
         values = self._values(waiting, ahead, until)
         if chunksize > 1:
             values = itertools.chain.from_iterable(values)

@@ -1,10 +1,13 @@
 """Futures of tasks: the standard library's own, which know their task and what it printed."""
 import concurrent.futures
+import logging
+import os
 from typing import Any, Dict, Generic, Optional, Protocol, TypeVar
 
 from . import errors, outcome
 
 T = TypeVar("T")
+_log = logging.getLogger("mpcsfaas")
 
 
 class Logs(str):
@@ -43,6 +46,7 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         self._task_id = task_id
         self._function = function
         self._is_canceling = False
+        self._pid = os.getpid()
 
     @property
     def task_id(self) -> str:
@@ -58,6 +62,7 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
     def result(self, timeout: Optional[float] = None) -> T:
         """The value. Raises what the function raised, with the worker's traceback as cause; TimeoutError after `timeout`
         seconds, which cancels nothing; TaskCanceled; what else ended the task (see mpcsfaas.errors)."""
+        self._check_here()
         try:
             return super().result(timeout)  # type: ignore[no-any-return]
         except errors.TaskCanceled:
@@ -72,6 +77,7 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
 
     def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
         """What `result` would raise, None where there is a value. Raises TimeoutError and TaskCanceled itself."""
+        self._check_here()
         try:
             return super().exception(timeout)
         except errors.TaskCanceled:
@@ -89,6 +95,13 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         """The task as the API tells it: times, attempts, why it waits. Raises FaasError."""
         found: Dict[str, Any] = self._owner.task_call("GET", "/v1/tasks/%s" % self._known_id())
         return found
+
+    def _check_here(self) -> None:
+        if self._pid != os.getpid() and not self.done():
+            raise errors.NotHere(
+                "This future was made by process %d and is waited for in %d, a fork of it, where nobody hears of its end: ask "
+                "there with Client().wait(future.task_id)." % (self._pid, os.getpid())
+            )
 
     def _known_id(self) -> str:
         if not self._task_id:
@@ -126,11 +139,30 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
             self.set_result(value)
         except concurrent.futures.InvalidStateError:
             pass  # canceled meanwhile
+        except BaseException:
+            # A callback that exits, say: the others' ends are still to be told.
+            _log.exception("a callback of task %s raised", self._task_id)
+
+    def _settle_as(self, other: "concurrent.futures.Future[Any]") -> None:
+        """Ends as another future of the same task has."""
+        if other.cancelled():
+            self._settle_canceled()
+            return
+        error = other.exception()
+        if error is not None:
+            self._fail(error)
+            return
+        try:
+            self.set_result(other.result())
+        except concurrent.futures.InvalidStateError:
+            pass
 
     def _fail(self, error: BaseException) -> None:
         try:
             self.set_exception(error)
         except concurrent.futures.InvalidStateError:
             pass
+        except BaseException:
+            _log.exception("a callback of task %s raised", self._task_id)
         finally:
             self = error = None  # type: ignore[assignment]

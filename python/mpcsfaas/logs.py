@@ -8,8 +8,6 @@ from .connection import FAULTS
 from .errors import FaasError
 from .transport import Transport
 
-# Longer than the comment that the service sends every 15 s.
-_SILENCE = 40.0
 # Calls that are followed at a time; the next ones are shown when one of these has ended.
 _FOLLOWERS = 8
 
@@ -20,32 +18,31 @@ def follow(transport: Transport, task_id: str) -> Iterator[Dict[str, Any]]:
     Raises FaasError where the task is not known, or nobody answers.
     """
     shown: Dict[Any, int] = {}
-    failures = 0
-    while True:
+    reopening = transport.reopening()
+    while not transport.is_closed:
         try:
             stream = transport.stream("/v1/tasks/%s/logs?follow=true" % task_id)
             try:
-                while True:
-                    is_open, events = stream.read(_SILENCE)
+                is_open = True
+                while is_open and not transport.is_closed:
+                    is_open, events = stream.heard()
+                    if is_open:
+                        reopening.went_well()
                     for kind, data in events:
                         if kind == "end":
                             return
                         if kind != "log":
                             continue
-                        failures = 0
                         place = (data["attempt"], data["stream"])
                         end = data["offset"] + len(data["text"].encode())
                         if end > shown.get(place, 0):
                             shown[place] = end
                             yield data
-                    if not is_open:
-                        break
             finally:
                 stream.close()
-        except FAULTS as error:
-            failures += 1
-            if failures > 10:
-                raise transport.unreachable(error) from error
+            reopening.pause(ConnectionResetError("the stream ended"))
+        except (*FAULTS, FaasError) as error:
+            reopening.pause(error)
 
 
 class Shown:

@@ -2,7 +2,7 @@
 
 P1  Plain data is written by the C pickler. What it would write as a reference into `__main__` goes by value, through dill:
     no worker has the caller's main module.
-P2  Of a function's globals only those that it uses go along (dill's `recurse`).
+P2  Of a function's globals only those that it uses go along (dill's `recurse`, with a search of ours: see globalvars).
 P3  What means nothing in another process is refused, not copied: locks, open files.
 P4  A class of `__main__` that comes back is the caller's own again, so that `except` and `isinstance` know it.
 """
@@ -12,12 +12,13 @@ import io
 import pickle
 import sys
 import types
-from typing import Any, Callable, Dict, List, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
 
 import dill
 
 from . import culprit
 from .errors import SerializationError
+from .globalvars import searching
 from .submodules import loaded, names_used
 
 _PROTOCOL = 5
@@ -44,6 +45,8 @@ class _Dispatch(Dict[Any, Any]):
             return _refuse
         if kind is types.ModuleType:
             return _save_module
+        if kind is types.FunctionType:
+            return _save_function
         return _save_enum if issubclass(kind, enum.EnumMeta) else dill.Pickler.dispatch.get(kind, default)
 
     def __getitem__(self, kind: Any) -> Any:
@@ -65,6 +68,9 @@ def _save_module(pickler: Any, module: types.ModuleType) -> None:
         pickler.save_reduce(__import__, (module.__name__, None, None, submodules), obj=module)
     else:
         dill.Pickler.dispatch[types.ModuleType](pickler, module)
+
+
+_save_function = searching(dill.Pickler.dispatch[types.FunctionType])
 
 
 def _save_enum(pickler: Any, kind: Any) -> None:
@@ -163,9 +169,23 @@ def _own_or_new(kind: Any, name: str, *rest: Any) -> Any:
     members = rest[1] if len(rest) > 1 and isinstance(rest[1], dict) else {}
     module = sys.modules.get(str(members.get("__module__")))
     own = getattr(module, name, None)
+    if own is None and module is not None:
+        # The pickle does not tell in which class it stands.
+        found = [one for one in _nested(module, module.__name__) if one.__name__ == name and one.__bases__ == rest[0]]
+        own = found[0] if len(found) == 1 else None
     if isinstance(own, type) and type(own) is kind and own.__module__ == members.get("__module__"):
         return own
     return kind(name, *rest)
+
+
+def _nested(holder: Any, module: str, depth: int = 4) -> Iterator[type]:
+    """Classes inside the classes of a module."""
+    for value in list(vars(holder).values()):
+        if not isinstance(value, type) or value.__module__ != module or depth == 0:
+            continue
+        if isinstance(holder, type):
+            yield value
+        yield from _nested(value, module, depth - 1)
 
 
 def unwrapped(function: Any) -> Any:

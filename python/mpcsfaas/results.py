@@ -5,7 +5,8 @@ R2  Nothing depends on that: all that is outstanding is read again on every reco
     every ten seconds.
 R3  A task that was sent in one epoch and accepted in a later one is read at once: its end may lie in the gap between them.
 R4  An end may come before the answer that names its task: it is kept while a request is under way.
-R5  Where nobody answers for as long as the transport is patient, the futures fail; their tasks are not touched.
+R5  A task may have several futures here; the first is told of its end, and tells the others.
+R6  Where nobody answers for as long as the transport is patient, the futures fail; their tasks are not touched.
 """
 import binascii
 import json
@@ -37,7 +38,8 @@ class Results:
         self._path = "/v1/events?results=true&group=" + urllib.parse.quote(group, safe="")
         self._name = name
         self._patience = patience
-        self._lock = threading.Condition()
+        self._mutex = threading.RLock()
+        self._lock = threading.Condition(self._mutex)
         self._outstanding: Dict[str, TaskFuture[Any]] = {}
         self._early: Dict[str, Dict[str, Any]] = {}
         self._sending = 0
@@ -59,11 +61,18 @@ class Results:
 
     def opened_now(self) -> Optional[int]:
         """As `opened` where the stream is open, else None."""
-        with self._lock:
-            if not self._is_open or self._stream is None:
-                return None
-            self._sending += 1
-            return self.epoch
+        is_counted = False
+        try:
+            with self._mutex:
+                if not self._is_open or self._stream is None:
+                    return None
+                self._sending, is_counted = self._sending + 1, True
+                return self.epoch
+        except BaseException:
+            # Ctrl-C, in the caller's own thread.
+            if is_counted:
+                self.sent()
+            raise
 
     def accepted(self, futures: Sequence[TaskFuture[Any]], ids: Sequence[str], epoch: int) -> None:
         """The service has taken these tasks."""
@@ -72,10 +81,9 @@ class Results:
             for future, task_id in zip(futures, ids):
                 future._accepted(task_id)
                 early = self._early.pop(task_id, None)
-                if early is None:
-                    self._outstanding[task_id] = future
-                else:
-                    ended.append((future, early))
+                self._expect(future)
+                if early is not None:
+                    ended.append((self._outstanding.pop(task_id), early))
             if epoch != self.epoch:
                 self._again.extend(ids)
             self.sent(locked=True)
@@ -98,11 +106,19 @@ class Results:
         """Futures of tasks that exist already: read at once, then waited for."""
         with self._lock:
             for future in futures:
-                self._outstanding[future.task_id] = future
+                self._expect(future)
                 self._again.append(future.task_id)
             self._start()
             if self._stream is not None:
                 self._stream.wake()
+
+    def _expect(self, future: TaskFuture[Any]) -> None:
+        """R5."""
+        first = self._outstanding.get(future.task_id)
+        if first is None or first.done():
+            self._outstanding[future.task_id] = future
+        elif first is not future:
+            first.add_done_callback(future._settle_as)
 
     def outstanding(self) -> List[TaskFuture[Any]]:
         """Those whose tasks were accepted and have not ended."""
@@ -112,8 +128,9 @@ class Results:
     def forget(self, future: TaskFuture[Any]) -> None:
         """It has ended otherwise."""
         with self._lock:
-            self._outstanding.pop(future.task_id, None)
-            self._lock.notify_all()
+            if self._outstanding.get(future.task_id) is future:
+                del self._outstanding[future.task_id]
+                self._lock.notify_all()
 
     def drain(self) -> None:
         """Waits until every task has ended."""
@@ -189,6 +206,8 @@ class Results:
                         if stream.last_id:
                             contact, tries, last_id = time.monotonic(), 0, stream.last_id
                         stream.close()
+                        if fault is None and not stream.last_id:
+                            fault = ConnectionResetError("the stream ended before it began")
                 if fault is not None:
                     tries += 1
                     if time.monotonic() - contact > self._patience:

@@ -1,16 +1,18 @@
 """A function as it is shipped: bytes, digest, name, source; made anew only when something that it takes along has changed."""
-import dis
+import collections
+import enum
 import hashlib
 import inspect
 import os
 import re
+import sys
 import textwrap
 import threading
 import types
-import weakref
-from typing import Any, Callable, List, NamedTuple, Optional, Set, Tuple
+from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from . import culprit, pickling
+from .globalvars import globals_of
 from .versions import DILL, PYTHON
 
 _SOURCE_CHARS = 16 * 1024
@@ -28,14 +30,20 @@ class Shipment(NamedTuple):
 
 
 class _Kept(NamedTuple):
+    # Held, so that nothing else gets its id.
+    function: types.FunctionType
     shipment: Shipment
     # Each answers whether something is still what it was.
     checks: List[Tuple[Callable[..., Any], Tuple[Any, ...], Any]]
 
 
-_kept: "weakref.WeakKeyDictionary[Any, _Kept]" = weakref.WeakKeyDictionary()
+# By id of the function. Bounded: a program may make functions without end, each over data of its own.
+_kept: "collections.OrderedDict[int, _Kept]" = collections.OrderedDict()
+_MOST = 256
+_MOST_BYTES = 64 * 1024 * 1024
 _lock = threading.Lock()
 _MISSING = object()
+_MAINS = ("__main__", "__mp_main__")
 
 
 def _renew_lock() -> None:
@@ -54,15 +62,23 @@ def shipment_of(function: Any) -> Shipment:
     if not isinstance(function, types.FunctionType):
         return _make(function)
     with _lock:
-        kept = _kept.get(function)
+        kept = _kept.get(id(function))
     if kept is not None and all(look(*at) is value for look, at, value in kept.checks):
         return kept.shipment
     shipment = _make(function)
     checks = _checks(function)
     if checks is not None:
-        with _lock:
-            _kept[function] = _Kept(shipment, checks)
+        _keep(_Kept(function, shipment, checks))
     return shipment
+
+
+def _keep(kept: _Kept) -> None:
+    with _lock:
+        _kept.pop(id(kept.function), None)
+        _kept[id(kept.function)] = kept
+        size = sum(len(one.shipment.code) for one in _kept.values())
+        while len(_kept) > 1 and (len(_kept) > _MOST or size > _MOST_BYTES):
+            size -= len(_kept.popitem(last=False)[1].shipment.code)
 
 
 def _make(function: Any) -> Shipment:
@@ -105,6 +121,8 @@ def _add(function: types.FunctionType, checks: List[Any], seen: Set[int]) -> boo
     seen.add(id(function))
     for attribute in ("__code__", "__defaults__", "__kwdefaults__"):
         checks.append((getattr, (function, attribute, None), getattr(function, attribute)))
+    if not _add_members(vars(function), checks, seen):
+        return False
     for name in culprit.names_in(function.__code__):
         checks.append((function.__globals__.get, (name, _MISSING), function.__globals__.get(name, _MISSING)))
     for cell in function.__closure__ or ():
@@ -118,27 +136,49 @@ def _add(function: types.FunctionType, checks: List[Any], seen: Set[int]) -> boo
     return True
 
 
-def globals_of(code: types.CodeType) -> Set[str]:
-    """Names of globals that the code, and code inside it, looks up."""
-    names = {one.argval for one in dis.get_instructions(code) if "_GLOBAL" in one.opname or one.opname == "LOAD_NAME"}
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            names |= globals_of(constant)
-    return names
-
-
 def _is_fixed(value: Any, checks: List[Any], seen: Set[int]) -> bool:
     value = pickling.unwrapped(value)
     if isinstance(value, (tuple, frozenset)) and type(value) in (tuple, frozenset):
         return all(_is_fixed(one, checks, seen) for one in value)
     if isinstance(value, types.FunctionType):
-        return value.__module__ not in ("__main__", "__mp_main__") or _add(value, checks, seen)
+        return _is_by_name(value) or _add(value, checks, seen)
     if isinstance(value, type):
-        if value.__module__ not in ("__main__", "__mp_main__"):
-            return True
-        members = [getattr(member, "__func__", member) for member in vars(value).values()]
-        return all(_add(one, checks, seen) for one in members if isinstance(one, types.FunctionType))
+        return value.__module__ not in _MAINS or _add_class(value, checks, seen)
+    if isinstance(value, (staticmethod, classmethod)):
+        return _is_fixed(value.__func__, checks, seen)
+    if isinstance(value, property):
+        return all(_is_fixed(one, checks, seen) for one in (value.fget, value.fset, value.fdel))
     return type(value) in _FIXED
+
+
+def _is_by_name(function: types.FunctionType) -> bool:
+    """Does it go as a reference? What a function of a module has made inside itself does not."""
+    found: Any = None if function.__module__ in _MAINS else sys.modules.get(function.__module__ or "")
+    for part in function.__qualname__.split("."):
+        found = getattr(found, part, None)
+    return found is function
+
+
+def _add_class(kind: type, checks: List[Any], seen: Set[int]) -> bool:
+    if id(kind) in seen or isinstance(kind, enum.EnumMeta):
+        return True
+    seen.add(id(kind))
+    return all(_add_members(vars(one), checks, seen) for one in kind.__mro__ if one.__module__ in _MAINS)
+
+
+def _add_members(members: Mapping[str, Any], checks: List[Any], seen: Set[int]) -> bool:
+    """Of a class or a function."""
+    checks.append((len, (members,), len(members)))
+    for name, value in members.items():
+        checks.append((members.get, (name, _MISSING), value))
+        # What Python and its decorators note about a class is set once: __slots__, __dataclass_fields__.
+        if name == "_field_defaults" or (name.startswith("__") and not callable(value)):
+            continue
+        if inspect.isdatadescriptor(value) and not isinstance(value, property):
+            continue
+        if not _is_fixed(value, checks, seen):
+            return False
+    return True
 
 
 def _contents(cell: Any) -> Any:

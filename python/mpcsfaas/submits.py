@@ -28,6 +28,8 @@ _SMALL = 16 * 1024
 _PATH = "/v1/tasks/batch"
 # An idle thread ends after so many seconds and is started again with the next task.
 _IDLE = 30.0
+# A caller that Ctrl-C interrupts may not have said that it has begun, seconds.
+_LOOK = 1.0
 
 
 class Wish(NamedTuple):
@@ -60,7 +62,7 @@ class Begun(NamedTuple):
     """A request that has been written (S5)."""
 
     wish: Wish
-    request: Request
+    request: Optional[Request]
     epoch: int
     connection: Optional[Connection]
 
@@ -92,7 +94,9 @@ class Submits:
         self._desk = desk
         self._name = name
         self._waiting: Deque[Wish] = collections.deque()
-        self._changed = threading.Condition()
+        # A Condition is Python code, in which Ctrl-C may strike before it lets go: callers hold the lock itself.
+        self._mutex = threading.RLock()
+        self._changed = threading.Condition(self._mutex)
         self._thread: Optional[threading.Thread] = None
         self._under_way = 0
         self._begun: Optional[Begun] = None
@@ -100,27 +104,30 @@ class Submits:
 
     def add(self, wish: Wish) -> None:
         """Queues a task. Never blocks on the network."""
-        with self._changed:
-            epoch = None
-            if self._under_way == 0 and not self._waiting and self._thread is not None and len(wish.args) <= _SMALL:
-                epoch = self._desk.opened_now()
-            if epoch is None:
-                self._waiting.append(wish)
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                    self._thread.start()
-                elif self._under_way == 0:
-                    self._changed.notify_all()
-                return
-            self._under_way = 1
-        request = _request([wish])
+        epoch: Optional[int] = None
+        request: Optional[Request] = None
         connection: Optional[Connection] = None
         try:
+            with self._mutex:
+                if self._under_way == 0 and not self._waiting and self._thread is not None and len(wish.args) <= _SMALL:
+                    epoch = self._desk.opened_now()
+                if epoch is None:
+                    self._waiting.append(wish)
+                    if self._thread is None:
+                        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                        self._thread.start()
+                    elif self._under_way == 0:
+                        self._changed.notify_all()
+                    return
+                self._under_way = 1
+            request = _request([wish])
             connection = self._transport.begin("POST", _PATH, request.headers, request.body)
         finally:
-            with self._changed:
+            if epoch is not None:
+                # Wherever Ctrl-C has struck: the thread takes it from here.
                 self._begun = Begun(wish, request, epoch, connection)
-                self._changed.notify_all()
+                with self._mutex:
+                    self._changed.notify_all()
 
     def withdraw(self, future: TaskFuture[Any]) -> bool:
         """Takes back what has not left. False where it has."""
@@ -174,7 +181,7 @@ class Submits:
                     if not self._under_way and (self._closed or left <= 0):
                         self._thread = None
                         return
-                    self._changed.wait(max(0.0, left) if not self._under_way else None)
+                    self._changed.wait(max(0.0, left) if not self._under_way else _LOOK)
                 begun, self._begun = self._begun, None
                 wishes = self._take() if begun is None else [begun.wish]
                 self._under_way = len(wishes)
@@ -203,7 +210,10 @@ class Submits:
         open_ = wishes if begun is not None else [wish for wish in wishes if not wish.future.done()]
         while open_:
             epoch = self._desk.opened() if begun is None else begun.epoch
-            request, connection = (_request(open_), None) if begun is None else (begun.request, begun.connection)
+            request = None if begun is None else begun.request
+            connection = None if begun is None else begun.connection
+            if request is None:
+                request = _request(open_)
             begun = None
             try:
                 answer = self._transport.send("POST", _PATH, request.headers, request.body, begun=connection)

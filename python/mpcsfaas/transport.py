@@ -5,6 +5,7 @@ import os
 import threading
 import time
 import urllib.parse
+import weakref
 from typing import Any, Deque, Dict, Mapping, Optional, Sequence
 
 from . import backoff, errors
@@ -36,11 +37,16 @@ class Transport:
     ) -> None:
         """url, api_key: MPCSFAAS_URL and MPCSFAAS_API_KEY where not given. patience: of retries, seconds."""
         self.address = Address(url or os.environ.get("MPCSFAAS_URL") or DEFAULT_URL)
-        self._key = api_key or os.environ.get("MPCSFAAS_API_KEY") or ""
+        # Read from a file it may have a line end.
+        self._key = (api_key or os.environ.get("MPCSFAAS_API_KEY") or "").strip()
+        if not (self._key.isascii() and self._key.isprintable()):
+            raise ValueError("the API key has characters that no key has")
         self._patience = patience
         self._idle: Deque[Connection] = collections.deque()
         self._reached = False
         self._closing = threading.Event()
+        self._streams: "weakref.WeakSet[EventStream]" = weakref.WeakSet()
+        self._lock = threading.Lock()
         self._pid = os.getpid()
         self._headers: Dict[str, str] = {"User-Agent": "mpcsfaas-python/" + __version__}
         if self._key:
@@ -148,7 +154,18 @@ class Transport:
             stream.close()
             raise self._refusal(stream.answer, "GET", path)
         self._reached = True
+        with self._lock:
+            self._streams.add(stream)
         return stream
+
+    @property
+    def is_closed(self) -> bool:
+        """Has `close` been called? Whoever reads a stream ends then."""
+        return self._closing.is_set()
+
+    def reopening(self) -> "Reopening":
+        """For whoever follows a stream over cuts."""
+        return Reopening(self, self._patience, self._closing)
 
     def unreachable(self, fault: Optional[BaseException]) -> errors.ServiceUnreachable:
         """The sentence for whoever finds nobody there."""
@@ -158,8 +175,12 @@ class Transport:
         )
 
     def close(self) -> None:
-        """Ends pauses between retries, closes what is idle."""
+        """Ends pauses between retries and streams, closes what is idle."""
         self._closing.set()
+        with self._lock:
+            streams = list(self._streams)
+        for stream in streams:
+            stream.wake()
         while self._idle:
             self._idle.pop().close()
 
@@ -207,6 +228,32 @@ class Transport:
             "install the SDK that it offers: pip install --find-links %s/sdk/python/ mpcsfaas"
             % (self.address.url, method, path.partition("?")[0], __version__, self.address.url)
         )
+
+
+class Reopening:
+    """A stream that broke is opened again, with pauses, for as long as the transport is patient."""
+
+    def __init__(self, transport: Transport, patience: float, closing: threading.Event) -> None:
+        self._transport = transport
+        self._patience = patience
+        self._closing = closing
+        self.went_well()
+
+    def went_well(self) -> None:
+        """Something has come."""
+        self._tries = 0
+        self._contact = time.monotonic()
+
+    def pause(self, error: BaseException) -> None:
+        """Before the next try. Raises ServiceUnreachable where it has been tried for long enough, the refusal itself where it
+        is one for good."""
+        if isinstance(error, errors.FaasError) and getattr(error, "code", "") not in _AGAIN:
+            raise error
+        self._tries += 1
+        pause = backoff.pause(self._tries)
+        if time.monotonic() - self._contact + pause > self._patience:
+            raise error if isinstance(error, errors.FaasError) else self._transport.unreachable(error)
+        self._closing.wait(pause)
 
 
 def with_query(path: str, query: Optional[Mapping[str, Any]]) -> str:

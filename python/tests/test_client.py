@@ -3,7 +3,10 @@ import asyncio
 import inspect
 import os
 import threading
+import time
 import unittest
+
+from cutting_proxy import CuttingProxy
 
 from mpcsfaas import AsyncClient, Client, TaskCanceled, errors, function
 
@@ -81,6 +84,41 @@ class Calls(unittest.TestCase):
         with self.assertRaises(TimeoutError):
             self.client.wait(self.client.submit(triple, [7], labels=["nobody=has"], expires_at=_minute()), timeout=0.05)
 
+    def test_every_future_of_one_task_ends(self):
+        self.client.register(SOURCE, name="nap-often", entry="nap")
+        task_id = self.client.submit("nap-often", [0.3])
+        futures = [self.client.task(task_id).future() for _ in range(3)]
+        self.assertEqual([future.result(20) for future in futures], [0.3] * 3)
+
+        task_id = self.client.submit("nap-often", [30])
+        first, second = (self.client.task(task_id).future() for _ in range(2))
+        self.assertTrue(second.cancel())
+        with self.assertRaises(TaskCanceled):
+            first.result(20)
+
+        async def both():
+            async with AsyncClient() as client:
+                task_id = await client.submit("nap-often", [0.3])
+                return await asyncio.gather(client.wait(task_id, 20), client.wait(task_id, 20))
+
+        self.assertEqual(asyncio.run(both()), [0.3, 0.3])
+
+    def test_a_fork_of_its_process_can_use_it(self):
+        task_id = self.client.submit(triple, [7])
+        self.assertEqual(self.client.task(task_id).future().result(20), 21)
+        ours, theirs = os.pipe()
+        child = os.fork()
+        if child == 0:
+            try:
+                value = self.client.task(self.client.submit(triple, [8])).future().result(20)
+                os.write(theirs, str(value).encode())
+            finally:
+                os._exit(0)
+        os.close(theirs)
+        os.waitpid(child, 0)
+        self.assertEqual(os.read(ours, 100), b"24")
+        os.close(ours)
+
     def test_logs_are_followed_and_source_is_called_with_json(self):
         self.client.register(SOURCE, name="nap-sdk", entry="nap")
         task_id = self.client.submit("nap-sdk", [0.2], as_json=True)
@@ -109,6 +147,35 @@ class Calls(unittest.TestCase):
         self.assertEqual((found[0]["event"], found[0]["status"], found[0]["group"]), ("task.ended", "COMPLETED", group))
         self.assertIn(found[0]["task_id"], ids)
         stream.close()
+
+    def test_streams_outlive_a_cut_and_end_with_the_client(self):
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        client, printed = Client(proxy.url), []
+        client.register(SOURCE, name="nap-cut", entry="nap")
+        task_id = client.submit("nap-cut", [1.5])
+        events = threading.Thread(target=lambda: list(client.events(group="of-nobody")))
+        follow = threading.Thread(target=lambda: printed.extend(client.follow(task_id)))
+        events.start()
+        follow.start()
+        for _ in range(20):
+            time.sleep(0.05)
+            proxy.cut()
+        self.assertEqual(client.wait(task_id, 20), 1.5)
+        follow.join(20)
+        self.assertEqual("".join(piece["text"] for piece in printed), "napping\n")
+        self.assertTrue(events.is_alive())
+        client.close()
+        events.join(20)
+        self.assertFalse(events.is_alive())
+
+    def test_a_wait_for_an_event_can_be_given_up(self):
+        async def one():
+            async with AsyncClient() as client:
+                with self.assertRaises(asyncio.TimeoutError):
+                    await asyncio.wait_for(client.events(group="of-nobody").__anext__(), 0.2)
+
+        asyncio.run(one())
 
     def test_what_runs_and_who_may_call(self):
         self.assertGreaterEqual(len(self.client.workers()["items"]), 1)

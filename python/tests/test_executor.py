@@ -10,9 +10,10 @@ import threading
 import time
 import unittest
 from concurrent.futures import CancelledError, as_completed, wait
+from unittest import mock
 
 import mpcsfaas
-from mpcsfaas import Executor, TaskCanceled, errors, function
+from mpcsfaas import Executor, TaskCanceled, errors, function, submits
 
 
 class Mine(Exception):
@@ -91,6 +92,17 @@ class Calls(unittest.TestCase):
         with self.assertRaises(concurrent.futures.TimeoutError):
             list(self.ex.map(sleeps, [0, 3], timeout=0.3))
 
+    def test_a_map_whose_arguments_end_in_an_error_leaves_nothing_behind(self):
+        def arguments():
+            yield 30
+            yield 30
+            raise KeyError("no more")
+
+        with Executor() as ex:
+            with self.assertRaisesRegex(KeyError, "no more"):
+                ex.map(sleeps, arguments())
+            self.assertEqual([future.exception(20) for future in ex.reattach() if not future.cancelled()], [])
+
     def test_what_the_function_raised_is_raised_with_its_type_and_the_remote_traceback(self):
         with self.assertRaises(Mine) as caught:
             self.ex.submit(fails, "way").result()
@@ -119,6 +131,12 @@ class Calls(unittest.TestCase):
             self.ex.options(labels=["nobody=has"], expires_at=_soon()).submit(double, 1).result()
         with self.assertRaises(errors.LoadFailed):
             self.ex.submit(_of_a_missing_module()).result()
+
+    def test_a_callback_that_exits_harms_no_other_call(self):
+        first, second = self.ex.submit(sleeps, 0.2), self.ex.submit(sleeps, 0.5)
+        first.add_done_callback(lambda _: sys.exit(3))
+        with self.assertLogs("mpcsfaas", "ERROR"):
+            self.assertEqual(second.result(20), self.ex.submit(sleeps, 0.5).result(20))
 
     def test_a_wait_that_times_out_cancels_nothing(self):
         future = self.ex.submit(sleeps, 0.6)
@@ -174,17 +192,19 @@ class Calls(unittest.TestCase):
 
     def test_after_a_fork_it_says_so(self):
         self.ex.submit(double, 1).result()
+        future = self.ex.submit(sleeps, 1)
         ours, theirs = os.pipe()
-        child = os.fork()
-        if child == 0:
-            try:
-                self.ex.submit(double, 1)
-            except errors.NotHere as error:
-                os.write(theirs, str(error).encode())
-            finally:
-                os._exit(0)
-        os.waitpid(child, 0)
-        self.assertIn("a fork of it", os.read(ours, 1000).decode())
+        for use in (lambda: self.ex.submit(double, 1), lambda: future.result(10)):
+            child = os.fork()
+            if child == 0:
+                try:
+                    use()
+                except errors.NotHere as error:
+                    os.write(theirs, str(error).encode())
+                finally:
+                    os._exit(0)
+            os.waitpid(child, 0)
+            self.assertIn("a fork of it", os.read(ours, 1000).decode())
         os.close(ours)
         os.close(theirs)
         self.assertEqual(self.ex.submit(double, 2).result(), 4)
@@ -221,6 +241,22 @@ class Groups(unittest.TestCase):
         self.assertEqual(len(states), 200)
         self.assertEqual(set(states), {"COMPLETED", "CANCELED"}, states.count("COMPLETED"))
         self.assertGreater(states.count("CANCELED"), 100)
+
+    def test_ctrl_c_while_a_call_leaves_holds_nothing_up(self):
+        ask, main, struck = submits._request, threading.current_thread(), []
+
+        def request(wishes):
+            if threading.current_thread() is main and not struck:
+                struck.append(1)
+                raise KeyboardInterrupt
+            return ask(wishes)
+
+        with Executor() as ex:
+            self.assertEqual(ex.submit(double, 1).result(20), 2)
+            with mock.patch.object(submits, "_request", request), self.assertRaises(KeyboardInterrupt):
+                for n in range(1000):
+                    ex.submit(double, n).result(20)
+            self.assertEqual(ex.submit(double, 2).result(20), 4)
 
     def test_stream_logs_shows_what_calls_print(self):
         program = "from mpcsfaas import Executor\nwith Executor(stream_logs=True) as ex:\n    ex.submit(print, 'hello').result()\n"

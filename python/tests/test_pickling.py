@@ -2,6 +2,7 @@
 import collections
 import dataclasses
 import enum
+import gc
 import io
 import pickle
 import pickletools
@@ -10,6 +11,7 @@ import subprocess
 import sys
 import threading
 import unittest
+import weakref
 import urllib.parse
 import xml.etree.ElementTree
 
@@ -29,6 +31,9 @@ class Color(enum.Enum):
 class Point:
     x: int
 
+    class Missing(Exception):
+        pass
+
     def scaled(self):
         return Point(self.x * RATE)
 
@@ -43,6 +48,14 @@ def scaled(x):
 
 def inner(x):
     return x + 1
+
+
+def is_even(n):
+    return True if n == 0 else is_odd(n - 1)
+
+
+def is_odd(n):
+    return False if n == 0 else is_even(n - 1)
 
 
 def down(n):
@@ -78,6 +91,13 @@ class Functions(unittest.TestCase):
         self.assertEqual(run_elsewhere(code, 4), 15)
         self.assertEqual(run_elsewhere(shipment.shipment_of(down).code, 5), 0)
 
+    def test_functions_may_call_each_other_and_one_in_a_function_itself(self):
+        def factorial(n):
+            return 1 if n == 0 else n * factorial(n - 1)
+
+        for function_, arg, expected in [(is_even, 3, False), (factorial, 5, 120)]:
+            self.assertEqual(run_elsewhere(shipment.shipment_of(function_).code, arg), expected)
+
     def test_a_decorated_one_needs_nothing_of_the_sdk(self):
         for shipped in (decorated, uses_decorated):
             code = shipment.shipment_of(shipped).code
@@ -103,6 +123,52 @@ class Functions(unittest.TestCase):
         before = shipment.shipment_of(changing).digest
         box.append(2)
         self.assertNotEqual(shipment.shipment_of(changing).digest, before)
+
+    def test_notices_a_change_of_a_class_of_a_function_and_of_what_a_module_made(self):
+        class Base:
+            def hello(self):
+                return 1
+
+        class Child(Base):
+            rate = 1
+
+        Base.__module__ = Child.__module__ = "__main__"
+        uses_class = lambda: Child().hello() * Child.rate  # noqa: E731
+
+        def marked():
+            return marked.word
+
+        marked.word = "a"
+        state = [0]
+        made = lambda: state[0]  # noqa: E731
+        made.__module__ = "collections"
+        uses_made = lambda: made()  # noqa: E731
+
+        def change_state():
+            state[0] += 1
+
+        changes = [
+            (uses_class, lambda: setattr(Child, "rate", 2)),
+            (uses_class, lambda: setattr(Base, "hello", lambda self: 2)),
+            (marked, lambda: setattr(marked, "word", "b")),
+            (uses_made, change_state),
+        ]
+        for function, change in changes:
+            before = shipment.shipment_of(function)
+            change()
+            self.assertNotEqual(shipment.shipment_of(function).digest, before.digest)
+
+    def test_does_not_keep_functions_without_end(self):
+        large = "x" * (20 * 1024 * 1024)
+        kept = []
+        for number in range(6):
+            own = large + str(number)
+            function = lambda: own  # noqa: E731
+            shipment.shipment_of(function)
+            kept.append(weakref.ref(function))
+            del function, own
+        gc.collect()
+        self.assertIsNone(kept[0]())
 
     def test_tells_source_name_and_versions(self):
         shipped = shipment.shipment_of(scaled)
@@ -139,6 +205,7 @@ class Values(unittest.TestCase):
         self.assertIs(type(point), Point)
         self.assertIs(type(error), Mine)
         self.assertIs(type(pair), Pair)
+        self.assertIs(type(pickling.loads(pickling.dumps(Point.Missing("x")))), Point.Missing)
         self.assertEqual(run_elsewhere(pickling.dumps(Point(2).scaled)), Point(6))
         self.assertEqual(run_elsewhere(pickling.dumps(lambda: [Color.RED.value])), ["r"])
 
