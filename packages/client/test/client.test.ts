@@ -191,6 +191,17 @@ describe('a handle', () => {
     expect(await handle.logs()).toMatchObject({ stdout: { text: 'one ü\n' }, stderr: { text: 'two\n' } });
   });
 
+  it('tells all of its output, after bytes that are no UTF-8 too', async () => {
+    const raw = await faas.register('raw', async () => {
+      process.stdout.write(Uint8Array.of(255, 255, 255, 10));
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      console.log('on');
+    });
+    let text = '';
+    for await (const log of (await raw.submit()).logs({ follow: true })) text += log.text;
+    expect(text).toBe('\ufffd\ufffd\ufffd\non\n');
+  });
+
   it('stops telling when its signal fires', async () => {
     const stop = new AbortController();
     const handle = await faas.function('py-nap').submit(600);

@@ -17,8 +17,13 @@ def loud():
     print("x" * 200_000)
 def fail():
     raise ValueError("no such luck")
+def raw(until):
+    os.write(1, b"\\xff\\xff\\xff\\n")
+    while not os.path.exists(until):
+        time.sleep(0.02)
+    print("done")
 `;
-  service = await startCliService(source, ['talk', 'loud', 'fail']);
+  service = await startCliService(source, ['talk', 'loud', 'fail', 'raw']);
 });
 afterAll(() => service.stop());
 
@@ -47,6 +52,14 @@ describe('task logs', () => {
     expect(await following.ended).toEqual({ code: 0, stdout: 'two\ndone\n', stderr: 'aside\n' });
     const events = (await service.done('task', 'logs', '-f', '--json', await idOf('talk', 'three'))).trim().split('\n');
     expect(JSON.parse(events[0]!)).toMatchObject({ attempt: 1, stream: 'stdout', offset: 0 });
+  });
+
+  it('-f loses nothing after bytes that are no UTF-8', async () => {
+    const gate = join(service.folder, 'raw-gate');
+    const following = service.running('task', 'logs', '-f', await idOf('raw', gate));
+    await following.says(/^\ufffd{3}\n/);
+    writeFileSync(gate, '');
+    expect(await following.ended).toMatchObject({ code: 0, stdout: '\ufffd\ufffd\ufffd\ndone\n' });
   });
 
   it('says what was not kept', async () => {
