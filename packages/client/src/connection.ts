@@ -1,6 +1,6 @@
 // Requests to the service: JSON in and out, faults as errors of ours, repeated where a repeat does no harm.
 import { ConnectionFailed, FaasError, refusal } from './errors.ts';
-import { backoffMs, pause } from './pause.ts';
+import { backoffMs, onAbort, pause } from './pause.ts';
 import type { Problem } from './contract.ts';
 
 export interface ConnectionOptions {
@@ -90,7 +90,7 @@ export class Connection {
     const silence = new AbortController();
     const abort = (): void => silence.abort(asked.signal?.reason);
     asked.signal?.throwIfAborted();
-    asked.signal?.addEventListener('abort', abort, { once: true });
+    const forget = onAbort(asked.signal, abort);
     const timer = setTimeout(() => silence.abort(new Error('no answer')), SILENCE_MS + (asked.heldMs ?? 0));
     try {
       const answer = await this.#send(method, path, asked, silence.signal, {});
@@ -103,7 +103,7 @@ export class Connection {
       throw error instanceof SyntaxError ? this.#notOurs('something that is no JSON') : error;
     } finally {
       clearTimeout(timer);
-      asked.signal?.removeEventListener('abort', abort);
+      forget();
     }
   }
 

@@ -1,4 +1,5 @@
 // A task's output as it grows, once each, over cut connections.
+import { onAbort } from './pause.ts';
 import { follow } from './server-events.ts';
 import type { Connection } from './connection.ts';
 import type { LogEvent } from './contract.ts';
@@ -12,7 +13,7 @@ export async function* followLogs(
   const stop = new AbortController();
   const abort = (): void => stop.abort(signal?.reason);
   signal?.throwIfAborted();
-  signal?.addEventListener('abort', abort, { once: true });
+  const forget = onAbort(signal, abort);
   // How far each stream was told, in bytes. A new connection begins at the beginning: what those before it told is left
   // out. One connection repeats nothing, and what it tells is not weighed against itself: bytes that are no UTF-8 are
   // longer in a text than in their stream.
@@ -42,7 +43,7 @@ export async function* followLogs(
     }
     signal?.throwIfAborted();
   } finally {
-    signal?.removeEventListener('abort', abort);
+    forget();
     stop.abort();
   }
 }

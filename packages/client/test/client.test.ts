@@ -346,6 +346,20 @@ describe('map', () => {
     expect(await states('aborted')).toEqual(['CANCELED', 'CANCELED', 'CANCELED']);
   });
 
+  it('many wait by one signal without a warning', async () => {
+    const warnings: string[] = [];
+    const hear = (warning: Error): void => void warnings.push(warning.name);
+    process.on('warning', hear);
+    const nap = faas.function<[number], string>('py-nap').with({ signal: AbortSignal.timeout(60_000) });
+    await Promise.all([
+      ...Array.from({ length: 20 }, () => nap(0)),
+      nap.map(Array.from({ length: 20 }, () => 0)).toArray(),
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.off('warning', hear);
+    expect(warnings).toEqual([]);
+  });
+
   it('a call whose signal fires is canceled', async () => {
     const stop = new AbortController();
     const call = faas.function<[number], string>('py-nap').with({ group: 'call', signal: stop.signal })(600);
