@@ -58,6 +58,7 @@ async function* run<R>(
   { connection, ends }: Line,
   { window = WINDOW, signal }: MapOptions,
 ): AsyncGenerator<PromiseSettledResult<R>> {
+  if (!(window >= 1)) throw new RangeError(`window takes a number of at least 1, not ${window}.`);
   signal?.throwIfAborted();
   const stop = new AbortController();
   const abort = (): void => stop.abort(signal?.reason);

@@ -116,5 +116,7 @@ async function cancelQuietly(id: string, caller: Caller): Promise<void> {
 }
 
 function iteratorOf(inputs: Inputs<unknown>): AsyncIterator<unknown> | Iterator<unknown> {
-  return Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
+  // Asked for as a property: a text is iterable, too, and `in` takes objects alone.
+  const begin = (inputs as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
+  return begin === undefined ? (inputs as Iterable<unknown>)[Symbol.iterator]() : begin.call(inputs);
 }

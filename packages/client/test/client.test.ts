@@ -346,6 +346,12 @@ describe('map', () => {
     expect(await states('aborted')).toEqual(['CANCELED', 'CANCELED', 'CANCELED']);
   });
 
+  it('takes a text letter by letter, and no window of nothing', async () => {
+    const same = await faas.register('same', (value: unknown) => value);
+    expect(await same.map('ab').toArray()).toEqual(['a', 'b']);
+    expect(await fault(same.map([1], { window: 0 }).toArray())).toBeInstanceOf(RangeError);
+  });
+
   it('many wait by one signal without a warning', async () => {
     const warnings: string[] = [];
     const hear = (warning: Error): void => void warnings.push(warning.name);
