@@ -1,5 +1,8 @@
 // workers, top, task logs and retry: what is looked at while it works, on a terminal and in a pipe.
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCliService, type CliService } from './service.ts';
@@ -158,6 +161,17 @@ describe('top', () => {
       .split(/\r*\n/);
     expect(frame.length).toBeLessThan(24);
     expect(Math.max(...frame.map((line) => line.length))).toBeLessThanOrEqual(100);
+  });
+
+  it('is left while the service hangs', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const top = service.running('top', '--url', `http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    await once(silent, 'request');
+    top.signal('SIGINT');
+    expect((await top.ended).code).toBe(0);
+    silent.closeAllConnections();
+    silent.close();
   });
 
   it('where no service runs is one sentence, on the usual screen', async () => {
