@@ -52,6 +52,11 @@ export class Connection {
     if (!/^https?:\/\/[^/]/.test(url)) {
       throw new TypeError(`url takes an address such as http://127.0.0.1:8000, not ${JSON.stringify(url)}.`);
     }
+    // What fetch itself refuses would read as a service that is away, and be tried again. Neither is repeated to anybody.
+    if (/^[^/]*\/\/[^/?#]*@/.test(url))
+      throw new TypeError('url takes no user and password: a key is given as apiKey.');
+    if (apiKey !== undefined && !/^[\x21-\x7e]*$/.test(apiKey.trim()))
+      throw new TypeError('apiKey takes a key of plain letters, digits and signs; this one holds others.');
     this.url = url.replace(/\/+$/, '');
     this.patienceMs = patienceMs;
     this.#retries = retries;

@@ -123,6 +123,12 @@ describe('a service whose answers are those of this test', () => {
   });
 });
 
+it('what no request can carry is refused before one, and not repeated', () => {
+  expect(() => new Faas({ url: 'http://me:secret@127.0.0.1:1' })).toThrow(/^url takes no user and password/);
+  expect(() => new Faas({ apiKey: 'schlüssel' })).toThrow(/^apiKey takes a key of plain letters/);
+  expect(new Faas({ apiKey: 'mpk_1\n' })).toBeInstanceOf(Faas);
+});
+
 it('nobody is there: one sentence with the url and what to start, after bounded tries', async () => {
   const url = `http://127.0.0.1:${await freePort()}`;
   const error = await fault(new Faas({ url, retries: 2 }).submit('f'));
