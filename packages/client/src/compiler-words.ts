@@ -33,6 +33,7 @@ const WORDS: Record<string, string> = {
   __importStar: '(it) => (it && it.__esModule ? it : Object.assign({}, it, { default: it }))',
   __importDefault: '(it) => (it && it.__esModule ? it : { default: it })',
   __toESM: '(it) => Object.assign({}, it, { default: it })',
+  __async: `(self, args, body) => (${awaiter})(self, args, 0, body)`,
   _async_to_generator: `(body) => function (...args) { return (${awaiter})(this, args, 0, body); }`,
   _object_spread: assign,
   _object_spread_props: assign,

@@ -1,6 +1,6 @@
 // Requests to the service: JSON in and out, faults as errors of ours, repeated where a repeat does no harm.
 import { ConnectionFailed, FaasError, refusal } from './errors.ts';
-import { backoffMs, pause } from './pause.ts';
+import { backoffMs, onAbort, pause } from './pause.ts';
 import type { Problem } from './contract.ts';
 
 export interface ConnectionOptions {
@@ -52,6 +52,11 @@ export class Connection {
     if (!/^https?:\/\/[^/]/.test(url)) {
       throw new TypeError(`url takes an address such as http://127.0.0.1:8000, not ${JSON.stringify(url)}.`);
     }
+    // What fetch itself refuses would read as a service that is away, and be tried again. Neither is repeated to anybody.
+    if (/^[^/]*\/\/[^/?#]*@/.test(url))
+      throw new TypeError('url takes no user and password: a key is given as apiKey.');
+    if (apiKey !== undefined && !/^[\x21-\x7e]*$/.test(apiKey.trim()))
+      throw new TypeError('apiKey takes a key of plain letters, digits and signs; this one holds others.');
     this.url = url.replace(/\/+$/, '');
     this.patienceMs = patienceMs;
     this.#retries = retries;
@@ -90,7 +95,7 @@ export class Connection {
     const silence = new AbortController();
     const abort = (): void => silence.abort(asked.signal?.reason);
     asked.signal?.throwIfAborted();
-    asked.signal?.addEventListener('abort', abort, { once: true });
+    const forget = onAbort(asked.signal, abort);
     const timer = setTimeout(() => silence.abort(new Error('no answer')), SILENCE_MS + (asked.heldMs ?? 0));
     try {
       const answer = await this.#send(method, path, asked, silence.signal, {});
@@ -103,7 +108,7 @@ export class Connection {
       throw error instanceof SyntaxError ? this.#notOurs('something that is no JSON') : error;
     } finally {
       clearTimeout(timer);
-      asked.signal?.removeEventListener('abort', abort);
+      forget();
     }
   }
 

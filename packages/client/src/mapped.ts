@@ -1,6 +1,7 @@
 // Many calls of one function: submitted in batches as far ahead as the window allows, results in the order of the inputs.
 import { MAX_RESULT_IDS } from './contract.ts';
 import { valueOf } from './errors.ts';
+import { CANCEL_MS, onAbort, orAborted, settledWithin } from './pause.ts';
 import type { Line } from './task-handle.ts';
 
 export type Inputs<T> = Iterable<T> | AsyncIterable<T>;
@@ -57,10 +58,11 @@ async function* run<R>(
   { connection, ends }: Line,
   { window = WINDOW, signal }: MapOptions,
 ): AsyncGenerator<PromiseSettledResult<R>> {
+  if (!(window >= 1)) throw new RangeError(`window takes a number of at least 1, not ${window}.`);
   signal?.throwIfAborted();
   const stop = new AbortController();
   const abort = (): void => stop.abort(signal?.reason);
-  signal?.addEventListener('abort', abort, { once: true });
+  const forget = onAbort(signal, abort);
   const open = new Set<string>();
   const sending = new Set<Promise<unknown>>();
   const line: Promise<PromiseSettledResult<R>>[] = [];
@@ -102,6 +104,16 @@ async function* run<R>(
     changed.ring();
   };
 
+  const cancelAll = async (): Promise<void> => {
+    await Promise.allSettled([...sending]);
+    const ids = [...open];
+    for (let at = 0; at < ids.length; at += MAX_RESULT_IDS) {
+      const body = JSON.stringify({ task_ids: ids.slice(at, at + MAX_RESULT_IDS) });
+      // A service that is away cannot cancel, and whoever stops has a reason of their own to tell.
+      await connection.ask('POST', '/v1/tasks/cancel', { body }).catch(() => undefined);
+    }
+  };
+
   stop.signal.addEventListener('abort', () => changed.ring());
   try {
     void fill();
@@ -113,23 +125,18 @@ async function* run<R>(
         if (inputsAre.state === 'broken') throw inputsAre.fault;
         return;
       }
-      const settled = await next;
+      // A call that is on its way into the queue of a service that hangs is not waited for.
+      const settled = await orAborted(next, signal);
       signal?.throwIfAborted();
       void line.shift();
       changed.ring();
       yield settled;
     }
   } finally {
-    signal?.removeEventListener('abort', abort);
+    forget();
     stop.abort();
     if (inputsAre.state === 'coming') void Promise.resolve(inputs.return?.()).catch(() => undefined);
-    await Promise.allSettled([...sending]);
-    const ids = [...open];
-    for (let at = 0; at < ids.length; at += MAX_RESULT_IDS) {
-      const body = JSON.stringify({ task_ids: ids.slice(at, at + MAX_RESULT_IDS) });
-      // A service that is away cannot cancel, and whoever stops has a reason of their own to tell.
-      await connection.ask('POST', '/v1/tasks/cancel', { body }).catch(() => undefined);
-    }
+    await settledWithin(cancelAll(), CANCEL_MS);
   }
 }
 

@@ -2,6 +2,7 @@
 import { jsonText } from './json-text.ts';
 import { Mapped } from './mapped.ts';
 import { taskOptions } from './options.ts';
+import { CANCEL_MS, orAborted, settledWithin } from './pause.ts';
 import { TaskHandle } from './task-handle.ts';
 import { valueOf } from './errors.ts';
 import type { CallOptions } from './options.ts';
@@ -89,12 +90,20 @@ export async function submitTask(
     ...(Object.keys(kwargs).length > 0 && { kwargs: raw(kwargs, 'kwargs') }),
     options: { ...taskOptions(options), result_as: 'json' },
   };
-  const id = await caller.submitter.submit(`${JSON.stringify(task).slice(0, -1)},"args":${jsonText(args, 'args')}}`);
-  if (signal?.aborted === true) {
-    await cancelQuietly(id, caller);
-    signal.throwIfAborted();
+  const sent = caller.submitter.submit(`${JSON.stringify(task).slice(0, -1)},"args":${jsonText(args, 'args')}}`);
+  try {
+    const id = await orAborted(sent, signal);
+    signal?.throwIfAborted();
+    return id;
+  } catch (fault) {
+    // Its id may not be known yet: it is canceled once it is.
+    if (signal?.aborted === true)
+      await settledWithin(
+        sent.then((id) => cancelQuietly(id, caller)),
+        CANCEL_MS,
+      );
+    throw fault;
   }
-  return id;
 }
 
 /** Checked as arguments are. */
@@ -103,9 +112,11 @@ function raw(value: unknown, place: string): unknown {
 }
 
 async function cancelQuietly(id: string, caller: Caller): Promise<void> {
-  await new TaskHandle(id, caller).cancel().catch(() => undefined);
+  await settledWithin(new TaskHandle(id, caller).cancel(), CANCEL_MS);
 }
 
 function iteratorOf(inputs: Inputs<unknown>): AsyncIterator<unknown> | Iterator<unknown> {
-  return Symbol.asyncIterator in inputs ? inputs[Symbol.asyncIterator]() : inputs[Symbol.iterator]();
+  // Asked for as a property: a text is iterable, too, and `in` takes objects alone.
+  const begin = (inputs as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
+  return begin === undefined ? (inputs as Iterable<unknown>)[Symbol.iterator]() : begin.call(inputs);
 }

@@ -1,6 +1,6 @@
 // Server-sent events over fetch, which unlike EventSource can send a key: read, and followed over cut connections.
 import { ConnectionFailed, FaasError, Unavailable } from './errors.ts';
-import { backoffMs, pause } from './pause.ts';
+import { backoffMs, onAbort, pause } from './pause.ts';
 import type { Connection } from './connection.ts';
 
 /** `open` is told after every connection, the first one too: what was missed before it may have to be read. */
@@ -21,7 +21,7 @@ export async function* follow(connection: Connection, path: string, signal: Abor
   while (!over()) {
     const cut = new AbortController();
     const abort = (): void => cut.abort(signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
+    const forget = onAbort(signal, abort);
     let timer = setTimeout(abort, SILENCE_MS);
     try {
       const body = await connection.open(path, last === '' ? {} : { 'last-event-id': last }, cut.signal);
@@ -41,7 +41,7 @@ export async function* follow(connection: Connection, path: string, signal: Abor
       if (!passing || Date.now() - heard > connection.patienceMs) throw fault;
     } finally {
       clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
+      forget();
       cut.abort();
     }
     tried = Math.max(tried, 0);

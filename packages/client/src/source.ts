@@ -2,7 +2,12 @@
 import { withCompilerWords } from './compiler-words.ts';
 import { SerializationError } from './errors.ts';
 
-const STANDS_ALONE = /^(async\b\s*)?(function\b|\(|[\p{ID_Start}$_][\p{ID_Continue}$]*\s*=>)/u;
+/** What may stand between two words. */
+const GAP = String.raw`(?:\s|/\*[^]*?\*/|//.*\n)*`;
+const STANDS_ALONE = new RegExp(
+  String.raw`^(async\b${GAP})?(function\b|\(|[\p{ID_Start}$_][\p{ID_Continue}$]*${GAP}=>)`,
+  'u',
+);
 
 /** @throws SerializationError */
 export function sourceOf(fn: (...args: never[]) => unknown): string {

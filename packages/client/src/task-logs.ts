@@ -1,4 +1,5 @@
 // A task's output as it grows, once each, over cut connections.
+import { onAbort } from './pause.ts';
 import { follow } from './server-events.ts';
 import type { Connection } from './connection.ts';
 import type { LogEvent } from './contract.ts';
@@ -12,21 +13,28 @@ export async function* followLogs(
   const stop = new AbortController();
   const abort = (): void => stop.abort(signal?.reason);
   signal?.throwIfAborted();
-  signal?.addEventListener('abort', abort, { once: true });
-  // A new connection begins at the beginning: how far each stream was told, in bytes.
+  const forget = onAbort(signal, abort);
+  // How far each stream was told, in bytes. A new connection begins at the beginning: what those before it told is left
+  // out. One connection repeats nothing, and what it tells is not weighed against itself: bytes that are no UTF-8 are
+  // longer in a text than in their stream.
   let attempt = 0;
   let told = { stdout: 0, stderr: 0 };
+  let before = told;
   try {
     for await (const item of follow(connection, `/v1/tasks/${id}/logs?follow=1`, stop.signal)) {
-      if (item.is === 'open') continue;
+      if (item.is === 'open') {
+        before = { ...told };
+        continue;
+      }
       if (item.event === 'end') return;
       const log = JSON.parse(item.data) as LogEvent;
       if (log.attempt !== attempt) {
         attempt = log.attempt;
         told = { stdout: 0, stderr: 0 };
+        before = { ...told };
       }
       const bytes = new TextEncoder().encode(log.text);
-      const known = Math.max(0, told[log.stream] - log.offset);
+      const known = Math.max(0, before[log.stream] - log.offset);
       if (known >= bytes.length) continue;
       told[log.stream] = log.offset + bytes.length;
       yield known === 0
@@ -35,7 +43,7 @@ export async function* followLogs(
     }
     signal?.throwIfAborted();
   } finally {
-    signal?.removeEventListener('abort', abort);
+    forget();
     stop.abort();
   }
 }

@@ -95,6 +95,19 @@ describe('a service whose answers are those of this test', () => {
     expect(asked).toHaveLength(status === 429 ? 2 : 1);
   });
 
+  it('a signal ends the waiting for a service that hangs', async () => {
+    const { url } = await fake(() => undefined);
+    const add = new Faas({ url }).function('f');
+    const began = Date.now();
+    const ends = [0, 1, 2].map(async (how) => {
+      const signal = AbortSignal.timeout(200);
+      const quick = add.with({ signal });
+      return fault(how === 0 ? quick(1) : how === 1 ? quick.submit(1) : add.map([1, 2], { signal }).toArray());
+    });
+    for (const error of await Promise.all(ends)) expect(error).toMatchObject({ name: 'TimeoutError' });
+    expect(Date.now() - began).toBeLessThan(5_000);
+  });
+
   it('something else answers there', async () => {
     const { url } = await fake((response) => response.writeHead(404).end('<h1>not here</h1>'));
     const error = await fault(new Faas({ url }).stats());
@@ -108,6 +121,12 @@ describe('a service whose answers are those of this test', () => {
     expect(error).toBeInstanceOf(ConnectionFailed);
     expect(asked).toHaveLength(1);
   });
+});
+
+it('what no request can carry is refused before one, and not repeated', () => {
+  expect(() => new Faas({ url: 'http://me:secret@127.0.0.1:1' })).toThrow(/^url takes no user and password/);
+  expect(() => new Faas({ apiKey: 'schlüssel' })).toThrow(/^apiKey takes a key of plain letters/);
+  expect(new Faas({ apiKey: 'mpk_1\n' })).toBeInstanceOf(Faas);
 });
 
 it('nobody is there: one sentence with the url and what to start, after bounded tries', async () => {

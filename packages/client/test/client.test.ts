@@ -191,6 +191,17 @@ describe('a handle', () => {
     expect(await handle.logs()).toMatchObject({ stdout: { text: 'one ü\n' }, stderr: { text: 'two\n' } });
   });
 
+  it('tells all of its output, after bytes that are no UTF-8 too', async () => {
+    const raw = await faas.register('raw', async () => {
+      process.stdout.write(Uint8Array.of(255, 255, 255, 10));
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      console.log('on');
+    });
+    let text = '';
+    for await (const log of (await raw.submit()).logs({ follow: true })) text += log.text;
+    expect(text).toBe('\ufffd\ufffd\ufffd\non\n');
+  });
+
   it('stops telling when its signal fires', async () => {
     const stop = new AbortController();
     const handle = await faas.function('py-nap').submit(600);
@@ -334,6 +345,26 @@ describe('map', () => {
     stop.abort();
     expect(await fault(running)).toMatchObject({ name: 'AbortError' });
     expect(await states('aborted')).toEqual(['CANCELED', 'CANCELED', 'CANCELED']);
+  });
+
+  it('takes a text letter by letter, and no window of nothing', async () => {
+    const same = await faas.register('same', (value: unknown) => value);
+    expect(await same.map('ab').toArray()).toEqual(['a', 'b']);
+    expect(await fault(same.map([1], { window: 0 }).toArray())).toBeInstanceOf(RangeError);
+  });
+
+  it('many wait by one signal without a warning', async () => {
+    const warnings: string[] = [];
+    const hear = (warning: Error): void => void warnings.push(warning.name);
+    process.on('warning', hear);
+    const nap = faas.function<[number], string>('py-nap').with({ signal: AbortSignal.timeout(60_000) });
+    await Promise.all([
+      ...Array.from({ length: 20 }, () => nap(0)),
+      nap.map(Array.from({ length: 20 }, () => 0)).toArray(),
+    ]);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    process.off('warning', hear);
+    expect(warnings).toEqual([]);
   });
 
   it('a call whose signal fires is canceled', async () => {

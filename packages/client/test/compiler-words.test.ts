@@ -30,6 +30,8 @@ function load(code: string): Fn {
 
 const esbuild = (source: string): string =>
   transformSync(source, { loader: 'ts', format: 'cjs', keepNames: true, target: 'es2017' }).code;
+const esbuildOld = (source: string): string =>
+  transformSync(source, { loader: 'ts', format: 'cjs', target: 'es2015' }).code;
 const tsc =
   (options: ts.CompilerOptions) =>
   (source: string): string =>
@@ -38,6 +40,7 @@ const es2015 = tsc({ target: ts.ScriptTarget.ES2015 });
 
 describe.each<[string, (source: string) => string]>([
   ['esbuild, which keeps names', esbuild],
+  ['esbuild for ES2015', esbuildOld],
   ['tsc for ES2015', es2015],
   ['tsc for ES2015 with tslib', tsc({ target: ts.ScriptTarget.ES2015, importHelpers: true })],
   ['tsc for ES2022', tsc({ target: ts.ScriptTarget.ES2022, esModuleInterop: true })],
@@ -90,6 +93,11 @@ it('what counts for coverage counts nothing', async () => {
 it('what Vitest makes of a dynamic import is one again', async () => {
   const here = await faas.register('here', async () => (await import('node:os')).EOL);
   expect(await here()).toBe('\n');
+});
+
+it('comments between the first words do not make it a method', () => {
+  for (const text of ['async /* a */ (x) => x', 'async/* a */function(x) { return x; }', 'x /* a => */ => x'])
+    expect(sourceOf(runInThisContext(`(${text})`) as Fn)).toBe(text);
 });
 
 it('a function that needs none of it travels as it is', () => {

@@ -20,8 +20,12 @@ const MOST_TRIES = 5;
 /** Ends with the task. @throws Unreachable where nothing answers any more */
 export async function* followLogs(api: Api, id: string, signal: AbortSignal): AsyncGenerator<Printed> {
   let attempt = 0;
+  // How far each stream was told, in bytes. A new connection begins at the beginning: what those before it told is left
+  // out. One connection repeats nothing, and what it tells is not weighed against itself: bytes that are no UTF-8 are
+  // longer in a text than in their stream.
   let told = { stdout: 0, stderr: 0 };
   for (let tries = 0; ;) {
+    let before = { ...told };
     try {
       for await (const { event, data } of eventsOf(
         await api.follow(`/v1/tasks/${encodeURIComponent(id)}/logs`, { follow: '1' }, signal),
@@ -30,11 +34,13 @@ export async function* followLogs(api: Api, id: string, signal: AbortSignal): As
         if (event === 'end') return;
         if (event !== 'log') continue;
         const log = JSON.parse(data) as Omit<Printed, 'dropped'>;
-        // Another attempt, or another connection: both begin at the beginning.
-        if (log.attempt !== attempt) told = { stdout: 0, stderr: 0 };
+        if (log.attempt !== attempt) {
+          told = { stdout: 0, stderr: 0 };
+          before = { ...told };
+        }
         attempt = log.attempt;
         const bytes = Buffer.from(log.text);
-        const known = Math.max(0, told[log.stream] - log.offset);
+        const known = Math.max(0, before[log.stream] - log.offset);
         if (known >= bytes.length) continue;
         const dropped = Math.max(0, log.offset - told[log.stream]);
         told[log.stream] = log.offset + bytes.length;

@@ -45,6 +45,16 @@ describe('map', () => {
     expect(await states('many')).toEqual(Array.from({ length: 3000 }, () => 'COMPLETED'));
   });
 
+  it('a line ends at a line feed alone, and a byte order mark is none of it', async () => {
+    const inputs = write('lines', '\ufeff"a"\r\n"b\u2028c\u2029"\n"d"');
+    expect(await service.done('map', 'double', inputs)).toBe('"aa"\n"b\u2028c\u2029b\u2028c\u2029"\n"dd"\n');
+  });
+
+  it('values that cannot be written are a failure', async () => {
+    const { code, stderr } = await service.shell('seq 1 3 | mpcsfaas map double - > /dev/full');
+    expect([code, stderr]).toEqual([1, expect.stringMatching(/^mpcsfaas: The values cannot be written \(ENOSPC\): /)]);
+  });
+
   it('--spread takes lists of arguments', async () => {
     expect(await service.done('map', 'add', write('pairs', '[1, 2]\n[5]\n'), '--spread')).toBe('3\n15\n');
     const wrong = await service.cli('map', 'add', write('pairs', '[1, 2]\n5\n'), '--spread');

@@ -127,6 +127,7 @@ _mpcsfaas; printf '%s\\n' "\${COMPREPLY[@]}"`;
     ['mpcsfaas completion ', ['bash', 'zsh', 'fish', '--help']],
     ['mpcsfaas worker pu', ['pull', 'push']],
     ['mpcsfaas fn register oth', ['other.json']],
+    ['mpcsfaas map double oth', ['other.json']],
     ['mpcsfaas up --data-dir mp', ['mpcsfaas']],
     ['mpcsfaas up --port ', []],
   ])('bash offers for %j %j', (line, words) => {

@@ -1,5 +1,8 @@
 // workers, top, task logs and retry: what is looked at while it works, on a terminal and in a pipe.
+import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCliService, type CliService } from './service.ts';
@@ -17,8 +20,13 @@ def loud():
     print("x" * 200_000)
 def fail():
     raise ValueError("no such luck")
+def raw(until):
+    os.write(1, b"\\xff\\xff\\xff\\n")
+    while not os.path.exists(until):
+        time.sleep(0.02)
+    print("done")
 `;
-  service = await startCliService(source, ['talk', 'loud', 'fail']);
+  service = await startCliService(source, ['talk', 'loud', 'fail', 'raw']);
 });
 afterAll(() => service.stop());
 
@@ -47,6 +55,14 @@ describe('task logs', () => {
     expect(await following.ended).toEqual({ code: 0, stdout: 'two\ndone\n', stderr: 'aside\n' });
     const events = (await service.done('task', 'logs', '-f', '--json', await idOf('talk', 'three'))).trim().split('\n');
     expect(JSON.parse(events[0]!)).toMatchObject({ attempt: 1, stream: 'stdout', offset: 0 });
+  });
+
+  it('-f loses nothing after bytes that are no UTF-8', async () => {
+    const gate = join(service.folder, 'raw-gate');
+    const following = service.running('task', 'logs', '-f', await idOf('raw', gate));
+    await following.says(/^\ufffd{3}\n/);
+    writeFileSync(gate, '');
+    expect(await following.ended).toMatchObject({ code: 0, stdout: '\ufffd\ufffd\ufffd\ndone\n' });
   });
 
   it('says what was not kept', async () => {
@@ -145,6 +161,17 @@ describe('top', () => {
       .split(/\r*\n/);
     expect(frame.length).toBeLessThan(24);
     expect(Math.max(...frame.map((line) => line.length))).toBeLessThanOrEqual(100);
+  });
+
+  it('is left while the service hangs', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const top = service.running('top', '--url', `http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
+    await once(silent, 'request');
+    top.signal('SIGINT');
+    expect((await top.ended).code).toBe(0);
+    silent.closeAllConnections();
+    silent.close();
   });
 
   it('where no service runs is one sentence, on the usual screen', async () => {

@@ -1,9 +1,9 @@
 // `mpcsfaas map NAME INPUTS`: one call for each line of a file, results line by line in the same order.
 import { createReadStream, fstatSync, statSync } from 'node:fs';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { Option, type Command } from 'commander';
 import { Api, type ApiOptions } from '../api.ts';
+import { linesOf } from '../lines.ts';
 import { Mapping, type Input, type Output } from '../mapping.ts';
 import { typedPath, withOptions } from '../options.ts';
 import { interruption, leaveQuietly } from '../process.ts';
@@ -36,7 +36,11 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
   void first.then((signal) => stop.abort(signal));
   // Who reads no further, as `head` does, wants no more calls either.
   process.stdout.removeAllListeners('error');
-  process.stdout.on('error', () => stop.abort('EPIPE'));
+  let unwritten: NodeJS.ErrnoException | undefined;
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    unwritten ??= error;
+    stop.abort(error);
+  });
   const source = open(inputs);
   const api = new Api(options);
   const mapping = new Mapping(
@@ -59,12 +63,19 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
       const share = source.size === undefined ? undefined : Math.min(1, bytes / source.size);
       bar.show({ ended, failed, submitted: mapping.submitted, share });
     }
+    // A disk that is full tells it of the last lines, too.
+    await new Promise<void>((resolve) => process.stdout.write('', () => setImmediate(resolve)));
+    stop.signal.throwIfAborted();
   } catch (error) {
     bar.clear();
     // Quicker than cancelling is only the one who asks a second time.
     cut.addEventListener('abort', () => leaveQuietly(130));
     const canceled = await mapping.cancel().catch(() => 0);
-    if (stop.signal.reason === 'EPIPE') return leaveQuietly(0);
+    if (unwritten?.code === 'EPIPE') return leaveQuietly(0);
+    if (unwritten !== undefined)
+      throw new UserError(
+        `The values cannot be written (${unwritten.code ?? unwritten.message}): ${canceled} calls that had not ended are canceled.`,
+      );
     if (!stop.signal.aborted) throw error;
     throw new UserError(
       `Interrupted: ${ended} ${ended === 1 ? 'call had' : 'calls had'} ended, ${canceled} that had not ${canceled === 1 ? 'is' : 'are'} canceled.`,
@@ -106,15 +117,7 @@ function open(inputs: string): Lines {
       );
   }
   const stream = isStdin ? process.stdin : createReadStream(path);
-  const lines = createInterface({ input: stream, crlfDelay: Infinity });
-  return {
-    lines,
-    size,
-    close: () => {
-      lines.close();
-      stream.destroy();
-    },
-  };
+  return { lines: linesOf(stream), size, close: () => void stream.destroy() };
 }
 
 /** Empty lines are none. @throws UserError */

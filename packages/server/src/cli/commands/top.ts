@@ -7,7 +7,7 @@ import { hasColours } from '../colour.ts';
 import { frameOf, ratesOf, type Sample } from '../dashboard.ts';
 import { withOptions } from '../options.ts';
 import { printLine } from '../print.ts';
-import { interruption } from '../process.ts';
+import { interruption, leaveQuietly } from '../process.ts';
 import { TerminalScreen } from '../terminal-screen.ts';
 import { durationFrom, whole } from '../units.ts';
 import { visibleJson } from '../visible.ts';
@@ -43,11 +43,14 @@ async function top(options: TopOptions): Promise<void> {
   const api = new Api(options);
   const stop = new AbortController();
   void interruption().first.then(() => stop.abort());
+  // Whoever leaves does not wait for a service that hangs.
+  const left = new Promise<undefined>((resolve) => stop.signal.addEventListener('abort', () => resolve(undefined)));
+  const sample = (): Promise<Sample | undefined> => Promise.race([sampleOf(api, options), left]);
   // What is told before the first frame is told on the usual screen.
-  let before: Sample | undefined = await sampleOf(api, options);
+  let before = await sample();
   const screen = process.stdout.isTTY && !json ? new TerminalScreen(() => stop.abort()) : undefined;
   try {
-    let now: Sample | undefined = before;
+    let now = before;
     for (let frame = 1; now !== undefined; frame++) {
       const rates = ratesOf(before === now ? undefined : before, now);
       if (json) printLine(visibleJson(JSON.stringify({ at: new Date(now.at).toISOString(), ...rates, ...told(now) })));
@@ -58,11 +61,13 @@ async function top(options: TopOptions): Promise<void> {
         else screen.draw(lines);
       }
       before = now;
-      now = frame < frames && (await passed(interval, stop.signal)) ? await sampleOf(api, options) : undefined;
+      now = frame < frames && (await passed(interval, stop.signal)) ? await sample() : undefined;
     }
   } finally {
     screen?.leave();
   }
+  // An answer that is still to come would hold the program.
+  if (stop.signal.aborted) leaveQuietly(0);
 }
 
 /** False where it was cut short. */

@@ -46,7 +46,9 @@ function valueOf({ argChoices, flags }: Option): Value {
   return /<dir>/.test(flags) ? { is: 'folder' } : { is: 'anything' };
 }
 
-function argumentOf({ registeredArguments: [first] }: Command): Value {
-  if (first?.argChoices !== undefined) return { is: 'words', words: first.argChoices };
-  return first !== undefined && /^(file|inputs)/.test(first.name()) ? { is: 'file' } : { is: 'anything' };
+/** Of whichever argument: that of `map` stands second, after a name that only the user knows. */
+function argumentOf({ registeredArguments }: Command): Value {
+  const words = registeredArguments.find(({ argChoices }) => argChoices !== undefined)?.argChoices;
+  if (words !== undefined) return { is: 'words', words };
+  return registeredArguments.some((one) => /^(file|inputs)/.test(one.name())) ? { is: 'file' } : { is: 'anything' };
 }
