@@ -11,7 +11,7 @@ import type { LogLimits } from './logs.ts';
 import type { Log } from './log.ts';
 import { residentBytes } from './memory.ts';
 import { NO_RUN_TIMES, observe, type prefetchFor } from './prefetch.ts';
-import type { Pickles } from './python-care.ts';
+import { picklesInWords, type Pickles } from './python-care.ts';
 import type { Roster } from './roster.ts';
 import type { Runner, RunnerEvents } from './runner.ts';
 
@@ -82,7 +82,7 @@ export class Pool implements RunnerPool {
     const pickles = this.#parts.pickles();
     return this.#roster
       .snapshots()
-      .map((snapshot) => (snapshot.runtime === 'python' ? { ...snapshot, ...said(pickles) } : snapshot));
+      .map((snapshot) => (snapshot.runtime === 'python' ? { ...snapshot, ...picklesInWords(pickles) } : snapshot));
   }
 
   room(): PoolRoom {
@@ -398,17 +398,5 @@ export class Pool implements RunnerPool {
       this.#telling = false;
       this.#parts.listener.changed();
     });
-  }
-}
-
-/** Pickled functions in the words of a snapshot. */
-function said(pickles: Pickles): Required<Pick<RuntimeSnapshot, 'pickles' | 'pickles_soon'>> {
-  switch (pickles.are) {
-    case 'run':
-      return { pickles: '', pickles_soon: false };
-    case 'coming':
-      return { pickles: 'dill, which reads pickled functions, is being brought', pickles_soon: true };
-    case 'stuck':
-      return { pickles: pickles.why, pickles_soon: false };
   }
 }

@@ -2,6 +2,7 @@
 // directory where Python has none. Source functions run meanwhile; whoever repairs it by hand need not start anew.
 import { backoffMs } from '../backoff.ts';
 import type { LiveClock } from '../clock.ts';
+import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
 import { findInterpreter, hasDill, isComplete, type Interpreter } from './interpreter.ts';
 import type { Log } from './log.ts';
 import { MARK_NAME } from './launch.ts';
@@ -153,5 +154,17 @@ export class PythonCare {
         resolve();
       }
     });
+  }
+}
+
+/** Pickled functions in the words of a snapshot. */
+export function picklesInWords(pickles: Pickles): Required<Pick<RuntimeSnapshot, 'pickles' | 'pickles_soon'>> {
+  switch (pickles.are) {
+    case 'run':
+      return { pickles: '', pickles_soon: false };
+    case 'coming':
+      return { pickles: 'dill, which reads pickled functions, is being brought', pickles_soon: true };
+    case 'stuck':
+      return { pickles: pickles.why, pickles_soon: false };
   }
 }
