@@ -1,4 +1,4 @@
-// The Lua scripts: read from beside the code that calls them, each with record.lua before its own lines.
+// The Lua scripts: read from beside the code that calls them, each with what it needs of record.lua before its own lines.
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
@@ -33,8 +33,31 @@ export function readScripts(): Record<ScriptName, Script> {
   const record = beside('record.lua');
   const scripts = Object.entries(FILES).map(([name, file]) => {
     const [flags = '', ...lines] = beside(file).split('\n');
-    const text = [flags, record, ...lines].join('\n');
+    const act = lines.join('\n');
+    const text = [flags, neededOf(record, act), act].join('\n');
     return [name, { text, sha: createHash('sha1').update(text).digest('hex') }] as const;
   });
   return Object.fromEntries(scripts) as Record<ScriptName, Script>;
+}
+
+/** A function of record.lua, from its first line to its last. */
+const FUNCTION = /^local function (\w+)\([^]*?^end$/gm;
+
+/**
+ * record.lua without the functions that `act` does not come to call: every run of a script makes all of its functions anew,
+ * which is most of the time of an act on one task.
+ */
+function neededOf(record: string, act: string): string {
+  const functions = new Map([...record.matchAll(FUNCTION)].map(([text, name = '']) => [name, text]));
+  const needed = new Set<string>();
+  const need = (text: string): void => {
+    for (const [word] of text.matchAll(/\w+/g)) {
+      const called = needed.has(word) ? undefined : functions.get(word);
+      if (called === undefined) continue;
+      needed.add(word);
+      need(called);
+    }
+  };
+  need(act);
+  return record.replace(FUNCTION, (text, name: string) => (needed.has(name) ? text : ''));
 }

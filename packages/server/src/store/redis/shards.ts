@@ -36,6 +36,17 @@ export class Unconfirmed extends StoreUnavailable {
   }
 }
 
+/** Acts whose announcement somebody waits for, a dispatcher for work or a service for an end. */
+const AWAITED: ReadonlySet<ScriptName> = new Set<ScriptName>(['submit', 'settle']);
+
+/**
+ * What follows in this turn is told to those who listen before it is answered. Redis writes to clients in the reverse order
+ * in which they got something to read; whoever has an answer waiting already comes after all who are told of an act.
+ */
+function heardFirst(redis: Redis): void {
+  redis.ping().catch(() => undefined);
+}
+
 export class Shards {
   readonly headers = new RecordHeaders();
   readonly #servers: Servers;
@@ -89,6 +100,7 @@ export class Shards {
     const prefix = this.prefix(shard, tenant);
     const run = async (redis: Redis, load: boolean, how: string): Promise<[Buffer[], Reply]> => {
       const [command, body] = load ? (['EVAL', text] as const) : (['EVALSHA', sha] as const);
+      if (AWAITED.has(name)) heardFirst(redis);
       return (await redis.callBuffer(command, body, 1, prefix, how, ...args)) as [Buffer[], Reply];
     };
     if (this.#waitReplicas === 0) {
