@@ -57,6 +57,8 @@ const oneAfterTheOther = async (): Promise<void> => {
     const name = `${variant.store} ${variant.mode}`;
     const outcome = await runVariant(variant, atOnce === 1, forMs, dice(`${values.seed}/${name}`));
     outcomes.push(outcome);
+    // A long run that is cut short has told what it saw.
+    told();
     const { tally, drawn, violations, seconds } = outcome;
     console.log(
       `chaos: ${name}: ${tally.acknowledged} tasks, ${drawn.length} faults in ${Math.round(seconds)} s, ${violations.length} violations`,
@@ -64,19 +66,22 @@ const oneAfterTheOther = async (): Promise<void> => {
   }
 };
 await Promise.all(Array.from({ length: atOnce }, oneAfterTheOther));
-const report = makeReport(values.seed, minutes, outcomes);
-const text = asMarkdown(report);
-if (values.out === undefined || !report.passed) console.log(text);
-if (values.out !== undefined) {
+const { passed, text } = told();
+if (values.out === undefined || !passed) console.log(text);
+process.exit(passed ? 0 : 1);
+
+/** The report of what has been played so far; with --out, written. */
+function told(): { passed: boolean; text: string } {
+  const report = makeReport(values.seed, minutes, outcomes);
+  const text = asMarkdown(report);
+  if (values.out === undefined) return { passed: report.passed, text };
   mkdirSync(values.out, { recursive: true });
   writeFileSync(join(values.out, 'report.md'), text);
   // What the parts wrote is for whoever looks into a violation, and no part of the report.
   const plain = { ...report, outcomes: outcomes.map(({ logs: _, ...outcome }) => outcome) };
   writeFileSync(join(values.out, 'report.json'), `${JSON.stringify(plain, null, 2)}\n`);
   for (const { variant, logs } of outcomes) {
-    for (const [name, log] of Object.entries(logs)) {
-      writeFileSync(join(values.out, `${variant} ${name}.log`), log);
-    }
+    for (const [name, log] of Object.entries(logs)) writeFileSync(join(values.out, `${variant} ${name}.log`), log);
   }
+  return { passed: report.passed, text };
 }
-process.exit(report.passed ? 0 : 1);

@@ -12,12 +12,16 @@ export interface SmallDisk {
   remove(): void;
 }
 
-const SIZE = '192m';
+/** Of a run of the shortest kind, and more for each minute of what is kept until the end. MiB. */
+const BASE_MIB = 192;
+const MIB_A_MINUTE = 128;
 
-export function smallDisk(path: string): SmallDisk | { reason: string } {
+/** `forMs`: how long the store on it is loaded. */
+export function smallDisk(path: string, forMs: number): SmallDisk | { reason: string } {
   if (process.getuid?.() !== 0) return { reason: 'a small file system is mounted by root only' };
   mkdirSync(path, { recursive: true });
-  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${SIZE}`, 'tmpfs', path], {
+  const size = BASE_MIB + Math.ceil((forMs * MIB_A_MINUTE) / 60_000);
+  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, 'tmpfs', path], {
     encoding: 'utf8',
   });
   if (status !== 0) return { reason: `tmpfs cannot be mounted here: ${(stderr || 'no mount').trim()}` };

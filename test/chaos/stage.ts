@@ -52,10 +52,17 @@ const HOUR_MS = 3_600_000;
 const SLOTS = '4';
 const GRACE = '2s';
 
-export async function setStage(variant: Variant, alone: boolean, ledger: Ledger, dice: Dice): Promise<Stage> {
+/** `forMs`: how long the run is to take. */
+export async function setStage(
+  variant: Variant,
+  alone: boolean,
+  forMs: number,
+  ledger: Ledger,
+  dice: Dice,
+): Promise<Stage> {
   const { store, mode } = variant;
   const dir = mkdtempSync(join(tmpdir(), 'test-chaos-'));
-  const disk = store === 'embedded' ? smallDisk(join(dir, 'disk')) : { reason: 'Redis keeps the tasks' };
+  const disk = store === 'embedded' ? smallDisk(join(dir, 'disk'), forMs) : { reason: 'Redis keeps the tasks' };
   const redis = store === 'redis' ? await startRedis('always') : undefined;
   const sentinels = store === 'sentinel' ? await startSentinels({ replicas: 2 }) : undefined;
   const wires: Wire[] = [];

@@ -64,7 +64,7 @@ export async function runVariant(variant: Variant, alone: boolean, forMs: number
   const reports = openReports(join(folder, 'reports'));
   let stage: Stage | undefined;
   try {
-    stage = await setStage(variant, alone, ledger, dice.apart('stage'));
+    stage = await setStage(variant, alone, forMs, ledger, dice.apart('stage'));
     return await play(stage, { ledger, reports, dice, begun, until: begun + forMs });
   } finally {
     await stage?.clear();
