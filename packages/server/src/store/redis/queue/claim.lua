@@ -14,7 +14,7 @@ local MOST_RUNS_AT_ONCE = 32
 local lanes = {}
 for i = 10, #ARGV, 2 do
   lanes[#lanes + 1] = { key = QUEUE .. ARGV[i], name = ARGV[i], quota = tonumber(ARGV[i + 1]), begun = 0, page = {}, next = 1,
-    size = 1, more = true, taken = 0 }
+    size = 2, more = true, taken = 0 }
 end
 
 local function next_run(lane)
