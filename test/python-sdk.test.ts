@@ -50,6 +50,7 @@ async function passes(python: string, args: readonly string[], env: Record<strin
 const ON_EACH_FORM = ['test_executor', 'test_client', 'test_cuts'];
 // CPython's own cases sleep most of their time: by parts they sleep at the same time.
 const ONCE = [
+  'test_classes',
   'test_pickling',
   'test_bad_days',
   'test_progress',

@@ -1,6 +1,6 @@
 """Which captured object or argument cannot be pickled: found by trying each part by itself."""
 import types
-from typing import Any, Callable, Dict, Iterator, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from .errors import SerializationError
 
@@ -22,14 +22,20 @@ def in_function(function: Any, dumps: Dumps, error: BaseException) -> str:
 def in_arguments(function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], dumps: Dumps, error: BaseException) -> str:
     """The sentence about arguments that cannot be pickled."""
     name = getattr(function, "__qualname__", None) or repr(function)
-    for label, value in [("argument %d" % (i + 1), arg) for i, arg in enumerate(args)] + [
-        ("argument `%s`" % key, value) for key, value in kwargs.items()
-    ]:
+    for label, value in _labelled(args, kwargs):
         if not _fails(value, dumps):
             continue
         path, inner = _inside(value, dumps)
-        return "cannot pickle %s of `%s`: %s a %s" % (label, name, ("its %s is" % path) if path else "it is", _kind(inner))
+        own = _fault(inner, dumps)
+        why = "; %s" % own if isinstance(own, SerializationError) else ""
+        where = ("its %s is" % path) if path else "it is"
+        return "cannot pickle %s of `%s`: %s a %s%s" % (label, name, where, _kind(inner), why)
     return "cannot pickle the arguments of `%s`: %s" % (name, error)
+
+
+def _labelled(args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> List[Tuple[str, Any]]:
+    named = [("argument `%s`" % key, value) for key, value in kwargs.items()]
+    return [("argument %d" % (i + 1), arg) for i, arg in enumerate(args)] + named
 
 
 def captured(function: types.FunctionType) -> Iterator[Tuple[str, Any]]:

@@ -21,8 +21,11 @@ class Mine(Exception):
 
 
 class Unloadable(Exception):
-    def __init__(self, a, b):
-        super().__init__("needs two")
+    """No pickle holds a generator."""
+
+    def __init__(self):
+        super().__init__("has a rest")
+        self.rest = (n for n in ())
 
 
 def double(x, *, plus=0):
@@ -34,7 +37,7 @@ def fails(x):
 
 
 def fails_unloadably():
-    raise Unloadable(1, 2)
+    raise Unloadable
 
 
 def sleeps(seconds):
@@ -113,7 +116,7 @@ class Calls(unittest.TestCase):
         self.assertIn("in fails", str(caught.exception.__cause__))
         with self.assertRaises(errors.RemoteError) as caught:
             self.ex.submit(fails_unloadably).result()
-        self.assertEqual((caught.exception.type_name, caught.exception.message), ("Unloadable", "needs two"))
+        self.assertEqual((caught.exception.type_name, caught.exception.message), ("Unloadable", "has a rest"))
         self.assertIn("fails_unloadably", caught.exception.traceback)
         with self.assertRaises(KeyError):
             self.ex.submit(dict().__getitem__, "x").result()
