@@ -1,4 +1,5 @@
 """Which captured object or argument cannot be pickled: found by trying each part by itself."""
+import sys
 import types
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
@@ -31,6 +32,23 @@ def in_arguments(function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], d
         where = ("its %s is" % path) if path else "it is"
         return "cannot pickle %s of `%s`: %s a %s%s" % (label, name, where, _kind(inner), why)
     return "cannot pickle the arguments of `%s`: %s" % (name, error)
+
+
+def deep_argument(function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], dumps: Dumps) -> str:
+    """Words for the argument in which a pickler goes too deep."""
+    name = getattr(function, "__qualname__", None) or repr(function)
+    for label, value in _labelled(args, kwargs):
+        if isinstance(_fault(value, dumps), RecursionError):
+            return "%s of `%s`" % (label, name)
+    return "the arguments of `%s`" % name
+
+
+def too_deep(what: str) -> str:
+    """The sentence about it."""
+    return (
+        "cannot pickle %s: it is nested more deeply than Python's recursion limit (%d) lets a pickler go; pass it flat, "
+        "for example as a list of its parts, or raise the limit with sys.setrecursionlimit" % (what, sys.getrecursionlimit())
+    )
 
 
 def _labelled(args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> List[Tuple[str, Any]]:

@@ -108,6 +108,8 @@ def dumps(value: Any) -> bytes:
     """P1. Raises whatever the picklers raise."""
     try:
         data = _dumps(value, _PROTOCOL)
+    except RecursionError:
+        raise  # dill goes less deep
     except Exception:
         return by_value(value)
     for main in _MAINS:
@@ -120,6 +122,8 @@ def dumps_function(function: Callable[..., Any]) -> bytes:
     """Raises SerializationError, which names the captured object that cannot be pickled."""
     try:
         return dumps(function)
+    except RecursionError:
+        raise SerializationError(culprit.too_deep("what `%s` takes along" % name_of(function))) from None
     except Exception as error:
         raise SerializationError(culprit.in_function(function, by_value, error)) from error
 
@@ -141,6 +145,8 @@ class Arguments:
                     return data
         try:
             data = dumps((args, kwargs))
+        except RecursionError:
+            raise SerializationError(culprit.too_deep(culprit.deep_argument(function, args, kwargs, dumps))) from None
         except Exception as error:
             raise SerializationError(culprit.in_arguments(function, args, kwargs, dumps, error)) from error
         if len(data) >= self._LARGE and not kwargs and all(type(arg) in (bytes, str, int) for arg in args):
@@ -176,6 +182,8 @@ def options_of(function: Any) -> Dict[str, Any]:
 
 def name_of(function: Any) -> str:
     """How a person calls it."""
+    if isinstance(function, str):
+        return function
     inner = getattr(function, "func", None)  # of a functools.partial
     if not hasattr(function, "__qualname__") and inner is not None:
         return name_of(inner)
