@@ -84,8 +84,10 @@ class Transport:
         safe: bool = True,
         patience: Optional[float] = None,
         begun: Optional[Connection] = None,
+        waits_for_room: bool = True,
     ) -> Answer:
-        """Sends until it is answered, refused for good, or patience is at its end. `begun`: see there. Raises FaasError."""
+        """Sends until it is answered, refused for good, or patience is at its end. `begun`: see there. waits_for_room: tries
+        again where the queue is full or the caller too fast. Raises FaasError."""
         asked = {**self._headers, **headers}
         started = time.monotonic()
         tries = 0
@@ -113,7 +115,7 @@ class Transport:
                 if answer.status < 400:
                     return answer
                 refusal = self._refusal(answer, method, path)
-                if getattr(refusal, "code", "") not in _AGAIN:
+                if getattr(refusal, "code", "") not in _AGAIN or (answer.status == 429 and not waits_for_room):
                     raise refusal
             elif arrived and not safe:
                 raise errors.ServiceUnreachable(

@@ -2,6 +2,7 @@
 
 MPCSFAAS_KEYED_URL is a service that wants MPCSFAAS_KEYED_KEY, takes arguments of at most 10,000 bytes and queues 5 tasks.
 """
+import concurrent.futures
 import importlib
 import json
 import os
@@ -72,6 +73,28 @@ class Refusals(unittest.TestCase):
             wait([futures[-1]], timeout=60)
             self.assertIsInstance(futures[-1].exception(0), errors.QueueFull)
             ex.shutdown(cancel_futures=True)
+
+    def test_a_map_waits_for_room_in_a_full_queue(self):
+        ex, client = Executor(KEYED, KEY, patience=0.0), Client(KEYED, KEY)
+        self.addCleanup(client.close)
+        self.addCleanup(ex.shutdown, cancel_futures=True)
+        values = ex.map(len, ["x" * n for n in range(12)])
+        # A call by itself is told when patience is over, here at once.
+        self.assertIsInstance(ex.submit(len, "x").exception(30), errors.QueueFull)
+        # Nothing runs there: whoever cancels what waits makes room for the next.
+        canceled, end = 0, time.monotonic() + 30
+        while canceled < 12 and time.monotonic() < end:
+            waiting = [task["task_id"] for task in client.list(group=ex.group, status="QUEUED")]
+            canceled += len(client.cancel_many(waiting)["canceled"]) if waiting else 0
+        self.assertEqual(canceled, 12)
+        with self.assertRaises(errors.TaskCanceled):
+            next(values)
+
+    def test_a_map_that_waits_for_room_is_left_by_its_time_limit(self):
+        with Executor(KEYED, KEY) as ex, Client(KEYED, KEY) as client:
+            with self.assertRaises(concurrent.futures.TimeoutError):
+                list(ex.map(len, ["x" * n for n in range(12)], timeout=0.5))
+            self.assertEqual({task["status"] for task in client.list(group=ex.group)}, {"CANCELED"})
 
     def test_a_program_with_many_open_files(self):
         resource = importlib.import_module("resource")
