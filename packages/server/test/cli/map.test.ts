@@ -85,6 +85,8 @@ describe('map', () => {
   it.each<[string, string[], string | RegExp]>([
     ['1\n{a\n', ['double', 'in'], 'Line 2 of the inputs is no JSON: each line is one value, a text in quotes too.'],
     ['1\n', ['nobody', 'in'], /^There is no function "nobody", which line 1 names/],
+    ['', ['nobody', 'in'], /^There is no function "nobody"/],
+    ['\n\n', ['nobody', 'in'], /^There is no function "nobody"/],
     ['', ['double', 'gone'], 'The file gone cannot be read (ENOENT).'],
     ['', ['double', '.'], 'The inputs . are a folder: give a file of JSON lines, or - for stdin.'],
   ])('%j %j is one sentence', async (text, args, sentence) => {
@@ -95,6 +97,21 @@ describe('map', () => {
     expect(stderr.slice('mpcsfaas: '.length, -1)).toEqual(
       typeof sentence === 'string' ? sentence : expect.stringMatching(sentence),
     );
+  });
+
+  it('a line that is no UTF-8 is one sentence with its number', async () => {
+    const bytes = Buffer.concat([Buffer.from('"ü"\n\n"a'), Buffer.of(0xff), Buffer.from('"\n1\n')]);
+    writeFileSync(join(service.folder, 'latin'), bytes);
+    const { code, stdout, stderr } = await service.cli('map', 'double', 'latin');
+    expect([code, stderr]).toEqual([
+      1,
+      'mpcsfaas: Line 3 of the inputs is no UTF-8: save them as UTF-8, without which they are no JSON.\n',
+    ]);
+    expect(stdout).toMatch(/^("üü"\n)?$/);
+  });
+
+  it('nothing to do is done', async () => {
+    expect(await service.done('map', 'double', write('in', ''))).toBe('');
   });
 
   it('Ctrl-C cancels what has not run', async () => {

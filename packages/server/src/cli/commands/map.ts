@@ -63,6 +63,8 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
       const share = source.size === undefined ? undefined : Math.min(1, bytes / source.size);
       bar.show({ ended, failed, submitted: mapping.submitted, share });
     }
+    // Without a call nobody has told whether there is such a function.
+    if (ended === 0) await api.get(`/v1/functions/${encodeURIComponent(name)}`);
     // A disk that is full tells it of the last lines, too.
     await new Promise<void>((resolve) => process.stdout.write('', () => setImmediate(resolve)));
     stop.signal.throwIfAborted();
