@@ -2,6 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Refused } from '../../src/cli/api.ts';
+import { patiently } from '../../src/cli/patience.ts';
 import { barLine } from '../../src/cli/progress-bar.ts';
 import { startCliService, type CliService } from './service.ts';
 
@@ -142,6 +144,28 @@ describe('map', () => {
       /\r\x1b\[K0\.3\n\r\x1b\[K\[[^\n]*3 of 3[^\n]*\r\x1b\[K\nmodes kept\n$/,
     );
   });
+});
+
+it('a queue that holds fewer than the lines is filled again and again', async () => {
+  const small = await startCliService('def double(x):\n    return x * 2\n', ['double'], ['--max-queued-tasks', '5']);
+  const lines = Array.from({ length: 200 }, (_, n) => `${n}\n`).join('');
+  writeFileSync(join(small.folder, 'in'), lines);
+  const doubled = lines.replaceAll(/\d+/g, (n) => String(Number(n) * 2));
+  expect(await small.done('map', 'double', 'in')).toBe(doubled);
+  await small.stop();
+});
+
+it('a service that is full is asked again however long that takes, one that is away is not', async () => {
+  const stop = new AbortController();
+  const refusing = (status: number, times: number) => (): Promise<string> =>
+    times-- > 0
+      ? Promise.reject(new Refused('It cannot.', { status, body: { retry_after_ms: 1 }, headers: {} }))
+      : Promise.resolve('taken');
+  expect(await patiently(refusing(429, 3), 0, stop.signal)).toBe('taken');
+  await expect(patiently(refusing(503, 1), -1, stop.signal)).rejects.toThrow('It cannot.');
+  const left = patiently(refusing(429, 1e9), 0, stop.signal);
+  stop.abort(new Error('left'));
+  await expect(left).rejects.toThrow();
 });
 
 it('the bar', () => {
