@@ -166,7 +166,7 @@ export class Connection {
   }
 }
 
-/** How long to wait after a fault: as long as the service asks for, and longer each time. */
+/** How long to wait after a fault: as long as the service asks for, and longer each time. @internal */
 export function pauseMs(fault: unknown, tried: number): number {
   return Math.max(backoffMs(tried, Math.random()), (fault as FaasError).problem?.retry_after_ms ?? 0);
 }
@@ -178,7 +178,7 @@ function isPassing(fault: unknown, { once }: Ask): boolean {
   return status === 429 || (status === 503 && once !== true);
 }
 
-/** `randomUUID` is not to be had in pages that came over plain HTTP. */
+/** `randomUUID` is not to be had in pages that came over plain HTTP. @internal */
 export function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
