@@ -225,6 +225,12 @@ class Transport:
         return errors.of_problem(problem, answer.status)
 
     def _too_old(self, method: str, path: str) -> errors.ServiceTooOld:
+        address = self.address
+        if address.prefix:
+            return errors.ServiceTooOld(
+                "There is no service at %s: leave %s out of the URL, for %s answers."
+                % (address.url, address.prefix, address.url[: -len(address.prefix)])
+            )
         return errors.ServiceTooOld(
             "The service at %s does not know %s %s: it is older than this SDK (%s), or no MPCSFaaS. Update the service, or "
             "install the SDK that it offers: pip install --find-links %s/sdk/python/ mpcsfaas"

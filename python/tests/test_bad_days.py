@@ -135,6 +135,12 @@ class Refusals(unittest.TestCase):
             server.shutdown()
             server.server_close()
 
+    def test_a_path_where_no_service_is(self):
+        url = os.environ["MPCSFAAS_URL"]
+        sentence = "^There is no service at %s/api: leave /api out of the URL, for %s answers.$" % (re.escape(url), re.escape(url))
+        with self.assertRaisesRegex(errors.ServiceTooOld, sentence), Client(url + "/api/") as client:
+            client.stats()
+
     def test_a_proxy_of_http_1_0(self):
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):

@@ -32,6 +32,7 @@ const read = `(from, most = Infinity) => {
   return read;
 }`;
 const asyncValues = '(from) => (async function* () { yield* from; })()';
+const has = '(all, it) => all === it || all.has(it)';
 const assign = 'Object.assign';
 const rest = `(from, without) => Object.fromEntries(Object.entries(from).filter(([name]) => !without.includes(name)))`;
 const itself = '(it) => it';
@@ -59,14 +60,14 @@ const WORDS: Record<string, string> = {
   __forAwait: asyncValues,
   __classPrivateFieldGet: `(it, all, kind, f) => kind === 'm' ? f : kind === 'a' ? f.call(it) : f ? f.value : all.get(it)`,
   __classPrivateFieldSet: `(it, all, v, kind, f) => (kind === 'a' ? f.call(it, v) : f ? (f.value = v) : all.set(it, v), v)`,
-  __classPrivateFieldIn: '(all, it) => (typeof all === "function" ? it === all : all.has(it))',
+  __classPrivateFieldIn: has,
   __privateAdd: '(it, all, v) => (all instanceof WeakSet ? all.add(it) : all.set(it, v))',
   __privateGet: '(it, all, get) => (get ? get.call(it) : all.get(it))',
   __privateSet: '(it, all, v, set) => (set ? set.call(it, v) : all.set(it, v), v)',
-  __privateIn: '(all, it) => all.has(it)',
+  __privateIn: has,
   __privateMethod: '(it, all, method) => method',
-  __publicField: `(it, name, value) =>
-    Object.defineProperty(it, typeof name === 'symbol' ? name : name + '', { value, enumerable: true, configurable: true, writable: true })[name]`,
+  __publicField:
+    '(it, name, value) => Object.defineProperty(it, name, { value, enumerable: true, configurable: true, writable: true })',
   __spreadValues: assign,
   __spreadProps: assign,
   __objRest: rest,

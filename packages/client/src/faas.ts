@@ -88,8 +88,10 @@ export class Faas {
     return new TaskHandle<R>(await submitTask(ref, call, options, this.#caller), this.#caller);
   }
 
-  /** A task by its id: of this program, of another one, of yesterday. */
+  /** A task by its id: of this program, of another one, of yesterday. @throws TypeError for what is no id */
   task<R = unknown>(id: string): TaskHandle<R> {
+    if (!/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id))
+      throw new TypeError(`A task's id is a UUID, as \`handle.id\` tells it, not ${JSON.stringify(id)}.`);
     return new TaskHandle<R>(id, this.#caller);
   }
 

@@ -158,7 +158,12 @@ function problemText({ status, body }: Answer, text: string, url: string, given:
   if (typeof problem?.detail !== 'string')
     return `What answers at ${url} is no MPCSFaaS: it said ${status} ${JSON.stringify(text.slice(0, 80))}.`;
   const { code, detail, errors = [] } = problem;
-  if (code === 'route_not_found') return `The service at ${url} is older than this command: update it. (${detail})`;
+  if (code === 'route_not_found') {
+    const { origin, pathname } = new URL(url);
+    return pathname === '/'
+      ? `The service at ${url} is older than this command: update it. (${detail})`
+      : `There is no service at ${url}: leave ${pathname} out of --url, for ${origin} answers. (${detail})`;
+  }
   // The detail of a problem with one fault tells it already.
   const more = errors.map(({ pointer, message }) => `${pointer} ${message}`).filter((fault) => !detail.includes(fault));
   return more.length > 0 ? `${detail} (${more.join('; ')})` : detail;

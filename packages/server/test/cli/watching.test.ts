@@ -106,6 +106,14 @@ it('task retry runs it again as a new one, and says of each that cannot be why',
   await service.done('task', 'cancel', running);
 });
 
+it('a path where no service is', async () => {
+  const { code, stderr } = await service.cli('workers', '--url', `${service.url}/api`);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^mpcsfaas: [^\n]+\n$/)]);
+  expect(stderr).toContain(
+    `There is no service at ${service.url}/api: leave /api out of --url, for ${service.url} answers.`,
+  );
+});
+
 it('workers', async () => {
   expect(await service.done('workers')).toMatch(
     /^WORKER +MODE +HOST +PID +STATE +SLOTS +BUSY +WAITING +RUNTIMES +LABELS\n\S+ +local +\S+ +\d+ +ready +2 +\d +\d +.*python 3\.\d+/,
