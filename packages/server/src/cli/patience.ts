@@ -30,10 +30,11 @@ function isFull(error: unknown): boolean {
   return error instanceof Refused && error.answer.status === 429;
 }
 
-function isAway(error: unknown): boolean {
+/** Nobody is there, or a proxy or the service itself says that it cannot work just now. */
+export function isAway(error: unknown): boolean {
   if (error instanceof Unreachable) return true;
   if (!(error instanceof Refused)) return (error as NodeJS.ErrnoException).code === 'ECONNRESET';
-  return error.answer.status === 503;
+  return [502, 503, 504].includes(error.answer.status);
 }
 
 function askedMs(error: unknown): number {
