@@ -10,8 +10,16 @@ import { collect, duration, durationFrom, durationText, origin, port, size, size
 /** The shell's variables, read here and nowhere else. */
 export const environment: Readonly<Record<string, string | undefined>> = process.env;
 
-/** The variables that nobody set and the config file did. */
-const fromFile = new Set<string>();
+/** The variables that nobody set and the config file did: each with the name that it has there. */
+const fromFile = new Map<string, string>();
+
+/**
+ * Forgets what the environment says, and reads no file: whoever asks for help may do so because something there is wrong.
+ */
+export function ignoreEnvironment(): void {
+  for (const name of Object.keys(process.env))
+    if (name.startsWith('MPCSFAAS_')) Reflect.deleteProperty(process.env, name);
+}
 
 /**
  * Settles what the environment says: an empty variable is one that is not set, a switch is off where it says so (commander
@@ -21,7 +29,8 @@ export function settleEnvironment(): void {
   const options = settings();
   const switches = new Set(options.filter((option) => option.isBoolean()).map(({ envVar }) => envVar));
   const known = new Set(options.map(({ envVar }) => envVar!));
-  const said = (name: string, value: string): boolean => (switches.has(name) ? switchOf(name, value) : value !== '');
+  const said = (name: string, value: string, place = name): boolean =>
+    switches.has(name) ? switchOf(place, value) : value !== '';
   for (const [name, value] of Object.entries(process.env)) {
     if (!name.startsWith('MPCSFAAS_') || value === undefined || said(name, value)) continue;
     // A switch that is off is said, too: the file does not turn it on.
@@ -29,10 +38,14 @@ export function settleEnvironment(): void {
     Reflect.deleteProperty(process.env, name);
   }
   const { path, demanded } = configFile();
-  for (const [name, value] of readConfigFile(path, new Set(options.map(({ envVar }) => envVar!)), demanded)) {
-    if (!known.has(name) || process.env[name] !== undefined || !said(name, value)) continue;
+  for (const [name, { setting, value }] of readConfigFile(
+    path,
+    new Set(options.map(({ envVar }) => envVar!)),
+    demanded,
+  )) {
+    if (!known.has(name) || process.env[name] !== undefined || !said(name, value, inFile(setting, path))) continue;
     process.env[name] = value;
-    fromFile.add(name);
+    fromFile.set(name, setting);
   }
 }
 
@@ -76,15 +89,25 @@ export function saidBy(
 /** commander's `from env 'MPCSFAAS_PORT'`, where it was the file. */
 export function toldPlace(sentence: string): string {
   return sentence.replace(/from env '(\w+)'/, (whole, name: string) =>
-    fromFile.has(name) ? `from the config file ${configFile().path}` : whole,
+    fromFile.has(name) ? `from ${placeOf(name)}` : whole,
   );
 }
 
-function switchOf(name: string, value: string): boolean {
+/** Where a setting stands that no argument gave, or where it could. */
+export function placeOf(variable: string): string {
+  const setting = fromFile.get(variable);
+  return setting === undefined ? variable : inFile(setting, configFile().path);
+}
+
+function inFile(setting: string, path: string): string {
+  return `${JSON.stringify(setting)} of the config file ${path}`;
+}
+
+function switchOf(place: string, value: string): boolean {
   if (/^(0|false|no|off|)$/i.test(value)) return false;
   if (/^(1|true|yes|on)$/i.test(value)) return true;
   throw new UserError(
-    `${name} is a switch: set it to 1, true, yes or on, or to 0, false, no or off, not to ${JSON.stringify(value)}.`,
+    `${place} is a switch: set it to 1, true, yes or on, or to 0, false, no or off, not to ${JSON.stringify(value)}.`,
     2,
   );
 }

@@ -82,7 +82,12 @@ describe('config', () => {
   });
 
   it.each<[string, RegExp]>([
-    ['{"port": "abc"}', /value 'abc' from the config file \S+config\.json is invalid/],
+    ['{"port": "abc"}', /value 'abc' from "port" of the config file \S+config\.json is invalid/],
+    ['{"url": "abc"}', /^mpcsfaas: "url" of the config file \S+config\.json takes an address such as .*, not "abc"\./],
+    [
+      '{"require-keys": "maybe"}',
+      /^mpcsfaas: "require-keys" of the config file \S+config\.json is a switch: .* "maybe"\./,
+    ],
     ['{', /is no JSON/],
   ])('a command says so of %s', async (text, sentence) => {
     writeFileSync(file(), text);
@@ -90,6 +95,26 @@ describe('config', () => {
     expect([code, stderr]).toEqual([2, expect.stringMatching(/^mpcsfaas: [^\n]+\n$/)]);
     expect(stderr).toMatch(sentence);
   });
+
+  it.each(['{', '[]', '{"prot": 1}', '{"port": "abc"}', '{"require-keys": "maybe"}'])(
+    'help and completion are to be had beside a file that holds %s',
+    async (text) => {
+      writeFileSync(file(), text);
+      const env = { MPCSFAAS_WORKER_PORT: 'abc', MPCSFAAS_CLASSIC_CREATED: 'maybe' };
+      for (const args of [
+        ['--help'],
+        ['up', '--help'],
+        ['fn', 'ls', '-h'],
+        ['help'],
+        ['--version'],
+        ['completion', 'bash'],
+      ]) {
+        const { code, stdout, stderr } = await run(args, env);
+        expect([code, stderr]).toEqual([0, '']);
+        expect(stdout).not.toBe('');
+      }
+    },
+  );
 
   it('another file is named by MPCSFAAS_CONFIG, and must be there then', async () => {
     rmSync(file());
