@@ -128,7 +128,8 @@ class Client:
         ref = self._ref(function)
         pending = list(calls)
         for at in range(0, len(pending), _BATCH):
-            tasks, parts = [], []
+            tasks: List[Json] = []
+            parts: List[bytes] = []
             for args in pending[at : at + _BATCH]:
                 entry, own = self._entry(ref, args, None, as_json, {**options_of(function), **options}, len(parts))
                 tasks.append(entry)
@@ -154,7 +155,7 @@ class Client:
                 frame = result.get("pickle")
                 return outcome.value_of(result, None if frame is None else parts[frame["frame"]])
             if until is not None and time.monotonic() >= until:
-                raise TimeoutError("task %s has not ended within %g s; it goes on" % (task_id, timeout))
+                raise TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout))
 
     def cancel(self, task_id: str) -> Json:
         """Cancels a task that has not ended, also one that runs. Raises ConflictError where it has ended."""

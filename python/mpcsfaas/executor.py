@@ -79,12 +79,12 @@ class Executor(concurrent.futures.Executor):
 
     # The interface of the standard library.
 
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "TaskFuture[T]":  # type: ignore[override]
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "TaskFuture[T]":
         """One call. Raises SerializationError, VersionMismatch or ServiceError where it cannot be, RuntimeError after
         `shutdown`, NotHere after a fork or inside a remote function."""
         return self._submit(fn, args, kwargs, {})
 
-    def map(  # type: ignore[override]
+    def map(
         self,
         fn: Callable[..., T],
         *iterables: Iterable[Any],
@@ -126,10 +126,9 @@ class Executor(concurrent.futures.Executor):
         else:
             self._results.close()
 
-    def __exit__(self, kind: Any, value: Any, trace: Any) -> Optional[bool]:
+    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
         # Whoever presses Ctrl-C does not want to wait.
         self._end(True, kind is not None and issubclass(kind, KeyboardInterrupt), True)
-        return False
 
     # What a service can do beyond it.
 

@@ -77,7 +77,7 @@ class Method(Function[T]):
         """See Function.remote."""
         return self._of_class.remote(self._instance, *args, **kwargs)
 
-    def map(self, *iterables: Iterable[Any], **options: Any) -> Iterator[T]:  # type: ignore[override]
+    def map(self, *iterables: Iterable[Any], **options: Any) -> Iterator[T]:
         """See Executor.map."""
         objects: Iterable[Any] = itertools.repeat(self._instance) if iterables else ()
         return self._of_class.map(objects, *iterables, **options)

@@ -10,6 +10,7 @@ import _thread
 import copyreg
 import io
 import pickle
+import threading
 import types
 from typing import Any, Callable, Dict, List, Set, Tuple
 
@@ -25,11 +26,11 @@ _dumps = pickle.dumps
 # A reference into the main module has its name in the pickle, and so may a text of the user's: that costs only time.
 _MAINS = tuple(name.encode() for name in classes.MAINS)
 
-_PLAIN_REDUCES = (BaseException.__reduce__, OSError.__reduce__)
+_PLAIN_REDUCES: Tuple[Any, ...] = (BaseException.__reduce__, OSError.__reduce__)
 
 _REFUSED = {
     _thread.LockType,
-    _thread.RLock,
+    type(threading.RLock()),
     io.TextIOWrapper,
     io.BufferedReader,
     io.BufferedWriter,
