@@ -147,7 +147,10 @@ describe('register and call', () => {
 
   it('an object of a class goes as its fields, one of another realm as any', async () => {
     const echo = await faas.register('echo', (...args: unknown[]) => args);
-    const given = [new Shop(), runInNewContext('({ a: {}, b: [] })'), Object.create(null), {}, new URL('http://a/')];
+    const given: unknown[] = [
+      ...[new Shop(), runInNewContext('({ a: {}, b: [] })') as object, Object.create(null) as object],
+      ...[{}, new URL('http://a/')],
+    ];
     expect(await echo(...given)).toEqual([{ open: true }, { a: {}, b: [] }, {}, {}, 'http://a/']);
   });
 

@@ -153,9 +153,13 @@ it('comments between the first words do not make it a method', () => {
     expect(sourceOf(runInThisContext(`(${text})`) as Fn)).toBe(text);
 });
 
+/** As text, for the compiler's types know it no more. */
+const ES5 = (importHelpers: boolean): ts.CompilerOptions =>
+  JSON.parse(`{ "target": 1, "downlevelIteration": true, "importHelpers": ${importHelpers} }`) as ts.CompilerOptions;
+
 /** Without generators: they are a switch over numbered steps there. */
 it.each([false, true])('tsc for ES5, helpers from tslib: %s', async (importHelpers) => {
-  const compile = tsc({ target: 1 as ts.ScriptTarget, downlevelIteration: true, importHelpers });
+  const compile = tsc(ES5(importHelpers));
   const code = compile(`export const f = (map: [string, number][]) => {
     class Base { made = 'base'; }
     class More extends Base { constructor(readonly all: number[]) { super(); } }

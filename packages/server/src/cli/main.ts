@@ -16,7 +16,8 @@ import { runCommand } from './process.ts';
 import { UserError } from './user-error.ts';
 
 const EPILOGUE = `
-Options can be set in the environment, too: --data-dir is MPCSFAAS_DATA_DIR, and so on.
+Options can be set in the environment and in a config file, too: --data-dir is MPCSFAAS_DATA_DIR and "data-dir", and so
+on; \`mpcsfaas config\` tells what holds. Each command tells more: \`mpcsfaas call --help\`.
 
 First steps:
   mpcsfaas up                          in one terminal

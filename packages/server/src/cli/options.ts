@@ -228,17 +228,21 @@ const OPTIONS = {
       .default(undefined, 'the directory of the command'),
   label: () => option('--label <label>', 'a label that tasks can require; repeatable').argParser(collect(',')),
   workerKey: () =>
-    option('--worker-key <key>', 'that key itself; others can read it here, so better use the file or the variable'),
+    option(
+      '--worker-key <key>',
+      'the shared key of dispatchers and workers itself; others can read a command line, the file and the variable not',
+    ),
   workerKeyFile: () =>
     option(
       '--worker-key-file <file>',
-      'file with the shared key of dispatchers and workers; needed off loopback',
+      'the file with the shared key of dispatchers and workers; needed off loopback',
     ).argParser(typedPath),
   grace: () =>
     option('--grace <time>', 'time for running calls when the program is told to end')
       .argParser(duration)
       .default(30_000, '30s'),
-  apiKey: () => option('--api-key <key>', 'key to call with; others cannot read it where it is set as'),
+  apiKey: () =>
+    option('--api-key <key>', 'key to call with; others can read a command line, the variable and the config file not'),
   processes: () =>
     option('--processes <n>', 'processes that serve the port, where there are cores for them')
       .argParser(whole(1, 256))
@@ -304,7 +308,7 @@ const GROUPS = {
   ],
   runners: ['slots', 'python', 'pythonPath', 'label', 'grace', 'logHead', 'logTail'],
   classicRunners: ['python', 'pythonPath', 'label', 'grace', 'logHead', 'logTail'],
-  client: ['url', 'serviceHost', 'servicePort', 'apiKey', 'json'],
+  client: ['json', 'url', 'serviceHost', 'servicePort', 'apiKey'],
 } as const satisfies Record<string, readonly OptionName[]>;
 
 /** What stands above a group in a command's help. */
@@ -322,7 +326,12 @@ const HEADINGS: Record<keyof typeof GROUPS, string> = {
 export function withOptions(command: Command, ...names: (OptionName | keyof typeof GROUPS)[]): Command {
   for (const name of names) {
     if (!isGroup(name)) command.addOption(OPTIONS[name]());
-    else for (const member of GROUPS[name]) command.addOption(OPTIONS[member]().helpGroup(HEADINGS[name]));
+    else
+      for (const member of GROUPS[name]) {
+        const option = OPTIONS[member]();
+        // It says how, and not which service.
+        command.addOption(member === 'json' ? option : option.helpGroup(HEADINGS[name]));
+      }
     if (name === 'client') command.hook('preAction', (_parent, called) => settleUrl(called));
   }
   return command;

@@ -44,8 +44,9 @@ async function gateTo(url: string): Promise<{ url: string; open: () => Promise<v
       one.pipe(other);
     }
   });
-  const listen = async (port: number): Promise<void> =>
-    void (await once(server.listen(port, '127.0.0.1'), 'listening'));
+  const listen = async (port: number): Promise<void> => {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+  };
   await listen(0);
   const { port } = server.address() as AddressInfo;
   return {
