@@ -118,10 +118,14 @@ class Refusals(unittest.TestCase):
     def test_a_function_that_was_deleted_is_registered_again(self):
         with Executor() as ex, Client() as client:
             self.assertEqual(ex.submit(double, 1).result(), 2)
+            # All calls of a map name the function as it was when the map began.
+            values = ex.map(double, range(5), buffersize=1)
+            self.assertEqual(next(values), 0)
             for one in client.functions():
                 if one["name"].startswith("double-"):
                     client.delete_function(one["function_id"])
             self.assertEqual(ex.submit(double, 2).result(), 4)
+            self.assertEqual(list(values), [2, 4, 6, 8])
 
     def test_a_service_of_an_older_contract(self):
         server = HTTPServer(("127.0.0.1", 0), _Older)
