@@ -29,7 +29,7 @@ function buildServer() {
 /** What the service makes the Python SDK's wheel from. */
 function copyPythonSdk(sdk) {
   rmSync(sdk, { recursive: true, force: true });
-  for (const name of ['pyproject.toml', 'README.md', 'mpcsfaas']) {
+  for (const name of ['pyproject.toml', 'README.md', 'LICENSE', 'mpcsfaas']) {
     const filter = (path) => !path.endsWith('__pycache__') && !path.endsWith('.pyc');
     cpSync(join(root, 'python', name), join(sdk, name), { recursive: true, filter });
   }
@@ -56,6 +56,7 @@ async function buildClient() {
     renameSync(fresh, join(dist, name));
   }
   rmSync(made, { recursive: true });
+  cpSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
 }
 
 /** The modules that the public face speaks of, one after the other; what it does not export stays unexported. */
@@ -71,7 +72,9 @@ function declarations(folder) {
       .replaceAll(/^export (declare |interface |type )/gm, '$1')
       .replaceAll(/^export \{\};\n/gm, ''),
   );
-  return [...bodies, face.replaceAll(/ from '[^']+'/g, '').replaceAll(/^\/\/ .*\n/gm, '')].join('');
+  return [...bodies, face.replaceAll(/ from '[^']+'/g, '').replaceAll(/^\/\/ .*\n/gm, '')]
+    .join('')
+    .replaceAll(/^(?: {4})+/gm, (blanks) => ' '.repeat(blanks.length / 4));
 }
 
 function compile(from, to) {

@@ -44,15 +44,19 @@ export async function contractInterfaces() {
   const names = [...new Set(classes.map(([, name]) => name))];
   const text = `// Made from packages/contract by scripts/contract-interfaces.mjs: change that, and run it again.
 
+/** @internal */
 export const MAX_BATCH_TASKS = ${MAX_BATCH_TASKS};
+/** @internal */
 export const MAX_RESULT_IDS = ${MAX_RESULT_IDS};
+/** @internal */
 export const MAX_WAIT_MS = ${MAX_WAIT_MS};
 
-/** Which class a problem is thrown as: by its code where that is said here, else by its status. */
+/** Which class a problem is thrown as: by its code where that is said here, else by its status. @internal */
 export const CLASS_OF: Record<string | number, NamedClass> = {
 ${classes.map(([word, name]) => `  ${word}: '${name}',`).join('\n')}
 };
 
+/** @internal */
 export type NamedClass = ${names.map((name) => `'${name}'`).join(' | ')};
 
 /** What a function says for all of its tasks */

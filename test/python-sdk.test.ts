@@ -1,7 +1,7 @@
 // The Python SDK: its own tests, under every Python here that has dill, against real systems; its examples; its wheel.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultServiceConfig } from '../packages/server/src/config/service.ts';
@@ -50,6 +50,7 @@ async function passes(python: string, args: readonly string[], env: Record<strin
 const ON_EACH_FORM = ['test_executor', 'test_client', 'test_cuts'];
 // CPython's own cases sleep most of their time: by parts they sleep at the same time.
 const ONCE = [
+  'test_classes',
   'test_pickling',
   'test_bad_days',
   'test_progress',
@@ -119,7 +120,7 @@ describe('the wheel', () => {
     JSON.parse(await passes(SYSTEM_PYTHON, ['-c', READ, wheel], {})) as Record<string, string>;
 
   it('that the service makes holds what setuptools puts into its own', async () => {
-    for (const name of ['pyproject.toml', 'README.md', 'mpcsfaas'])
+    for (const name of ['pyproject.toml', 'README.md', 'LICENSE', 'mpcsfaas'])
       cpSync(join(SDK, name), join(folder, name), { recursive: true });
     const build = 'from setuptools import build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")';
     const built = run(SYSTEM_PYTHON, ['-c', build], {}, folder);
@@ -133,6 +134,9 @@ describe('the wheel', () => {
     writeFileSync(join(folder, file), bytes);
     const ours = await contents(join(folder, file));
     expect(ours).toEqual(theirs);
+    expect(ours['mpcsfaas-0.1.0.dist-info/LICENSE']).toBe(readFileSync(join(root, 'LICENSE'), 'utf8'));
+    const sources = spawnSync('tar', ['-tzf', join(folder, 'dist/mpcsfaas-0.1.0.tar.gz')], { encoding: 'utf8' }).stdout;
+    expect(sources).toMatch(/^mpcsfaas-0\.1\.0\/LICENSE$/m);
   });
 
   it('installs with pip from a running service, and works', async () => {

@@ -11,7 +11,7 @@ from . import errors, frames, logs, outcome, results, shipment
 from .connection import FAULTS
 from .futures import Logs, TaskFuture
 from .options import on_the_wire
-from .pickling import Arguments, options_of
+from .pickling import Arguments, name_of, options_of
 from .registry import Registry
 from .results import Results
 from .transport import PATIENCE, Transport, with_query
@@ -111,7 +111,7 @@ class Client:
         """Queues one call and answers its task's id. key: the same key and content again is the same task.
         as_json: arguments and result as JSON, which a JavaScript function needs."""
         entry, parts = self._entry(function, args, kwargs, as_json, options, 0)
-        body = frames.encode(json.dumps(entry).encode(), parts)
+        body = frames.encode(_json(function, entry), parts)
         return str(json.loads(self._submit("/v1/tasks", body, key))["task_id"])
 
     def batch(
@@ -128,12 +128,13 @@ class Client:
         ref = self._ref(function)
         pending = list(calls)
         for at in range(0, len(pending), _BATCH):
-            tasks, parts = [], []
+            tasks: List[Json] = []
+            parts: List[bytes] = []
             for args in pending[at : at + _BATCH]:
                 entry, own = self._entry(ref, args, None, as_json, {**options_of(function), **options}, len(parts))
                 tasks.append(entry)
                 parts.extend(own)
-            body = frames.encode(json.dumps({"tasks": tasks}).encode(), parts)
+            body = frames.encode(_json(function, {"tasks": tasks}), parts)
             part_key = key if key is None or len(pending) <= _BATCH else "%s.%d" % (key, at // _BATCH)
             ids += json.loads(self._submit("/v1/tasks/batch", body, part_key))["task_ids"]
         return ids
@@ -154,7 +155,7 @@ class Client:
                 frame = result.get("pickle")
                 return outcome.value_of(result, None if frame is None else parts[frame["frame"]])
             if until is not None and time.monotonic() >= until:
-                raise TimeoutError("task %s has not ended within %g s; it goes on" % (task_id, timeout))
+                raise TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout))
 
     def cancel(self, task_id: str) -> Json:
         """Cancels a task that has not ended, also one that runs. Raises ConflictError where it has ended."""
@@ -364,6 +365,15 @@ class Task:
     def cancel(self) -> Json:
         """See Client.cancel."""
         return self._client.cancel(self.task_id)
+
+
+def _json(function: Callee, body: Any) -> bytes:
+    try:
+        return json.dumps(body).encode()
+    except RecursionError:
+        raise errors.SerializationError("the arguments of %s are nested too deeply for JSON" % name_of(function)) from None
+    except (TypeError, ValueError) as error:
+        raise errors.SerializationError("the arguments of %s do not fit into JSON: %s" % (name_of(function), error)) from error
 
 
 def _quoted(part: str) -> str:

@@ -1,6 +1,7 @@
 """Which captured object or argument cannot be pickled: found by trying each part by itself."""
+import sys
 import types
-from typing import Any, Callable, Dict, Iterator, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from .errors import SerializationError
 
@@ -22,14 +23,37 @@ def in_function(function: Any, dumps: Dumps, error: BaseException) -> str:
 def in_arguments(function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], dumps: Dumps, error: BaseException) -> str:
     """The sentence about arguments that cannot be pickled."""
     name = getattr(function, "__qualname__", None) or repr(function)
-    for label, value in [("argument %d" % (i + 1), arg) for i, arg in enumerate(args)] + [
-        ("argument `%s`" % key, value) for key, value in kwargs.items()
-    ]:
+    for label, value in _labelled(args, kwargs):
         if not _fails(value, dumps):
             continue
         path, inner = _inside(value, dumps)
-        return "cannot pickle %s of `%s`: %s a %s" % (label, name, ("its %s is" % path) if path else "it is", _kind(inner))
+        own = _fault(inner, dumps)
+        why = "; %s" % own if isinstance(own, SerializationError) else ""
+        where = ("its %s is" % path) if path else "it is"
+        return "cannot pickle %s of `%s`: %s a %s%s" % (label, name, where, _kind(inner), why)
     return "cannot pickle the arguments of `%s`: %s" % (name, error)
+
+
+def deep_argument(function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], dumps: Dumps) -> str:
+    """Words for the argument in which a pickler goes too deep."""
+    name = getattr(function, "__qualname__", None) or repr(function)
+    for label, value in _labelled(args, kwargs):
+        if isinstance(_fault(value, dumps), RecursionError):
+            return "%s of `%s`" % (label, name)
+    return "the arguments of `%s`" % name
+
+
+def too_deep(what: str) -> str:
+    """The sentence about it."""
+    return (
+        "cannot pickle %s: it is nested more deeply than Python's recursion limit (%d) lets a pickler go; pass it flat, "
+        "for example as a list of its parts, or raise the limit with sys.setrecursionlimit" % (what, sys.getrecursionlimit())
+    )
+
+
+def _labelled(args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> List[Tuple[str, Any]]:
+    named = [("argument `%s`" % key, value) for key, value in kwargs.items()]
+    return [("argument %d" % (i + 1), arg) for i, arg in enumerate(args)] + named
 
 
 def captured(function: types.FunctionType) -> Iterator[Tuple[str, Any]]:

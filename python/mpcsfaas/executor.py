@@ -5,6 +5,7 @@ Two threads, both started with the first call: one submits (submits.py), one bri
 import atexit
 import concurrent.futures
 import itertools
+import math
 import os
 import sys
 import threading
@@ -70,7 +71,7 @@ class Executor(concurrent.futures.Executor):
         self._arguments = Arguments()
         self._entries: Dict[str, Tuple[str, str, str]] = {}
         self._results = Results(self._transport, self.group, "mpcsfaas-%d-results" % number, patience)
-        self._submits = Submits(self._transport, self, "mpcsfaas-%d-submits" % number)
+        self._submits = Submits(self._transport, self, "mpcsfaas-%d-submits" % number, patience)
         self._shown = Shown(self._transport, "mpcsfaas-%d" % number) if stream_logs else None
         self._state = threading.Lock()
         self._shut = False
@@ -78,12 +79,12 @@ class Executor(concurrent.futures.Executor):
 
     # The interface of the standard library.
 
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "TaskFuture[T]":  # type: ignore[override]
+    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "TaskFuture[T]":
         """One call. Raises SerializationError, VersionMismatch or ServiceError where it cannot be, RuntimeError after
         `shutdown`, NotHere after a fork or inside a remote function."""
         return self._submit(fn, args, kwargs, {})
 
-    def map(  # type: ignore[override]
+    def map(
         self,
         fn: Callable[..., T],
         *iterables: Iterable[Any],
@@ -96,7 +97,7 @@ class Executor(concurrent.futures.Executor):
 
         timeout: for all of them from now, seconds; TimeoutError then. chunksize: calls in one task. buffersize: at most so
         many tasks ahead of what was taken; the arguments are read as they are needed. progress: shows a bar on a terminal.
-        What a call raises ends the iteration; so do Ctrl-C and `close`. The calls that have not ended are then canceled.
+        Where the queue is full it waits for room. What a call raises ends the iteration; so do Ctrl-C and `close`. The calls that have not ended are then canceled.
         """
         return self._map(fn, iterables, timeout, chunksize, buffersize, progress, {})
 
@@ -125,10 +126,9 @@ class Executor(concurrent.futures.Executor):
         else:
             self._results.close()
 
-    def __exit__(self, kind: Any, value: Any, trace: Any) -> Optional[bool]:
+    def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
         # Whoever presses Ctrl-C does not want to wait.
         self._end(True, kind is not None and issubclass(kind, KeyboardInterrupt), True)
-        return False
 
     # What a service can do beyond it.
 
@@ -226,10 +226,17 @@ class Executor(concurrent.futures.Executor):
             raise RuntimeError("cannot schedule new futures after shutdown")
         return self._add(fn, self._entry(fn, options), args, kwargs)
 
-    def _add(self, fn: Any, entry_: Tuple[str, str, str], args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> "TaskFuture[Any]":
+    def _add(
+        self,
+        fn: Any,
+        entry_: Tuple[str, str, str],
+        args: Tuple[Any, ...],
+        kwargs: Dict[str, Any],
+        until: Optional[float] = None,
+    ) -> "TaskFuture[Any]":
         head, tail, function_id = entry_
         future: TaskFuture[Any] = TaskFuture(self)
-        self._submits.add(Wish(future, head, self._arguments.dumps(fn, args, kwargs), tail, function_id))
+        self._submits.add(Wish(future, head, self._arguments.dumps(fn, args, kwargs), tail, function_id, until=until))
         return future
 
     def _entry(self, fn: Any, options: Dict[str, Any]) -> Tuple[str, str, str]:
@@ -268,7 +275,8 @@ class Executor(concurrent.futures.Executor):
             fn, options = chunks.chunked(unwrapped(fn)), {**own, **options}
             calls = ((piece,) for piece in chunks.pieces(calls, chunksize))
         entry_ = self._entry(fn, options)
-        ahead = (self._add(fn, entry_, args, {}) for args in calls)
+        # They wait for room as long as somebody waits for them: its own time limit ends the map, and cancels them.
+        ahead = (self._add(fn, entry_, args, {}, math.inf) for args in calls)
         # The first are sent now, as the standard executors do.
         waiting: List[TaskFuture[Any]] = []
         try:
@@ -299,11 +307,13 @@ class Executor(concurrent.futures.Executor):
 
     def _abandon(self, futures: "Optional[List[TaskFuture[Any]]]", running_too: bool) -> None:
         """Cancels those of the futures (None: all) that have not ended; without `running_too` lets be what may have begun."""
-        unsent = self._submits.withdraw_all() if futures is None else self._submits.withdraw_some(futures)
-        for future in unsent:
-            future._settle_canceled()
-        # What is under way has an id when this is over.
-        self._submits.flush()
+        # What is under way has an id when that is over, or waits again.
+        for wait in (self._submits.wait_for_answer, None):
+            unsent = self._submits.withdraw_all() if futures is None else self._submits.withdraw_some(futures)
+            for future in unsent:
+                future._settle_canceled()
+            if wait is not None:
+                wait()
         open_ = [future for future in (self._results.outstanding() if futures is None else futures) if not future.done()]
         by_id = {future.task_id: future for future in open_ if future.task_id}
         canceled, running = self._cancel_many(list(by_id), not running_too)

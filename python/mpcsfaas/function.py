@@ -1,9 +1,12 @@
 """@function: a function that runs here when it is called, and elsewhere with `.remote`."""
 import copy
 import functools
+import itertools
 import os
+import types
 from typing import Any, Callable, Dict, Generic, Iterable, Iterator, Optional, TypeVar, Union, overload
 
+from . import pickling
 from .executor import Executor
 from .futures import TaskFuture
 from .options import check
@@ -53,12 +56,35 @@ class Function(Generic[T]):
         check(options)
         return Function(self.__mpcsfaas_plain__, {**self.task_options, **options})
 
-    def __get__(self, instance: Any, owner: Any = None) -> Any:
-        return self if instance is None else functools.partial(self, instance)
+    def __get__(self, instance: Any, owner: Any = None) -> "Function[T]":
+        return self if instance is None else Method(self, instance)
 
     def __reduce__(self) -> Any:
         # Where it arrives it is the plain function, which is its own copy: nothing of the SDK is needed there.
         return copy.copy, (self.__mpcsfaas_plain__,)
+
+
+class Method(Function[T]):
+    """A decorated method of an object. The object goes along as the first argument: the function is one for all objects, and
+    what the call does to its copy is not seen here."""
+
+    def __init__(self, of_class: Function[T], instance: Any) -> None:
+        super().__init__(types.MethodType(of_class.__mpcsfaas_plain__, instance), of_class.task_options)
+        self._of_class = of_class
+        self._instance = instance
+
+    def remote(self, *args: Any, **kwargs: Any) -> TaskFuture[T]:
+        """See Function.remote."""
+        return self._of_class.remote(self._instance, *args, **kwargs)
+
+    def map(self, *iterables: Iterable[Any], **options: Any) -> Iterator[T]:
+        """See Executor.map."""
+        objects: Iterable[Any] = itertools.repeat(self._instance) if iterables else ()
+        return self._of_class.map(objects, *iterables, **options)
+
+    def options(self, **options: Any) -> "Method[T]":
+        """See Function.options."""
+        return Method(self._of_class.options(**options), self._instance)
 
 
 @overload
@@ -70,11 +96,20 @@ def function(**options: Any) -> Callable[[Callable[..., T]], Function[T]]: ...
 
 
 def function(plain: Optional[Callable[..., Any]] = None, **options: Any) -> Union[Function[Any], Callable[..., Any]]:
-    """@function or @function(timeout=60.0, max_attempts=3): see Function. Raises TypeError for what is no option."""
+    """@function or @function(timeout=60.0, max_attempts=3): see Function, of methods Method. Raises TypeError for what is no
+    option, and for what is no function."""
     check(options)
-    if plain is not None:
-        return Function(plain, options)
-    return lambda plain: Function(plain, options)
+    return _decorated(plain, options) if plain is not None else lambda plain: _decorated(plain, options)
+
+
+def _decorated(plain: Any, options: Dict[str, Any]) -> Function[Any]:
+    if isinstance(plain, classmethod):
+        raise TypeError("@function takes no class method: make %s a function, or a @staticmethod" % plain.__func__.__name__)
+    if isinstance(plain, staticmethod):
+        raise TypeError("@function stands below @staticmethod, next to %s itself" % plain.__func__.__name__)
+    if not callable(plain):
+        raise TypeError("@function takes a function, not %r; options have names: @function(timeout=60.0)" % (plain,))
+    return Function(getattr(plain, "__mpcsfaas_plain__", plain), {**pickling.options_of(plain), **options})
 
 
 _settings: Dict[str, Any] = {}

@@ -2,6 +2,7 @@
 import concurrent.futures
 import logging
 import os
+import threading
 from typing import Any, Dict, Generic, Optional, Protocol, TypeVar
 
 from . import errors, outcome
@@ -39,6 +40,9 @@ class Owner(Protocol):
 
 class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-arg]
     """A `concurrent.futures.Future` of a task. It stays PENDING until the task has ended, wherever it is."""
+
+    # The standard library's own, of which its types say nothing.
+    _condition: threading.Condition
 
     def __init__(self, owner: Owner, task_id: str = "", function: str = "") -> None:
         super().__init__()

@@ -17,9 +17,13 @@ def follow(transport: Transport, task_id: str) -> Iterator[Dict[str, Any]]:
 
     Raises FaasError where the task is not known, or nobody answers.
     """
-    shown: Dict[Any, int] = {}
+    # How far each stream was told, in bytes. A new connection begins at the beginning: what those before it told is left out.
+    # One connection repeats nothing, and what it tells is not weighed against itself: bytes that are no UTF-8 are longer in a
+    # text than in their stream.
+    told: Dict[Any, int] = {}
     reopening = transport.reopening()
     while not transport.is_closed:
+        before = dict(told)
         try:
             stream = transport.stream("/v1/tasks/%s/logs?follow=true" % task_id)
             try:
@@ -33,11 +37,14 @@ def follow(transport: Transport, task_id: str) -> Iterator[Dict[str, Any]]:
                             return
                         if kind != "log":
                             continue
-                        place = (data["attempt"], data["stream"])
-                        end = data["offset"] + len(data["text"].encode())
-                        if end > shown.get(place, 0):
-                            shown[place] = end
-                            yield data
+                        place, raw = (data["attempt"], data["stream"]), data["text"].encode()
+                        known = max(0, before.get(place, 0) - data["offset"])
+                        if known >= len(raw):
+                            continue
+                        told[place] = data["offset"] + len(raw)
+                        if known:
+                            data = {**data, "offset": data["offset"] + known, "text": raw[known:].decode(errors="replace")}
+                        yield data
             finally:
                 stream.close()
             reopening.pause(ConnectionResetError("the stream ended"))

@@ -4,19 +4,19 @@ P1  Plain data is written by the C pickler. What it would write as a reference i
     no worker has the caller's main module.
 P2  Of a function's globals only those that it uses go along (dill's `recurse`, with a search of ours: see globalvars).
 P3  What means nothing in another process is refused, not copied: locks, open files.
-P4  A class of `__main__` that comes back is the caller's own again, so that `except` and `isinstance` know it.
+P4  A class of `__main__` is one class wherever it goes (see classes), so that `except` and `isinstance` know it.
 """
 import _thread
-import enum
+import copyreg
 import io
 import pickle
-import sys
+import threading
 import types
-from typing import Any, Callable, Dict, Iterator, List, Set, Tuple
+from typing import Any, Callable, Dict, List, Set, Tuple
 
 import dill
 
-from . import culprit
+from . import classes, culprit
 from .errors import SerializationError
 from .globalvars import searching
 from .submodules import loaded, names_used
@@ -24,11 +24,13 @@ from .submodules import loaded, names_used
 _PROTOCOL = 5
 _dumps = pickle.dumps
 # A reference into the main module has its name in the pickle, and so may a text of the user's: that costs only time.
-_MAINS = (b"__main__", b"__mp_main__")
+_MAINS = tuple(name.encode() for name in classes.MAINS)
+
+_PLAIN_REDUCES: Tuple[Any, ...] = (BaseException.__reduce__, OSError.__reduce__)
 
 _REFUSED = {
     _thread.LockType,
-    _thread.RLock,
+    type(threading.RLock()),
     io.TextIOWrapper,
     io.BufferedReader,
     io.BufferedWriter,
@@ -47,7 +49,9 @@ class _Dispatch(Dict[Any, Any]):
             return _save_module
         if kind is types.FunctionType:
             return _save_function
-        return _save_enum if issubclass(kind, enum.EnumMeta) else dill.Pickler.dispatch.get(kind, default)
+        if issubclass(kind, type):
+            return classes.save
+        return classes.save_variable if kind in classes.VARIABLES else dill.Pickler.dispatch.get(kind, default)
 
     def __getitem__(self, kind: Any) -> Any:
         return dill.Pickler.dispatch[kind]
@@ -73,22 +77,18 @@ def _save_module(pickler: Any, module: types.ModuleType) -> None:
 _save_function = searching(dill.Pickler.dispatch[types.FunctionType])
 
 
-def _save_enum(pickler: Any, kind: Any) -> None:
-    """An enum of the main module, which dill itself cannot take apart: made again from its members."""
-    if kind.__module__ not in ("__main__", "__mp_main__"):
-        pickler.save_global(kind, kind.__qualname__)
-        return
-    if any(isinstance(member, types.FunctionType) for name, member in vars(kind).items() if not name.startswith("_")):
-        raise pickle.PicklingError("cannot pickle the enum %s, which has methods: move it into a module" % kind.__name__)
-    members = [(name, member.value) for name, member in kind.__members__.items()]
-    pickler.save_reduce(kind.__bases__[-1], (kind.__name__, members), obj=kind)
-
-
 class _Pickler(dill.Pickler):  # type: ignore[misc]
     # dill looks here for whether the pickler is one of its own.
     __module__ = "dill.for_mpcsfaas"
     dispatch = _Dispatch()
     names: Set[str] = set()
+
+    def reducer_override(self, value: Any) -> Any:
+        """An exception of a script as what it holds: its constructor may want more than it keeps in `args`."""
+        kind = type(value)
+        if isinstance(value, BaseException) and kind.__reduce__ in _PLAIN_REDUCES and classes.is_by_value(kind):
+            return copyreg.__newobj__, (kind, *value.args), vars(value) or None  # type: ignore[attr-defined]
+        return NotImplemented
 
 
 def by_value(value: Any) -> bytes:
@@ -109,6 +109,8 @@ def dumps(value: Any) -> bytes:
     """P1. Raises whatever the picklers raise."""
     try:
         data = _dumps(value, _PROTOCOL)
+    except RecursionError:
+        raise  # dill goes less deep
     except Exception:
         return by_value(value)
     for main in _MAINS:
@@ -121,6 +123,8 @@ def dumps_function(function: Callable[..., Any]) -> bytes:
     """Raises SerializationError, which names the captured object that cannot be pickled."""
     try:
         return dumps(function)
+    except RecursionError:
+        raise SerializationError(culprit.too_deep("what `%s` takes along" % name_of(function))) from None
     except Exception as error:
         raise SerializationError(culprit.in_function(function, by_value, error)) from error
 
@@ -142,6 +146,8 @@ class Arguments:
                     return data
         try:
             data = dumps((args, kwargs))
+        except RecursionError:
+            raise SerializationError(culprit.too_deep(culprit.deep_argument(function, args, kwargs, dumps))) from None
         except Exception as error:
             raise SerializationError(culprit.in_arguments(function, args, kwargs, dumps, error)) from error
         if len(data) >= self._LARGE and not kwargs and all(type(arg) in (bytes, str, int) for arg in args):
@@ -160,32 +166,8 @@ def loads(data: Any) -> Any:
 class _Unpickler(dill.Unpickler):  # type: ignore[misc]
     def find_class(self, module: str, name: str) -> Any:
         if name == "_create_type" and module in ("dill._dill", "dill.dill"):
-            return _own_or_new
+            return classes.own_or_new
         return super().find_class(module, name)
-
-
-def _own_or_new(kind: Any, name: str, *rest: Any) -> Any:
-    """P4."""
-    members = rest[1] if len(rest) > 1 and isinstance(rest[1], dict) else {}
-    module = sys.modules.get(str(members.get("__module__")))
-    own = getattr(module, name, None)
-    if own is None and module is not None:
-        # The pickle does not tell in which class it stands.
-        found = [one for one in _nested(module, module.__name__) if one.__name__ == name and one.__bases__ == rest[0]]
-        own = found[0] if len(found) == 1 else None
-    if isinstance(own, type) and type(own) is kind and own.__module__ == members.get("__module__"):
-        return own
-    return kind(name, *rest)
-
-
-def _nested(holder: Any, module: str, depth: int = 4) -> Iterator[type]:
-    """Classes inside the classes of a module."""
-    for value in list(vars(holder).values()):
-        if not isinstance(value, type) or value.__module__ != module or depth == 0:
-            continue
-        if isinstance(holder, type):
-            yield value
-        yield from _nested(value, module, depth - 1)
 
 
 def unwrapped(function: Any) -> Any:
@@ -201,6 +183,8 @@ def options_of(function: Any) -> Dict[str, Any]:
 
 def name_of(function: Any) -> str:
     """How a person calls it."""
+    if isinstance(function, str):
+        return function
     inner = getattr(function, "func", None)  # of a functools.partial
     if not hasattr(function, "__qualname__") and inner is not None:
         return name_of(inner)

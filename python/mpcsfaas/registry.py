@@ -35,12 +35,14 @@ class Registry:
             return known
 
     def renewed(self, function_id: str) -> Optional[str]:
-        """The service does not know it any more: registers it again. None where it was none of ours."""
+        """The service does not know it any more: registers it again, once for all that still name it. None where it was none
+        of ours."""
         with self._lock:
-            shipment = self._shipments.pop(function_id, None)
+            shipment = self._shipments.get(function_id)
             if shipment is None:
                 return None
-            self._ids.pop((shipment.digest, shipment.name), None)
+            if self._ids.get((shipment.digest, shipment.name)) == function_id:
+                del self._ids[shipment.digest, shipment.name]
         return self.id_of(shipment)
 
     def register(self, shipment: Shipment, name: str, options: Dict[str, Any], description: str = "") -> Dict[str, Any]:

@@ -4,7 +4,9 @@ S1  A request holds at most so many tasks and so many bytes, but at least one ta
 S2  Each request has a key of its own: however often it is sent, each of its tasks is made once.
 S3  Where one task makes the service refuse a request, nothing of it was taken: that task fails, the others go again.
 S4  Arguments that are the same bytes go once in a request.
-S5  Where nothing is under way, the caller's own thread writes the request and the thread here reads the answer: a call by
+S5  What is refused for want of room goes back to the head of what waits, where it can be withdrawn, and is sent again. A task
+    by itself waits for room as long as the executor is patient, one of a map as long as the map is waited for.
+S6  Where nothing is under way, the caller's own thread writes the request and the thread here reads the answer: a call by
     itself is not held up by the change of threads.
 """
 import collections
@@ -14,7 +16,7 @@ import threading
 import time
 from typing import Any, Deque, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
 
-from . import errors, frames
+from . import backoff, errors, frames
 from .connection import Connection
 from .futures import TaskFuture
 from .transport import Transport
@@ -41,6 +43,8 @@ class Wish(NamedTuple):
     tail: str
     function_id: str
     is_renewed: bool = False
+    # When it waits for room no longer, of time.monotonic; None: `patience` after it was first refused.
+    until: Optional[float] = None
 
 
 def entry(function_id: str, options: Dict[str, Any]) -> Tuple[str, str]:
@@ -59,12 +63,21 @@ class Request(NamedTuple):
 
 
 class Begun(NamedTuple):
-    """A request that has been written (S5)."""
+    """A request that has been written (S6)."""
 
     wish: Wish
     request: Optional[Request]
     epoch: int
     connection: Optional[Connection]
+
+
+class _NoRoom(Exception):
+    """Nothing of these was taken (S5)."""
+
+    def __init__(self, wishes: List[Wish], error: errors.ServiceError) -> None:
+        super().__init__()
+        self.wishes = wishes
+        self.error = error
 
 
 class Desk(Protocol):
@@ -89,16 +102,22 @@ class Desk(Protocol):
 class Submits:
     """Tasks on their way to the service."""
 
-    def __init__(self, transport: Transport, desk: Desk, name: str) -> None:
+    def __init__(self, transport: Transport, desk: Desk, name: str, patience: float) -> None:
+        """patience: of a task by itself for room, seconds."""
         self._transport = transport
         self._desk = desk
         self._name = name
+        self._patience = patience
         self._waiting: Deque[Wish] = collections.deque()
         # A Condition is Python code, in which Ctrl-C may strike before it lets go: callers hold the lock itself.
         self._mutex = threading.RLock()
         self._changed = threading.Condition(self._mutex)
         self._thread: Optional[threading.Thread] = None
         self._under_way = 0
+        self._answered = 0
+        # Refusals in a row, and when the next try is due.
+        self._refusals = 0
+        self._due = 0.0
         self._begun: Optional[Begun] = None
         self._closed = False
 
@@ -160,6 +179,12 @@ class Submits:
         with self._changed:
             return self._changed.wait_for(lambda: not self._waiting and self._under_way == 0, timeout)
 
+    def wait_for_answer(self) -> None:
+        """Waits until the request that is under way, if one is, has been answered."""
+        with self._changed:
+            before = self._answered
+            self._changed.wait_for(lambda: self._under_way == 0 or self._answered > before)
+
     def close(self) -> None:
         """After the last task: the thread ends when it has sent what waits. Idempotent."""
         with self._changed:
@@ -176,17 +201,22 @@ class Submits:
         while True:
             with self._changed:
                 until = time.monotonic() + _IDLE
-                while self._begun is None and (self._under_way or not self._waiting):
+                while self._begun is None and (self._under_way or not self._waiting or time.monotonic() < self._due):
                     left = until - time.monotonic()
-                    if not self._under_way and (self._closed or left <= 0):
+                    if not self._under_way and not self._waiting and (self._closed or left <= 0):
                         self._thread = None
                         return
+                    if self._waiting:
+                        left = self._due - time.monotonic()
                     self._changed.wait(max(0.0, left) if not self._under_way else _LOOK)
                 begun, self._begun = self._begun, None
                 wishes = self._take() if begun is None else [begun.wish]
                 self._under_way = len(wishes)
             try:
                 self._send(wishes, begun)
+                self._refusals, self._due = 0, 0.0
+            except _NoRoom as refused:
+                self._put_back(refused)
             except BaseException as error:  # noqa: B902 - whatever it is, nobody may wait for ever
                 for wish in wishes:
                     wish.future._fail(error)
@@ -194,7 +224,24 @@ class Submits:
                 del wishes, begun
                 with self._changed:
                     self._under_way = 0
+                    self._answered += 1
                     self._changed.notify_all()
+
+    def _put_back(self, refused: _NoRoom) -> None:
+        """S5."""
+        now = time.monotonic()
+        self._refusals += 1
+        pause = backoff.pause(self._refusals, refused.error.problem.get("retry_after_ms", 0) / 1000)
+        patient: List[Wish] = []
+        for wish in refused.wishes:
+            until = now + self._patience if wish.until is None else wish.until
+            if now + pause > until:
+                wish.future._fail(refused.error)
+            elif not wish.future.done():
+                patient.append(wish._replace(until=until))
+        with self._changed:
+            self._due = now + pause
+            self._waiting.extendleft(reversed(patient))
 
     def _take(self) -> List[Wish]:
         wishes: List[Wish] = []
@@ -216,10 +263,14 @@ class Submits:
                 request = _request(open_)
             begun = None
             try:
-                answer = self._transport.send("POST", _PATH, request.headers, request.body, begun=connection)
+                answer = self._transport.send(
+                    "POST", _PATH, request.headers, request.body, begun=connection, waits_for_room=False
+                )
                 ids: List[str] = json.loads(answer.content)["task_ids"]
             except errors.ServiceError as error:
                 self._desk.sent()
+                if isinstance(error, (errors.QueueFull, errors.RateLimitedError)):
+                    raise _NoRoom(open_, error) from None
                 open_ = self._without_culprit(open_, error)
                 continue
             except BaseException:
@@ -237,8 +288,11 @@ class Submits:
             guilty = [wish for i, wish in enumerate(wishes) if i in named]
             if not guilty and isinstance(error, errors.TooLargeError):
                 # All together are too much: one by one they may not be.
-                for wish in wishes:
-                    self._send([wish])
+                for at, wish in enumerate(wishes):
+                    try:
+                        self._send([wish])
+                    except _NoRoom as refused:
+                        raise _NoRoom(wishes[at:], refused.error) from None
                 return []
             if guilty:
                 for wish in guilty:

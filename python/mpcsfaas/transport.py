@@ -84,8 +84,10 @@ class Transport:
         safe: bool = True,
         patience: Optional[float] = None,
         begun: Optional[Connection] = None,
+        waits_for_room: bool = True,
     ) -> Answer:
-        """Sends until it is answered, refused for good, or patience is at its end. `begun`: see there. Raises FaasError."""
+        """Sends until it is answered, refused for good, or patience is at its end. `begun`: see there. waits_for_room: tries
+        again where the queue is full or the caller too fast. Raises FaasError."""
         asked = {**self._headers, **headers}
         started = time.monotonic()
         tries = 0
@@ -113,7 +115,7 @@ class Transport:
                 if answer.status < 400:
                     return answer
                 refusal = self._refusal(answer, method, path)
-                if getattr(refusal, "code", "") not in _AGAIN:
+                if getattr(refusal, "code", "") not in _AGAIN or (answer.status == 429 and not waits_for_room):
                     raise refusal
             elif arrived and not safe:
                 raise errors.ServiceUnreachable(
@@ -223,6 +225,12 @@ class Transport:
         return errors.of_problem(problem, answer.status)
 
     def _too_old(self, method: str, path: str) -> errors.ServiceTooOld:
+        address = self.address
+        if address.prefix:
+            return errors.ServiceTooOld(
+                "There is no service at %s: leave %s out of the URL, for %s answers."
+                % (address.url, address.prefix, address.url[: -len(address.prefix)])
+            )
         return errors.ServiceTooOld(
             "The service at %s does not know %s %s: it is older than this SDK (%s), or no MPCSFaaS. Update the service, or "
             "install the SDK that it offers: pip install --find-links %s/sdk/python/ mpcsfaas"

@@ -2,6 +2,7 @@
 
 MPCSFAAS_KEYED_URL is a service that wants MPCSFAAS_KEYED_KEY, takes arguments of at most 10,000 bytes and queues 5 tasks.
 """
+import concurrent.futures
 import importlib
 import json
 import os
@@ -73,6 +74,28 @@ class Refusals(unittest.TestCase):
             self.assertIsInstance(futures[-1].exception(0), errors.QueueFull)
             ex.shutdown(cancel_futures=True)
 
+    def test_a_map_waits_for_room_in_a_full_queue(self):
+        ex, client = Executor(KEYED, KEY, patience=0.0), Client(KEYED, KEY)
+        self.addCleanup(client.close)
+        self.addCleanup(ex.shutdown, cancel_futures=True)
+        values = ex.map(len, ["x" * n for n in range(12)])
+        # A call by itself is told when patience is over, here at once.
+        self.assertIsInstance(ex.submit(len, "x").exception(30), errors.QueueFull)
+        # Nothing runs there: whoever cancels what waits makes room for the next.
+        canceled, end = 0, time.monotonic() + 30
+        while canceled < 12 and time.monotonic() < end:
+            waiting = [task["task_id"] for task in client.list(group=ex.group, status="QUEUED")]
+            canceled += len(client.cancel_many(waiting)["canceled"]) if waiting else 0
+        self.assertEqual(canceled, 12)
+        with self.assertRaises(errors.TaskCanceled):
+            next(values)
+
+    def test_a_map_that_waits_for_room_is_left_by_its_time_limit(self):
+        with Executor(KEYED, KEY) as ex, Client(KEYED, KEY) as client:
+            with self.assertRaises(concurrent.futures.TimeoutError):
+                list(ex.map(len, ["x" * n for n in range(12)], timeout=0.5))
+            self.assertEqual({task["status"] for task in client.list(group=ex.group)}, {"CANCELED"})
+
     def test_a_program_with_many_open_files(self):
         resource = importlib.import_module("resource")
         before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -95,10 +118,14 @@ class Refusals(unittest.TestCase):
     def test_a_function_that_was_deleted_is_registered_again(self):
         with Executor() as ex, Client() as client:
             self.assertEqual(ex.submit(double, 1).result(), 2)
+            # All calls of a map name the function as it was when the map began.
+            values = ex.map(double, range(5), buffersize=1)
+            self.assertEqual(next(values), 0)
             for one in client.functions():
                 if one["name"].startswith("double-"):
                     client.delete_function(one["function_id"])
             self.assertEqual(ex.submit(double, 2).result(), 4)
+            self.assertEqual(list(values), [2, 4, 6, 8])
 
     def test_a_service_of_an_older_contract(self):
         server = HTTPServer(("127.0.0.1", 0), _Older)
@@ -111,6 +138,12 @@ class Refusals(unittest.TestCase):
         finally:
             server.shutdown()
             server.server_close()
+
+    def test_a_path_where_no_service_is(self):
+        url = os.environ["MPCSFAAS_URL"]
+        sentence = "^There is no service at %s/api: leave /api out of the URL, for %s answers.$" % (re.escape(url), re.escape(url))
+        with self.assertRaisesRegex(errors.ServiceTooOld, sentence), Client(url + "/api/") as client:
+            client.stats()
 
     def test_a_proxy_of_http_1_0(self):
         class Handler(BaseHTTPRequestHandler):

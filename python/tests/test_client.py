@@ -2,6 +2,7 @@
 import asyncio
 import inspect
 import os
+import tempfile
 import threading
 import time
 import unittest
@@ -11,6 +12,17 @@ from cutting_proxy import CuttingProxy
 from mpcsfaas import AsyncClient, Client, TaskCanceled, errors, function
 
 SOURCE = "import time\n\ndef nap(seconds):\n    print('napping')\n    time.sleep(seconds)\n    return seconds\n"
+
+
+RAW = """
+import os, time
+
+def raw(gate):
+    os.write(1, b"\\xff\\xff\\xff\\n")
+    while not os.path.exists(gate):
+        time.sleep(0.02)
+    os.write(1, b"on\\n")
+"""
 
 
 def triple(x, plus=0):
@@ -125,6 +137,17 @@ class Calls(unittest.TestCase):
         printed = list(self.client.follow(task_id))
         self.assertEqual([(one["stream"], one["text"]) for one in printed], [("stdout", "napping\n")])
         self.assertEqual(self.client.wait(task_id), 0.2)
+
+    def test_logs_are_followed_beyond_bytes_that_are_no_text(self):
+        self.client.register(RAW, name="raw-sdk", entry="raw")
+        with tempfile.TemporaryDirectory() as folder:
+            gate = os.path.join(folder, "gate")
+            text = ""
+            for piece in self.client.follow(self.client.submit("raw-sdk", [gate])):
+                text += piece["text"]
+                if text.endswith("\n") and not os.path.exists(gate):
+                    open(gate, "w").close()
+        self.assertEqual(text, "\ufffd\ufffd\ufffd\non\n")
 
     def test_events_tell_of_ends(self):
         group = "events-%d" % os.getpid()

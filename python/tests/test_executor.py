@@ -21,8 +21,11 @@ class Mine(Exception):
 
 
 class Unloadable(Exception):
-    def __init__(self, a, b):
-        super().__init__("needs two")
+    """No pickle holds a generator."""
+
+    def __init__(self):
+        super().__init__("has a rest")
+        self.rest = (n for n in ())
 
 
 def double(x, *, plus=0):
@@ -34,7 +37,7 @@ def fails(x):
 
 
 def fails_unloadably():
-    raise Unloadable(1, 2)
+    raise Unloadable
 
 
 def sleeps(seconds):
@@ -60,6 +63,27 @@ def dies():
 def limited(seconds):
     time.sleep(seconds)
     return seconds
+
+
+class Counter:
+    rate = 10
+
+    def __init__(self, start):
+        self.start = start
+
+    @function(tags=["method"])
+    def plus(self, number, *, times=1):
+        """Adds."""
+        return self.start + self.scaled(number) * times
+
+    @function
+    def scaled(self, number):
+        return number * self.rate
+
+    @staticmethod
+    @function
+    def twice(number):
+        return number * 2
 
 
 class Calls(unittest.TestCase):
@@ -113,7 +137,7 @@ class Calls(unittest.TestCase):
         self.assertIn("in fails", str(caught.exception.__cause__))
         with self.assertRaises(errors.RemoteError) as caught:
             self.ex.submit(fails_unloadably).result()
-        self.assertEqual((caught.exception.type_name, caught.exception.message), ("Unloadable", "needs two"))
+        self.assertEqual((caught.exception.type_name, caught.exception.message), ("Unloadable", "has a rest"))
         self.assertIn("fails_unloadably", caught.exception.traceback)
         with self.assertRaises(KeyError):
             self.ex.submit(dict().__getitem__, "x").result()
@@ -186,6 +210,33 @@ class Calls(unittest.TestCase):
         self.assertEqual(limited.options(timeout=20.0, priority=3).remote(0).result(), 0)
         self.assertEqual(_ended(limited.remote(0)).record()["options"]["tags"], ["limited"])
         self.assertEqual((limited(0), limited.local(0), list(limited.map([0, 0]))), (0, 0, [0, 0]))
+
+    def test_a_decorated_method_takes_its_object_along(self):
+        one, other = Counter(1), Counter(2)
+        self.assertEqual((one.plus(3), one.plus.local(3, times=2), Counter.plus(one, 3), one.plus.__doc__), (31, 61, 31, "Adds."))
+        futures = [counter.plus.remote(3, times=2) for counter in (one, other)]
+        self.assertEqual([future.result(20) for future in futures], [61, 62])
+        self.assertEqual(Counter.plus.remote(other, 1).result(20), 12)
+        # One function for all objects.
+        records = [future.record() for future in futures]
+        self.assertEqual(len({record["function"]["function_id"] for record in records}), 1)
+        self.assertEqual(records[0]["options"]["tags"], ["method"])
+        self.assertEqual(list(one.plus.map([1, 2, 3])), [11, 21, 31])
+        self.assertEqual(list(other.plus.map([1, 2, 3], chunksize=2)), [12, 22, 32])
+        self.assertEqual(list(one.plus.map()), [])
+        self.assertEqual(_ended(one.plus.options(priority=4).remote(1)).record()["options"]["priority"], 4)
+        self.assertEqual(self.ex.submit(other.plus, 4).result(20), 42)
+        self.assertEqual((Counter.twice(4), one.twice.remote(4).result(20)), (8, 8))
+
+    def test_what_cannot_be_decorated_is_told_with_what_to_do(self):
+        for wrong, sentence in (
+            (classmethod(double), "^@function takes no class method: make double a function, or a @staticmethod$"),
+            (staticmethod(double), "^@function stands below @staticmethod, next to double itself$"),
+            (30.0, r"^@function takes a function, not 30.0; options have names: @function\(timeout=60.0\)$"),
+        ):
+            for decorate in (function, function(timeout=1.0)):
+                with self.assertRaisesRegex(TypeError, sentence):
+                    decorate(wrong)
 
     def test_it_cannot_go_along_with_a_function(self):
         ex = self.ex

@@ -15,7 +15,7 @@ import weakref
 import urllib.parse
 import xml.etree.ElementTree
 
-from mpcsfaas import SerializationError, function, pickling, shipment
+from mpcsfaas import Client, SerializationError, function, pickling, shipment
 
 RATE = 3
 UNUSED = "this text is used by nobody here"
@@ -215,6 +215,27 @@ class Values(unittest.TestCase):
             arguments.dumps(scaled, (1, {"lock": LOCK}), {})
         with self.assertRaisesRegex(SerializationError, "argument `y` of `scaled`: it is a generator"):
             arguments.dumps(scaled, (1,), {"y": (n for n in ())})
+
+    def test_what_is_nested_too_deeply_is_one_sentence(self):
+        deep = []
+        for _ in range(100_000):
+            deep = [deep]
+        arguments = pickling.Arguments()
+        for fails, words in (
+            (lambda: arguments.dumps(scaled, (1, deep), {}), "argument 2 of `scaled`: it is nested more deeply than"),
+            (lambda: arguments.dumps(scaled, (), {"x": {"a": [deep, LOCK]}}), "argument `x` of `scaled`: it is nested more deeply"),
+            (lambda: arguments.dumps(scaled, (Point(deep),), {}), "argument 1 of `scaled`: it is nested more deeply than"),
+            (lambda: shipment.shipment_of(lambda: deep), "what `.*lambda>` takes along: it is nested more deeply than"),
+            (lambda: Client("http://127.0.0.1:1").submit("scaled", [deep], as_json=True), "scaled are nested too deeply for JSON"),
+        ):
+            with self.assertRaisesRegex(SerializationError, words) as caught:
+                fails()
+            self.assertIsNone(caught.exception.__cause__)
+            self.assertTrue(caught.exception.__suppress_context__)
+
+    def test_arguments_that_are_no_json_say_so(self):
+        with self.assertRaisesRegex(SerializationError, "the arguments of scaled do not fit into JSON: .* set is not JSON"):
+            Client("http://127.0.0.1:1").submit("scaled", [{1}], as_json=True)
 
     def test_large_ones_that_cannot_change_are_pickled_once(self):
         arguments = pickling.Arguments()

@@ -1,6 +1,6 @@
 // Requests to the service: JSON in and out, faults as errors of ours, repeated where a repeat does no harm.
 import { ConnectionFailed, FaasError, refusal } from './errors.ts';
-import { backoffMs, onAbort, pause } from './pause.ts';
+import { backoffMs, onAbort, orAborted, pause } from './pause.ts';
 import type { Problem } from './contract.ts';
 
 export interface ConnectionOptions {
@@ -27,6 +27,8 @@ export interface Ask {
   heldMs?: number | undefined;
   /** Repeat it for so long, ms, in place of so often. */
   patienceMs?: number | undefined;
+  /** No repeat once this fires. */
+  repeatUntil?: AbortSignal | undefined;
   /** A repeat after a fault of the connection would do it twice. */
   once?: boolean | undefined;
 }
@@ -67,7 +69,7 @@ export class Connection {
 
   /** The answer's body. @throws FaasError, or the signal's reason */
   async ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string, asked: Ask = {}): Promise<T> {
-    const { signal, patienceMs } = asked;
+    const { signal, patienceMs, repeatUntil } = asked;
     const until = patienceMs === undefined ? undefined : Date.now() + patienceMs;
     for (let tried = 0; ; tried++) {
       try {
@@ -76,10 +78,8 @@ export class Connection {
         signal?.throwIfAborted();
         const more = until === undefined ? tried < this.#retries : Date.now() < until;
         if (!more || !isPassing(fault, asked)) throw fault;
-        await pause(
-          Math.max(backoffMs(tried, Math.random()), (fault as FaasError).problem?.retry_after_ms ?? 0),
-          signal,
-        );
+        await orAborted(pause(pauseMs(fault, tried), signal), repeatUntil).catch(() => signal?.throwIfAborted());
+        if (repeatUntil?.aborted === true) throw fault;
       }
     }
   }
@@ -166,6 +166,11 @@ export class Connection {
   }
 }
 
+/** How long to wait after a fault: as long as the service asks for, and longer each time. @internal */
+export function pauseMs(fault: unknown, tried: number): number {
+  return Math.max(backoffMs(tried, Math.random()), (fault as FaasError).problem?.retry_after_ms ?? 0);
+}
+
 /** Gone by itself, perhaps, and safe to repeat. */
 function isPassing(fault: unknown, { once }: Ask): boolean {
   if (fault instanceof ConnectionFailed) return once !== true && fault.cause !== undefined;
@@ -173,7 +178,7 @@ function isPassing(fault: unknown, { once }: Ask): boolean {
   return status === 429 || (status === 503 && once !== true);
 }
 
-/** `randomUUID` is not to be had in pages that came over plain HTTP. */
+/** `randomUUID` is not to be had in pages that came over plain HTTP. @internal */
 export function newKey(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,10 +1,13 @@
 // Made from packages/contract by scripts/contract-interfaces.mjs: change that, and run it again.
 
+/** @internal */
 export const MAX_BATCH_TASKS = 10000;
+/** @internal */
 export const MAX_RESULT_IDS = 10000;
+/** @internal */
 export const MAX_WAIT_MS = 60000;
 
-/** Which class a problem is thrown as: by its code where that is said here, else by its status. */
+/** Which class a problem is thrown as: by its code where that is said here, else by its status. @internal */
 export const CLASS_OF: Record<string | number, NamedClass> = {
   400: 'BadRequest',
   401: 'Unauthorized',
@@ -29,6 +32,7 @@ export const CLASS_OF: Record<string | number, NamedClass> = {
   no_worker: 'NoWorker',
 };
 
+/** @internal */
 export type NamedClass =
   | 'BadRequest'
   | 'Unauthorized'

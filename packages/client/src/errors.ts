@@ -138,7 +138,12 @@ export function refusal(problem: Problem, url: string): FaasError {
 }
 
 function sentence({ code, detail, errors = [] }: Problem, url: string): string {
-  if (code === 'route_not_found') return `The service at ${url} is older than this client: update it. (${detail})`;
+  if (code === 'route_not_found') {
+    const { origin, pathname } = new URL(url);
+    const astray =
+      pathname === '/' ? `at ${url} is older than this client: update it` : `is at ${origin}: leave out ${pathname}`;
+    return `The service ${astray}. (${detail})`;
+  }
   if (code === 'unauthorized') return `${detail} Give it as \`new Faas({ url, apiKey })\`.`;
   const more = errors.map(({ pointer, message }) => `${pointer} ${message}`).filter((fault) => !detail.includes(fault));
   return more.length > 0 ? `${detail} (${more.join('; ')})` : detail;

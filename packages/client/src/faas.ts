@@ -1,4 +1,5 @@
 // The client: register functions, call them, look at tasks.
+import { withCure } from './compiler-words.ts';
 import { Connection } from './connection.ts';
 import { Ends } from './ends.ts';
 import { follow } from './server-events.ts';
@@ -69,7 +70,11 @@ export class Faas {
     const { description, signal, ...defaults } = options;
     const { source, entry, runtime = 'javascript' } = typeof given === 'object' ? given : { source: sourceOf(given) };
     const body = JSON.stringify({ name, runtime, source, entry, description, options: taskOptions(defaults) });
-    const { function_id } = await this.#connection.ask<FunctionRecord>('POST', '/v1/functions', { body, signal });
+    const { function_id } = await this.#connection
+      .ask<FunctionRecord>('POST', '/v1/functions', { body, signal })
+      .catch((fault: unknown) => {
+        throw typeof given === 'function' ? withCure(fault, given.name) : fault;
+      });
     return remoteFunction(function_id, this.#caller);
   }
 
@@ -83,8 +88,10 @@ export class Faas {
     return new TaskHandle<R>(await submitTask(ref, call, options, this.#caller), this.#caller);
   }
 
-  /** A task by its id: of this program, of another one, of yesterday. */
+  /** A task by its id: of this program, of another one, of yesterday. @throws TypeError for what is no id */
   task<R = unknown>(id: string): TaskHandle<R> {
+    if (!/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id))
+      throw new TypeError(`A task's id is a UUID, as \`handle.id\` tells it, not ${JSON.stringify(id)}.`);
     return new TaskHandle<R>(id, this.#caller);
   }
 

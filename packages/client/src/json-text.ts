@@ -8,6 +8,8 @@ export function jsonText(value: unknown, place: string): string {
 
 function plain(given: unknown, place: string, above: readonly object[]): unknown {
   const { toJSON } = (given ?? {}) as { toJSON?: unknown };
+  // Of a Date that is none it makes null.
+  if (given instanceof Date && Number.isNaN(+given)) throw misfit(place, 'it is an invalid Date');
   const value: unknown = typeof toJSON === 'function' ? toJSON.call(given, '') : given;
   switch (typeof value) {
     case 'number':
@@ -31,14 +33,18 @@ function nested(value: object, place: string, above: readonly object[]): unknown
   if (value instanceof Map) throw misfit(place, 'JSON has no Map; pass Object.fromEntries(map)');
   if (value instanceof Set) throw misfit(place, 'JSON has no Set; pass [...set]');
   if (value instanceof Promise) throw misfit(place, 'it is a promise: await it first');
+  if (value instanceof Error) throw misfit(place, 'JSON has no Error; pass its message');
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
     throw misfit(place, 'JSON has no bytes; pass text, for example base64, or Array.from(bytes)');
   }
   const inside = [...above, value];
   if (Array.isArray(value)) return value.map((item, at) => plain(item, `${place}[${at}]`, inside) ?? null);
-  return Object.fromEntries(
-    Object.entries(value).map(([name, item]) => [name, plain(item, `${place}.${name}`, inside)]),
-  );
+  const fields = Object.entries(value);
+  const proto: unknown = Object.getPrototypeOf(value);
+  // Of a class; a plain object's prototype, of whatever realm, has none above it.
+  if (fields.length === 0 && proto !== null && Object.getPrototypeOf(proto) !== null)
+    throw misfit(place, `JSON has no ${value.constructor.name}`);
+  return Object.fromEntries(fields.map(([name, item]) => [name, plain(item, `${place}.${name}`, inside)]));
 }
 
 function misfit(place: string, why: string): SerializationError {

@@ -21,10 +21,10 @@ const WINDOW = 10_000;
 export class Mapped<R> implements AsyncIterable<R> {
   readonly #settled: () => AsyncGenerator<PromiseSettledResult<R>>;
 
-  /** `submit`: one input into the queue. @internal */
+  /** `submit`: one input into the queue, where it waits for room until the signal fires. @internal */
   constructor(
     inputs: () => AsyncIterator<unknown> | Iterator<unknown>,
-    submit: (input: unknown) => Promise<string>,
+    submit: (input: unknown, room: AbortSignal) => Promise<string>,
     line: Line,
     options: MapOptions,
   ) {
@@ -54,7 +54,7 @@ export class Mapped<R> implements AsyncIterable<R> {
 
 async function* run<R>(
   inputs: AsyncIterator<unknown> | Iterator<unknown>,
-  submit: (input: unknown) => Promise<string>,
+  submit: (input: unknown, room: AbortSignal) => Promise<string>,
   { connection, ends }: Line,
   { window = WINDOW, signal }: MapOptions,
 ): AsyncGenerator<PromiseSettledResult<R>> {
@@ -71,7 +71,7 @@ async function* run<R>(
 
   const call = async (input: unknown): Promise<R> => {
     // Whoever stops waits for those: an id that is not known yet could not be canceled.
-    const sent = submit(input).then((id) => {
+    const sent = submit(input, stop.signal).then((id) => {
       open.add(id);
       return id;
     });

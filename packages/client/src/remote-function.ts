@@ -45,7 +45,8 @@ export function remoteFunction<A extends readonly unknown[], R>(
   options: CallOptions = {},
   kwargs: Record<string, unknown> = {},
 ): RemoteFunction<A, R> {
-  const submit = (args: readonly unknown[]): Promise<string> => submitTask(ref, { args, kwargs }, options, caller);
+  const submit = (args: readonly unknown[], room?: AbortSignal): Promise<string> =>
+    submitTask(ref, { args, kwargs }, options, caller, room);
   const mapped = (
     inputs: Inputs<unknown>,
     argsOf: (input: unknown) => readonly unknown[],
@@ -53,7 +54,7 @@ export function remoteFunction<A extends readonly unknown[], R>(
   ): Mapped<R> =>
     new Mapped<R>(
       () => iteratorOf(inputs),
-      (input) => submit(argsOf(input)),
+      (input, room) => submit(argsOf(input), room),
       caller,
       { signal: options.signal, ...given },
     );
@@ -76,12 +77,16 @@ export function remoteFunction<A extends readonly unknown[], R>(
   });
 }
 
-/** The id of a task that is durable. Where the signal fires on the way, the task is canceled. @internal */
+/**
+ * The id of a task that is durable. Where the signal fires on the way, the task is canceled. `room`: until that fires it
+ * waits for room in the queue. @internal
+ */
 export async function submitTask(
   ref: string,
   { args = [], kwargs = {} }: Arguments,
   options: CallOptions,
   caller: Caller,
+  room?: AbortSignal,
 ): Promise<string> {
   const { signal } = options;
   signal?.throwIfAborted();
@@ -90,7 +95,7 @@ export async function submitTask(
     ...(Object.keys(kwargs).length > 0 && { kwargs: raw(kwargs, 'kwargs') }),
     options: { ...taskOptions(options), result_as: 'json' },
   };
-  const sent = caller.submitter.submit(`${JSON.stringify(task).slice(0, -1)},"args":${jsonText(args, 'args')}}`);
+  const sent = caller.submitter.submit(`${JSON.stringify(task).slice(0, -1)},"args":${jsonText(args, 'args')}}`, room);
   try {
     const id = await orAborted(sent, signal);
     signal?.throwIfAborted();

@@ -1,7 +1,8 @@
 // Tasks on their way into the queue. One request is under way at a time; what is submitted meanwhile goes together in the
-// next one. Nothing waits for company.
+// next one. Nothing waits for company. What is refused for want of room waits at the head where it belongs to a map.
 import { FaasError } from './errors.ts';
-import { newKey } from './connection.ts';
+import { newKey, pauseMs } from './connection.ts';
+import { orAborted, pause } from './pause.ts';
 import type { Connection } from './connection.ts';
 
 interface Wish {
@@ -9,6 +10,15 @@ interface Wish {
   text: string;
   resolve: (id: string) => void;
   reject: (fault: unknown) => void;
+  /** Until this fires it waits for room in the queue; without one it is refused with those that wait for nothing. */
+  room: AbortSignal | undefined;
+}
+
+/** `fault`: the last of several, with pauses between them. */
+interface Full {
+  refused: readonly Wish[];
+  untried: readonly Wish[];
+  fault: unknown;
 }
 
 const MOST_TASKS = 1_000;
@@ -23,10 +33,10 @@ export class Submitter {
     this.#connection = connection;
   }
 
-  /** Resolves with the task's id once it is durable. @throws FaasError */
-  submit(text: string): Promise<string> {
+  /** Resolves with the task's id once it is durable. @throws FaasError, the reason of `room` */
+  submit(text: string, room?: AbortSignal): Promise<string> {
     return new Promise((resolve, reject) => {
-      this.#wishes.push({ text, resolve, reject });
+      this.#wishes.push({ text, resolve, reject, room });
       if (!this.#busy) void this.#work();
     });
   }
@@ -35,41 +45,72 @@ export class Submitter {
     this.#busy = true;
     // What the same turn submits goes along.
     await Promise.resolve();
-    while (this.#wishes.length > 0) {
+    for (;;) {
+      this.#wishes = this.#wishes.filter(isWanted);
+      if (this.#wishes.length === 0) break;
       let chars = 0;
       const fits = this.#wishes.findIndex(
         ({ text }, at) => at === MOST_TASKS || (at > 0 && (chars += text.length) > MOST_CHARS),
       );
-      await this.#send(this.#wishes.splice(0, fits < 0 ? this.#wishes.length : fits));
+      const full = await this.#send(this.#wishes.splice(0, fits < 0 ? this.#wishes.length : fits));
+      if (full !== undefined) await this.#putBack(full);
     }
     this.#busy = false;
   }
 
-  async #send(wishes: readonly Wish[]): Promise<void> {
+  /** What was refused for want of room is answered. */
+  async #send(wishes: readonly Wish[]): Promise<Full | undefined> {
     const [first] = wishes;
-    if (first === undefined) return;
+    if (first === undefined) return undefined;
+    const repeatUntil = wishes.every(({ room }) => room === first.room) ? first.room : undefined;
     try {
       const key = newKey();
       if (wishes.length === 1) {
         const { task_id } = await this.#connection.ask<{ task_id: string }>('POST', '/v1/tasks', {
           body: first.text,
           key,
+          repeatUntil,
         });
         first.resolve(task_id);
-        return;
+        return undefined;
       }
       const body = `{"tasks":[${wishes.map(({ text }) => text).join(',')}]}`;
-      const { task_ids } = await this.#connection.ask<{ task_ids: string[] }>('POST', '/v1/tasks/batch', { body, key });
+      const asked = { body, key, repeatUntil };
+      const { task_ids } = await this.#connection.ask<{ task_ids: string[] }>('POST', '/v1/tasks/batch', asked);
       wishes.forEach(({ resolve }, at) => resolve(task_ids[at] ?? ''));
     } catch (fault) {
       if (wishes.length > 1 && isOfOne(fault)) {
         // Nothing of a refused batch is accepted: whose fault it is comes out by halves.
         const half = wishes.length >> 1;
-        await this.#send(wishes.slice(0, half));
-        await this.#send(wishes.slice(half));
-      } else for (const { reject } of wishes) reject(fault);
+        const full = await this.#send(wishes.slice(0, half));
+        if (full === undefined) return this.#send(wishes.slice(half));
+        return { ...full, untried: [...full.untried, ...wishes.slice(half)] };
+      }
+      if (isFull(fault)) return { refused: wishes, untried: [], fault };
+      for (const { reject } of wishes) reject(fault);
     }
+    return undefined;
   }
+
+  async #putBack({ refused, untried, fault }: Full): Promise<void> {
+    for (const { room, reject } of refused) if (room === undefined) reject(fault);
+    const patient = refused.filter(({ room }) => room !== undefined);
+    this.#wishes = [...patient, ...untried, ...this.#wishes];
+    if (patient.length > 0)
+      await orAborted(pause(pauseMs(fault, 0), undefined), patient[0]?.room).catch(() => undefined);
+  }
+}
+
+/** False, and told so, where nobody waits for it any more. */
+function isWanted({ room, reject }: Wish): boolean {
+  if (room?.aborted !== true) return true;
+  reject(room.reason);
+  return false;
+}
+
+/** There is no room for it now. */
+function isFull(fault: unknown): boolean {
+  return fault instanceof FaasError && fault.problem?.status === 429;
 }
 
 /** Refused for what one of the tasks is, not for who asks or when. */

@@ -95,6 +95,32 @@ describe('a service whose answers are those of this test', () => {
     expect(asked).toHaveLength(status === 429 ? 2 : 1);
   });
 
+  it('a map waits for room, and a call by itself only as often as it is repeated', async () => {
+    const full = problem(429, 'queue_full');
+    const { url, asked } = await fake(full, full, full, full, fine, cut);
+    const add = new Faas({ url, retries: 0 }).function('f');
+    expect(await fault(add(1))).toBeInstanceOf(QueueFull);
+    const stop = new AbortController();
+    const values = add.map([1], { signal: stop.signal }).toArray();
+    await expect.poll(() => asked.length, { timeout: 20_000 }).toBeGreaterThan(5);
+    expect(asked.slice(0, 5).map(({ url: path }) => path)).toEqual(Array.from({ length: 5 }, () => '/v1/tasks'));
+    expect(asked[5]!.url).toBe('/v1/results');
+    stop.abort(new Error('enough'));
+    expect(await fault(values)).toMatchObject({ message: 'enough' });
+  });
+
+  it('a map that waits for room is left by its signal at once', async () => {
+    const { url, asked } = await fake(problem(429, 'queue_full', { retry_after_ms: 60_000 }));
+    const stop = new AbortController();
+    const values = new Faas({ url }).function('f').map([1, 2, 3], { signal: stop.signal }).toArray();
+    await expect.poll(() => asked.length, { timeout: 20_000 }).toBe(1);
+    const began = performance.now();
+    stop.abort(new Error('no more'));
+    expect(await fault(values)).toMatchObject({ message: 'no more' });
+    expect(performance.now() - began).toBeLessThan(1_500);
+    expect(asked).toHaveLength(1);
+  });
+
   it('a signal ends the waiting for a service that hangs', async () => {
     const { url } = await fake(() => undefined);
     const add = new Faas({ url }).function('f');

@@ -1,4 +1,5 @@
 // The client against a service that runs: what a caller does and gets.
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import * as client from '../src/index.ts';
 import { startUp } from './service.ts';
@@ -90,6 +91,15 @@ describe('register and call', () => {
   class Shop {
     open = true;
   }
+  class Hidden {
+    readonly #n: number;
+    constructor(n: number) {
+      this.#n = n;
+    }
+    get n(): number {
+      return this.#n;
+    }
+  }
   it.each<[string, (...args: never[]) => unknown, RegExp]>([
     ['bound', ((a: number) => a).bind(null), /^The function bound .*is built in or bound.*Register an arrow function/],
     ['built in', methodOf(Math, 'max'), /^The function max is built in or bound/],
@@ -123,10 +133,25 @@ describe('register and call', () => {
     [Number.NaN, /no NaN/],
     [() => 1, /no function/],
     [Promise.resolve(1), /await it first/],
+    [{ a: [/x/] }, /^The value at args\[0\]\.a\[0\] .* JSON has no RegExp\.$/],
+    [Object.assign(new Error('no'), { code: 7 }), /JSON has no Error; pass its message/],
+    [{ at: new Date('yesterday') }, /^The value at args\[0\]\.at .* it is an invalid Date/],
+    [new Hidden(1), /JSON has no Hidden/],
+    [[new WeakMap()], /^The value at args\[0\]\[0\] .* JSON has no WeakMap/],
+    [runInNewContext('new Map([[1, 2]])'), /JSON has no Map/],
   ])('an argument that is no JSON: %o', async (value, sentence) => {
     const error = await fault(faas.function('py-add')(value));
     expect(error).toBeInstanceOf(client.SerializationError);
     expect((error as Error).message).toMatch(sentence);
+  });
+
+  it('an object of a class goes as its fields, one of another realm as any', async () => {
+    const echo = await faas.register('echo', (...args: unknown[]) => args);
+    const given: unknown[] = [
+      ...[new Shop(), runInNewContext('({ a: {}, b: [] })') as object, Object.create(null) as object],
+      ...[{}, new URL('http://a/')],
+    ];
+    expect(await echo(...given)).toEqual([{ open: true }, { a: {}, b: [] }, {}, {}, 'http://a/']);
   });
 
   it('dates are texts, undefined is null, whatever stands beside', async () => {
@@ -266,6 +291,15 @@ describe('what goes wrong is one class each', () => {
     expect(wrong).toBeInstanceOf(client.BadRequest);
     expect((wrong as Error).message).toMatch(/priority/);
     expect(() => new Faas({ url: 'localhost:8000' })).toThrow(/url takes an address such as/);
+  });
+
+  it('what is no id, and a path where there is none, are one sentence', async () => {
+    for (const id of ['', '..', '../functions', '7f0c0c1e', 7 as never])
+      expect(() => faas.task(id)).toThrow(/^A task's id is a UUID, as `handle\.id` tells it, not \S+\.$/);
+    const astray = new Faas({ url: `${up.url}/api/` });
+    const error = await fault(astray.stats());
+    expect(error).toBeInstanceOf(client.VersionMismatch);
+    expect((error as Error).message).toMatch(new RegExp(`^The service is at ${up.url}: leave out /api\\. \\(`));
   });
 
   it('one wrong task of many that went together fails alone', async () => {

@@ -32,6 +32,8 @@ const esbuild = (source: string): string =>
   transformSync(source, { loader: 'ts', format: 'cjs', keepNames: true, target: 'es2017' }).code;
 const esbuildOld = (source: string): string =>
   transformSync(source, { loader: 'ts', format: 'cjs', target: 'es2015' }).code;
+const esbuildOlder = (source: string): string =>
+  transformSync(source, { loader: 'ts', format: 'cjs', target: 'es2016' }).code;
 const tsc =
   (options: ts.CompilerOptions) =>
   (source: string): string =>
@@ -41,6 +43,7 @@ const es2015 = tsc({ target: ts.ScriptTarget.ES2015 });
 describe.each<[string, (source: string) => string]>([
   ['esbuild, which keeps names', esbuild],
   ['esbuild for ES2015', esbuildOld],
+  ['esbuild for ES2016', esbuildOlder],
   ['tsc for ES2015', es2015],
   ['tsc for ES2015 with tslib', tsc({ target: ts.ScriptTarget.ES2015, importHelpers: true })],
   ['tsc for ES2022', tsc({ target: ts.ScriptTarget.ES2022, esModuleInterop: true })],
@@ -71,6 +74,56 @@ describe.each<[string, (source: string) => string]>([
       { b: 2, c: [1, 1] },
     ],
     [
+      'loops, generators and destructuring',
+      `export const f = (map: [string, number][]) => {
+        const twice = function* (n: number): Generator<number> { try { yield n; yield* [n * 2]; } finally { yield 0; } };
+        let all: number[] = [];
+        for (const [, value] of new Map(map)) { const [first, ...more] = [...twice(value)]; all = [...all, first!, ...more]; }
+        return all;
+      };`,
+      [
+        [
+          ['a', 1],
+          ['b', 5],
+        ],
+      ],
+      [1, 2, 0, 5, 10, 0],
+    ],
+    [
+      'asynchronous generators and loops',
+      `export const f = async (n: number) => {
+        const steps: string[] = [];
+        const count = async function* () {
+          try { for (let i = 0; i < n; i++) { const one = await Promise.resolve(i); const got: string = yield one; steps.push(got); }}
+          catch (e) { yield e as number; } finally { steps.push('over'); }
+        };
+        for await (const one of count()) { steps.push('n' + one); if (one === 1) break; }
+        for await (const one of [Promise.resolve('p'), 'q']) steps.push(one);
+        const broken = count();
+        await broken.next();
+        steps.push(String((await broken.throw(7)).value));
+        return steps;
+      };`,
+      [3],
+      ['n0', null, 'n1', 'over', 'p', 'q', '7'],
+    ],
+    [
+      'classes with private parts',
+      `export const f = (n: number) => {
+        class Base { name = 'base'; static made = 1; }
+        class Box extends Base {
+          #n: number;
+          constructor(n: number) { super(); this.#n = n; }
+          get #half() { return this.#n / 2; }
+          #plus(more: number) { return this.#n + more; }
+          grow() { this.#n += 1; return [this.#n, this.#half, this.#plus(10), #n in this, this.name, Box.made, this instanceof Base]; }
+        }
+        return new Box(n).grow();
+      };`,
+      [3],
+      [4, 2, 14, true, 'base', 1, true],
+    ],
+    [
       "an import of Node's",
       'export const f = async (a: string) => { const { join } = await import("node:path"); return join(a, "b"); };',
       ['a'],
@@ -98,6 +151,53 @@ it('what Vitest makes of a dynamic import is one again', async () => {
 it('comments between the first words do not make it a method', () => {
   for (const text of ['async /* a */ (x) => x', 'async/* a */function(x) { return x; }', 'x /* a => */ => x'])
     expect(sourceOf(runInThisContext(`(${text})`) as Fn)).toBe(text);
+});
+
+/** As text, for the compiler's types know it no more. */
+const ES5 = (importHelpers: boolean): ts.CompilerOptions =>
+  JSON.parse(`{ "target": 1, "downlevelIteration": true, "importHelpers": ${importHelpers} }`) as ts.CompilerOptions;
+
+/** Without generators: they are a switch over numbered steps there. */
+it.each([false, true])('tsc for ES5, helpers from tslib: %s', async (importHelpers) => {
+  const compile = tsc(ES5(importHelpers));
+  const code = compile(`export const f = (map: [string, number][]) => {
+    class Base { made = 'base'; }
+    class More extends Base { constructor(readonly all: number[]) { super(); } }
+    let all: number[] = [];
+    for (const [, value] of new Map(map)) { const [first, ...more] = [value, 1, 2]; all = [...all, first!, ...more]; }
+    const it = new More(all);
+    return [it.made, it instanceof Base, ...it.all];
+  };`);
+  expect(code).toMatch(importHelpers ? /tslib_1\.__extends/ : /__extends\(/);
+  const remote = await faas.register('es5', load(code));
+  expect(await remote([['a', 7]])).toEqual(['base', true, 7, 1, 2]);
+});
+
+it.each<[string, string]>([
+  ['__generator', 'exports.f = () => __generator(this, () => [2])'],
+  ['__decorate', 'exports.f = () => { class A {} ; return __decorate([], A); }'],
+  ['_class_call_check', 'exports.f = () => _class_call_check(1)'],
+  ['_createClass', 'exports.f = () => _createClass(1)'],
+  ['_load', 'function load() { return _load.apply(this, arguments); } exports.f = load;'],
+])('a helper that is not supplied is named, with what to do: %s', async (helper, code) => {
+  const refused = faas.register('helped', load(code));
+  await expect(refused).rejects.toThrow(
+    new RegExp(
+      `^The function uses ${helper}, which is neither .* A compiler keeps ${helper} elsewhere in the file: compile for ES2022 or newer, or register the source`,
+    ),
+  );
+  await expect(refused).rejects.toMatchObject({ name: 'NotSelfContained', names: [helper] });
+});
+
+it('one of tslib, too', () => {
+  expect(() =>
+    sourceOf(load('const tslib_1 = {}; exports.f = (a) => tslib_1.__esDecorate(tslib_1.__rest(a))')),
+  ).toThrow(/^A compiler keeps __esDecorate elsewhere in the file/);
+});
+
+it("SWC's are objects where they are imported", async () => {
+  const code = `const _async_to_generator = {}; exports.f = (n) => (0, _async_to_generator._)(function* () { return (yield n) + 1; })();`;
+  expect(await (await faas.register('swc', load(code)))(1)).toBe(2);
 });
 
 it('a function that needs none of it travels as it is', () => {

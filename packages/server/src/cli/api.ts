@@ -3,6 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { MAX_PAGE } from '@mpcsfaas/contract';
 import { parseExact } from './exact-json.ts';
 import { exchange, stream, type HttpAnswer } from './http.ts';
+import { environment, placeOf } from './options.ts';
 import { UserError } from './user-error.ts';
 
 export interface ApiOptions {
@@ -131,7 +132,8 @@ export class Api {
 function address(text: string): string {
   const parsed = URL.parse(text);
   if (parsed !== null && /^https?:$/.test(parsed.protocol)) return text.replace(/\/+$/, '');
-  throw new UserError(`--url takes an address such as http://127.0.0.1:8000, not ${JSON.stringify(text)}.`, 2);
+  const place = environment['MPCSFAAS_URL'] === text ? placeOf('MPCSFAAS_URL') : '--url';
+  throw new UserError(`${place} takes an address such as http://127.0.0.1:8000, not ${JSON.stringify(text)}.`, 2);
 }
 
 /** `ECONNREFUSED`, where it has such a name. */
@@ -152,13 +154,18 @@ function problemText({ status, body }: Answer, text: string, url: string, given:
   const problem = body as { code?: string; detail?: string; errors?: { pointer: string; message: string }[] } | null;
   if (status === 401) {
     return given
-      ? `The service at ${url} does not know this API key: give a valid one with --api-key or MPCSFAAS_API_KEY.`
+      ? `The service at ${url} does not know this API key: give a valid one with --api-key or ${placeOf('MPCSFAAS_API_KEY')}.`
       : `The service at ${url} wants an API key: give it with --api-key or MPCSFAAS_API_KEY.`;
   }
   if (typeof problem?.detail !== 'string')
     return `What answers at ${url} is no MPCSFaaS: it said ${status} ${JSON.stringify(text.slice(0, 80))}.`;
   const { code, detail, errors = [] } = problem;
-  if (code === 'route_not_found') return `The service at ${url} is older than this command: update it. (${detail})`;
+  if (code === 'route_not_found') {
+    const { origin, pathname } = new URL(url);
+    return pathname === '/'
+      ? `The service at ${url} is older than this command: update it. (${detail})`
+      : `There is no service at ${url}: leave ${pathname} out of --url, for ${origin} answers. (${detail})`;
+  }
   // The detail of a problem with one fault tells it already.
   const more = errors.map(({ pointer, message }) => `${pointer} ${message}`).filter((fault) => !detail.includes(fault));
   return more.length > 0 ? `${detail} (${more.join('; ')})` : detail;

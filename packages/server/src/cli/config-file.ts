@@ -3,13 +3,13 @@ import { readFileSync } from 'node:fs';
 import { UserError } from './user-error.ts';
 
 /**
- * Variable → value, as if the environment had said it. `demanded`: it was named, so it must be there. @throws UserError
+ * Variable → value, as if the environment had said it, and the setting's name in the file. `demanded`: it was named, so it must be there. @throws UserError
  */
 export function readConfigFile(
   path: string,
   known: ReadonlySet<string>,
   demanded: boolean,
-): ReadonlyMap<string, string> {
+): ReadonlyMap<string, { setting: string; value: string }> {
   const text = read(path, demanded);
   if (text === undefined) return new Map();
   const wrong = (what: string): UserError => new UserError(`The config file ${path} ${what}.`, 2);
@@ -32,7 +32,7 @@ export function readConfigFile(
         throw wrong(
           `says ${setting} with ${JSON.stringify(value)}: give a text, a number, true or false, or a list of texts`,
         );
-      return [name, given];
+      return [name, { setting, value: given }];
     }),
   );
 }

@@ -11,6 +11,11 @@ export function describeOptions(command: Command): void {
   command.commands.forEach(describeOptions);
 }
 
+/** What to type, below a command's help. */
+export function withExamples(command: Command, ...lines: readonly string[]): Command {
+  return command.addHelpText('after', `\nFor example:\n${lines.map((line) => `  ${line}`).join('\n')}`);
+}
+
 function describe(option: Option): string {
   if (OWN.has(option.long ?? '')) return option.description;
   const facts = [

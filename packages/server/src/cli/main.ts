@@ -10,13 +10,14 @@ import { workersCommand } from './commands/workers.ts';
 import { keyCommands } from './commands/keys.ts';
 import { taskCommands } from './commands/tasks.ts';
 import { describeOptions } from './help.ts';
-import { settleEnvironment, toldPlace } from './options.ts';
+import { ignoreEnvironment, settleEnvironment, toldPlace } from './options.ts';
 import { version } from './package.ts';
 import { runCommand } from './process.ts';
 import { UserError } from './user-error.ts';
 
 const EPILOGUE = `
-Options can be set in the environment, too: --data-dir is MPCSFAAS_DATA_DIR, and so on.
+Options can be set in the environment and in a config file, too: --data-dir is MPCSFAAS_DATA_DIR and "data-dir", and so
+on; \`mpcsfaas config\` tells what holds. Each command tells more: \`mpcsfaas call --help\`.
 
 First steps:
   mpcsfaas up                          in one terminal
@@ -26,7 +27,8 @@ First steps:
 /** Runs a program by its name with its arguments. Ends the process with an exit code when something is wrong. */
 export async function main(name: string, args: readonly string[]): Promise<void> {
   await runCommand(name, async () => {
-    settleEnvironment();
+    if (asksForHelp(args)) ignoreEnvironment();
+    else settleEnvironment();
     const program = strict(await programOf(name, args));
     describeOptions(program);
     try {
@@ -39,6 +41,18 @@ export async function main(name: string, args: readonly string[]): Promise<void>
     }
   });
 }
+
+/** Or for what else is told without any setting. */
+function asksForHelp(args: readonly string[]): boolean {
+  const end = args.indexOf('--');
+  const words = end < 0 ? args : args.slice(0, end);
+  const [first = '', second] = args;
+  if (words.some((word) => word === '--help' || word === '-h')) return true;
+  return ['', 'help', 'completion', '--version', '-V'].includes(first) || (second === 'help' && GROUPS.includes(first));
+}
+
+/** Commands that are nothing by themselves. */
+const GROUPS = ['fn', 'task', 'keys'];
 
 async function programOf(name: string, args: readonly string[]): Promise<Command> {
   const program = new Command(name).version(version).showHelpAfterError(false);

@@ -24,6 +24,7 @@ interface Call {
 }
 
 const WINDOW = 10_000;
+/** In one request, where the queue may hold as many. */
 const MOST_TASKS = Math.min(1_000, MAX_BATCH_TASKS);
 const MOST_CHARS = 4 * 1024 * 1024;
 /** The oldest ones are waited for: the next line to be written is among them. */
@@ -47,6 +48,7 @@ export class Mapping {
   #inputsOver = false;
   #fault: { error: unknown } | undefined;
   #changed = nextChange();
+  #mostTasks = MOST_TASKS;
   submitted = 0;
 
   /** `stop`: no more is read, submitted or waited for. */
@@ -108,10 +110,14 @@ export class Mapping {
       }
       let chars = 0;
       const fits = this.#read.findIndex(
-        ({ args }, at) => at === MOST_TASKS || (at > 0 && (chars += args.length) > MOST_CHARS),
+        ({ args }, at) => at === this.#mostTasks || (at > 0 && (chars += args.length) > MOST_CHARS),
       );
       const batch = this.#read.slice(0, fits < 0 ? undefined : fits);
       this.#posting = this.#post(batch).then((ids) => {
+        if (ids === 'too many') {
+          this.#mostTasks = batch.length >> 1;
+          return;
+        }
         this.#read = this.#read.slice(batch.length);
         this.submitted += batch.length;
         this.#calls.push(...batch.map((input, at): Call => ({ input, id: ids[at]!, end: undefined })));
@@ -121,7 +127,8 @@ export class Mapping {
     }
   }
 
-  async #post(batch: readonly Input[]): Promise<string[]> {
+  /** 'too many': the queue never holds as many, however long one waits. */
+  async #post(batch: readonly Input[]): Promise<string[] | 'too many'> {
     const tasks = batch.map(
       ({ args }) => `{"function":${JSON.stringify(this.#ref)},"args":${args},"options":${this.#options}}`,
     );
@@ -132,7 +139,10 @@ export class Mapping {
         (await patiently(post, this.submitted === 0 ? SHORT_MS : LONG_MS, this.#stop)).body as { task_ids: string[] }
       ).task_ids;
     } catch (error) {
-      throw error instanceof Refused ? inLines(error, batch) : error;
+      if (!(error instanceof Refused)) throw error;
+      const { code } = error.answer.body as { code?: string };
+      if (code === 'exceeds_queue' && batch.length > 1) return 'too many';
+      throw inLines(error, batch);
     }
   }
 

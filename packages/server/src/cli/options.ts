@@ -10,8 +10,16 @@ import { collect, duration, durationFrom, durationText, origin, port, size, size
 /** The shell's variables, read here and nowhere else. */
 export const environment: Readonly<Record<string, string | undefined>> = process.env;
 
-/** The variables that nobody set and the config file did. */
-const fromFile = new Set<string>();
+/** The variables that nobody set and the config file did: each with the name that it has there. */
+const fromFile = new Map<string, string>();
+
+/**
+ * Forgets what the environment says, and reads no file: whoever asks for help may do so because something there is wrong.
+ */
+export function ignoreEnvironment(): void {
+  for (const name of Object.keys(process.env))
+    if (name.startsWith('MPCSFAAS_')) Reflect.deleteProperty(process.env, name);
+}
 
 /**
  * Settles what the environment says: an empty variable is one that is not set, a switch is off where it says so (commander
@@ -21,7 +29,8 @@ export function settleEnvironment(): void {
   const options = settings();
   const switches = new Set(options.filter((option) => option.isBoolean()).map(({ envVar }) => envVar));
   const known = new Set(options.map(({ envVar }) => envVar!));
-  const said = (name: string, value: string): boolean => (switches.has(name) ? switchOf(name, value) : value !== '');
+  const said = (name: string, value: string, place = name): boolean =>
+    switches.has(name) ? switchOf(place, value) : value !== '';
   for (const [name, value] of Object.entries(process.env)) {
     if (!name.startsWith('MPCSFAAS_') || value === undefined || said(name, value)) continue;
     // A switch that is off is said, too: the file does not turn it on.
@@ -29,10 +38,14 @@ export function settleEnvironment(): void {
     Reflect.deleteProperty(process.env, name);
   }
   const { path, demanded } = configFile();
-  for (const [name, value] of readConfigFile(path, new Set(options.map(({ envVar }) => envVar!)), demanded)) {
-    if (!known.has(name) || process.env[name] !== undefined || !said(name, value)) continue;
+  for (const [name, { setting, value }] of readConfigFile(
+    path,
+    new Set(options.map(({ envVar }) => envVar!)),
+    demanded,
+  )) {
+    if (!known.has(name) || process.env[name] !== undefined || !said(name, value, inFile(setting, path))) continue;
     process.env[name] = value;
-    fromFile.add(name);
+    fromFile.set(name, setting);
   }
 }
 
@@ -76,15 +89,25 @@ export function saidBy(
 /** commander's `from env 'MPCSFAAS_PORT'`, where it was the file. */
 export function toldPlace(sentence: string): string {
   return sentence.replace(/from env '(\w+)'/, (whole, name: string) =>
-    fromFile.has(name) ? `from the config file ${configFile().path}` : whole,
+    fromFile.has(name) ? `from ${placeOf(name)}` : whole,
   );
 }
 
-function switchOf(name: string, value: string): boolean {
+/** Where a setting stands that no argument gave, or where it could. */
+export function placeOf(variable: string): string {
+  const setting = fromFile.get(variable);
+  return setting === undefined ? variable : inFile(setting, configFile().path);
+}
+
+function inFile(setting: string, path: string): string {
+  return `${JSON.stringify(setting)} of the config file ${path}`;
+}
+
+function switchOf(place: string, value: string): boolean {
   if (/^(0|false|no|off|)$/i.test(value)) return false;
   if (/^(1|true|yes|on)$/i.test(value)) return true;
   throw new UserError(
-    `${name} is a switch: set it to 1, true, yes or on, or to 0, false, no or off, not to ${JSON.stringify(value)}.`,
+    `${place} is a switch: set it to 1, true, yes or on, or to 0, false, no or off, not to ${JSON.stringify(value)}.`,
     2,
   );
 }
@@ -205,17 +228,21 @@ const OPTIONS = {
       .default(undefined, 'the directory of the command'),
   label: () => option('--label <label>', 'a label that tasks can require; repeatable').argParser(collect(',')),
   workerKey: () =>
-    option('--worker-key <key>', 'that key itself; others can read it here, so better use the file or the variable'),
+    option(
+      '--worker-key <key>',
+      'the shared key of dispatchers and workers itself; others can read a command line, the file and the variable not',
+    ),
   workerKeyFile: () =>
     option(
       '--worker-key-file <file>',
-      'file with the shared key of dispatchers and workers; needed off loopback',
+      'the file with the shared key of dispatchers and workers; needed off loopback',
     ).argParser(typedPath),
   grace: () =>
     option('--grace <time>', 'time for running calls when the program is told to end')
       .argParser(duration)
       .default(30_000, '30s'),
-  apiKey: () => option('--api-key <key>', 'key to call with; others cannot read it where it is set as'),
+  apiKey: () =>
+    option('--api-key <key>', 'key to call with; others can read a command line, the variable and the config file not'),
   processes: () =>
     option('--processes <n>', 'processes that serve the port, where there are cores for them')
       .argParser(whole(1, 256))
@@ -281,7 +308,7 @@ const GROUPS = {
   ],
   runners: ['slots', 'python', 'pythonPath', 'label', 'grace', 'logHead', 'logTail'],
   classicRunners: ['python', 'pythonPath', 'label', 'grace', 'logHead', 'logTail'],
-  client: ['url', 'serviceHost', 'servicePort', 'apiKey', 'json'],
+  client: ['json', 'url', 'serviceHost', 'servicePort', 'apiKey'],
 } as const satisfies Record<string, readonly OptionName[]>;
 
 /** What stands above a group in a command's help. */
@@ -299,7 +326,12 @@ const HEADINGS: Record<keyof typeof GROUPS, string> = {
 export function withOptions(command: Command, ...names: (OptionName | keyof typeof GROUPS)[]): Command {
   for (const name of names) {
     if (!isGroup(name)) command.addOption(OPTIONS[name]());
-    else for (const member of GROUPS[name]) command.addOption(OPTIONS[member]().helpGroup(HEADINGS[name]));
+    else
+      for (const member of GROUPS[name]) {
+        const option = OPTIONS[member]();
+        // It says how, and not which service.
+        command.addOption(member === 'json' ? option : option.helpGroup(HEADINGS[name]));
+      }
     if (name === 'client') command.hook('preAction', (_parent, called) => settleUrl(called));
   }
   return command;

@@ -8,24 +8,33 @@ export const BACKOFF: Backoff = { baseMs: 100, maxMs: 5_000, factor: 2 };
 export const LONG_MS = 60_000;
 export const SHORT_MS = 2_000;
 
-/** Repeats what does no harm when it is done twice. @throws UserError once patience ends, or the signal's reason */
+/**
+ * Repeats what does no harm when it is done twice; a service that is full (429) is asked again for as long as `signal` lets.
+ * @throws UserError once patience ends, or the signal's reason
+ */
 export async function patiently<T>(act: () => Promise<T>, forMs: number, signal: AbortSignal): Promise<T> {
-  const until = performance.now() + forMs;
+  let until = performance.now() + forMs;
   for (let tries = 1; ; tries++) {
     try {
       return await act();
     } catch (error) {
       signal.throwIfAborted();
-      if (!isPassing(error) || performance.now() > until) throw error;
+      if (isFull(error)) until = performance.now() + forMs;
+      else if (!isAway(error) || performance.now() > until) throw error;
       await pause(Math.max(backoffMs(BACKOFF, tries, Math.random()), askedMs(error)), undefined, { signal });
     }
   }
 }
 
-function isPassing(error: unknown): boolean {
+function isFull(error: unknown): boolean {
+  return error instanceof Refused && error.answer.status === 429;
+}
+
+/** Nobody is there, or a proxy or the service itself says that it cannot work just now. */
+export function isAway(error: unknown): boolean {
   if (error instanceof Unreachable) return true;
   if (!(error instanceof Refused)) return (error as NodeJS.ErrnoException).code === 'ECONNRESET';
-  return error.answer.status === 429 || error.answer.status === 503;
+  return [502, 503, 504].includes(error.answer.status);
 }
 
 function askedMs(error: unknown): number {

@@ -14,7 +14,7 @@ export interface Wheel {
 
 const PACKAGE = 'mpcsfaas';
 
-/** `folder` holds pyproject.toml, README.md and the package, as in `python/`. */
+/** `folder` holds pyproject.toml, README.md, LICENSE and the package, as in `python/`. */
 export function pythonWheelOf(folder: string): Wheel {
   const project = readFileSync(join(folder, 'pyproject.toml'), 'utf8');
   const version = wordOf(project, 'version');
@@ -24,6 +24,7 @@ export function pythonWheelOf(folder: string): Wheel {
     .sort()
     .map((name): ZipEntry => ({ name: `${PACKAGE}/${name}`, content: readFileSync(join(folder, PACKAGE, name)) }));
   const texts: [string, string][] = [
+    ['LICENSE', readFileSync(join(folder, 'LICENSE'), 'utf8')],
     ['METADATA', metadata(project, readFileSync(join(folder, 'README.md'), 'utf8'))],
     ['WHEEL', 'Wheel-Version: 1.0\nGenerator: mpcsfaas\nRoot-Is-Purelib: true\nTag: py3-none-any\n'],
     ['top_level.txt', `${PACKAGE}\n`],
@@ -60,6 +61,7 @@ function metadata(project: string, readme: string): string {
     ...wordsOf(project, 'classifiers').map((one): [string, string] => ['Classifier', one]),
     ['Requires-Python', wordOf(project, 'requires-python')],
     ['Description-Content-Type', 'text/markdown'],
+    ['License-File', 'LICENSE'],
     ...wordsOf(project, 'dependencies').map((one): [string, string] => ['Requires-Dist', one]),
   ];
   return `${fields.map(([name, value]) => `${name}: ${value}`).join('\n')}\n\n${readme}`;

@@ -101,6 +101,14 @@ describe('--help', () => {
     expect((await mpcsfaas(['dispatcher', '--help'])).stdout).toMatch(/-p, --port[^]*?MPCSFAAS_WORKER_PORT/);
   });
 
+  it.each(['call', 'map', 'fn register', 'task ls', 'completion'])('%s shows what to type', async (command) => {
+    const { stdout } = await mpcsfaas([...command.split(' '), '--help']);
+    const [, examples = ''] = stdout.split('\nFor example:\n');
+    expect(examples).toMatch(new RegExp(`^ {2}.*mpcsfaas ${command} `));
+    // Which service is asked says nothing of how the answer is written.
+    expect(stdout.split('Which service:\n')[1] ?? '').not.toMatch(/^ {2}--json/m);
+  });
+
   it('says whose key an address wants', async () => {
     expect((await mpcsfaas(['up', '--help'])).stdout).toMatch(/--host <address> +address to listen on; another than/);
     const { stdout } = await mpcsfaas(['dispatcher', '--help']);

@@ -2,6 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Refused } from '../../src/cli/api.ts';
+import { patiently } from '../../src/cli/patience.ts';
 import { barLine } from '../../src/cli/progress-bar.ts';
 import { startCliService, type CliService } from './service.ts';
 
@@ -85,6 +87,8 @@ describe('map', () => {
   it.each<[string, string[], string | RegExp]>([
     ['1\n{a\n', ['double', 'in'], 'Line 2 of the inputs is no JSON: each line is one value, a text in quotes too.'],
     ['1\n', ['nobody', 'in'], /^There is no function "nobody", which line 1 names/],
+    ['', ['nobody', 'in'], /^There is no function "nobody"/],
+    ['\n\n', ['nobody', 'in'], /^There is no function "nobody"/],
     ['', ['double', 'gone'], 'The file gone cannot be read (ENOENT).'],
     ['', ['double', '.'], 'The inputs . are a folder: give a file of JSON lines, or - for stdin.'],
   ])('%j %j is one sentence', async (text, args, sentence) => {
@@ -95,6 +99,21 @@ describe('map', () => {
     expect(stderr.slice('mpcsfaas: '.length, -1)).toEqual(
       typeof sentence === 'string' ? sentence : expect.stringMatching(sentence),
     );
+  });
+
+  it('a line that is no UTF-8 is one sentence with its number', async () => {
+    const bytes = Buffer.concat([Buffer.from('"ü"\n\n"a'), Buffer.of(0xff), Buffer.from('"\n1\n')]);
+    writeFileSync(join(service.folder, 'latin'), bytes);
+    const { code, stdout, stderr } = await service.cli('map', 'double', 'latin');
+    expect([code, stderr]).toEqual([
+      1,
+      'mpcsfaas: Line 3 of the inputs is no UTF-8: save them as UTF-8, without which they are no JSON.\n',
+    ]);
+    expect(stdout).toMatch(/^("üü"\n)?$/);
+  });
+
+  it('nothing to do is done', async () => {
+    expect(await service.done('map', 'double', write('in', ''))).toBe('');
   });
 
   it('Ctrl-C cancels what has not run', async () => {
@@ -125,6 +144,28 @@ describe('map', () => {
       /\r\x1b\[K0\.3\n\r\x1b\[K\[[^\n]*3 of 3[^\n]*\r\x1b\[K\nmodes kept\n$/,
     );
   });
+});
+
+it('a queue that holds fewer than the lines is filled again and again', async () => {
+  const small = await startCliService('def double(x):\n    return x * 2\n', ['double'], ['--max-queued-tasks', '5']);
+  const lines = Array.from({ length: 200 }, (_, n) => `${n}\n`).join('');
+  writeFileSync(join(small.folder, 'in'), lines);
+  const doubled = lines.replaceAll(/\d+/g, (n) => String(Number(n) * 2));
+  expect(await small.done('map', 'double', 'in')).toBe(doubled);
+  await small.stop();
+});
+
+it('a service that is full is asked again however long that takes, one that is away is not', async () => {
+  const stop = new AbortController();
+  const refusing = (status: number, times: number) => (): Promise<string> =>
+    times-- > 0
+      ? Promise.reject(new Refused('It cannot.', { status, body: { retry_after_ms: 1 }, headers: {} }))
+      : Promise.resolve('taken');
+  expect(await patiently(refusing(429, 3), 0, stop.signal)).toBe('taken');
+  await expect(patiently(refusing(503, 1), -1, stop.signal)).rejects.toThrow('It cannot.');
+  const left = patiently(refusing(429, 1e9), 0, stop.signal);
+  stop.abort(new Error('left'));
+  await expect(left).rejects.toThrow();
 });
 
 it('the bar', () => {

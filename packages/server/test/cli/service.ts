@@ -26,11 +26,16 @@ export interface CliService {
   stop(): Promise<void>;
 }
 
-export async function startCliService(source: string, names: readonly string[]): Promise<CliService> {
+/** `more`: arguments of `up`. */
+export async function startCliService(
+  source: string,
+  names: readonly string[],
+  more: readonly string[] = [],
+): Promise<CliService> {
   const folder = mkdtempSync(join(tmpdir(), 'test-cli-'));
   const up = program('mpcsfaas', [
     ...['up', '--port', '0', '--json', '--slots', '2', '--python', '/usr/bin/python3'],
-    ...['--data-dir', join(folder, 'data')],
+    ...['--data-dir', join(folder, 'data'), ...more],
   ]);
   const [, url = ''] = await up.says(/"url": "(http:[^"]+)"/);
   const env = { MPCSFAAS_URL: url, HOME: folder };

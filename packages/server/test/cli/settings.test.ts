@@ -1,12 +1,14 @@
 // Where a setting comes from: argument, environment, config file, default. And what the shells complete.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfigFile } from '../../src/cli/config-file.ts';
 import { mpcsfaas, type Said } from './harness.ts';
 
+const here = dirname(fileURLToPath(import.meta.url));
 let home: string;
 beforeAll(() => {
   home = mkdtempSync(join(tmpdir(), 'test-cli-'));
@@ -80,7 +82,12 @@ describe('config', () => {
   });
 
   it.each<[string, RegExp]>([
-    ['{"port": "abc"}', /value 'abc' from the config file \S+config\.json is invalid/],
+    ['{"port": "abc"}', /value 'abc' from "port" of the config file \S+config\.json is invalid/],
+    ['{"url": "abc"}', /^mpcsfaas: "url" of the config file \S+config\.json takes an address such as .*, not "abc"\./],
+    [
+      '{"require-keys": "maybe"}',
+      /^mpcsfaas: "require-keys" of the config file \S+config\.json is a switch: .* "maybe"\./,
+    ],
     ['{', /is no JSON/],
   ])('a command says so of %s', async (text, sentence) => {
     writeFileSync(file(), text);
@@ -88,6 +95,26 @@ describe('config', () => {
     expect([code, stderr]).toEqual([2, expect.stringMatching(/^mpcsfaas: [^\n]+\n$/)]);
     expect(stderr).toMatch(sentence);
   });
+
+  it.each(['{', '[]', '{"prot": 1}', '{"port": "abc"}', '{"require-keys": "maybe"}'])(
+    'help and completion are to be had beside a file that holds %s',
+    async (text) => {
+      writeFileSync(file(), text);
+      const env = { MPCSFAAS_WORKER_PORT: 'abc', MPCSFAAS_CLASSIC_CREATED: 'maybe' };
+      for (const args of [
+        ['--help'],
+        ['up', '--help'],
+        ['fn', 'ls', '-h'],
+        ['help'],
+        ['--version'],
+        ['completion', 'bash'],
+      ]) {
+        const { code, stdout, stderr } = await run(args, env);
+        expect([code, stderr]).toEqual([0, '']);
+        expect(stdout).not.toBe('');
+      }
+    },
+  );
 
   it('another file is named by MPCSFAAS_CONFIG, and must be there then', async () => {
     rmSync(file());
@@ -104,6 +131,7 @@ describe('completion', () => {
   let bash: string;
   beforeAll(async () => {
     bash = (await run(['completion', 'bash'])).stdout;
+    writeFileSync(join(home, 'other.json'), '{"port": 7}');
   });
 
   /** What bash offers for a line that ends where the cursor is. */
@@ -117,21 +145,48 @@ _mpcsfaas; printf '%s\\n' "\${COMPREPLY[@]}"`;
       .filter((word) => word !== '');
   }
 
-  it.each<[string, string[]]>([
+  const COMMANDS: [string, string[]][] = [
     ['mpcsfaas w', ['worker', 'workers']],
-    ['mpcsfaas fn ', ['register', 'ls', 'show', 'rm', '--help']],
+    ['mpcsfaas fn ', ['register', 'ls', 'show', 'rm']],
     ['mpcsfaas task ca', ['cancel']],
     ['mpcsfaas up --mode ', ['local', 'pull', 'push']],
     ['mpcsfaas up -m pu', ['pull', 'push']],
     ['mpcsfaas up --port 80 --requ', ['--require-keys']],
-    ['mpcsfaas completion ', ['bash', 'zsh', 'fish', '--help']],
+    ['mpcsfaas completion ', ['bash', 'zsh', 'fish']],
     ['mpcsfaas worker pu', ['pull', 'push']],
     ['mpcsfaas fn register oth', ['other.json']],
     ['mpcsfaas map double oth', ['other.json']],
     ['mpcsfaas up --data-dir mp', ['mpcsfaas']],
     ['mpcsfaas up --port ', []],
-  ])('bash offers for %j %j', (line, words) => {
-    expect(offered(line)).toEqual(words);
+  ];
+
+  it.each(COMMANDS)('bash offers for %j %j', (line, words) => {
+    // Bash tells an option beside a command, the others only after a dash.
+    const more = /(fn|completion) $/.test(line) ? ['--help'] : [];
+    expect(offered(line)).toEqual([...words, ...more]);
+  });
+
+  describe.each<[string, (script: string, line: string) => string[]]>([
+    ['zsh', (script, line) => ['-f', join(here, 'fixtures/complete.zsh'), script, line]],
+    ['fish', (script, line) => ['--no-config', '-c', `source ${script}; complete -C '${line}'`]],
+  ])('%s', (shell, args) => {
+    // Nobody needs these shells to work on the project: where they are not, the name of the case says so.
+    const isHere = spawnSync(shell, ['--version']).status === 0;
+    let script: string;
+    beforeAll(async () => {
+      script = join(home, `completion.${shell}`);
+      writeFileSync(script, (await run(['completion', shell])).stdout);
+    });
+
+    it.skipIf(!isHere).each(COMMANDS)(
+      `offers for %j %j${isHere ? '' : ` (skipped: there is no ${shell} on this machine)`}`,
+      (line, words) => {
+        const env = { ...process.env, HOME: home, XDG_DATA_HOME: home, XDG_CONFIG_HOME: home, TERM: 'dumb' };
+        const told = execFileSync(shell, args(script, line), { cwd: home, env, encoding: 'utf8', timeout: 30_000 });
+        const found = told.split('\n').filter((word) => word !== '');
+        expect(found.map((word) => word.replace(/\/?(\t.*)?$/, '')).sort()).toEqual([...words].sort());
+      },
+    );
   });
 
   it('every shell is told of every command and every option of them', async () => {

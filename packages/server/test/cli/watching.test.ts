@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, createServer as createRelay, type AddressInfo, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startCliService, type CliService } from './service.ts';
@@ -29,6 +29,37 @@ def raw(until):
   service = await startCliService(source, ['talk', 'loud', 'fail', 'raw']);
 });
 afterAll(() => service.stop());
+
+/** A port that leads to the service while it is open. */
+async function gateTo(url: string): Promise<{ url: string; open: () => Promise<void>; shut: () => Promise<void> }> {
+  const sockets = new Set<Socket>();
+  const server = createRelay((near) => {
+    const far = connect(Number(new URL(url).port), '127.0.0.1');
+    for (const [one, other] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      sockets.add(one);
+      one.on('error', () => undefined).on('close', () => other.destroy());
+      one.pipe(other);
+    }
+  });
+  const listen = async (port: number): Promise<void> => {
+    await once(server.listen(port, '127.0.0.1'), 'listening');
+  };
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    open: () => listen(port),
+    shut: async () => {
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      sockets.clear();
+      await closed;
+    },
+  };
+}
 
 const idOf = async (...args: string[]): Promise<string> => {
   const told = await service.cli('call', ...args, '--wait', '0', '--json');
@@ -106,6 +137,14 @@ it('task retry runs it again as a new one, and says of each that cannot be why',
   await service.done('task', 'cancel', running);
 });
 
+it('a path where no service is', async () => {
+  const { code, stderr } = await service.cli('workers', '--url', `${service.url}/api`);
+  expect([code, stderr]).toEqual([1, expect.stringMatching(/^mpcsfaas: [^\n]+\n$/)]);
+  expect(stderr).toContain(
+    `There is no service at ${service.url}/api: leave /api out of --url, for ${service.url} answers.`,
+  );
+});
+
 it('workers', async () => {
   expect(await service.done('workers')).toMatch(
     /^WORKER +MODE +HOST +PID +STATE +SLOTS +BUSY +WAITING +RUNTIMES +LABELS\n\S+ +local +\S+ +\d+ +ready +2 +\d +\d +.*python 3\.\d+/,
@@ -172,6 +211,28 @@ describe('top', () => {
     expect((await top.ended).code).toBe(0);
     silent.closeAllConnections();
     silent.close();
+  });
+
+  it('says that it waits while the service is away, and goes on', async () => {
+    const gate = await gateTo(service.url);
+    const args = ['top', '--interval', '100ms', '--tasks', '0', '--url', gate.url];
+    const piped = service.running(...args);
+    await piped.says(/slots /);
+    // Every frame of a service that is there begins with our name.
+    const onScreen = service.onTerminal('(?s)waiting for it.*\\x1b\\[H[^N]', 'q', args);
+    await onScreen.says(/slots /);
+    await gate.shut();
+    const away = String.raw`No service answers at ${gate.url} \((ECONNREFUSED|ECONNRESET|socket hang up)\): waiting for it`;
+    await onScreen.says(new RegExp(away));
+    await piped.says(new RegExp(`^mpcsfaas: ${away}\\.\\n$`));
+    const frames = (): number => piped.stdout().split('slots ').length;
+    const before = frames();
+    await gate.open();
+    await expect.poll(frames, { timeout: 20_000 }).toBeGreaterThan(before);
+    expect((await onScreen.ended).code).toBe(0);
+    piped.signal('SIGINT');
+    expect((await piped.ended).code).toBe(0);
+    await gate.shut();
   });
 
   it('where no service runs is one sentence, on the usual screen', async () => {

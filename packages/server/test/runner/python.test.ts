@@ -169,10 +169,18 @@ describe('exceptions', () => {
     expect(unpickled(end.pickle, 'type(v).__name__ + str(isinstance(v, KeyError))')).toBe('OddTrue');
   });
   test.each([
-    ['class E(Exception):\n    def __init__(self, a, b): super().__init__("two")\ndef f(): raise E(1, 2)\nf', 'E: two'],
+    [
+      'def f():\n    error = KeyError("rest")\n    error.rest = (n for n in ())\n    raise error\nf',
+      "KeyError: \\'rest\\'",
+    ],
     ['class E(Exception):\n    def __reduce__(self): raise OSError\ndef f(): raise E("no")\nf', 'E: no'],
   ])('that do not survive a pickle are told by one that does', async (text, said) => {
     expect(unpickled(failed(await classic(text)).pickle)).toContain(`RuntimeError('${said}`);
+  });
+  test('whose constructors want more than they keep are told by themselves', async () => {
+    const text =
+      'class E(Exception):\n    def __init__(self, a, b): super().__init__("two")\ndef f(): raise E(1, 2)\nf';
+    expect(unpickled(failed(await classic(text)).pickle)).toBe("E('two')");
   });
   test('a text that UTF-8 cannot say is told by its escape', async () => {
     const { error } = failed(await run('def f(): raise ValueError("odd \\ud800 é")'));

@@ -5,6 +5,7 @@ runner     the loop of one runner: a call in, one answer out
 frames     the bytes between a runner and the pool that owns it
 functions  users' code: loaded once, kept by number
 arguments  decoding of what a function is called with
+classes    classes of callers' scripts: one each in a call
 results    values as pickle and JSON bytes
 json_value Python values as JSON, by the table of docs/json.md
 failures   exceptions as data and as pickles

@@ -7,7 +7,7 @@ import sys
 import traceback
 
 from . import BUILTINS as __builtins__
-from . import frames
+from . import classes, frames
 
 _OURS = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _MAX_TEXT = 64 * 1024
@@ -169,7 +169,8 @@ def _picklers():
         import dill
     except ImportError:
         return
-    yield dill.dumps, dill.loads
+    yield classes.dumps, dill.loads
+    yield lambda error: classes.dumps(error, by_parts=True), dill.loads
 
 
 def _unshown(kind):

@@ -8,7 +8,7 @@ import pickle
 import sys
 import types
 
-from . import failures
+from . import classes, failures
 
 _PICKLE = 0
 
@@ -22,6 +22,8 @@ class Function:
         self._python = python
         self._code = code
         self._callable = None
+        # Of its caller's script, by their keys.
+        self.classes = {}
         # Of a source: what is to be __main__ while it runs, so that its functions and classes are found by name.
         self.main = None
         # Open as long as the function is loaded.
@@ -37,6 +39,7 @@ class Function:
     def _unpickle(self):
         if self._python and self._python != '%d.%d' % sys.version_info[:2]:
             raise failures.Failed('version_mismatch', failures.other_version(None, self._python))
+        classes.loading(self.classes)
         try:
             loaded = _loads(self._code)
         except BaseException as error:

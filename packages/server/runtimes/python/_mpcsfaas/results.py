@@ -4,7 +4,7 @@ import pickle
 import types
 
 from . import BUILTINS as __builtins__
-from . import failures, frames, json_value
+from . import classes, failures, frames, json_value
 
 _dumps = pickle.dumps
 _GENERATORS = (types.GeneratorType, types.AsyncGeneratorType)
@@ -47,8 +47,7 @@ def _pickle(value):
     except BaseException as error:
         first = error
     try:
-        import dill
-        return dill.dumps(value)
+        return classes.dumps(value)
     except ImportError:
         pass
     except MemoryError:

@@ -5,7 +5,7 @@ import sys
 import time
 
 from . import BUILTINS as __builtins__
-from . import arguments, failures, frames, functions, memory, results, tidy
+from . import arguments, classes, failures, frames, functions, memory, results, tidy
 from .changed import Watch
 from .output import Output
 
@@ -129,6 +129,7 @@ def _call(function, data, flags, max_result, limit):
     try:
         memory.limit(limit)
         call = function.load()
+        classes.calling(function.classes)
         args, kwargs = arguments.decode(data, flags & frames.ARGS_JSON)
         doing = 'raised'
         main = function.main

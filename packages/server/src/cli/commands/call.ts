@@ -4,6 +4,7 @@ import { MAX_WAIT_MS } from '@mpcsfaas/contract';
 import type { Task, TaskError } from '@mpcsfaas/contract';
 import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
 import { parseExact } from '../exact-json.ts';
+import { withExamples } from '../help.ts';
 import { withOptions } from '../options.ts';
 import { printJson, printValue } from '../print.ts';
 import { UserError } from '../user-error.ts';
@@ -23,15 +24,24 @@ export function callCommand(parent: Command): void {
   const command = parent
     .command('call')
     .description('call a function and print its value')
-    .argument('<name>', 'name, name@version or id', named('a name, name@version or id'))
+    .argument('<name>', "the function's name, name@version or id", named('a name, name@version or id'))
     .argument('[args...]', 'arguments: JSON where it is JSON, else text')
     .option('--kw <name=value>', 'keyword argument; repeatable', (value: string, before: string[] | undefined) => [
       ...(before ?? []),
       value,
     ])
-    .addOption(new Option('--wait <time>', 'how long to wait for the value').argParser(duration).default(60_000, '60s'))
+    .addOption(
+      new Option('--wait <time>', 'how long to wait for the value, such as 90s or 10m')
+        .argParser(duration)
+        .default(60_000, '60s'),
+    )
     .addOption(new Option('--traceback', "after the sentence of a failure, the function's traceback").default(false));
-  withOptions(command, 'client').action(call);
+  withExamples(
+    withOptions(command, 'client').action(call),
+    'mpcsfaas call add 1 2',
+    `mpcsfaas call greet Ada '{"loud": true}' --kw times=3`,
+    'mpcsfaas call add@2 -1 2 --wait 10m     # an older version; a longer wait',
+  );
 }
 
 async function call(name: string, args: string[], options: CallOptions): Promise<void> {

@@ -4,6 +4,7 @@ import { extname } from 'node:path';
 import { Option, type Command } from 'commander';
 import { Api, MOST_LISTED, type ApiOptions } from '../api.ts';
 import { bundled, importsMore } from '../bundle.ts';
+import { withExamples } from '../help.ts';
 import { typedPath, withOptions } from '../options.ts';
 import { sourceFault } from '../source-check.ts';
 import { printJson, printLine, printMore, printTable } from '../print.ts';
@@ -37,7 +38,7 @@ const REF = named('an id, name or name@version');
 
 export function functionCommands(parent: Command): void {
   const fn = parent.command('fn').description('register, list and remove functions');
-  withOptions(
+  const register_ = withOptions(
     fn
       .command('register')
       .description(
@@ -52,6 +53,11 @@ export function functionCommands(parent: Command): void {
     'python',
     'client',
   ).action(register);
+  withExamples(
+    register_,
+    'mpcsfaas fn register tools.py:double',
+    'mpcsfaas fn register src/resize.ts --as resize     # its default export, with what it imports',
+  );
   withOptions(
     fn
       .command('ls')

@@ -19,7 +19,7 @@ interface KeyBody {
 export function keyCommands(parent: Command): void {
   const keys = parent.command('keys').description('create, list and revoke API keys');
   withOptions(
-    keys.command('create').description('make a key; it is shown once').argument('[name]', 'what it is for', ''),
+    keys.command('create').description('make a key; it is shown once').argument('[name]', 'what it is for'),
     'client',
   ).action(create);
   withOptions(keys.command('ls').description('list keys, without the secrets'), 'client').action(list);
@@ -32,8 +32,8 @@ export function keyCommands(parent: Command): void {
   ).action(revoke);
 }
 
-async function create(name: string, options: ClientOptions): Promise<void> {
-  const { body } = await new Api(options).post('/v1/keys', { name });
+async function create(name: string | undefined, options: ClientOptions): Promise<void> {
+  const { body } = await new Api(options).post('/v1/keys', { name: name ?? '' });
   if (options.json) return printJson(body);
   const key = body as KeyBody;
   printLine(key.key ?? '');

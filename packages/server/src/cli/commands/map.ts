@@ -3,6 +3,7 @@ import { createReadStream, fstatSync, statSync } from 'node:fs';
 import { once } from 'node:events';
 import { Option, type Command } from 'commander';
 import { Api, type ApiOptions } from '../api.ts';
+import { withExamples } from '../help.ts';
 import { linesOf } from '../lines.ts';
 import { Mapping, type Input, type Output } from '../mapping.ts';
 import { typedPath, withOptions } from '../options.ts';
@@ -23,11 +24,16 @@ export function mapCommand(parent: Command): void {
     .description(
       'call a function once for each line of a file of JSON lines; the values come out line by line, in order',
     )
-    .argument('<name>', 'name, name@version or id', named('a name, name@version or id'))
+    .argument('<name>', "the function's name, name@version or id", named('a name, name@version or id'))
     .argument('<inputs>', 'the file, or - for stdin; each line is one argument')
     .addOption(new Option('--spread', 'each line is a list: all arguments of its call').default(false))
     .addOption(new Option('--group <group>', 'the group of its tasks, by which `task ls --group` finds them'));
-  withOptions(command, 'client').action(map);
+  withExamples(
+    withOptions(command, 'client').action(map),
+    'mpcsfaas map double inputs.ndjson > values.ndjson',
+    'seq 1 1000 | mpcsfaas map double -',
+    `printf '[1, 2]\\n[3, 4]\\n' | mpcsfaas map add - --spread`,
+  );
 }
 
 async function map(name: string, inputs: string, options: MapOptions): Promise<void> {
@@ -63,6 +69,8 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
       const share = source.size === undefined ? undefined : Math.min(1, bytes / source.size);
       bar.show({ ended, failed, submitted: mapping.submitted, share });
     }
+    // Without a call nobody has told whether there is such a function.
+    if (ended === 0) await api.get(`/v1/functions/${encodeURIComponent(name)}`);
     // A disk that is full tells it of the last lines, too.
     await new Promise<void>((resolve) => process.stdout.write('', () => setImmediate(resolve)));
     stop.signal.throwIfAborted();

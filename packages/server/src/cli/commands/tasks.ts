@@ -3,6 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { TASK_STATES, type Task } from '@mpcsfaas/contract';
 import { logsCommand } from './task-logs.ts';
 import { Api, MOST_LISTED, type ApiOptions } from '../api.ts';
+import { withExamples } from '../help.ts';
 import { withOptions } from '../options.ts';
 import { printJson, printLine, printMore, printTable } from '../print.ts';
 import { TASK_COLUMNS, taskRow } from '../task-row.ts';
@@ -18,7 +19,7 @@ const ids = (id: string, before: string[] | undefined): string[] => [...(before 
 
 export function taskCommands(parent: Command): void {
   const task = parent.command('task').description('list, look at, cancel and repeat tasks');
-  withOptions(
+  const ls = withOptions(
     task
       .command('ls')
       .description('list tasks, newest first')
@@ -29,6 +30,7 @@ export function taskCommands(parent: Command): void {
       .option('--limit <n>', 'at most so many', whole(1, MOST_LISTED), 50),
     'client',
   ).action(list);
+  withExamples(ls, 'mpcsfaas task ls --status failed --limit 10', 'mpcsfaas task ls --function add --json');
   withOptions(task.command('show').description('show one task').argument('<id>', "the task's id", ID), 'client').action(
     show,
   );

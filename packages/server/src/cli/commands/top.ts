@@ -6,6 +6,7 @@ import { Api, type ApiOptions } from '../api.ts';
 import { hasColours } from '../colour.ts';
 import { frameOf, ratesOf, type Sample } from '../dashboard.ts';
 import { withOptions } from '../options.ts';
+import { isAway } from '../patience.ts';
 import { printLine } from '../print.ts';
 import { interruption, leaveQuietly } from '../process.ts';
 import { TerminalScreen } from '../terminal-screen.ts';
@@ -49,6 +50,22 @@ async function top(options: TopOptions): Promise<void> {
   // What is told before the first frame is told on the usual screen.
   let before = await sample();
   const screen = process.stdout.isTTY && !json ? new TerminalScreen(() => stop.abort()) : undefined;
+  let shown: readonly string[] = [];
+  /** Until the service is back from where it went: a restart is no reason to stop watching. */
+  const sampleInTime = async (): Promise<Sample | undefined> => {
+    for (let isTold = false; ; isTold = true) {
+      try {
+        return await sample();
+      } catch (error) {
+        if (!isAway(error)) throw error;
+        before = undefined;
+        const told = `${awayText(error)}: waiting for it`;
+        if (screen !== undefined) screen.draw([told, '', ...shown.slice(0, screen.size.rows - 2)]);
+        else if (!isTold) process.stderr.write(`mpcsfaas: ${told}.\n`);
+        if (!(await passed(interval, stop.signal))) return undefined;
+      }
+    }
+  };
   try {
     let now = before;
     for (let frame = 1; now !== undefined; frame++) {
@@ -59,15 +76,21 @@ async function top(options: TopOptions): Promise<void> {
         const lines = frameOf(now, rates, options.url, { ...size, coloured: hasColours(process.stdout) });
         if (screen === undefined) printLine(`${lines.join('\n')}\n`);
         else screen.draw(lines);
+        shown = lines;
       }
       before = now;
-      now = frame < frames && (await passed(interval, stop.signal)) ? await sample() : undefined;
+      now = frame < frames && (await passed(interval, stop.signal)) ? await sampleInTime() : undefined;
     }
   } finally {
     screen?.leave();
   }
   // An answer that is still to come would hold the program.
   if (stop.signal.aborted) leaveQuietly(0);
+}
+
+/** `No service answers at http://… (ECONNREFUSED)`, without what else a sentence says. */
+function awayText(error: unknown): string {
+  return error instanceof Error ? error.message.replace(/(: start one .*)?\.$/, '') : String(error);
 }
 
 /** False where it was cut short. */

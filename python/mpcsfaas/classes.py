@@ -1,0 +1,219 @@
+"""Classes of scripts: they go by value, are one class each where they arrive, and the caller's own again when they come back.
+
+C1  A class has one key as long as it lives: its module and name, with a number where another one alive has that name.
+C2  Where a call runs, function and arguments are loaded by the same keys: what both bring is made once.
+C3  What comes back is looked for by its key among the classes that went out, then by its name (another run of the same
+    script), and made anew only where there is none of either.
+C4  A pickle needs nothing of this package where it is loaded: it asks by `_FIND` for whoever knows classes there.
+"""
+import enum
+import functools
+import os
+import sys
+import threading
+import types
+import typing
+import weakref
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+import dill
+
+from .errors import SerializationError
+
+MAINS = ("__main__", "__mp_main__")
+
+# The runner's, then ours; elsewhere nobody knows classes, and each pickle makes its own.
+_FIND_TEXT = (
+    "getattr(__import__('sys').modules.get('_mpcsfaas.classes') or __import__('sys').modules.get('mpcsfaas.classes'), "
+    "'class_of', lambda key, make, *parts: make(*parts))"
+)
+_ENUM_TEXT = (
+    "lambda kind, name, bases, body: (lambda space: [space.__setitem__(*one) for one in body.items()] and "
+    "kind(name, bases, space))(kind.__prepare__(name, bases))"
+)
+_NAMED_TEXT = (
+    "lambda name, fields, defaults, body: (lambda made: [setattr(made, *one) for one in body.items()] and made)"
+    "(__import__('collections').namedtuple(name, fields, defaults=defaults))"
+)
+
+
+class _Text:
+    """A function that travels as its text: it runs on every version of Python."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __call__(self) -> None:
+        """Only what can be called may make an object of a pickle."""
+
+    def __reduce__(self) -> Any:
+        return eval, (self.text,)
+
+
+_FIND, _ENUM, _NAMED = _Text(_FIND_TEXT), _Text(_ENUM_TEXT), _Text(_NAMED_TEXT)
+
+_keys: "weakref.WeakKeyDictionary[type, str]" = weakref.WeakKeyDictionary()
+_known: "weakref.WeakValueDictionary[str, type]" = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    # Another thread may have held it when this process was forked.
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
+
+
+def is_by_value(kind: type) -> bool:
+    """Is it a class that no other process can import?"""
+    return kind.__module__ in MAINS or "<locals>" in kind.__qualname__
+
+
+def key_of(kind: type) -> str:
+    """C1."""
+    with _lock:
+        key = _keys.get(kind)
+        if key is None:
+            name = key = "%s:%s" % (kind.__module__, kind.__qualname__)
+            number = 1
+            while key in _known:
+                number += 1
+                key = "%s#%d" % (name, number)
+            _keys[kind] = key
+            _known[key] = kind
+        return key
+
+
+def class_of(key: str, make: Callable[..., Any], *parts: Any) -> Any:
+    """C3. Raises LookupError where the class came without what it is made from."""
+    own = _known.get(key)
+    if own is None:
+        own = _named(key)
+    if own is not None:
+        return own
+    if parts == (b"",):
+        raise LookupError("its class %s is defined in the script that submitted it, and not here" % key.partition(":")[2])
+    return make(*parts)
+
+
+def _named(key: str) -> Optional[type]:
+    module, _, name = key.partition(":")
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = vars(found).get(part) if hasattr(found, "__dict__") else None
+    return found if isinstance(found, type) and (found.__module__, found.__qualname__) == (module, name) else None
+
+
+def own_or_new(kind: Any, name: str, *rest: Any) -> Any:
+    """The same for classes of which dill itself has written the definition: they have no key, and no qualified name."""
+    members = rest[1] if len(rest) > 1 and isinstance(rest[1], dict) else {}
+    module = sys.modules.get(str(members.get("__module__")))
+    own = getattr(module, name, None)
+    if own is None and module is not None:
+        found = [one for one in _nested(module, module.__name__) if one.__name__ == name and one.__bases__ == rest[0]]
+        own = found[0] if len(found) == 1 else None
+    if isinstance(own, type) and type(own) is kind and own.__module__ == members.get("__module__"):
+        return own
+    return kind(name, *rest)
+
+
+def _nested(holder: Any, module: str, depth: int = 4) -> Iterator[type]:
+    """Classes inside the classes of a module."""
+    for value in list(vars(holder).values()):
+        if not isinstance(value, type) or value.__module__ != module or depth == 0:
+            continue
+        if isinstance(holder, type):
+            yield value
+        yield from _nested(value, module, depth - 1)
+
+
+def save(pickler: Any, kind: type) -> None:
+    """For dill's table: a class, whatever its metaclass."""
+    if not is_by_value(kind):
+        dill.Pickler.dispatch[type](pickler, kind)
+        return
+    if id(kind) in pickler._postproc:
+        raise SerializationError(
+            "the class %s is needed to make itself: one of its attributes, or of a base class, holds it or an instance of it; "
+            "set that attribute inside the function, or move the class into a module" % kind.__qualname__
+        )
+    dill._dill._save_with_postproc(pickler, (_FIND, (key_of(kind), *_parts(kind))), obj=kind)
+
+
+def _parts(kind: Any) -> Tuple[Any, ...]:
+    """What makes it, and from what."""
+    if isinstance(kind, enum.EnumMeta):
+        return _ENUM, type(kind), kind.__name__, kind.__bases__, _enum_body(kind)
+    body = _body(kind)
+    if kind.__bases__ == (tuple,) and all(hasattr(kind, name) for name in ("_fields", "_make", "_field_defaults")):
+        defaults = [kind._field_defaults[name] for name in kind._fields if name in kind._field_defaults]
+        given = set(vars(_plain_named_tuple())) | set(kind._fields)
+        more = {name: value for name, value in body.items() if name in _TOLD or name not in given}
+        return _NAMED, kind.__name__, kind._fields, defaults, more
+    return type(kind), kind.__name__, kind.__bases__, body
+
+
+_TOLD = ("__module__", "__qualname__", "__doc__", "__annotations__", "__orig_bases__")
+# What Python makes by itself with the class.
+_MADE = (types.MemberDescriptorType, types.GetSetDescriptorType)
+
+
+def _body(kind: Any) -> Dict[str, Any]:
+    body = {name: value for name, value in vars(kind).items() if type(value) not in _MADE and name != "_abc_impl"}
+    if getattr(body.get("__subclasshook__"), "__module__", "") == "typing":
+        del body["__subclasshook__"]  # every Protocol gets it
+    body["__qualname__"] = kind.__qualname__
+    return body
+
+
+@functools.lru_cache(maxsize=None)
+def _plain_named_tuple() -> Any:
+    import collections
+
+    return collections.namedtuple("plain", ())
+
+
+# What the metaclass of enums notes about one.
+_NOTES = frozenset(
+    "_member_names_ _member_map_ _value2member_map_ _unhashable_values_ _unhashable_values_map_ _hashable_values_ _member_type_ "
+    "_value_repr_ _new_member_ _use_args_ _generate_next_value_ _boundary_ _flag_mask_ _singles_mask_ _all_bits_ _inverted_ "
+    "__new__ __reduce_ex__ __repr__ __str__ __format__ __or__ __and__ __xor__ __ror__ __rand__ __rxor__ __invert__".split()
+)
+
+
+def _enum_body(kind: Any) -> Dict[str, Any]:
+    if isinstance(vars(kind).get("_new_member_"), types.FunctionType) and kind._new_member_.__module__ == kind.__module__:
+        raise SerializationError(
+            "the enum %s has a __new__ of its own, which hides what its members are made from: move it into a module"
+            % kind.__name__
+        )
+    members: Dict[str, Any] = {name: member._value_ for name, member in kind.__members__.items()}
+    more = {
+        name: value
+        for name, value in vars(kind).items()
+        if name not in members and type(value) not in _MADE and (name not in _NOTES or _is_written_in(kind, value))
+    }
+    return {**members, **more, "__qualname__": kind.__qualname__}
+
+
+def _is_written_in(kind: type, value: Any) -> bool:
+    return isinstance(value, types.FunctionType) and value.__module__ == kind.__module__
+
+
+def save_variable(pickler: Any, variable: Any) -> None:
+    """A TypeVar or ParamSpec: only its name and bounds tell it, where the script is not."""
+    module = getattr(variable, "__module__", None)
+    if module not in MAINS and getattr(sys.modules.get(module or ""), variable.__name__, None) is variable:
+        pickler.save_global(variable, variable.__name__)
+        return
+    constraints = getattr(variable, "__constraints__", ())
+    variance = {name: True for name in ("covariant", "contravariant") if getattr(variable, "__%s__" % name, False)}
+    bound = {} if getattr(variable, "__bound__", None) is None else {"bound": variable.__bound__}
+    make = functools.partial(type(variable), variable.__name__, *constraints, **variance, **bound)
+    pickler.save_reduce(make, (), obj=variable)
+
+
+VARIABLES: List[type] = [getattr(typing, name) for name in ("TypeVar", "ParamSpec") if hasattr(typing, name)]
