@@ -56,7 +56,6 @@ async function buildClient() {
     renameSync(fresh, join(dist, name));
   }
   rmSync(made, { recursive: true });
-  cpSync(join(root, 'LICENSE'), join(folder, 'LICENSE'));
 }
 
 /** The modules that the public face speaks of, one after the other; what it does not export stays unexported. */

@@ -1,9 +1,8 @@
 // What is published: one tarball, installed alone in an empty folder, used from TypeScript and from the system's own Node.
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { root } from '../../../test/harness/program.ts';
 import { startUp } from './service.ts';
@@ -37,14 +36,10 @@ beforeAll(() => {
 }, 120_000);
 afterAll(() => rmSync(home, { recursive: true, force: true }));
 
-it('is small but for its licence, and holds one module with its declarations', () => {
+it('is small, and holds one module with its declarations', () => {
+  expect(statSync(tarball).size).toBeLessThanOrEqual(MOST_BYTES);
   const files = run('tar', ['-tzf', tarball]).trim().split('\n').sort();
-  const text = (name: string): Buffer => readFileSync(join(folder, 'node_modules/@mpcsfaas/client', name.slice(8)));
-  const work = files.filter((name) => name !== 'package/LICENSE').map(text);
-  expect(gzipSync(Buffer.concat(work), { level: 9 }).length).toBeLessThanOrEqual(MOST_BYTES);
-  expect(text('package/LICENSE')).toEqual(readFileSync(join(root, 'LICENSE')));
   expect(files).toEqual([
-    'package/LICENSE',
     'package/README.md',
     'package/dist/index.d.ts',
     'package/dist/index.js',
