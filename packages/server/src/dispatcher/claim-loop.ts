@@ -5,6 +5,7 @@
 //  C3  It looks for lanes every second or so, and after each reconnect: a lost hint costs a second at most.
 //  C4  A dispatcher that could not renew claims nothing.
 //  C5  A lane that was claimed empty is left alone until a hint names it or a look finds it.
+//  C6  No fault ends it: it is told, once for as long as it lasts, and the round is tried again.
 import { backoffMs } from '../backoff.ts';
 import type { LiveClock } from '../clock.ts';
 import { StoreUnavailable, type Claim, type ClaimedTask, type LaneQuota, type Store } from '../store/index.ts';
@@ -83,17 +84,24 @@ export class ClaimLoop {
 
   async #run(): Promise<void> {
     let failures = 0;
+    let told = '';
     while (!this.#stopped) {
       this.#woken = false;
       try {
         const again = await this.#round();
         failures = 0;
+        told = '';
         this.watchdog.turned(this.#options.clock.mono());
         if (again) continue;
       } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error;
         failures += 1;
-        if (failures === 1) this.#options.onTrouble(`Claiming waits for the store: ${error.message}`);
+        const trouble = inWords(error);
+        // An absence has many sentences and is one trouble; another fault is told even so (C6).
+        if (failures === 1 || (!(error instanceof StoreUnavailable) && trouble !== told)) {
+          this.#options.onTrouble(trouble);
+          told = trouble;
+        }
+        // What was claimed and could not be handed out has a lease that nobody renews: it goes back when that has run out.
         this.#lookAt = 0;
         await this.#sleep(backoffMs(TROUBLE, failures, this.#options.random()), false);
         continue;
@@ -154,4 +162,9 @@ export class ClaimLoop {
       };
     });
   }
+}
+
+function inWords(error: unknown): string {
+  if (error instanceof StoreUnavailable) return `Claiming waits for the store: ${error.message}`;
+  return `Claiming met a fault and is tried again: ${String(error)}`;
 }

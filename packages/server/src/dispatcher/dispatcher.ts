@@ -149,6 +149,7 @@ class RunningDispatcher implements Dispatcher {
       version,
       histograms: this.#histograms,
       troubles: () => this.troubles(),
+      onTrouble,
     });
     // Subscribe, then read, then sleep: the loop's first round looks for itself.
     this.#unsubscribe = await store.subscribe((hint) => this.#hint(hint));

@@ -48,8 +48,8 @@ export class LeaseKeeper {
     const { store, executor, clock, onTrusted, onTrouble } = this.#options;
     const sentAt = clock.mono();
     const wasLate = sentAt - this.#renewedAt > TRUST_MS;
-    const renewals = executor.named();
     try {
+      const renewals = executor.named();
       // With nothing to renew this is still the question whether the store is there.
       const answers = renewals.length > 0 ? await this.#ask(renewals) : (await store.health()).ok ? [] : undefined;
       if (answers === undefined) return;
