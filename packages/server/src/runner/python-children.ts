@@ -111,10 +111,10 @@ export class PythonChildren implements ChildSource {
     this.#open().catch(() => undefined); // the next make() tries again and tells
   }
 
-  /** Nobody forks much any more: the descriptors that lie ready for it are given up, but for a few. */
+  /** Nobody forks much any more: of what lies ready, as much is kept as there is when a small template has followed another. */
   #quiet(): void {
     this.#groups = smallGroups(this.#options.slots);
-    let left = this.#groups;
+    let left = (this.#groups * 3) / 2;
     for (const template of this.#templates) {
       template.shed(left);
       left -= template.spare;

@@ -13,6 +13,8 @@ import { PYTHON } from './harness.ts';
 const SLOTS = 2;
 /** A template's own: control channel, its keeper's line, what it writes; and folders that are read in passing. */
 const OWN = 12;
+/** A small template's and the rest of the one before it, four for each runner. */
+const FEW = 4 * 1.5 * (2 * SLOTS + 8) + OWN;
 const closing: (() => unknown)[] = [];
 afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
@@ -76,8 +78,7 @@ test('runners that end now and then leave no more descriptors than a few lie rea
     clock.pass(300);
     most = Math.max(most, descriptors() - before);
   }
-  // One template's and the rest of the one before it, four for each runner.
-  expect(most).toBeLessThanOrEqual(4 * 1.5 * (2 * SLOTS + 8) + OWN);
+  expect(most).toBeLessThanOrEqual(FEW);
 });
 
 test('many in a short time get more, which are given up when it is quiet; then it still forks', async () => {
@@ -93,7 +94,7 @@ test('many in a short time get more, which are given up when it is quiet; then i
     clock.pass(QUIET_MS);
     return descriptors() - before;
   };
-  await expect.poll(leftWhenQuiet).toBeLessThanOrEqual(4 * (2 * SLOTS + 8) + OWN);
+  await expect.poll(leftWhenQuiet).toBeLessThanOrEqual(FEW);
   await end(lying);
   for (let n = 0; n < 30; n += 1) await end(await source.make());
 });
