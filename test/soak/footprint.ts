@@ -6,19 +6,56 @@ import { median } from '../../bench/statistics.ts';
 export interface Footprint {
   /** Private memory, bytes: what would be free without it. */
   bytes: number;
-  descriptors: number;
+  /** Each sample since the look before: they come and go with each runner, and are made ready for several at a time. */
+  descriptors: number[];
   /** Its children and theirs. */
   processes: number;
 }
 
-/** Of each program, by its pid. */
-export function footprints(programs: ReadonlyMap<string, number>): Map<string, Footprint> {
-  const parents = parentsOfAll();
-  return new Map([...programs].map(([name, pid]) => [name, footprint(pid, parents)]));
+const SAMPLE_MS = 100;
+
+/** Looks at programs, by their pids, now and then; `stop` it. */
+export class Watch {
+  readonly #programs: ReadonlyMap<string, number>;
+  readonly #timer: NodeJS.Timeout;
+  #samples = new Map<string, number[]>();
+
+  constructor(programs: ReadonlyMap<string, number>) {
+    this.#programs = programs;
+    this.#timer = setInterval(() => this.#sample(), SAMPLE_MS);
+  }
+
+  look(): Map<string, Footprint> {
+    this.#sample();
+    const samples = this.#samples;
+    this.#samples = new Map();
+    const parents = parentsOfAll();
+    return new Map([...this.#programs].map(([name, pid]) => [name, footprint(pid, samples.get(name)!, parents)]));
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #sample(): void {
+    for (const [name, pid] of this.#programs) {
+      const samples = this.#samples.get(name) ?? [];
+      samples.push(descriptorsOf(pid));
+      this.#samples.set(name, samples);
+    }
+  }
 }
 
-function footprint(pid: number, parents: ReadonlyMap<number, number>): Footprint {
-  const descriptors = readdirSync(`/proc/${pid}/fd`).length;
+function descriptorsOf(pid: number): number {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).length;
+  } catch {
+    // It has ended: whoever looks at its memory stumbles over that.
+    return 0;
+  }
+}
+
+function footprint(pid: number, descriptors: number[], parents: ReadonlyMap<number, number>): Footprint {
   const below = (one: number): boolean => {
     for (let at = parents.get(one); at !== undefined && at > 1; at = parents.get(at)) if (at === pid) return true;
     return false;
@@ -40,26 +77,59 @@ function parentsOfAll(): Map<number, number> {
   return parents;
 }
 
-/** Sentences for what has grown by more than `most`, as a share; a few descriptors and processes come and go. */
+/**
+ * Sentences for what has grown by more than `share`, or by more than a few descriptors and processes; by medians, for all of
+ * them go up and down.
+ */
 export function growth(
   before: ReadonlyMap<string, Footprint[]>,
   after: ReadonlyMap<string, Footprint[]>,
-  most: number,
+  share: number,
 ): string[] {
   const faults: string[] = [];
   for (const [name, then] of before) {
     const now = after.get(name)!;
-    const of = (what: keyof Footprint, looks: Footprint[]): number => median(looks.map((look) => look[what]));
-    const [from, to] = [of('bytes', then), of('bytes', now)];
-    console.log(`soak: ${name}: ${mib(from)} MiB after the warm-up, ${mib(to)} MiB at the end`);
-    if (to > from * (1 + most)) faults.push(`${name} grew from ${mib(from)} to ${mib(to)} MiB`);
-    for (const what of ['descriptors', 'processes'] as const) {
-      if (of(what, now) > of(what, then) + 4) {
-        faults.push(`${name} had ${of(what, then)} ${what} and has ${of(what, now)}`);
-      }
+    const [from, to] = ofBoth(then, now, (looks) => looks.map(({ bytes }) => bytes));
+    console.log(
+      `soak: ${name}: ${mib(from)} MiB after the warm-up, ${mib(to)} MiB at the end (${percent(from, to)}), private memory`,
+    );
+    if (to > from * (1 + share)) faults.push(`${name} grew from ${mib(from)} to ${mib(to)} MiB`);
+    const counts = {
+      descriptors: ofBoth(then, now, (looks) => looks.flatMap(({ descriptors }) => descriptors)),
+      processes: ofBoth(then, now, (looks) => looks.map(({ processes }) => processes)),
+    };
+    for (const [what, [had, has]] of Object.entries(counts)) {
+      console.log(`soak: ${name}: ${had} ${what} after the warm-up, ${has} at the end`);
+      if (has > had + 4) faults.push(`${name} had ${had} ${what} and has ${has}`);
     }
   }
   return faults;
+}
+
+function ofBoth(then: Footprint[], now: Footprint[], values: (looks: Footprint[]) => number[]): [number, number] {
+  return [median(values(then)), median(values(now))];
+}
+
+/** The same for what survives a collection. */
+export function liveGrowth(
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+  share: number,
+): string[] {
+  const faults: string[] = [];
+  for (const [name, from] of before) {
+    const to = after.get(name)!;
+    console.log(
+      `soak: ${name}: ${mib(from)} MiB after the warm-up, ${mib(to)} MiB at the end (${percent(from, to)}), live objects`,
+    );
+    if (to > from * (1 + share)) faults.push(`what ${name} holds grew from ${mib(from)} to ${mib(to)} MiB`);
+  }
+  return faults;
+}
+
+function percent(from: number, to: number): string {
+  const by = (to / from - 1) * 100;
+  return `${by < 0 ? '−' : '+'}${Math.abs(by).toFixed(1)} %`;
 }
 
 function mib(bytes: number): string {

@@ -53,11 +53,19 @@ const LOOPS = 3;
 /** Looks at the programs in all. */
 const LOOKS = 80;
 
-/** Runs `count` tasks; `look` is called some eighty times, and always at a tenth and at the end. */
+export interface LoadOptions {
+  count: number;
+  /** Of these, so many come first; then nothing is in progress until `atRest` has resolved. */
+  warmUp: number;
+  atRest: () => Promise<void>;
+  /** Called some eighty times, and always at the end of each of the two parts. */
+  look: (done: number) => void;
+}
+
+/** Runs that many tasks. */
 export async function mixedLoad(
   url: string,
-  count: number,
-  look: (done: number) => void,
+  { count, warmUp, atRest, look }: LoadOptions,
 ): Promise<{ faults: string[] }> {
   for (const [name, source] of Object.entries(PYTHON)) await registerSource(url, name, source);
   await registerSource(url, 'exits', 'import os\ndef exits():\n    os._exit(1)\n');
@@ -66,10 +74,10 @@ export async function mixedLoad(
   let given = 0;
   let done = 0;
   let lookAt = 0;
-  const loop = async (): Promise<void> => {
-    while (given < count) {
+  const loop = async (until: number): Promise<void> => {
+    while (given < until) {
       const from = given;
-      const size = Math.min(BATCH, count - from);
+      const size = Math.min(BATCH, until - from);
       given += size;
       const kinds = Array.from({ length: size }, (_, at) =>
         at === BATCH - 1 ? DEAR : KINDS[(from + at) % KINDS.length]!,
@@ -89,13 +97,16 @@ export async function mixedLoad(
         }
       }
       done += size;
-      if (done >= lookAt || done === count) {
+      if (done >= lookAt || done === until) {
         lookAt += count / LOOKS;
         look(done);
       }
     }
   };
-  await Promise.all(Array.from({ length: LOOPS }, loop));
+  for (const until of [warmUp, count]) {
+    await Promise.all(Array.from({ length: LOOPS }, () => loop(until)));
+    if (until === warmUp) await atRest();
+  }
   faults.push(...(await ledgerFaults(url, count)));
   return { faults: faults.slice(0, 20) };
 }

@@ -1,40 +1,48 @@
 // `npm run soak`: a mixed load for a long time; every end is checked, and memory, descriptors and processes must not grow.
 import { parseArgs } from 'node:util';
 import { FORMS, startSystem, type Form } from '../harness/system.ts';
-import { footprints, growth, type Footprint } from './footprint.ts';
+import { growth, liveGrowth, Watch, type Footprint } from './footprint.ts';
+import { LiveMemory } from './live.ts';
 import { mixedLoad } from './load.ts';
 
-const HELP = `usage: npm run soak -- [--tasks N] [--form F]
+const HELP = `usage: npm run soak -- [--tasks N] [--form F] [--semi-space N]
 
 Runs N tasks of all kinds, checks each end, and that no program grows.
 
   --tasks N   how many (default: 500000)
   --form F    one of: ${FORMS.join(', ')} (default: redis push)
+  --semi-space N
+              the programs run with --max-semi-space-size=N (default: as Node has it)
 `;
 /** What may be more at the end than after the warm-up. */
 const MOST_GROWTH = 0.05;
-/** Share of the tasks that warm everything up. */
-const WARM_UP = 0.1;
+/** Share of the tasks that warm everything up: so long it takes until V8 needs no larger young generation (docs/reliability.md). */
+const WARM_UP = 0.4;
 
-/** Looks that are compared, by their medians: memory goes up and down with each collection. */
+/** Looks that are compared. */
 const LOOKS = 8;
 
 const { values } = parseArgs({
   options: {
     tasks: { type: 'string', default: '500000' },
     form: { type: 'string', default: 'redis push' },
+    'semi-space': { type: 'string', default: '0' },
     help: { type: 'boolean', default: false },
   },
 });
 const count = Number(values.tasks);
+const semiSpace = Number(values['semi-space']);
 const form = FORMS.find((one) => one === values.form);
-if (values.help || form === undefined || !(count >= 1000)) {
+if (values.help || form === undefined || !(count >= 1000) || !(semiSpace >= 0)) {
   console.log(HELP);
   process.exit(values.help ? 0 : 2);
 }
 process.exit((await soak(form)) ? 0 : 1);
 
 async function soak(form: Form): Promise<boolean> {
+  const live = new LiveMemory();
+  const flags = semiSpace > 0 ? [`--max-semi-space-size=${semiSpace}`] : [];
+  Object.assign(process.env, live.environment(flags));
   // Results go soon: what is kept is no growth of the programs, and the store's own is not looked at.
   const system = await startSystem({
     form,
@@ -43,30 +51,49 @@ async function soak(form: Form): Promise<boolean> {
     appendfsync: 'everysec',
     args: ['--result-ttl', '10s'],
   });
+  let watch: Watch | undefined;
   try {
     const programs = new Map([
       [form.startsWith('embedded') ? 'up' : 'service', system.service.pid],
       ...(form.startsWith('embedded') ? [] : [['dispatcher', system.dispatcher.pid] as const]),
       ...system.workers.map((worker, at) => [`worker ${at + 1}`, worker.pid] as const),
     ]);
+    watch = new Watch(programs);
     const began = performance.now();
-    let before: Map<string, Footprint[]> | undefined;
-    const seen: Map<string, Footprint>[] = [];
-    const report = await mixedLoad(system.url, count, (done) => {
-      seen.push(footprints(programs));
-      const rate = Math.round((done / (performance.now() - began)) * 1000);
-      console.log(`soak: ${done} tasks, ${rate}/s; ${inWords(seen.at(-1)!)}`);
-      if (before === undefined && done >= count * WARM_UP) before = byProgram(seen.splice(0).slice(-LOOKS));
+    let seen: Map<string, Footprint>[] = [];
+    let before = new Map<string, Footprint[]>();
+    let liveBefore = new Map<string, number>();
+    const report = await mixedLoad(system.url, {
+      count,
+      warmUp: Math.round(count * WARM_UP),
+      look: (done) => {
+        seen.push(watch!.look());
+        const rate = Math.round((done / (performance.now() - began)) * 1000);
+        console.log(`soak: ${done} tasks, ${rate}/s; ${inWords(seen.at(-1)!)}`);
+      },
+      atRest: async () => {
+        before = byProgram(seen.slice(-LOOKS));
+        seen = [];
+        liveBefore = await live.of(programs);
+        // What was sampled at rest is none of the load's.
+        watch!.look();
+      },
     });
     const after = byProgram(seen.slice(-LOOKS));
-    const faults = [...report.faults, ...growth(before!, after, MOST_GROWTH)];
+    const faults = [
+      ...report.faults,
+      ...growth(before, after, MOST_GROWTH),
+      ...liveGrowth(liveBefore, await live.of(programs), MOST_GROWTH),
+    ];
     for (const fault of faults) console.error(`soak: ${fault}`);
     console.log(
       `soak: ${form}: ${count} tasks in ${Math.round((performance.now() - began) / 1000)} s, ${faults.length} faults`,
     );
     return faults.length === 0;
   } finally {
+    watch?.stop();
     await system.stop();
+    live.close();
   }
 }
 

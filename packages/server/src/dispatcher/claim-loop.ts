@@ -3,10 +3,12 @@
 //  C1  It never claims more than the executor offers.
 //  C2  A wake-up during a claim means: claim again before sleeping.
 //  C3  It looks for lanes every second or so, and after each reconnect: a lost hint costs a second at most.
-//  C4  A dispatcher that could not renew claims nothing.
+//  C4  A dispatcher claims nothing from a shard in which it could not renew.
 //  C5  A lane that was claimed empty is left alone until a hint names it or a look finds it.
+//  C6  No fault ends it: it is told, once for as long as it lasts, and the round is tried again.
 import { backoffMs } from '../backoff.ts';
 import type { LiveClock } from '../clock.ts';
+import { shardIn } from '../lifecycle/ids.ts';
 import { StoreUnavailable, type Claim, type ClaimedTask, type LaneQuota, type Store } from '../store/index.ts';
 import { Watchdog } from '../watchdog.ts';
 import { quotasOf } from './quotas.ts';
@@ -20,7 +22,8 @@ export interface ClaimLoopOptions {
   clock: LiveClock;
   random: () => number;
   offers: () => Offer[];
-  mayClaim: () => boolean;
+  /** Shards whose leases are ours to trust. */
+  claimable: () => readonly number[];
   onClaimed: (tasks: ClaimedTask[]) => void;
   /** Claimed, but the answer came too late to hand it out: it goes back. */
   onLate: (tasks: ClaimedTask[]) => void;
@@ -83,17 +86,24 @@ export class ClaimLoop {
 
   async #run(): Promise<void> {
     let failures = 0;
+    let told = '';
     while (!this.#stopped) {
       this.#woken = false;
       try {
         const again = await this.#round();
         failures = 0;
+        told = '';
         this.watchdog.turned(this.#options.clock.mono());
         if (again) continue;
       } catch (error) {
-        if (!(error instanceof StoreUnavailable)) throw error;
         failures += 1;
-        if (failures === 1) this.#options.onTrouble(`Claiming waits for the store: ${error.message}`);
+        const trouble = inWords(error);
+        // An absence has many sentences and is one trouble; another fault is told even so (C6).
+        if (failures === 1 || (!(error instanceof StoreUnavailable) && trouble !== told)) {
+          this.#options.onTrouble(trouble);
+          told = trouble;
+        }
+        // What was claimed and could not be handed out has a lease that nobody renews: it goes back when that has run out.
         this.#lookAt = 0;
         await this.#sleep(backoffMs(TROUBLE, failures, this.#options.random()), false);
         continue;
@@ -106,18 +116,28 @@ export class ClaimLoop {
 
   /** One claim. True when there may be more to claim at once. */
   async #round(): Promise<boolean> {
-    const { store, tenant, claimer, offers, mayClaim, onClaimed, onLate } = this.#options;
-    if (!mayClaim()) return false;
+    const { store, tenant, claimer, offers, claimable } = this.#options;
+    const shards = claimable();
+    if (shards.length === 0) return false;
     if (this.#options.clock.mono() >= this.#lookAt) await this.#look();
     const { quotas, max } = quotasOf(offers(), this.#lanes);
     if (quotas.length === 0) return this.#woken;
     this.#hinted.clear();
-    const answer = await store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX));
-    const { tasks, more } = answer;
+    const answer = await store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX), shards);
     this.#leaveEmptied(quotas, answer);
-    // Asked again: the answer may have taken so long that the leases are not ours to trust (C4).
-    if (tasks.length > 0) (mayClaim() ? onClaimed : onLate)(tasks);
-    return this.#woken || more;
+    this.#handOut(answer.tasks);
+    return this.#woken || answer.more;
+  }
+
+  /** Asked again: the answer may have taken so long that the leases are not ours to trust (C4). */
+  #handOut(tasks: readonly ClaimedTask[]): void {
+    const { store, claimable, onClaimed, onLate } = this.#options;
+    const shards = claimable();
+    const { mine = [], late = [] } = Object.groupBy(tasks, ({ fence }) =>
+      shards.includes(shardIn(store.shards, fence.id)) ? 'mine' : 'late',
+    );
+    if (mine.length > 0) onClaimed(mine);
+    if (late.length > 0) onLate(late);
   }
 
   async #look(): Promise<void> {
@@ -154,4 +174,9 @@ export class ClaimLoop {
       };
     });
   }
+}
+
+function inWords(error: unknown): string {
+  if (error instanceof StoreUnavailable) return `Claiming waits for the store: ${error.message}`;
+  return `Claiming met a fault and is tried again: ${String(error)}`;
 }

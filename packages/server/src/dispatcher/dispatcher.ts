@@ -14,7 +14,7 @@ import { Histogram } from './histogram.ts';
 import { LeaseKeeper, RENEW_MS } from './lease-keeper.ts';
 import { Output } from './output.ts';
 import { Reporter } from './reporter.ts';
-import { Settler } from './settler.ts';
+import { ShardSettlers } from './shard-settlers.ts';
 import { Sweeper } from './sweeper.ts';
 import { Unreadable } from './unreadable.ts';
 
@@ -63,7 +63,7 @@ class RunningDispatcher implements Dispatcher {
   readonly #histograms = { queue_wait_ms: new Histogram(), run_time_ms: new Histogram() };
   readonly #codes: CodeCache;
   readonly #output: Output;
-  readonly #settler: Settler;
+  readonly #settlers: ShardSettlers;
   readonly #loop: ClaimLoop;
   readonly #sweeper: Sweeper;
   #executor!: Executor;
@@ -81,7 +81,7 @@ class RunningDispatcher implements Dispatcher {
     this.#codes = new CodeCache(store, tenant);
     const onTrouble = (sentence: string): void => log('warn', sentence);
     this.#output = new Output(store, tenant, options.logLimits, clock, onTrouble);
-    this.#settler = new Settler({
+    this.#settlers = new ShardSettlers({
       store,
       tenant,
       clock,
@@ -98,10 +98,10 @@ class RunningDispatcher implements Dispatcher {
       clock,
       random,
       offers: () => this.#executor.offers(),
-      mayClaim: () => this.#leases.trusted,
+      claimable: () => this.#leases.trusted,
       onClaimed: (tasks) => this.#executor.hand(tasks),
       onLate: (tasks) =>
-        this.#settler.push(tasks.map((task) => endingOf(task, { is: 'released', reason: 'unclaimed_answer' }))),
+        this.#settlers.push(tasks.map((task) => endingOf(task, { is: 'released', reason: 'unclaimed_answer' }))),
       onTrouble,
     });
   }
@@ -118,7 +118,7 @@ class RunningDispatcher implements Dispatcher {
         log('info', `${orphans} tasks that ran when this program last ended were put back in the queue.`);
     }
     this.#executor = await openExecutor(this.id, {
-      ended: (endings) => this.#settler.push(endings),
+      ended: (endings) => this.#settlers.push(endings),
       capacity: () => this.#loop.wake(),
       fleet: () => this.#reporter?.report(),
       printed: (id, attempt, chunk) => this.#output.add(id, attempt, chunk),
@@ -137,8 +137,8 @@ class RunningDispatcher implements Dispatcher {
       tenant,
       claimer: claimer || this.id,
       workers: () => executor.workers(),
-      mayClaim: () => this.#leases.trusted,
-      end: (endings) => this.#settler.push(endings),
+      claimable: () => this.#leases.trusted,
+      end: (endings) => this.#settlers.push(endings),
       onTrouble,
     });
     this.#reporter = new Reporter({
@@ -149,6 +149,7 @@ class RunningDispatcher implements Dispatcher {
       version,
       histograms: this.#histograms,
       troubles: () => this.troubles(),
+      onTrouble,
     });
     // Subscribe, then read, then sleep: the loop's first round looks for itself.
     this.#unsubscribe = await store.subscribe((hint) => this.#hint(hint));
@@ -163,10 +164,13 @@ class RunningDispatcher implements Dispatcher {
 
   troubles(): string[] {
     if (this.#stopping !== undefined) return [];
-    const dogs = [this.#loop.watchdog, this.#sweeper.watchdog, this.#settler.watchdog, this.#output.watchdog];
+    const dogs = [this.#loop.watchdog, this.#sweeper.watchdog, ...this.#settlers.watchdogs(), this.#output.watchdog];
     if (this.#reporter !== undefined) dogs.push(this.#reporter.watchdog);
     const troubles = troublesOf(dogs, this.#options.clock.mono());
-    return this.#leases.trusted ? troubles : ['leases could not be renewed for more than 3 s', ...troubles];
+    const [untrusted, all] = [this.#leases.untrusted, this.#options.store.shards];
+    if (untrusted === 0) return troubles;
+    const where = untrusted < all ? ` in ${untrusted} of ${all} shards` : '';
+    return [`leases could not be renewed for more than 3 s${where}`, ...troubles];
   }
 
   stop(graceMs: number): Promise<void> {
@@ -178,8 +182,8 @@ class RunningDispatcher implements Dispatcher {
   async #stop(graceMs: number): Promise<void> {
     await this.#loop.stop();
     await this.#executor.drain(graceMs);
-    await this.#settler.flush(LAST_SETTLE_MS);
-    this.#settler.close();
+    await this.#settlers.flush(LAST_SETTLE_MS);
+    this.#settlers.close();
     for (const stop of this.#stopTimers) stop();
     this.#sweeper.stop();
     await this.#reporter?.stop();
@@ -196,7 +200,7 @@ class RunningDispatcher implements Dispatcher {
         return this.#executor.dropTasks(hint.ids);
       case 'reconnected':
         void this.#leases.renewNow();
-        this.#settler.hurry();
+        this.#settlers.hurry();
         return this.#loop.wake(true);
       case 'ends':
         return;

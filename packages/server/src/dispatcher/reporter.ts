@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Cancel, LiveClock } from '../clock.ts';
 import { Watchdog } from '../watchdog.ts';
 import { isAlive } from '../process-alive.ts';
-import { StoreUnavailable, type Store } from '../store/index.ts';
+import { StoreUnavailable, type DispatcherSnapshot, type Store } from '../store/index.ts';
 import type { Executor } from './executor.ts';
 import type { Histogram } from './histogram.ts';
 
@@ -21,6 +21,7 @@ export interface ReporterOptions {
   histograms: Record<string, Histogram>;
   /** What its loops have to say. */
   troubles: () => string[];
+  onTrouble: (sentence: string) => void;
 }
 
 export class Reporter {
@@ -29,6 +30,8 @@ export class Reporter {
   #stopTimer: Cancel | undefined;
   #sending: Promise<void> = Promise.resolve();
   #waiting = false;
+  /** The fault that was told last, until a report goes through. */
+  #told = '';
   readonly watchdog = new Watchdog('the report', STUCK_MS);
 
   constructor(options: ReporterOptions) {
@@ -40,7 +43,7 @@ export class Reporter {
   async start(): Promise<void> {
     this.watchdog.turned(this.#options.clock.mono());
     this.#stopTimer = this.#options.clock.every(REPORT_MS, () => this.report());
-    await this.#retractDead().catch(ignoreStoreAway);
+    await this.#retractDead().catch((error: unknown) => this.#failed(error));
     this.report();
   }
 
@@ -68,12 +71,24 @@ export class Reporter {
   async stop(): Promise<void> {
     this.#stopTimer?.();
     await this.#sending;
-    await this.#options.store.retract(this.#options.dispatcherId).catch(ignoreStoreAway);
+    await this.#options.store.retract(this.#options.dispatcherId).catch((error: unknown) => this.#failed(error));
   }
 
+  /** Never rejects: the next report is sent after it, whatever it met. */
   async #send(): Promise<void> {
-    const { store, executor, clock, dispatcherId, version, histograms, troubles } = this.#options;
-    const snapshot = {
+    const { store, clock } = this.#options;
+    try {
+      await store.report(this.#snapshot(), TTL_MS);
+      this.watchdog.turned(clock.mono());
+      this.#told = '';
+    } catch (error) {
+      this.#failed(error);
+    }
+  }
+
+  #snapshot(): DispatcherSnapshot {
+    const { executor, clock, dispatcherId, version, histograms, troubles } = this.#options;
+    return {
       id: dispatcherId,
       mode: executor.mode,
       host: hostname(),
@@ -86,16 +101,13 @@ export class Reporter {
       troubles: troubles(),
       histograms: Object.fromEntries(Object.entries(histograms).map(([name, one]) => [name, one.snapshot()])),
     };
-    try {
-      await store.report(snapshot, TTL_MS);
-      this.watchdog.turned(clock.mono());
-    } catch (error) {
-      ignoreStoreAway(error);
-    }
   }
-}
 
-/** A report that is lost is followed by another in a second. */
-function ignoreStoreAway(error: unknown): void {
-  if (!(error instanceof StoreUnavailable)) throw error;
+  /** A report that is lost is followed by another in a second. The claim loop tells of a store that is away. */
+  #failed(error: unknown): void {
+    if (error instanceof StoreUnavailable) return;
+    const trouble = `The report of this dispatcher met a fault and is tried again: ${String(error)}`;
+    if (trouble !== this.#told) this.#options.onTrouble(trouble);
+    this.#told = trouble;
+  }
 }

@@ -12,7 +12,8 @@ export interface UnreadableOptions {
   claimer: string;
   /** Of this dispatcher. */
   workers: () => WorkerSnapshot[];
-  mayClaim: () => boolean;
+  /** Shards whose leases are ours to trust. */
+  claimable: () => readonly number[];
   end: (endings: Ending[]) => void;
   onTrouble: (sentence: string) => void;
 }
@@ -30,7 +31,7 @@ export class Unreadable {
 
   /** Looks for such tasks and ends them. Costs nothing while every worker here reads pickles. Never rejects. */
   async look(): Promise<void> {
-    if (this.#looking || !this.#options.mayClaim()) return;
+    if (this.#looking || this.#options.claimable().length === 0) return;
     const here = ready(this.#options.workers());
     if (!here.some(({ runtimes }) => runtimes.some(({ pickles = '' }) => pickles !== ''))) return;
     this.#looking = true;
@@ -47,7 +48,7 @@ export class Unreadable {
   }
 
   async #endThose(here: readonly Able[]): Promise<void> {
-    const { store, tenant, claimer, end } = this.#options;
+    const { store, tenant, claimer, claimable, end } = this.#options;
     const lanes = (await store.lanes(tenant)).map(({ lane }) => lane);
     const stuckHere = lanes.filter((lane) => whyNeverRead(here, parseLane(lane)) !== '');
     if (stuckHere.length === 0) return;
@@ -55,7 +56,7 @@ export class Unreadable {
     for (const lane of stuckHere) {
       const why = whyNeverRead([...here, ...everywhere], parseLane(lane));
       if (why === '') continue;
-      const { tasks } = await store.claim(tenant, claimer, [{ lane, max: AT_ONCE }], AT_ONCE);
+      const { tasks } = await store.claim(tenant, claimer, [{ lane, max: AT_ONCE }], AT_ONCE, claimable());
       end(tasks.map((task) => failed(task, why)));
     }
   }

@@ -62,6 +62,7 @@ export async function openRunnerPool(options: PoolOptions): Promise<RunnerPool> 
     environment,
     mark,
     kept,
+    clock: options.clock,
   });
   const keeper = kept && typeof interpreter !== 'string' ? interpreter.executable : undefined;
   const javascript = new JavaScriptChildren({ cwd, environment, mark, keeper });

@@ -1,9 +1,12 @@
-// Python children: forked from the newest template; a template whose forks run low is replaced in the background.
+// Python children: forked from the oldest template that still can; one whose forks run low is followed by the next in the
+// background.
+import type { Cancel, LiveClock } from '../clock.ts';
 import type { Child } from './child.ts';
 import type { ChildSource } from './children.ts';
 import type { Interpreter } from './interpreter.ts';
 import { planLaunch, type LaunchRequest } from './launch.ts';
 import { killMarked } from './marks.ts';
+import { nextGroups, QUIET_MS, smallGroups } from './template-size.ts';
 import { Template } from './template.ts';
 
 export interface PythonOptions {
@@ -16,10 +19,8 @@ export interface PythonOptions {
   mark: string;
   /** Under a keeper (keeper.ts). */
   kept: boolean;
+  clock: LiveClock;
 }
-
-/** Four descriptors each, in both processes. */
-const MOST_GROUPS = 112;
 
 export class PythonChildren implements ChildSource {
   readonly runtime = 'python';
@@ -28,7 +29,11 @@ export class PythonChildren implements ChildSource {
   #executable = '';
   readonly #options: PythonOptions;
   readonly #templates = new Set<Template>();
+  /** Runners that the next template can fork. */
   #groups: number;
+  /** When the start of the last one that came up began, monotonic ms. */
+  #openedAt = Number.NEGATIVE_INFINITY;
+  #stopQuiet: Cancel = () => undefined;
   readonly #outdated = new WeakSet<Template>();
   #opening: Promise<Template> | undefined;
   #made = 0;
@@ -37,7 +42,7 @@ export class PythonChildren implements ChildSource {
   /** `found` is the interpreter, or the sentence that says why there is none. */
   constructor(found: Interpreter | string, options: PythonOptions) {
     this.#options = options;
-    this.#groups = options.slots * 2 + 24;
+    this.#groups = smallGroups(options.slots);
     if (typeof found === 'string') this.#problem = found;
     else this.found(found);
   }
@@ -82,6 +87,7 @@ export class PythonChildren implements ChildSource {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#stopQuiet();
     await this.#opening?.catch(() => undefined);
     await Promise.all([...this.#templates].map((template) => template.close()));
   }
@@ -101,9 +107,18 @@ export class PythonChildren implements ChildSource {
     let spare = 0;
     for (const template of this.#templates) spare += template.spare;
     if (spare > this.#groups / 2) return;
-    // Whoever forks much, a runner for each call, pays for a new template less often.
-    this.#groups = Math.max(this.#groups, Math.min(2 * this.#groups, MOST_GROUPS));
+    this.#groups = nextGroups(this.#groups, this.#options.clock.mono() - this.#openedAt);
     this.#open().catch(() => undefined); // the next make() tries again and tells
+  }
+
+  /** Nobody forks much any more: of what lies ready, as much is kept as there is when a small template has followed another. */
+  #quiet(): void {
+    this.#groups = smallGroups(this.#options.slots);
+    let left = (this.#groups * 3) / 2;
+    for (const template of this.#templates) {
+      template.shed(left);
+      left -= template.spare;
+    }
   }
 
   #open(): Promise<Template> {
@@ -113,6 +128,8 @@ export class PythonChildren implements ChildSource {
   }
 
   async #start(): Promise<Template> {
+    const { clock } = this.#options;
+    const began = clock.mono();
     const mark = `${this.#options.mark}.p${this.#made++}`;
     const launch = planLaunch({
       runtime: 'python',
@@ -129,6 +146,9 @@ export class PythonChildren implements ChildSource {
       keeper: this.#options.kept ? this.#executable : undefined,
     });
     const template = await Template.open(launch, () => killMarked(mark));
+    this.#openedAt = began;
+    this.#stopQuiet();
+    if (!this.#closed) this.#stopQuiet = clock.after(QUIET_MS, () => this.#quiet());
     this.#templates.add(template);
     void template.ended.then(() => this.#templates.delete(template));
     return template;

@@ -113,9 +113,18 @@ export class Template {
     });
   }
 
+  /** Gives up what it could fork beyond `keep` more: the descriptors are closed, here and there. */
+  shed(keep: number): void {
+    for (const { index, group } of this.#spare.splice(Math.max(0, keep))) {
+      this.#control.write(`forget ${index}\n`);
+      release(group);
+    }
+  }
+
   /** Ends it once its last runner is gone; it forks none from now on. */
   closeWhenEmpty(): void {
     this.#retiring = true;
+    this.shed(0);
     if (this.children === 0) void this.close();
   }
 

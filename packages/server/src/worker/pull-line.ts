@@ -17,6 +17,8 @@ import type { Session } from './session.ts';
 
 /** Unanswered reports in a row after which the dispatcher counts as gone. */
 const MISSES = 2;
+/** When we leave, what is under way and the goodbye have so long together, ms: a dispatcher that is there answers at once. */
+const LAST_WORDS_MS = 1_000;
 
 export class PullLine implements Line {
   readonly #session: Session;
@@ -56,10 +58,12 @@ export class PullLine implements Line {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
-    // Nobody to say goodbye to: nothing to wait for either.
+    // Nobody to say goodbye to: nothing to wait for either. One that is there and says nothing more is like nobody.
     if (!this.#session.isUp) this.#report.close();
+    const stopWaiting = this.#clock.after(LAST_WORDS_MS, () => this.#report.close());
     this.wake(true);
     await this.#running;
+    stopWaiting();
   }
 
   async #run(): Promise<void> {

@@ -27,6 +27,10 @@ interface Rig {
   claimed: string[];
   /** Names of the lanes of each claim. */
   asked: string[][];
+  /** What the loop told of. */
+  troubles: string[];
+  /** What claims fail with from now on, or undefined: they do not. */
+  breakWith: (fault: Error | undefined) => void;
   submit: (labels?: string[]) => Promise<string>;
 }
 
@@ -41,10 +45,13 @@ async function rig(credits = 9): Promise<Rig> {
   const store = await openEmbeddedStore({ dataDir, sync: 'normal', clock: systemClock, leaseMs: 4_000 });
   const asked: string[][] = [];
   const claimed: string[] = [];
+  const troubles: string[] = [];
+  let broken: Error | undefined;
   const watched: Store = {
     ...store,
     claim: (tenant, claimer, lanes, max) => {
       asked.push(lanes.map(({ lane }) => lane));
+      if (broken !== undefined) return Promise.reject(broken);
       return store.claim(tenant, claimer, lanes, max);
     },
   };
@@ -55,10 +62,10 @@ async function rig(credits = 9): Promise<Rig> {
     clock: systemClock,
     random: () => 0.5,
     offers: () => [offer(credits)],
-    mayClaim: () => true,
+    claimable: () => [0],
     onClaimed: (tasks: ClaimedTask[]) => claimed.push(...tasks.map(({ fence }) => fence.id)),
     onLate: () => undefined,
-    onTrouble: () => undefined,
+    onTrouble: (sentence) => troubles.push(sentence),
   });
   const submit = async (labels: string[] = []): Promise<string> => {
     const task = submission({ labels });
@@ -70,7 +77,10 @@ async function rig(credits = 9): Promise<Rig> {
     await store.close();
     await rm(dataDir, { recursive: true, force: true });
   });
-  return { store, loop, claimed, asked, submit };
+  const breakWith = (fault: Error | undefined): void => {
+    broken = fault;
+  };
+  return { store, loop, claimed, asked, troubles, breakWith, submit };
 }
 
 const has = (claimed: readonly string[], id: string) => (): true | undefined => claimed.includes(id) || undefined;
@@ -111,4 +121,22 @@ it('C2: goes on at once while more waits than one claim may take', async () => {
   expect(claimed).toEqual(ids);
   // A lane whose quota was used up may hold more: it is asked once again, and then left alone.
   expect(asked.slice(0, 3)).toEqual([[LANE], [LANE], [LANE]]);
+});
+
+it('C6: a fault is told once and does not end it; it says that it is stuck, and claims again when the fault is gone', async () => {
+  const { loop, claimed, asked, troubles, breakWith, submit } = await rig();
+  breakWith(new TypeError('no such thing'));
+  const first = await submit();
+  loop.start();
+  await until(() => asked.length >= 4 || undefined);
+  expect(troubles).toEqual([expect.stringMatching(/fault.*TypeError: no such thing/)]);
+  expect(loop.watchdog.trouble(systemClock.mono() + 6_000)).toMatch(/the claim loop has not come round/);
+  // Another one is told even so.
+  breakWith(new RangeError('too many'));
+  await until(() => troubles.length > 1 || undefined);
+  expect(troubles[1]).toMatch(/RangeError: too many/);
+  breakWith(undefined);
+  await until(has(claimed, first));
+  await until(() => loop.watchdog.trouble(systemClock.mono() + 4_000) === '' || undefined);
+  expect(troubles).toHaveLength(2);
 });

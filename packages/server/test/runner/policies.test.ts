@@ -10,6 +10,7 @@ import {
   SLOW_MEMORY_MS,
   TRUSTED_RESULTS,
 } from '../../src/runner/depth.ts';
+import { nextGroups, QUICK_MS, smallGroups } from '../../src/runner/template-size.ts';
 import { MOST_PER_SLOT, NO_RUN_TIMES, observe, prefetchFor } from '../../src/runner/prefetch.ts';
 
 describe('depth', () => {
@@ -44,6 +45,16 @@ describe('depth', () => {
     expect(pace).toMatchObject({ results: 3, slowAt: 7 });
     for (let n = 0; n < 200; n += 1) notePace(pace, 1, 8);
     expect(pace.meanMs).toBeCloseTo(1, 3);
+  });
+});
+
+describe('what a template can fork', () => {
+  test('doubles while templates follow each other quickly, up to a bound; many slots have more from the start', () => {
+    const sizes = [smallGroups(2)];
+    for (let n = 0; n < 6; n += 1) sizes.push(nextGroups(sizes.at(-1)!, QUICK_MS - 1));
+    expect(sizes).toEqual([12, 24, 48, 96, 112, 112, 112]);
+    expect(nextGroups(smallGroups(2), QUICK_MS)).toBe(12);
+    expect(nextGroups(smallGroups(100), 0)).toBe(208);
   });
 });
 

@@ -121,11 +121,16 @@ export const kind =
     item.k === k;
 
 /** A push worker of one slot that serves these. `closers` get its end. */
-export async function workerOf(closers: (() => unknown)[], ...urls: string[]): Promise<Worker> {
+export function workerOf(closers: (() => unknown)[], ...urls: string[]): Promise<Worker> {
+  return workerIn('push', closers, ...urls);
+}
+
+/** The same in either mode. */
+export async function workerIn(mode: 'pull' | 'push', closers: (() => unknown)[], ...urls: string[]): Promise<Worker> {
   const directory = mkdtempSync(join(tmpdir(), 'leaving-test-'));
   closers.push(() => rmSync(directory, { recursive: true, force: true }));
   const worker = await startWorker({
-    mode: 'push',
+    mode,
     urls,
     name: 'w',
     host: 'h',

@@ -1,7 +1,7 @@
 // A worker whose arguments are still on their way when it is told to end, or when its connection goes. Its dispatcher is
 // the real port with words of our own.
 import { afterEach, describe, expect, it } from 'vitest';
-import { Desk, kind, named, workerOf } from './desk.ts';
+import { Desk, kind, named, workerIn, workerOf } from './desk.ts';
 
 const closers: (() => unknown)[] = [];
 afterEach(async () => {
@@ -30,6 +30,20 @@ describe('a worker that is told to end', () => {
     await desk.hears(kind('goodbye'));
     await stopped;
     expect(desk.heard.findLast(kind('heartbeat'))).toMatchObject({ got: 2, held: [], draining: true });
+  });
+});
+
+describe.each(['pull', 'push'] as const)('a %s worker whose dispatcher says nothing any more', (mode) => {
+  it('leaves soon when it has nothing to hand back', async () => {
+    const desk = await Desk.open();
+    closers.push(() => desk.close());
+    const worker = await workerIn(mode, closers, desk.url);
+    // It was welcomed, and this is what it gets no answer to.
+    await desk.hears(kind('heartbeat'));
+    const from = performance.now();
+    await worker.stop(60_000);
+    // One second of waiting, and what it takes to end the runners.
+    expect(performance.now() - from).toBeLessThan(3_000);
   });
 });
 

@@ -7,6 +7,7 @@ Control channel: lines of text.
   from the pool   `fork G`   a runner on group G
                   `kill G`   kill the runner of group G
                   `drop G`   the same, for a runner that said it left nothing behind: no search for its descendants
+                  `forget G` close a group that no runner takes any more
   to the pool     `hello JSON`, `forked G PID`, `refused G REASON`, `gone G exit CODE` | `gone G signal NUMBER`
 
 T1  `gone` is sent after the runner was reaped and every process that it left behind was killed and reaped.
@@ -80,6 +81,10 @@ class Template:
     def command(self, word, group):
         if word == 'fork':
             self.fork(group)
+            return
+        if word == 'forget':
+            for fd in self.groups.pop(group):
+                os.close(fd)
             return
         pid = self.pids.get(group)
         if pid is None:
