@@ -35,6 +35,9 @@ _NAMED_TEXT = (
     "lambda name, fields, defaults, body: (lambda made: [setattr(made, *one) for one in body.items()] and made)"
     "(__import__('collections').namedtuple(name, fields, defaults=defaults))"
 )
+_EXCEPTION_TEXT = (
+    "lambda new, init, kind, *args: (lambda made: init.__init__(made, *args) or made)(new.__new__(kind, *args))"
+)
 
 
 class _Text:
@@ -50,7 +53,7 @@ class _Text:
         return eval, (self.text,)
 
 
-_FIND, _ENUM, _NAMED = _Text(_FIND_TEXT), _Text(_ENUM_TEXT), _Text(_NAMED_TEXT)
+_FIND, _ENUM, _NAMED, _EXCEPTION = _Text(_FIND_TEXT), _Text(_ENUM_TEXT), _Text(_NAMED_TEXT), _Text(_EXCEPTION_TEXT)
 
 _keys: "weakref.WeakKeyDictionary[type, str]" = weakref.WeakKeyDictionary()
 _known: "weakref.WeakValueDictionary[str, type]" = weakref.WeakValueDictionary()
@@ -201,6 +204,31 @@ def _enum_body(kind: Any) -> Dict[str, Any]:
 
 def _is_written_in(kind: type, value: Any) -> bool:
     return isinstance(value, types.FunctionType) and value.__module__ == kind.__module__
+
+
+_PLAIN_REDUCES = (BaseException.__reduce__, OSError.__reduce__)
+
+
+def exception_parts(error: BaseException) -> Any:
+    """An exception of a script as what it holds, None where its class says itself how it is pickled. Its constructor may want
+    more than it keeps in `args`; that of Python's own class below it does not, and sets what is no attribute of Python code:
+    `errno`, `filename`, `code`, `value`."""
+    kind: Any = type(error)
+    if kind.__reduce__ not in _PLAIN_REDUCES or kind.__reduce_ex__ is not object.__reduce_ex__:
+        return None
+    own = kind
+    while own.__flags__ & _MADE_IN_PYTHON:
+        own = own.__base__
+    args = error.__reduce__()[1]  # type: ignore[index]
+    try:
+        own(*args)
+        init = own
+    except Exception:
+        init = BaseException  # it was never called with these
+    return _EXCEPTION, (own, init, kind, *args), vars(error) or None
+
+
+_MADE_IN_PYTHON = 1 << 9
 
 
 def save_variable(pickler: Any, variable: Any) -> None:

@@ -7,7 +7,6 @@ P3  What means nothing in another process is refused, not copied: locks, open fi
 P4  A class of `__main__` is one class wherever it goes (see classes), so that `except` and `isinstance` know it.
 """
 import _thread
-import copyreg
 import io
 import pickle
 import threading
@@ -25,8 +24,6 @@ _PROTOCOL = 5
 _dumps = pickle.dumps
 # A reference into the main module has its name in the pickle, and so may a text of the user's: that costs only time.
 _MAINS = tuple(name.encode() for name in classes.MAINS)
-
-_PLAIN_REDUCES: Tuple[Any, ...] = (BaseException.__reduce__, OSError.__reduce__)
 
 _REFUSED = {
     _thread.LockType,
@@ -84,10 +81,9 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]
     names: Set[str] = set()
 
     def reducer_override(self, value: Any) -> Any:
-        """An exception of a script as what it holds: its constructor may want more than it keeps in `args`."""
-        kind = type(value)
-        if isinstance(value, BaseException) and kind.__reduce__ in _PLAIN_REDUCES and classes.is_by_value(kind):
-            return copyreg.__newobj__, (kind, *value.args), vars(value) or None  # type: ignore[attr-defined]
+        """See classes.exception_parts."""
+        if isinstance(value, BaseException) and classes.is_by_value(type(value)):
+            return classes.exception_parts(value) or NotImplemented
         return NotImplemented
 
 

@@ -118,6 +118,43 @@ class NeedsBoth(Exception):
         return "%s (%d)" % (self.args[0], self.code)
 
 
+class Refused(ConnectionRefusedError):
+    def __init__(self, host):
+        super().__init__(111, "refused", host)
+        self.host = host
+
+
+class Missing(FileNotFoundError):
+    """Is made as its base is."""
+
+
+class BadText(UnicodeDecodeError):
+    """So is this."""
+
+
+class Left(SystemExit):
+    """And this, which is no Exception."""
+
+
+class Told(Exception):
+    """Says itself how it is pickled."""
+
+    def __init__(self, place):
+        super().__init__("told of %s" % place)
+        self.place = place
+
+    def __reduce_ex__(self, protocol):
+        return Told, (self.place + "!",)
+
+
+class Twice(Exception):
+    def __new__(cls, place, code):
+        return super().__new__(cls, place)
+
+    def __init__(self, place, code):
+        super().__init__(place)
+
+
 def looked_at(value, kind):
     return isinstance(value, kind), value
 
@@ -250,6 +287,22 @@ class Calls(unittest.TestCase):
             self.ex.submit(fails_deep).result(20)
         self.assertIsInstance(outer.exception.args[1], NeedsBoth)
         self.assertEqual(str(self.ex.submit(given_back, NeedsBoth("x", code=1)).result(20)), "no way at x (1)")
+
+    def test_it_keeps_what_pythons_own_class_holds(self):
+        refused, missing = Refused("here"), Missing(2, "none", "/there")
+        bad, left, twice = BadText("utf-8", b"ab", 0, 1, "bad"), Left(3), Twice("door", 7)
+
+        def raises(error):
+            raise error
+
+        for error in (refused, missing, bad, left, twice):
+            for back in (self.ex.submit(given_back, error).result(20), self.ex.submit(raises, error).exception(20)):
+                self.assertIs(type(back), type(error))
+                self.assertEqual((str(back), back.args), (str(error), error.args))
+                for name in ("errno", "strerror", "filename", "host", "object", "code"):
+                    self.assertEqual(getattr(back, name, None), getattr(error, name, None))
+        self.assertEqual(self.ex.submit(lambda error: (error.errno, error.filename), refused).result(20), (111, "here"))
+        self.assertEqual(self.ex.submit(lambda error: error.place, Told("x")).result(20), "x!")
 
     def test_so_is_one_of_a_source_and_of_an_installed_module(self):
         source = (

@@ -5,7 +5,6 @@ K1  In a call a key is one class, whether the function or its arguments brought 
 K2  In a result such a class is its key, by which its caller knows it, and, for whoever else reads the result, what dill
     makes of it. The caller may have a class that dill cannot take apart.
 """
-import copyreg
 import io
 import warnings
 
@@ -17,6 +16,10 @@ _FIND_TEXT = (
     "getattr(__import__('sys').modules.get('_mpcsfaas.classes') or __import__('sys').modules.get('mpcsfaas.classes'), "
     "'class_of', lambda key, make, *parts: make(*parts))"
 )
+_EXCEPTION_TEXT = (
+    "lambda new, init, kind, *args: (lambda made: init.__init__(made, *args) or made)(new.__new__(kind, *args))"
+)
+_MADE_IN_PYTHON = 1 << 9
 _PLAIN_REDUCES = (BaseException.__reduce__, OSError.__reduce__)
 
 
@@ -40,12 +43,15 @@ def class_of(key, make, *parts):
     return found
 
 
-class _Find:
+class _Text:
+    def __init__(self, text):
+        self.text = text
+
     def __call__(self):
         """Only what can be called may make an object of a pickle."""
 
 
-_FIND = _Find()
+_FIND, _EXCEPTION = _Text(_FIND_TEXT), _Text(_EXCEPTION_TEXT)
 _pickler = None
 
 
@@ -73,16 +79,14 @@ def _pickler_of():
             self.keys = {id(kind): key for known in (_of_function, _of_call) for key, kind in known.items()}
 
         def reducer_override(self, value):
-            if value is _FIND:
-                return eval, (_FIND_TEXT,)
+            if value is _FIND or value is _EXCEPTION:
+                return eval, (value.text,)
             key = self.keys.get(id(value))
             if key is not None:
                 return _FIND, (key, dill.loads, _definition(value))
             kind = type(value)
-            by_parts = self.by_parts or id(kind) in self.keys
-            if by_parts and issubclass(kind, BaseException) and kind.__reduce__ in _PLAIN_REDUCES:
-                # Its constructor may want more than it keeps in `args`.
-                return copyreg.__newobj__, (kind, *value.args), vars(value) or None
+            if issubclass(kind, BaseException) and (self.by_parts or id(kind) in self.keys):
+                return _exception_parts(kind, value) or NotImplemented
             return NotImplemented
 
     def _definition(kind):
@@ -94,3 +98,20 @@ def _pickler_of():
             return b''
 
     return Pickler
+
+
+def _exception_parts(kind, error):
+    """An exception as what it holds, None where its class says itself how it is pickled. Its constructor may want more than it
+    keeps in `args`; that of Python's own class below it does not, and sets what is no attribute of Python code: `errno`."""
+    if kind.__reduce__ not in _PLAIN_REDUCES or kind.__reduce_ex__ is not object.__reduce_ex__:
+        return None
+    own = kind
+    while own.__flags__ & _MADE_IN_PYTHON:
+        own = own.__base__
+    args = error.__reduce__()[1]
+    try:
+        own(*args)
+        init = own
+    except Exception:
+        init = BaseException  # it was never called with these
+    return _EXCEPTION, (own, init, kind, *args), vars(error) or None
