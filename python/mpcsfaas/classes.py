@@ -35,6 +35,11 @@ _NAMED_TEXT = (
     "lambda name, fields, defaults, body: (lambda made: [setattr(made, *one) for one in body.items()] and made)"
     "(__import__('collections').namedtuple(name, fields, defaults=defaults))"
 )
+# With what its metaclass or a base class made of it from words in the class statement, which nothing keeps.
+_SHAPED_TEXT = (
+    "lambda kind, name, bases, body: (lambda made: ([type.__setattr__(made, *one) for one in body.items() "
+    "if one[0] != '__qualname__' and made.__dict__.get(one[0]) is not one[1]], made)[1])(kind(name, bases, dict(body)))"
+)
 _EXCEPTION_TEXT = (
     "lambda new, init, kind, *args: (lambda made: init.__init__(made, *args) or made)(new.__new__(kind, *args))"
 )
@@ -53,7 +58,8 @@ class _Text:
         return eval, (self.text,)
 
 
-_FIND, _ENUM, _NAMED, _EXCEPTION = _Text(_FIND_TEXT), _Text(_ENUM_TEXT), _Text(_NAMED_TEXT), _Text(_EXCEPTION_TEXT)
+_FIND, _ENUM, _NAMED = _Text(_FIND_TEXT), _Text(_ENUM_TEXT), _Text(_NAMED_TEXT)
+_SHAPED, _EXCEPTION = _Text(_SHAPED_TEXT), _Text(_EXCEPTION_TEXT)
 
 _keys: "weakref.WeakKeyDictionary[type, str]" = weakref.WeakKeyDictionary()
 _known: "weakref.WeakValueDictionary[str, type]" = weakref.WeakValueDictionary()
@@ -156,6 +162,8 @@ def _parts(kind: Any) -> Tuple[Any, ...]:
         given = set(vars(_plain_named_tuple())) | set(kind._fields)
         more = {name: value for name, value in body.items() if name in _TOLD or name not in given}
         return _NAMED, kind.__name__, kind._fields, defaults, more
+    if is_by_value(type(kind)) or any(is_by_value(one) and "__init_subclass__" in vars(one) for one in kind.__mro__[1:]):
+        return _SHAPED, type(kind), kind.__name__, kind.__bases__, body
     return type(kind), kind.__name__, kind.__bases__, body
 
 
@@ -219,7 +227,7 @@ def exception_parts(error: BaseException) -> Any:
     own = kind
     while own.__flags__ & _MADE_IN_PYTHON:
         own = own.__base__
-    args = error.__reduce__()[1]  # type: ignore[index]
+    args = error.__reduce__()[1]
     try:
         own(*args)
         init = own
@@ -242,6 +250,20 @@ def save_variable(pickler: Any, variable: Any) -> None:
     bound = {} if getattr(variable, "__bound__", None) is None else {"bound": variable.__bound__}
     make = functools.partial(type(variable), variable.__name__, *constraints, **variance, **bound)
     pickler.save_reduce(make, (), obj=variable)
+
+
+def save_new_type(pickler: Any, kind: Any) -> None:
+    """A NewType, likewise."""
+    if kind.__module__ in MAINS:
+        pickler.save_reduce(typing.NewType, (kind.__name__, kind.__supertype__), obj=kind)
+    else:
+        pickler.save_global(kind, kind.__qualname__)
+
+
+def save_cached_property(pickler: Any, value: Any) -> None:
+    """Without its lock, which it has up to Python 3.11: each class has its own."""
+    more = {name: one for name, one in vars(value).items() if name not in ("func", "lock")}
+    pickler.save_reduce(functools.cached_property, (value.func,), more, obj=value)
 
 
 VARIABLES: List[type] = [getattr(typing, name) for name in ("TypeVar", "ParamSpec") if hasattr(typing, name)]

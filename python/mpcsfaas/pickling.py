@@ -7,10 +7,12 @@ P3  What means nothing in another process is refused, not copied: locks, open fi
 P4  A class of `__main__` is one class wherever it goes (see classes), so that `except` and `isinstance` know it.
 """
 import _thread
+import functools
 import io
 import pickle
 import threading
 import types
+import typing
 from typing import Any, Callable, Dict, List, Set, Tuple
 
 import dill
@@ -48,6 +50,10 @@ class _Dispatch(Dict[Any, Any]):
             return _save_function
         if issubclass(kind, type):
             return classes.save
+        if kind is functools.cached_property:
+            return classes.save_cached_property
+        if kind is typing.NewType:
+            return classes.save_new_type
         return classes.save_variable if kind in classes.VARIABLES else dill.Pickler.dispatch.get(kind, default)
 
     def __getitem__(self, kind: Any) -> Any:

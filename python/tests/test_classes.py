@@ -3,6 +3,7 @@ import abc
 import collections
 import dataclasses
 import enum
+import functools
 import os
 import subprocess
 import sys
@@ -104,6 +105,34 @@ class Base:
 
 class Noted(Base):
     """Is held by its own base class."""
+
+
+class Counted(type):
+    def __new__(meta, name, bases, body, *, unit="none"):
+        made = super().__new__(meta, name, bases, body)
+        made.unit = unit
+        return made
+
+    def __len__(cls):
+        return 0
+
+
+class Length(metaclass=Counted, unit="metre"):
+    pass
+
+
+class Plugin:
+    def __init_subclass__(cls, kind="none"):
+        cls.kind = kind
+
+
+class Reader(Plugin, kind="reader"):
+    @functools.cached_property
+    def text(self):
+        return Metres(len(self.kind))
+
+
+Metres = typing.NewType("Metres", int)
 
 
 class NeedsBoth(Exception):
@@ -235,6 +264,11 @@ class Calls(unittest.TestCase):
         for kind in (Local, Color, Square):
             self.assertEqual(self.ex.submit(looked_at, kind, type).result(20), (True, kind))
         self.assertEqual(self.ex.submit(lambda one: (isinstance(one, Local), type(one) is Deeper), Deeper()).result(20), (True, True))
+
+    def test_a_class_stays_what_its_statement_made_of_it(self):
+        told = self.ex.submit(lambda one: (Length.unit, isinstance(one, Length), one.unit, Length.__qualname__), Length())
+        self.assertEqual(told.result(20), ("metre", True, "metre", "Length"))
+        self.assertEqual(self.ex.submit(lambda one: (Reader.kind, one.kind, one.text), Reader()).result(20), ("reader", "reader", 6))
 
     def test_classes_of_one_name_are_told_apart(self):
         def made(number):

@@ -37,7 +37,7 @@ def calling(known):
 
 def class_of(key, make, *parts):
     """By this name pickles ask (K1)."""
-    found = _of_function.get(key) or _of_call.get(key)
+    found = _of_function.get(key, _of_call.get(key))
     if found is None:
         found = _of_call[key] = make(*parts)
     return found
