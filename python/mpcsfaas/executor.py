@@ -5,6 +5,7 @@ Two threads, both started with the first call: one submits (submits.py), one bri
 import atexit
 import concurrent.futures
 import itertools
+import logging
 import math
 import os
 import sys
@@ -25,6 +26,7 @@ from .submits import Submits, Wish, entry
 from .transport import PATIENCE, Transport
 
 T = TypeVar("T")
+_log = logging.getLogger("mpcsfaas")
 
 # How long the end of the program waits for tasks that have not left yet, seconds.
 _LAST_WORDS = 5.0
@@ -397,5 +399,10 @@ _alive: "weakref.WeakSet[Executor]" = weakref.WeakSet()
 def _last_words() -> None:
     """What was submitted and has not left goes out before the program ends: its tasks are wanted."""
     for executor in list(_alive):
-        if executor._pid == os.getpid():
-            executor._submits.flush(_LAST_WORDS)
+        if executor._pid == os.getpid() and not executor._submits.flush(_LAST_WORDS):
+            _log.warning(
+                "The program ends with %d calls that the service at %s has not taken: they are lost. Wait for their "
+                "futures, or leave the Executor by `with` or shutdown().",
+                executor._submits.unsent(),
+                executor._transport.address.url,
+            )

@@ -121,6 +121,11 @@ class Submits:
         self._begun: Optional[Begun] = None
         self._closed = False
 
+    def unsent(self) -> int:
+        """Tasks that have not been answered."""
+        with self._mutex:
+            return len(self._waiting) + self._under_way
+
     def add(self, wish: Wish) -> None:
         """Queues a task. Never blocks on the network."""
         epoch: Optional[int] = None
