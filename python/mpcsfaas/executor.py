@@ -104,8 +104,8 @@ class Executor(concurrent.futures.Executor):
         return self._map(fn, iterables, timeout, chunksize, buffersize, progress, {})
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """No more calls. cancel_futures: cancels what has not begun. wait: until all have ended and the threads are gone.
-        Idempotent."""
+        """No more calls. cancel_futures: cancels what has not begun. wait: until all have ended and the threads are gone,
+        but in a callback of one of its futures. Idempotent."""
         self._end(wait, cancel_futures, False)
 
     def _end(self, wait: bool, cancel: bool, running_too: bool) -> None:
@@ -116,7 +116,8 @@ class Executor(concurrent.futures.Executor):
         if cancel:
             self._abandon(None, running_too)
         self._submits.close()
-        if wait:
+        # A callback that waited would hold the thread that it waits for.
+        if wait and not self._submits.is_current() and not self._results.is_current():
             self._submits.join()
             self._results.drain()
             self._results.close()

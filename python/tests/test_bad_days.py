@@ -92,6 +92,14 @@ class Refusals(unittest.TestCase):
         with self.assertRaises(errors.TaskCanceled):
             next(values)
 
+    def test_whoever_hears_of_a_full_queue_may_end_it_all(self):
+        for waits in (False, True):
+            ex = Executor(KEYED, KEY, patience=0.0)
+            futures = [ex.submit(len, "x" * n) for n in range(12)]
+            futures[-1].add_done_callback(lambda future: ex.shutdown(waits, cancel_futures=True))
+            self.assertEqual(wait(futures, 10).not_done, set())
+            self.assertIsInstance(futures[-1].exception(), errors.QueueFull)
+
     def test_a_program_that_ends_tells_of_calls_that_found_no_room(self):
         program = (
             "from mpcsfaas import Executor\nex = Executor(%r, %r)\n"
