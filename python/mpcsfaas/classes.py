@@ -6,6 +6,7 @@ C3  What comes back is looked for by its key among the classes that went out, th
     script), and made anew only where there is none of either.
 C4  A pickle needs nothing of this package where it is loaded: it asks by `_FIND` for whoever knows classes there.
 """
+import copyreg
 import enum
 import functools
 import os
@@ -168,12 +169,16 @@ def _parts(kind: Any) -> Tuple[Any, ...]:
 
 
 _TOLD = ("__module__", "__qualname__", "__doc__", "__annotations__", "__orig_bases__")
-# What Python makes by itself with the class.
+# What Python makes by itself with the class, and what it notes there when the class is used: the same function would be another
+# one after its first argument.
+_CACHES = ("_abc_impl", "__slotnames__", "__annotations_cache__")
 _MADE = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
 
 def _body(kind: Any) -> Dict[str, Any]:
-    body = {name: value for name, value in vars(kind).items() if type(value) not in _MADE and name != "_abc_impl"}
+    body = {name: value for name, value in vars(kind).items() if type(value) not in _MADE and name not in _CACHES}
+    if body.get("__annotations__") == {}:
+        del body["__annotations__"]  # whoever asks for them makes them
     if getattr(body.get("__subclasshook__"), "__module__", "") == "typing":
         del body["__subclasshook__"]  # every Protocol gets it
     body["__qualname__"] = kind.__qualname__
@@ -205,7 +210,7 @@ def _enum_body(kind: Any) -> Dict[str, Any]:
     more = {
         name: value
         for name, value in vars(kind).items()
-        if name not in members and type(value) not in _MADE and (name not in _NOTES or _is_written_in(kind, value))
+        if name not in members and type(value) not in _MADE and name not in _CACHES and (name not in _NOTES or _is_written_in(kind, value))
     }
     return {**members, **more, "__qualname__": kind.__qualname__}
 
@@ -233,7 +238,8 @@ def exception_parts(error: BaseException) -> Any:
         init = own
     except Exception:
         init = BaseException  # it was never called with these
-    return _EXCEPTION, (own, init, kind, *args), vars(error) or None
+    slots = {name: getattr(error, name) for name in copyreg._slotnames(kind) if hasattr(error, name)}  # type: ignore[attr-defined]
+    return _EXCEPTION, (own, init, kind, *args), {**vars(error), **slots} or None
 
 
 _MADE_IN_PYTHON = 1 << 9

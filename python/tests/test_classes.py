@@ -176,6 +176,14 @@ class Told(Exception):
         return Told, (self.place + "!",)
 
 
+class Narrow(Exception):
+    __slots__ = ("code",)
+
+    def __init__(self):
+        super().__init__("narrow")
+        self.code = 5
+
+
 class Twice(Exception):
     def __new__(cls, place, code):
         return super().__new__(cls, place)
@@ -270,6 +278,23 @@ class Calls(unittest.TestCase):
         self.assertEqual(told.result(20), ("metre", True, "metre", "Length"))
         self.assertEqual(self.ex.submit(lambda one: (Reader.kind, one.kind, one.text), Reader()).result(20), ("reader", "reader", 6))
 
+    def test_a_function_is_the_same_after_its_classes_were_used(self):
+        class Plain:
+            pass
+
+        @typing.runtime_checkable
+        class Able(typing.Protocol):
+            def able(self): ...
+
+        def told(one):
+            return isinstance(one, (Plain, Able))
+
+        futures = [self.ex.submit(told, one) for one in (1, Plain(), Plain(), 1)]
+        self.assertFalse(isinstance(futures, Able))
+        futures.append(self.ex.submit(told, 1))
+        self.assertEqual([future.result(20) for future in futures], [False, True, True, False, False])
+        self.assertEqual(len({future.record()["function"]["function_id"] for future in futures}), 1)
+
     def test_classes_of_one_name_are_told_apart(self):
         def made(number):
             class Mark:
@@ -324,12 +349,12 @@ class Calls(unittest.TestCase):
 
     def test_it_keeps_what_pythons_own_class_holds(self):
         refused, missing = Refused("here"), Missing(2, "none", "/there")
-        bad, left, twice = BadText("utf-8", b"ab", 0, 1, "bad"), Left(3), Twice("door", 7)
+        bad, left, twice, narrow = BadText("utf-8", b"ab", 0, 1, "bad"), Left(3), Twice("door", 7), Narrow()
 
         def raises(error):
             raise error
 
-        for error in (refused, missing, bad, left, twice):
+        for error in (refused, missing, bad, left, twice, narrow):
             for back in (self.ex.submit(given_back, error).result(20), self.ex.submit(raises, error).exception(20)):
                 self.assertIs(type(back), type(error))
                 self.assertEqual((str(back), back.args), (str(error), error.args))

@@ -5,6 +5,7 @@ K1  In a call a key is one class, whether the function or its arguments brought 
 K2  In a result such a class is its key, by which its caller knows it, and, for whoever else reads the result, what dill
     makes of it. The caller may have a class that dill cannot take apart.
 """
+import copyreg
 import io
 import warnings
 
@@ -114,4 +115,5 @@ def _exception_parts(kind, error):
         init = own
     except Exception:
         init = BaseException  # it was never called with these
-    return _EXCEPTION, (own, init, kind, *args), vars(error) or None
+    slots = {name: getattr(error, name) for name in copyreg._slotnames(kind) if hasattr(error, name)}
+    return _EXCEPTION, (own, init, kind, *args), {**vars(error), **slots} or None
