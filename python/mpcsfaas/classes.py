@@ -7,6 +7,7 @@ C3  What comes back is looked for by its key among the classes that went out, th
 C4  A pickle needs nothing of this package where it is loaded: it asks by `_FIND` for whoever knows classes there.
 """
 import copyreg
+import dataclasses
 import enum
 import functools
 import os
@@ -31,6 +32,15 @@ _FIND_TEXT = (
 _ENUM_TEXT = (
     "lambda kind, name, bases, body: (lambda space: [space.__setitem__(*one) for one in body.items()] and "
     "kind(name, bases, space))(kind.__prepare__(name, bases))"
+)
+# Its members stay what its own __new__ made of them.
+_FILLED_TEXT = (
+    "lambda make, members, *parts: (lambda made: [made[name].__dict__.update(more) for name, more in members.items()] and "
+    "made)(make(*parts))"
+)
+_TYPED_TEXT = (
+    "lambda typed, name, fields, total, more: (lambda made: [setattr(made, *one) for one in more.items()] and made)"
+    "(typed(name, fields, total=total))"
 )
 _NAMED_TEXT = (
     "lambda name, fields, defaults, body: (lambda made: [setattr(made, *one) for one in body.items()] and made)"
@@ -60,7 +70,7 @@ class _Text:
 
 
 _FIND, _ENUM, _NAMED = _Text(_FIND_TEXT), _Text(_ENUM_TEXT), _Text(_NAMED_TEXT)
-_SHAPED, _EXCEPTION = _Text(_SHAPED_TEXT), _Text(_EXCEPTION_TEXT)
+_FILLED, _TYPED, _SHAPED, _EXCEPTION = _Text(_FILLED_TEXT), _Text(_TYPED_TEXT), _Text(_SHAPED_TEXT), _Text(_EXCEPTION_TEXT)
 
 _keys: "weakref.WeakKeyDictionary[type, str]" = weakref.WeakKeyDictionary()
 _known: "weakref.WeakValueDictionary[str, type]" = weakref.WeakValueDictionary()
@@ -156,7 +166,13 @@ def save(pickler: Any, kind: type) -> None:
 def _parts(kind: Any) -> Tuple[Any, ...]:
     """What makes it, and from what."""
     if isinstance(kind, enum.EnumMeta):
-        return _ENUM, type(kind), kind.__name__, kind.__bases__, _enum_body(kind)
+        parts = _ENUM, type(kind), kind.__name__, kind.__bases__, _enum_body(kind)
+        return (_FILLED, parts[0], _members(kind), *parts[1:]) if _has_own_new(kind) else parts
+    if type(kind).__name__ == "_TypedDictMeta":
+        typed = sys.modules[type(kind).__module__].TypedDict
+        told = ("__module__", "__qualname__", "__doc__", "__required_keys__", "__optional_keys__")
+        more = {name: getattr(kind, name) for name in told}
+        return _TYPED, typed, kind.__name__, dict(kind.__annotations__), kind.__total__, more
     body = _body(kind)
     if kind.__bases__ == (tuple,) and all(hasattr(kind, name) for name in ("_fields", "_make", "_field_defaults")):
         defaults = [kind._field_defaults[name] for name in kind._fields if name in kind._field_defaults]
@@ -201,18 +217,40 @@ _NOTES = frozenset(
 
 
 def _enum_body(kind: Any) -> Dict[str, Any]:
-    if isinstance(vars(kind).get("_new_member_"), types.FunctionType) and kind._new_member_.__module__ == kind.__module__:
+    hiding = "a dataclass as its base" if dataclasses.is_dataclass(kind._member_type_) else ""
+    if _has_own_new(kind) and (kind._member_type_ is not object or issubclass(kind, enum.Flag)):
+        hiding = "a __new__ of its own"
+    if hiding:
         raise SerializationError(
-            "the enum %s has a __new__ of its own, which hides what its members are made from: move it into a module"
-            % kind.__name__
+            "the enum %s has %s, which hides what its members are made from: move it into a module" % (kind.__name__, hiding)
         )
     members: Dict[str, Any] = {name: member._value_ for name, member in kind.__members__.items()}
+    left_out = (*members, *_CACHES, *(("__new__", "__init__") if _has_own_new(kind) else ()))
     more = {
         name: value
         for name, value in vars(kind).items()
-        if name not in members and type(value) not in _MADE and name not in _CACHES and (name not in _NOTES or _is_written_in(kind, value))
+        if name not in left_out and type(value) not in _MADE and (name not in _NOTES or _is_kept(kind, name, value))
     }
     return {**members, **more, "__qualname__": kind.__qualname__}
+
+
+def _has_own_new(kind: Any) -> bool:
+    new = vars(kind).get("_new_member_")
+    return isinstance(new, types.FunctionType) and new.__module__ == kind.__module__
+
+
+def _members(kind: Any) -> Dict[str, Any]:
+    """What each member has besides its value."""
+    noted = ("_value_", "_name_", "_sort_order_", "__objclass__")
+    return {
+        name: {attribute: value for attribute, value in vars(member).items() if attribute not in noted}
+        for name, member in kind.__members__.items()
+    }
+
+
+def _is_kept(kind: type, name: str, value: Any) -> bool:
+    """Is it of the script itself? Such a name between single underscores it may give to one thing alone."""
+    return (name.startswith("__") or name == "_generate_next_value_") and _is_written_in(kind, value)
 
 
 def _is_written_in(kind: type, value: Any) -> bool:
@@ -238,7 +276,8 @@ def exception_parts(error: BaseException) -> Any:
         init = own
     except Exception:
         init = BaseException  # it was never called with these
-    slots = {name: getattr(error, name) for name in copyreg._slotnames(kind) if hasattr(error, name)}  # type: ignore[attr-defined]
+    names = copyreg._slotnames(kind)  # type: ignore[attr-defined]
+    slots = {name: getattr(error, name) for name in names if hasattr(error, name)}
     return _EXCEPTION, (own, init, kind, *args), {**vars(error), **slots} or None
 
 

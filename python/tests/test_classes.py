@@ -79,13 +79,40 @@ class Planet(enum.Enum):
         self.radius = radius
 
 
-class Odd(enum.Enum):
+class Odd(bytes, enum.Enum):
     ONE = 1
 
     def __new__(cls, number):
-        member = object.__new__(cls)
+        member = bytes.__new__(cls, [number])
         member._value_ = number * 10
         return member
+
+
+class Labelled(enum.Enum):
+    ONE = 1, "one"
+    TWO = 2, "two"
+
+    def __new__(cls, number, label):
+        member = object.__new__(cls)
+        member._value_ = number * 10
+        member.label = label
+        return member
+
+    def told(self):
+        return self.label.upper()
+
+
+@dataclasses.dataclass(frozen=True)
+class Coin:
+    cents: int
+
+
+class Coins(Coin, enum.Enum):
+    DIME = 10
+
+
+class Row(typing.TypedDict, total=False):
+    name: str
 
 
 class Point(typing.NamedTuple):
@@ -212,6 +239,8 @@ def knows(value):
         return str(value)
     if isinstance(value, Planet):
         return value.mass
+    if isinstance(value, Labelled):
+        return value.told(), Labelled(20) is value
     if isinstance(value, Point):
         return value.total()
     return type(value).__name__ if isinstance(value, Pair) else "a stranger"
@@ -252,6 +281,7 @@ class Calls(unittest.TestCase):
             (Rights.WRITE, ("WRITE", 3)),
             (Level.LOW, "LOW"),
             (Planet.EARTH, 5.9),
+            (Labelled.TWO, ("TWO", True)),
             (Point(1), 3),
             (Pair(1, 2), "Pair"),
         ):
@@ -267,7 +297,7 @@ class Calls(unittest.TestCase):
         for value in (Square(3), Person("Ada"), Point(1), Pair(1, 2), Box[Square](Square(1)), Deeper()):
             back = self.ex.submit(given_back, [value]).result(20)[0]
             self.assertIs(type(back), type(value))
-        for value in (Color.CRIMSON, Size.SMALL, Level.LOW, Planet.EARTH, Rights.READ | Rights.WRITE):
+        for value in (Color.CRIMSON, Size.SMALL, Level.LOW, Planet.EARTH, Labelled.ONE, Rights.READ | Rights.WRITE):
             self.assertIs(self.ex.submit(given_back, value).result(20), value)
         for kind in (Local, Color, Square):
             self.assertEqual(self.ex.submit(looked_at, kind, type).result(20), (True, kind))
@@ -277,6 +307,14 @@ class Calls(unittest.TestCase):
         told = self.ex.submit(lambda one: (Length.unit, isinstance(one, Length), one.unit, Length.__qualname__), Length())
         self.assertEqual(told.result(20), ("metre", True, "metre", "Length"))
         self.assertEqual(self.ex.submit(lambda one: (Reader.kind, one.kind, one.text), Reader()).result(20), ("reader", "reader", 6))
+
+    def test_a_typed_dict_is_what_it_was(self):
+        def row(name: str) -> Row:
+            return Row(name=name)
+
+        self.assertEqual(self.ex.submit(row, "Ada").result(20), {"name": "Ada"})
+        self.assertEqual(self.ex.submit(lambda: (sorted(Row.__optional_keys__), Row.__total__)).result(20), (["name"], False))
+        self.assertIs(self.ex.submit(lambda: Row).result(20), Row)
 
     def test_a_function_is_the_same_after_its_classes_were_used(self):
         class Plain:
@@ -332,6 +370,8 @@ class Calls(unittest.TestCase):
     def test_what_cannot_travel_is_told_with_what_to_do(self):
         with self.assertRaisesRegex(SerializationError, "the enum Odd has a __new__ of its own.*: move it into a module"):
             self.ex.submit(given_back, Odd.ONE)
+        with self.assertRaisesRegex(SerializationError, "the enum Coins has a dataclass as its base"):
+            self.ex.submit(given_back, Coins.DIME)
         with self.assertRaisesRegex(SerializationError, "the class Noted is needed to make itself: one of its attributes"):
             self.ex.submit(given_back, Noted())
 
