@@ -72,7 +72,8 @@ class _Text:
 _FIND, _ENUM, _NAMED = _Text(_FIND_TEXT), _Text(_ENUM_TEXT), _Text(_NAMED_TEXT)
 _FILLED, _TYPED, _SHAPED, _EXCEPTION = _Text(_FILLED_TEXT), _Text(_TYPED_TEXT), _Text(_SHAPED_TEXT), _Text(_EXCEPTION_TEXT)
 
-_keys: "weakref.WeakKeyDictionary[type, str]" = weakref.WeakKeyDictionary()
+# By id, which nothing else has as long as the class lives: a metaclass may say that two classes are equal.
+_keys: Dict[int, str] = {}
 _known: "weakref.WeakValueDictionary[str, type]" = weakref.WeakValueDictionary()
 _lock = threading.Lock()
 
@@ -95,16 +96,21 @@ def is_by_value(kind: type) -> bool:
 def key_of(kind: type) -> str:
     """C1."""
     with _lock:
-        key = _keys.get(kind)
+        key = _keys.get(id(kind))
         if key is None:
             name = key = "%s:%s" % (kind.__module__, kind.__qualname__)
             number = 1
             while key in _known:
                 number += 1
                 key = "%s#%d" % (name, number)
-            _keys[kind] = key
+            _keys[id(kind)] = key
             _known[key] = kind
+            weakref.finalize(kind, _forget, id(kind)).atexit = False
         return key
+
+
+def _forget(number: int) -> None:
+    _keys.pop(number, None)
 
 
 def class_of(key: str, make: Callable[..., Any], *parts: Any) -> Any:

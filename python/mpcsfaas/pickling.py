@@ -54,7 +54,9 @@ class _Dispatch(Dict[Any, Any]):
             return classes.save_cached_property
         if kind is typing.NewType:
             return classes.save_new_type
-        return classes.save_variable if kind in classes.VARIABLES else dill.Pickler.dispatch.get(kind, default)
+        if any(kind is one for one in classes.VARIABLES):
+            return classes.save_variable
+        return dill.Pickler.dispatch.get(kind, default)
 
     def __getitem__(self, kind: Any) -> Any:
         return dill.Pickler.dispatch[kind]

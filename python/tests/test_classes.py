@@ -346,6 +346,24 @@ class Calls(unittest.TestCase):
         self.assertEqual((is_first, is_other), (True, False))
         self.assertEqual([type(one) for one in values], [first, second])
 
+    def test_so_are_those_that_their_metaclass_calls_equal(self):
+        class Equal(type):
+            def __eq__(cls, other):
+                return True
+
+            def __hash__(cls):
+                return 1
+
+        class One(metaclass=Equal):
+            number = 1
+
+        class Two(metaclass=Equal):
+            number = 2
+
+        told = self.ex.submit(lambda one, two: (one.number, two.number, [type(two)]), One(), Two()).result(20)
+        self.assertEqual(told[:2], (1, 2))
+        self.assertIs(told[2][0], Two)
+
     def test_what_a_call_does_to_a_class_that_only_its_arguments_bring_ends_with_it(self):
         class Counter:
             seen = 0
