@@ -5,6 +5,7 @@ Two threads, both started with the first call: one submits (submits.py), one bri
 import atexit
 import concurrent.futures
 import itertools
+import logging
 import math
 import os
 import sys
@@ -25,6 +26,7 @@ from .submits import Submits, Wish, entry
 from .transport import PATIENCE, Transport
 
 T = TypeVar("T")
+_log = logging.getLogger("mpcsfaas")
 
 # How long the end of the program waits for tasks that have not left yet, seconds.
 _LAST_WORDS = 5.0
@@ -102,8 +104,8 @@ class Executor(concurrent.futures.Executor):
         return self._map(fn, iterables, timeout, chunksize, buffersize, progress, {})
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """No more calls. cancel_futures: cancels what has not begun. wait: until all have ended and the threads are gone.
-        Idempotent."""
+        """No more calls. cancel_futures: cancels what has not begun. wait: until all have ended and the threads are gone,
+        but in a callback of one of its futures. Idempotent."""
         self._end(wait, cancel_futures, False)
 
     def _end(self, wait: bool, cancel: bool, running_too: bool) -> None:
@@ -114,7 +116,8 @@ class Executor(concurrent.futures.Executor):
         if cancel:
             self._abandon(None, running_too)
         self._submits.close()
-        if wait:
+        # A callback that waited would hold the thread that it waits for.
+        if wait and not self._submits.is_current() and not self._results.is_current():
             self._submits.join()
             self._results.drain()
             self._results.close()
@@ -397,5 +400,10 @@ _alive: "weakref.WeakSet[Executor]" = weakref.WeakSet()
 def _last_words() -> None:
     """What was submitted and has not left goes out before the program ends: its tasks are wanted."""
     for executor in list(_alive):
-        if executor._pid == os.getpid():
-            executor._submits.flush(_LAST_WORDS)
+        if executor._pid == os.getpid() and not executor._submits.flush(_LAST_WORDS):
+            _log.warning(
+                "The program ends with %d calls that the service at %s has not taken: they are lost. Wait for their "
+                "futures, or leave the Executor by `with` or shutdown().",
+                executor._submits.unsent(),
+                executor._transport.address.url,
+            )

@@ -7,11 +7,12 @@ P3  What means nothing in another process is refused, not copied: locks, open fi
 P4  A class of `__main__` is one class wherever it goes (see classes), so that `except` and `isinstance` know it.
 """
 import _thread
-import copyreg
+import functools
 import io
 import pickle
 import threading
 import types
+import typing
 from typing import Any, Callable, Dict, List, Set, Tuple
 
 import dill
@@ -25,8 +26,6 @@ _PROTOCOL = 5
 _dumps = pickle.dumps
 # A reference into the main module has its name in the pickle, and so may a text of the user's: that costs only time.
 _MAINS = tuple(name.encode() for name in classes.MAINS)
-
-_PLAIN_REDUCES: Tuple[Any, ...] = (BaseException.__reduce__, OSError.__reduce__)
 
 _REFUSED = {
     _thread.LockType,
@@ -51,7 +50,13 @@ class _Dispatch(Dict[Any, Any]):
             return _save_function
         if issubclass(kind, type):
             return classes.save
-        return classes.save_variable if kind in classes.VARIABLES else dill.Pickler.dispatch.get(kind, default)
+        if kind is functools.cached_property:
+            return classes.save_cached_property
+        if kind is typing.NewType:
+            return classes.save_new_type
+        if any(kind is one for one in classes.VARIABLES):
+            return classes.save_variable
+        return dill.Pickler.dispatch.get(kind, default)
 
     def __getitem__(self, kind: Any) -> Any:
         return dill.Pickler.dispatch[kind]
@@ -84,10 +89,9 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]
     names: Set[str] = set()
 
     def reducer_override(self, value: Any) -> Any:
-        """An exception of a script as what it holds: its constructor may want more than it keeps in `args`."""
-        kind = type(value)
-        if isinstance(value, BaseException) and kind.__reduce__ in _PLAIN_REDUCES and classes.is_by_value(kind):
-            return copyreg.__newobj__, (kind, *value.args), vars(value) or None  # type: ignore[attr-defined]
+        """See classes.exception_parts."""
+        if isinstance(value, BaseException) and classes.is_by_value(type(value)):
+            return classes.exception_parts(value) or NotImplemented
         return NotImplemented
 
 

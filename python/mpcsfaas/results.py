@@ -152,6 +152,10 @@ class Results:
         self.close()
         self.join()
 
+    def is_current(self) -> bool:
+        """Is it the thread here that asks?"""
+        return self._thread is threading.current_thread()
+
     def join(self) -> None:
         """Waits for the thread's end."""
         thread = self._thread

@@ -1,6 +1,7 @@
 """A function as it is shipped: bytes, digest, name, source; made anew only when something that it takes along has changed."""
 import collections
 import enum
+import functools
 import hashlib
 import inspect
 import os
@@ -146,6 +147,8 @@ def _is_fixed(value: Any, checks: List[Any], seen: Set[int]) -> bool:
         return value.__module__ not in _MAINS or _add_class(value, checks, seen)
     if isinstance(value, (staticmethod, classmethod)):
         return _is_fixed(value.__func__, checks, seen)
+    if isinstance(value, functools.cached_property):
+        return _is_fixed(value.func, checks, seen)
     if isinstance(value, property):
         return all(_is_fixed(one, checks, seen) for one in (value.fget, value.fset, value.fdel))
     return type(value) in _FIXED

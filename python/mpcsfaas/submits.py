@@ -121,6 +121,11 @@ class Submits:
         self._begun: Optional[Begun] = None
         self._closed = False
 
+    def unsent(self) -> int:
+        """Tasks that have not been answered."""
+        with self._mutex:
+            return len(self._waiting) + self._under_way
+
     def add(self, wish: Wish) -> None:
         """Queues a task. Never blocks on the network."""
         epoch: Optional[int] = None
@@ -180,7 +185,9 @@ class Submits:
             return self._changed.wait_for(lambda: not self._waiting and self._under_way == 0, timeout)
 
     def wait_for_answer(self) -> None:
-        """Waits until the request that is under way, if one is, has been answered."""
+        """Waits until the request that is under way, if one is, has been answered. In a callback of the thread here it has."""
+        if self.is_current():
+            return
         with self._changed:
             before = self._answered
             self._changed.wait_for(lambda: self._under_way == 0 or self._answered > before)
@@ -190,6 +197,10 @@ class Submits:
         with self._changed:
             self._closed = True
             self._changed.notify_all()
+
+    def is_current(self) -> bool:
+        """Is it the thread here that asks?"""
+        return self._thread is threading.current_thread()
 
     def join(self) -> None:
         """Waits for the thread's end."""
@@ -233,15 +244,19 @@ class Submits:
         self._refusals += 1
         pause = backoff.pause(self._refusals, refused.error.problem.get("retry_after_ms", 0) / 1000)
         patient: List[Wish] = []
+        failed: List[Wish] = []
         for wish in refused.wishes:
             until = now + self._patience if wish.until is None else wish.until
             if now + pause > until:
-                wish.future._fail(refused.error)
+                failed.append(wish)
             elif not wish.future.done():
                 patient.append(wish._replace(until=until))
         with self._changed:
             self._due = now + pause
             self._waiting.extendleft(reversed(patient))
+        # Last, for a callback may withdraw the others.
+        for wish in failed:
+            wish.future._fail(refused.error)
 
     def _take(self) -> List[Wish]:
         wishes: List[Wish] = []

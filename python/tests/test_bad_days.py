@@ -8,6 +8,8 @@ import json
 import os
 import re
 import socket
+import subprocess
+import sys
 import threading
 import time
 import unittest
@@ -89,6 +91,27 @@ class Refusals(unittest.TestCase):
         self.assertEqual(canceled, 12)
         with self.assertRaises(errors.TaskCanceled):
             next(values)
+
+    def test_whoever_hears_of_a_full_queue_may_end_it_all(self):
+        for waits in (False, True):
+            ex = Executor(KEYED, KEY, patience=0.0)
+            futures = [ex.submit(len, "x" * n) for n in range(12)]
+            futures[-1].add_done_callback(lambda future: ex.shutdown(waits, cancel_futures=True))
+            self.assertEqual(wait(futures, 10).not_done, set())
+            self.assertIsInstance(futures[-1].exception(), errors.QueueFull)
+
+    def test_a_program_that_ends_tells_of_calls_that_found_no_room(self):
+        program = (
+            "from mpcsfaas import Executor\nex = Executor(%r, %r)\n"
+            "futures = [ex.submit(len, 'x' * n) for n in range(12)]\nprint(ex.group)" % (KEYED, KEY)
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=30)
+        with Client(KEYED, KEY) as client:
+            taken = [task["task_id"] for task in client.list(group=done.stdout.strip())]
+            client.cancel_many(taken)
+        told = "The program ends with %d calls that the service at %s has not taken: they are lost." % (12 - len(taken), KEYED)
+        self.assertIn(told, done.stderr)
+        self.assertLess(len(taken), 12)
 
     def test_a_map_that_waits_for_room_is_left_by_its_time_limit(self):
         with Executor(KEYED, KEY) as ex, Client(KEYED, KEY) as client:

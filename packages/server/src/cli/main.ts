@@ -27,7 +27,7 @@ First steps:
 /** Runs a program by its name with its arguments. Ends the process with an exit code when something is wrong. */
 export async function main(name: string, args: readonly string[]): Promise<void> {
   await runCommand(name, async () => {
-    if (asksForHelp(args)) ignoreEnvironment();
+    if (asksForHelp(name, args)) ignoreEnvironment();
     else settleEnvironment();
     const program = strict(await programOf(name, args));
     describeOptions(program);
@@ -42,13 +42,15 @@ export async function main(name: string, args: readonly string[]): Promise<void>
   });
 }
 
-/** Or for what else is told without any setting. */
-function asksForHelp(args: readonly string[]): boolean {
+/** Or for what else is told without any setting. A classic program without arguments is one that is set up elsewhere. */
+function asksForHelp(name: string, args: readonly string[]): boolean {
   const end = args.indexOf('--');
   const words = end < 0 ? args : args.slice(0, end);
   const [first = '', second] = args;
   if (words.some((word) => word === '--help' || word === '-h')) return true;
-  return ['', 'help', 'completion', '--version', '-V'].includes(first) || (second === 'help' && GROUPS.includes(first));
+  if (['--version', '-V'].includes(first)) return true;
+  if (name !== 'mpcsfaas') return false;
+  return ['', 'help', 'completion'].includes(first) || (second === 'help' && GROUPS.includes(first));
 }
 
 /** Commands that are nothing by themselves. */

@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfigFile } from '../../src/cli/config-file.ts';
-import { mpcsfaas, type Said } from './harness.ts';
+import { mpcsfaas, program, type Said } from './harness.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 let home: string;
@@ -115,6 +115,19 @@ describe('config', () => {
       }
     },
   );
+
+  it.each<[string, Record<string, string>]>([
+    ['{}', { MPCSFAAS_MODE: 'abc' }],
+    ['{"mode": "abc"}', {}],
+  ])('a classic program without arguments heeds it, too: %s %j', async (text, more) => {
+    writeFileSync(file(), text);
+    const dispatcher = program('task_dispatcher', [], { XDG_CONFIG_HOME: home, ...more }, home);
+    try {
+      await dispatcher.says(/value 'abc' from .* is invalid/);
+    } finally {
+      dispatcher.signal('SIGKILL');
+    }
+  });
 
   it('another file is named by MPCSFAAS_CONFIG, and must be there then', async () => {
     rmSync(file());

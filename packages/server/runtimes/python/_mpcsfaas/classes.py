@@ -17,6 +17,10 @@ _FIND_TEXT = (
     "getattr(__import__('sys').modules.get('_mpcsfaas.classes') or __import__('sys').modules.get('mpcsfaas.classes'), "
     "'class_of', lambda key, make, *parts: make(*parts))"
 )
+_EXCEPTION_TEXT = (
+    "lambda new, init, kind, *args: (lambda made: init.__init__(made, *args) or made)(new.__new__(kind, *args))"
+)
+_MADE_IN_PYTHON = 1 << 9
 _PLAIN_REDUCES = (BaseException.__reduce__, OSError.__reduce__)
 
 
@@ -34,18 +38,21 @@ def calling(known):
 
 def class_of(key, make, *parts):
     """By this name pickles ask (K1)."""
-    found = _of_function.get(key) or _of_call.get(key)
+    found = _of_function.get(key, _of_call.get(key))
     if found is None:
         found = _of_call[key] = make(*parts)
     return found
 
 
-class _Find:
+class _Text:
+    def __init__(self, text):
+        self.text = text
+
     def __call__(self):
         """Only what can be called may make an object of a pickle."""
 
 
-_FIND = _Find()
+_FIND, _EXCEPTION = _Text(_FIND_TEXT), _Text(_EXCEPTION_TEXT)
 _pickler = None
 
 
@@ -73,16 +80,14 @@ def _pickler_of():
             self.keys = {id(kind): key for known in (_of_function, _of_call) for key, kind in known.items()}
 
         def reducer_override(self, value):
-            if value is _FIND:
-                return eval, (_FIND_TEXT,)
+            if value is _FIND or value is _EXCEPTION:
+                return eval, (value.text,)
             key = self.keys.get(id(value))
             if key is not None:
                 return _FIND, (key, dill.loads, _definition(value))
             kind = type(value)
-            by_parts = self.by_parts or id(kind) in self.keys
-            if by_parts and issubclass(kind, BaseException) and kind.__reduce__ in _PLAIN_REDUCES:
-                # Its constructor may want more than it keeps in `args`.
-                return copyreg.__newobj__, (kind, *value.args), vars(value) or None
+            if issubclass(kind, BaseException) and (self.by_parts or id(kind) in self.keys):
+                return _exception_parts(kind, value) or NotImplemented
             return NotImplemented
 
     def _definition(kind):
@@ -94,3 +99,21 @@ def _pickler_of():
             return b''
 
     return Pickler
+
+
+def _exception_parts(kind, error):
+    """An exception as what it holds, None where its class says itself how it is pickled. Its constructor may want more than it
+    keeps in `args`; that of Python's own class below it does not, and sets what is no attribute of Python code: `errno`."""
+    if kind.__reduce__ not in _PLAIN_REDUCES or kind.__reduce_ex__ is not object.__reduce_ex__:
+        return None
+    own = kind
+    while own.__flags__ & _MADE_IN_PYTHON:
+        own = own.__base__
+    args = error.__reduce__()[1]
+    try:
+        own(*args)
+        init = own
+    except Exception:
+        init = BaseException  # it was never called with these
+    slots = {name: getattr(error, name) for name in copyreg._slotnames(kind) if hasattr(error, name)}
+    return _EXCEPTION, (own, init, kind, *args), {**vars(error), **slots} or None
