@@ -1,6 +1,6 @@
-// Several shards as one store: tasks go by the shard in their id; who claims is kept from none by one that is away.
+// Several shards as one store: tasks go by the shard in their id; claims take the shard with the best priority first.
 import { shardOf } from '../../../packages/server/src/lifecycle/ids.ts';
-import type { Claim, ClaimedTask, Store } from '../../../packages/server/src/store/store.ts';
+import type { Store } from '../../../packages/server/src/store/store.ts';
 
 /** The first shard also holds what belongs to the installation. */
 export function overShards(shards: readonly Store[]): Store {
@@ -30,25 +30,19 @@ export function overShards(shards: readonly Store[]): Store {
   return {
     ...first,
     shards: shards.length,
-    now: (shard = 0) => shards[shard]!.now(),
     submit: (tenant, shard, tasks, limits) => shards[shard]!.submit(tenant, shard, tasks, limits),
-    claim: async (tenant, claimer, lanes, max, from = [...shards.keys()]) => {
+    claim: async (tenant, claimer, lanes, max) => {
       const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
-      const tasks: ClaimedTask[] = [];
+      const tasks = [];
       let more = false;
-      let fault: Error | undefined;
-      for (const store of from.map((shard) => shards[shard]!)) {
+      for (const store of shards) {
         const quotas = [...left].filter(([, quota]) => quota > 0).map(([lane, quota]) => ({ lane, max: quota }));
         if (quotas.length === 0 || tasks.length >= max) return { tasks, more: true };
-        const got: Claim = await store.claim(tenant, claimer, quotas, max - tasks.length).catch((thrown: unknown) => {
-          fault = thrown as Error;
-          return { tasks: [], more: true };
-        });
+        const got = await store.claim(tenant, claimer, quotas, max - tasks.length);
         for (const { lane } of got.tasks) left.set(lane, left.get(lane)! - 1);
         tasks.push(...got.tasks);
         more ||= got.more;
       }
-      if (fault !== undefined && tasks.length === 0) throw fault;
       return { tasks, more };
     },
     renew: (tenant, renewals) => scattered(renewals, byFence, (store, part) => store.renew(tenant, part)),
@@ -67,12 +61,7 @@ export function overShards(shards: readonly Store[]): Store {
       for (const store of shards) report.more = (await store.sweep(tenant)).more || report.more;
       return report;
     },
-    lanes: async (tenant) => {
-      const looks = await Promise.allSettled(shards.map((store) => store.lanes(tenant)));
-      const found = looks.filter((look) => look.status === 'fulfilled');
-      if (found.length === 0) throw (looks[0] as PromiseRejectedResult).reason;
-      return found.flatMap(({ value }) => value);
-    },
+    lanes: async (tenant) => (await Promise.all(shards.map((store) => store.lanes(tenant)))).flat(),
     appendLogs: (tenant, entries, limits) =>
       Promise.all(entries.map((entry) => of(entry.id).appendLogs(tenant, [entry], limits))).then(() => undefined),
     health: async () => {

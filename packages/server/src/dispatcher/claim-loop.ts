@@ -3,12 +3,11 @@
 //  C1  It never claims more than the executor offers.
 //  C2  A wake-up during a claim means: claim again before sleeping.
 //  C3  It looks for lanes every second or so, and after each reconnect: a lost hint costs a second at most.
-//  C4  A dispatcher claims nothing from a shard in which it could not renew.
+//  C4  A dispatcher that could not renew claims nothing.
 //  C5  A lane that was claimed empty is left alone until a hint names it or a look finds it.
 //  C6  No fault ends it: it is told, once for as long as it lasts, and the round is tried again.
 import { backoffMs } from '../backoff.ts';
 import type { LiveClock } from '../clock.ts';
-import { shardIn } from '../lifecycle/ids.ts';
 import { StoreUnavailable, type Claim, type ClaimedTask, type LaneQuota, type Store } from '../store/index.ts';
 import { Watchdog } from '../watchdog.ts';
 import { quotasOf } from './quotas.ts';
@@ -22,8 +21,7 @@ export interface ClaimLoopOptions {
   clock: LiveClock;
   random: () => number;
   offers: () => Offer[];
-  /** Shards whose leases are ours to trust. */
-  claimable: () => readonly number[];
+  mayClaim: () => boolean;
   onClaimed: (tasks: ClaimedTask[]) => void;
   /** Claimed, but the answer came too late to hand it out: it goes back. */
   onLate: (tasks: ClaimedTask[]) => void;
@@ -116,28 +114,18 @@ export class ClaimLoop {
 
   /** One claim. True when there may be more to claim at once. */
   async #round(): Promise<boolean> {
-    const { store, tenant, claimer, offers, claimable } = this.#options;
-    const shards = claimable();
-    if (shards.length === 0) return false;
+    const { store, tenant, claimer, offers, mayClaim, onClaimed, onLate } = this.#options;
+    if (!mayClaim()) return false;
     if (this.#options.clock.mono() >= this.#lookAt) await this.#look();
     const { quotas, max } = quotasOf(offers(), this.#lanes);
     if (quotas.length === 0) return this.#woken;
     this.#hinted.clear();
-    const answer = await store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX), shards);
+    const answer = await store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX));
+    const { tasks, more } = answer;
     this.#leaveEmptied(quotas, answer);
-    this.#handOut(answer.tasks);
-    return this.#woken || answer.more;
-  }
-
-  /** Asked again: the answer may have taken so long that the leases are not ours to trust (C4). */
-  #handOut(tasks: readonly ClaimedTask[]): void {
-    const { store, claimable, onClaimed, onLate } = this.#options;
-    const shards = claimable();
-    const { mine = [], late = [] } = Object.groupBy(tasks, ({ fence }) =>
-      shards.includes(shardIn(store.shards, fence.id)) ? 'mine' : 'late',
-    );
-    if (mine.length > 0) onClaimed(mine);
-    if (late.length > 0) onLate(late);
+    // Asked again: the answer may have taken so long that the leases are not ours to trust (C4).
+    if (tasks.length > 0) (mayClaim() ? onClaimed : onLate)(tasks);
+    return this.#woken || more;
   }
 
   async #look(): Promise<void> {

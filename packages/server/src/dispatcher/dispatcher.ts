@@ -14,7 +14,7 @@ import { Histogram } from './histogram.ts';
 import { LeaseKeeper, RENEW_MS } from './lease-keeper.ts';
 import { Output } from './output.ts';
 import { Reporter } from './reporter.ts';
-import { ShardSettlers } from './shard-settlers.ts';
+import { Settler } from './settler.ts';
 import { Sweeper } from './sweeper.ts';
 import { Unreadable } from './unreadable.ts';
 
@@ -63,7 +63,7 @@ class RunningDispatcher implements Dispatcher {
   readonly #histograms = { queue_wait_ms: new Histogram(), run_time_ms: new Histogram() };
   readonly #codes: CodeCache;
   readonly #output: Output;
-  readonly #settlers: ShardSettlers;
+  readonly #settler: Settler;
   readonly #loop: ClaimLoop;
   readonly #sweeper: Sweeper;
   #executor!: Executor;
@@ -81,7 +81,7 @@ class RunningDispatcher implements Dispatcher {
     this.#codes = new CodeCache(store, tenant);
     const onTrouble = (sentence: string): void => log('warn', sentence);
     this.#output = new Output(store, tenant, options.logLimits, clock, onTrouble);
-    this.#settlers = new ShardSettlers({
+    this.#settler = new Settler({
       store,
       tenant,
       clock,
@@ -98,10 +98,10 @@ class RunningDispatcher implements Dispatcher {
       clock,
       random,
       offers: () => this.#executor.offers(),
-      claimable: () => this.#leases.trusted,
+      mayClaim: () => this.#leases.trusted,
       onClaimed: (tasks) => this.#executor.hand(tasks),
       onLate: (tasks) =>
-        this.#settlers.push(tasks.map((task) => endingOf(task, { is: 'released', reason: 'unclaimed_answer' }))),
+        this.#settler.push(tasks.map((task) => endingOf(task, { is: 'released', reason: 'unclaimed_answer' }))),
       onTrouble,
     });
   }
@@ -118,7 +118,7 @@ class RunningDispatcher implements Dispatcher {
         log('info', `${orphans} tasks that ran when this program last ended were put back in the queue.`);
     }
     this.#executor = await openExecutor(this.id, {
-      ended: (endings) => this.#settlers.push(endings),
+      ended: (endings) => this.#settler.push(endings),
       capacity: () => this.#loop.wake(),
       fleet: () => this.#reporter?.report(),
       printed: (id, attempt, chunk) => this.#output.add(id, attempt, chunk),
@@ -137,8 +137,8 @@ class RunningDispatcher implements Dispatcher {
       tenant,
       claimer: claimer || this.id,
       workers: () => executor.workers(),
-      claimable: () => this.#leases.trusted,
-      end: (endings) => this.#settlers.push(endings),
+      mayClaim: () => this.#leases.trusted,
+      end: (endings) => this.#settler.push(endings),
       onTrouble,
     });
     this.#reporter = new Reporter({
@@ -164,13 +164,10 @@ class RunningDispatcher implements Dispatcher {
 
   troubles(): string[] {
     if (this.#stopping !== undefined) return [];
-    const dogs = [this.#loop.watchdog, this.#sweeper.watchdog, ...this.#settlers.watchdogs(), this.#output.watchdog];
+    const dogs = [this.#loop.watchdog, this.#sweeper.watchdog, this.#settler.watchdog, this.#output.watchdog];
     if (this.#reporter !== undefined) dogs.push(this.#reporter.watchdog);
     const troubles = troublesOf(dogs, this.#options.clock.mono());
-    const [untrusted, all] = [this.#leases.untrusted, this.#options.store.shards];
-    if (untrusted === 0) return troubles;
-    const where = untrusted < all ? ` in ${untrusted} of ${all} shards` : '';
-    return [`leases could not be renewed for more than 3 s${where}`, ...troubles];
+    return this.#leases.trusted ? troubles : ['leases could not be renewed for more than 3 s', ...troubles];
   }
 
   stop(graceMs: number): Promise<void> {
@@ -182,8 +179,8 @@ class RunningDispatcher implements Dispatcher {
   async #stop(graceMs: number): Promise<void> {
     await this.#loop.stop();
     await this.#executor.drain(graceMs);
-    await this.#settlers.flush(LAST_SETTLE_MS);
-    this.#settlers.close();
+    await this.#settler.flush(LAST_SETTLE_MS);
+    this.#settler.close();
     for (const stop of this.#stopTimers) stop();
     this.#sweeper.stop();
     await this.#reporter?.stop();
@@ -200,7 +197,7 @@ class RunningDispatcher implements Dispatcher {
         return this.#executor.dropTasks(hint.ids);
       case 'reconnected':
         void this.#leases.renewNow();
-        this.#settlers.hurry();
+        this.#settler.hurry();
         return this.#loop.wake(true);
       case 'ends':
         return;

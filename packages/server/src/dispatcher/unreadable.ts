@@ -12,8 +12,7 @@ export interface UnreadableOptions {
   claimer: string;
   /** Of this dispatcher. */
   workers: () => WorkerSnapshot[];
-  /** Shards whose leases are ours to trust. */
-  claimable: () => readonly number[];
+  mayClaim: () => boolean;
   end: (endings: Ending[]) => void;
   onTrouble: (sentence: string) => void;
 }
@@ -31,7 +30,7 @@ export class Unreadable {
 
   /** Looks for such tasks and ends them. Costs nothing while every worker here reads pickles. Never rejects. */
   async look(): Promise<void> {
-    if (this.#looking || this.#options.claimable().length === 0) return;
+    if (this.#looking || !this.#options.mayClaim()) return;
     const here = ready(this.#options.workers());
     if (!here.some(({ runtimes }) => runtimes.some(({ pickles = '' }) => pickles !== ''))) return;
     this.#looking = true;
@@ -48,7 +47,7 @@ export class Unreadable {
   }
 
   async #endThose(here: readonly Able[]): Promise<void> {
-    const { store, tenant, claimer, claimable, end } = this.#options;
+    const { store, tenant, claimer, end } = this.#options;
     const lanes = (await store.lanes(tenant)).map(({ lane }) => lane);
     const stuckHere = lanes.filter((lane) => whyNeverRead(here, parseLane(lane)) !== '');
     if (stuckHere.length === 0) return;
@@ -56,7 +55,7 @@ export class Unreadable {
     for (const lane of stuckHere) {
       const why = whyNeverRead([...here, ...everywhere], parseLane(lane));
       if (why === '') continue;
-      const { tasks } = await store.claim(tenant, claimer, [{ lane, max: AT_ONCE }], AT_ONCE, claimable());
+      const { tasks } = await store.claim(tenant, claimer, [{ lane, max: AT_ONCE }], AT_ONCE);
       end(tasks.map((task) => failed(task, why)));
     }
   }

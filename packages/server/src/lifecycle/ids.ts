@@ -47,12 +47,6 @@ export function shardOf(id: string): number | undefined {
   return id[14] === '7' ? Number.parseInt(id.slice(15, 18), 16) : undefined;
 }
 
-/** The shard of a store of `shards` that has this id's task; ids of other makers are in none, and are looked for in the first. */
-export function shardIn(shards: number, id: string): number {
-  const shard = shardOf(id) ?? 0;
-  return shard < shards ? shard : 0;
-}
-
 /** The Unix ms in which an id of ours was made. */
 export function timeOf(id: string): number {
   return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);

@@ -27,8 +27,8 @@ export interface Store extends QueueStore, ResultStore, FunctionStore, FleetStor
   health(): Promise<StoreHealth>;
   /** '' or why nothing new is accepted though the store is there: its disk or memory is full. Never rejects. For /readyz. */
   refusal(): Promise<string>;
-  /** The store's time, Unix ms: that of the server which has this shard, the first where none is named. */
-  now(shard?: number): Promise<number>;
+  /** The store's time, Unix ms. */
+  now(): Promise<number>;
   /** Stops and releases everything; idempotent. */
   close(): Promise<void>;
 }
@@ -59,17 +59,8 @@ export interface QueueStore {
    * the first write: a conflict, or a queue that is full, refuses all that are new.
    */
   submit(tenant: string, shard: number, tasks: readonly Submission[], limits: QueueLimits): Promise<SubmitAnswer[]>;
-  /**
-   * Hands out up to `max` waiting tasks of these lanes, best score first, with payloads. Expired ones are ended, not handed
-   * out. `shards`: only those of these; all where it is left out.
-   */
-  claim(
-    tenant: string,
-    claimer: string,
-    lanes: readonly LaneQuota[],
-    max: number,
-    shards?: readonly number[],
-  ): Promise<Claim>;
+  /** Hands out up to `max` waiting tasks of these lanes, best score first, with payloads. Expired ones are ended, not handed out. */
+  claim(tenant: string, claimer: string, lanes: readonly LaneQuota[], max: number): Promise<Claim>;
   /** Extends leases; answers per fence whether it is still the current one. `note` tells what the record shows. */
   renew(tenant: string, fences: readonly Renewal[]): Promise<boolean[]>;
   /** Gives tasks back, uncharged, under their first score; answers per fence whether it was current. */

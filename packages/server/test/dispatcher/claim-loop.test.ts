@@ -62,7 +62,7 @@ async function rig(credits = 9): Promise<Rig> {
     clock: systemClock,
     random: () => 0.5,
     offers: () => [offer(credits)],
-    claimable: () => [0],
+    mayClaim: () => true,
     onClaimed: (tasks: ClaimedTask[]) => claimed.push(...tasks.map(({ fence }) => fence.id)),
     onLate: () => undefined,
     onTrouble: (sentence) => troubles.push(sentence),

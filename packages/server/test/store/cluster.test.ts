@@ -94,19 +94,6 @@ describe('a shard on its way to another node', () => {
     expect((await store.stats(T)).submitted).toBe(102);
   });
 
-  it('is left alone by a claim that does not name it', async () => {
-    const store = await open();
-    const tenant = 'named';
-    const tasks = Array.from({ length: SHARDS }, (_, shard) => in_(shard));
-    for (const [shard, task] of tasks.entries()) await store.submit(tenant, shard, [task], NO_LIMITS);
-    const claimed = async (shards: number[]): Promise<string[]> =>
-      (await store.claim(tenant, 'me', CLAIM, 10, shards)).tasks.map(({ fence }) => fence.id).sort();
-    const ids = (shards: number[]): string[] => shards.map((shard) => tasks[shard]!.spec.id).sort();
-    expect(await claimed([])).toEqual([]);
-    expect(await claimed([1, 3])).toEqual(ids([1, 3]));
-    expect(await claimed([0, 1, 2, 3])).toEqual(ids([0, 2]));
-  });
-
   it('under load: every acknowledged task ends once, whoever listens hears of it', async () => {
     const tenant = 'load';
     const [service, dispatcher] = [await open(), await open()];

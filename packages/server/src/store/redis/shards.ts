@@ -1,6 +1,6 @@
 // Acts and reads on the shards of one Redis: which keys, which script, how much at a time, and how sure (replicas).
 import type { Redis } from 'ioredis';
-import { shardIn } from '../../lifecycle/ids.ts';
+import { shardOf } from '../../lifecycle/ids.ts';
 import { StoreUnavailable } from '../store.ts';
 import type { Confirmation } from './confirmation.ts';
 import { HINT_CHANNELS } from './hints.ts';
@@ -74,8 +74,10 @@ export class Shards {
     return `${tagOf(shard)}:${encodeURIComponent(tenant)}:`;
   }
 
+  /** The shard that an id names; ids of other makers are in none, and are looked for in the first. */
   shardOf(id: string): number {
-    return shardIn(this.count, id);
+    const shard = shardOf(id) ?? 0;
+    return shard < this.count ? shard : 0;
   }
 
   all(): number[] {

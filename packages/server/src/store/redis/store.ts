@@ -75,13 +75,13 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     get shards() {
       return servers.shards;
     },
-    now: (shard = 0) => serverTime(shards, shard),
+    now: () => serverTime(shards, 0),
     health: () => servers.health(),
     refusal: () => servers.refusal(),
     close: async () => servers.close(),
 
     submit: (tenant, shard, tasks, limits) => submit(shards, tenant, shard, tasks, limits),
-    claim: (tenant, claimer, lanes, max, from) => claim(shards, leaseMs, tenant, claimer, lanes, max, from),
+    claim: (tenant, claimer, lanes, max) => claim(shards, leaseMs, tenant, claimer, lanes, max),
     renew: (tenant, renewals) => renew(shards, leaseMs, tenant, renewals),
     release: (tenant, releases) => release(shards, tenant, releases),
     settle: (tenant, settlements) => settle(shards, tenant, settlements),

@@ -21,14 +21,13 @@ export async function claim(
   claimer: string,
   lanes: readonly LaneQuota[],
   max: number,
-  from: readonly number[] = shards.all(),
 ): Promise<Claim> {
   const tasks: ClaimedTask[] = [];
   const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
   let bytes = 0;
   let more = false;
   let fault: unknown;
-  for (const shard of await bestFirst(shards, tenant, lanes, from)) {
+  for (const shard of await bestFirst(shards, tenant, lanes)) {
     for (;;) {
       const wanted = Math.min(SCRIPT_TASKS, max - tasks.length);
       if (wanted <= 0 || (bytes >= CLAIM_BYTES && tasks.length > 0)) return { tasks, more: true };
@@ -147,15 +146,10 @@ function patience(shards: Shards): number | undefined {
  * With several shards, a look at the first waiting task of each decides where claiming begins. A shard that cannot be looked
  * at is left out.
  */
-async function bestFirst(
-  shards: Shards,
-  tenant: string,
-  lanes: readonly LaneQuota[],
-  from: readonly number[],
-): Promise<number[]> {
-  if (shards.count === 1) return [...from];
-  const ready = from.filter((shard) => shards.servers.isReady(shard));
-  const looked = ready.length > 0 ? ready : from;
+async function bestFirst(shards: Shards, tenant: string, lanes: readonly LaneQuota[]): Promise<number[]> {
+  if (shards.count === 1) return [0];
+  const ready = shards.all().filter((shard) => shards.servers.isReady(shard));
+  const looked = ready.length > 0 ? ready : shards.all();
   const looks = await Promise.allSettled(looked.map((shard) => bestBandOf(shards, shard, tenant, lanes)));
   const best = looks.flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []));
   const failed = looks.find((look) => look.status === 'rejected');
