@@ -52,7 +52,7 @@ function bestOf(act: Act, tenant: string, quotas: ReadonlyMap<string, number>, m
   for (const [lane, quota] of quotas) {
     const limit = Math.min(quota, max);
     if (limit <= 0) continue;
-    const sql = `SELECT ${TASK_COLUMNS} FROM task WHERE tenant = ? AND lane = ? AND state = ${STATE_CODE.QUEUED} ORDER BY score LIMIT ?`;
+    const sql = `SELECT ${TASK_COLUMNS} FROM task WHERE tenant = ? AND lane = ? AND state = ${STATE_CODE.QUEUED} ORDER BY score LIMIT 0 + ?`;
     for (const columns of act.db.columns(sql, tenant, lane, limit)) rows.push(taskRowOf(columns));
   }
   return rows.sort((a, b) => a.score - b.score).slice(0, Math.max(0, max));

@@ -45,7 +45,7 @@ export function eventsAfter(db: Database, counters: Counters, tenant: string, af
   if (!/^\d+$/.test(after) || from < floor || from > newest) return { items: [], cursor: String(newest), reset: true };
   const items: EventPage['items'] = [];
   const rows = db.all<EventRow>(
-    'SELECT n, count, ends FROM event WHERE n > ? AND tenant = ? ORDER BY n LIMIT ?',
+    'SELECT n, count, ends FROM event WHERE n > ? AND tenant = ? ORDER BY n LIMIT 0 + ?',
     from,
     tenant,
     limit,

@@ -67,7 +67,7 @@ export function listFunctions(
   cursor: string,
 ): { items: FunctionRecord[]; nextCursor: string } {
   const rows = db.all<{ n: number; record: string }>(
-    'SELECT n, record FROM function WHERE tenant = ? AND n < ? ORDER BY n DESC LIMIT ?',
+    'SELECT n, record FROM function WHERE tenant = ? AND n < ? ORDER BY n DESC LIMIT 0 + ?',
     tenant,
     cursor === '' ? Number.MAX_SAFE_INTEGER : Number.parseInt(cursor, 10) || 0,
     limit,

@@ -23,7 +23,7 @@ export function listTasks(
   const from = jumpTo(filter, cursor);
   const until = stopAt(filter);
   const columns = 'SELECT id, state, submitted_at, function_id, tags FROM task WHERE tenant = ?';
-  const range = 'id < ? AND id >= ? ORDER BY id DESC LIMIT ?';
+  const range = 'id < ? AND id >= ? ORDER BY id DESC LIMIT 0 + ?';
   const rows =
     filter.group === undefined
       ? db.all<Scanned>(`${columns} AND ${range}`, tenant, from, until, LIST_SCAN)

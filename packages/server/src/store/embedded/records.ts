@@ -38,7 +38,7 @@ const RECORD = `SELECT task.n, state, attempt, losses, abandonments, retries, su
   WHERE tenant = ? AND id = ?`;
 
 export function taskRecords(db: Database, tenant: string, ids: readonly string[]): (TaskRecord | undefined)[] {
-  return db.together(() => ids.map((id) => recordOf(db, tenant, id)));
+  return ids.map((id) => recordOf(db, tenant, id));
 }
 
 function recordOf(db: Database, tenant: string, id: string): TaskRecord | undefined {
@@ -89,7 +89,7 @@ type EndRow = readonly [
 ];
 
 export function taskProgress(db: Database, tenant: string, ids: readonly string[]): (TaskProgress | undefined)[] {
-  return db.together(() => ids.map((id) => progressOf(db, tenant, id)));
+  return ids.map((id) => progressOf(db, tenant, id));
 }
 
 function progressOf(db: Database, tenant: string, id: string): TaskProgress | undefined {
