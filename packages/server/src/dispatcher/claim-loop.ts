@@ -130,8 +130,8 @@ export class ClaimLoop {
 
   async #look(): Promise<void> {
     const { store, tenant, clock, random } = this.#options;
-    this.#hinted.clear();
     const depths = await store.lanes(tenant);
+    // A hint may be earlier than what it tells of, which this look did not see then.
     this.#lanes = new Set([...depths.map(({ lane }) => lane), ...this.#hinted]);
     this.#lookAt = clock.mono() + LOOK_MS * (0.75 + 0.5 * random());
   }

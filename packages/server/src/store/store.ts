@@ -184,7 +184,7 @@ export interface LaneDepth {
 }
 
 export type Hint =
-  /** Work is waiting. */
+  /** Work is waiting, or will be in a moment: a claim that is asked for now sees it. */
   | { is: 'work'; lanes: string[] }
   /** Tasks ended; `result` rides along where it is small (≤ 1 KiB). */
   | { is: 'ends'; ends: TaskEnd[] }

@@ -4,7 +4,7 @@
 //   records  listing  logs  events  |  functions  code  |  fleet
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../../clock.ts';
-import type { Hint, Store } from '../store.ts';
+import type { Hint, Store, Submission } from '../store.ts';
 import { LEASE_MS } from '../timing.ts';
 import { Acceptance } from './acceptance.ts';
 import { cancel } from './cancel.ts';
@@ -76,7 +76,12 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
       db.close();
     },
 
-    submit: (tenant, _shard, tasks, limits) => acceptance.note(turns.act((act) => submit(act, tenant, tasks, limits))),
+    submit: (tenant, _shard, tasks, limits) => {
+      const done = acceptance.note(turns.act((act) => submit(act, tenant, tasks, limits)));
+      // Before the COMMIT: what a claimer asks for at once comes after it in the same transaction, and saves one of its own.
+      hints.emit('hint', { is: 'work', lanes: lanesOf(tasks, clock.wall()) });
+      return done;
+    },
     claim: (tenant, claimer, lanes, max) => turns.act((act) => claim(act, tenant, claimer, lanes, max, mono())),
     renew: (tenant, renewals) => turns.act((act) => renew(act, tenant, renewals, mono())),
     release: (tenant, releases) => turns.act((act) => release(act, tenant, releases)),
@@ -115,4 +120,9 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     deleteKey: (id) => turns.act((act) => deleteKey(act, id)),
     fact: (name, value) => turns.act((act) => fact(act, name, value)),
   };
+}
+
+/** Where these wait, if they are accepted and due by `now` (Unix ms). */
+function lanesOf(tasks: readonly Submission[], now: number): string[] {
+  return [...new Set(tasks.filter(({ spec }) => spec.not_before <= now).map(({ lane }) => lane))];
 }

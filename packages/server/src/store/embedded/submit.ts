@@ -86,6 +86,5 @@ function insert(act: Act, tenant: string, task: Submission, accepted: Accepted):
   }
   act.count(tenant, 'submitted', 1);
   countState(act, { tenant, lane, args_bytes: args.length }, state, 1);
-  if (!delayed) act.announceWork(lane);
   return undefined;
 }

@@ -1,6 +1,7 @@
 // All acts that arrive in one turn of the event loop, in one transaction.
 //
-//  T1  An act's promise resolves after the COMMIT that holds it, and hints go out between the two (S1, S8).
+//  T1  An act's promise resolves after the COMMIT that holds it, and hints go out between the two (S1, S8). Only that of a
+//      submit is earlier (see store.ts).
 //  T2  An act that throws is undone alone; its neighbours commit. Savepoints cost a copy of every page that is changed
 //      and an act hardly ever throws, so the first try does without them: where one throws, all is undone and done
 //      again, each act in a savepoint. An act may run twice, therefore.
