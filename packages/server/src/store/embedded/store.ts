@@ -76,12 +76,8 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
       db.close();
     },
 
-    submit: (tenant, _shard, tasks, limits) => {
-      const done = acceptance.note(turns.act((act) => submit(act, tenant, tasks, limits)));
-      // Before the COMMIT: what a claimer asks for at once comes after it in the same transaction, and saves one of its own.
-      hints.emit('hint', { is: 'work', lanes: lanesOf(tasks, clock.wall()) });
-      return done;
-    },
+    submit: (tenant, _shard, tasks, limits) =>
+      acceptance.note(turns.act((act) => submit(act, tenant, tasks, limits), lanesOf(tasks, clock.wall()))),
     claim: (tenant, claimer, lanes, max) => turns.act((act) => claim(act, tenant, claimer, lanes, max, mono())),
     renew: (tenant, renewals) => turns.act((act) => renew(act, tenant, renewals, mono())),
     release: (tenant, releases) => turns.act((act) => release(act, tenant, releases)),

@@ -1,7 +1,7 @@
 // All acts that arrive in one turn of the event loop, in one transaction.
 //
-//  T1  An act's promise resolves after the COMMIT that holds it, and hints go out between the two (S1, S8). Only that of a
-//      submit is earlier (see store.ts).
+//  T1  An act's promise resolves after the COMMIT that holds it, and hints go out between the two (S1, S8). Only the hint of
+//      what is submitted goes out just before the transaction: what a claimer then asks for at once is its last act.
 //  T2  An act that throws is undone alone; its neighbours commit. Savepoints cost a copy of every page that is changed
 //      and an act hardly ever throws, so the first try does without them: where one throws, all is undone and done
 //      again, each act in a savepoint. An act may run twice, therefore.
@@ -62,6 +62,8 @@ export class Turns {
   readonly #publish: (hint: Hint) => void;
   #phase: Phase = { is: 'idle' };
   #gathered: Waiting[] = [];
+  /** Lanes in which the gathered acts leave work. */
+  readonly #submitted = new Set<string>();
   #fault: StoreUnavailable | undefined;
   /** Memory may say more than the file: a transaction was undone, and the counters are not read anew yet. */
   #ahead = false;
@@ -79,9 +81,13 @@ export class Turns {
     return this.#fault;
   }
 
-  /** Runs a change with the others of this turn. Rejects with StoreUnavailable, or with what `change` threw. */
-  act<T>(change: (act: Act) => T): Promise<T> {
+  /**
+   * Runs a change with the others of this turn. Rejects with StoreUnavailable, or with what `change` threw. In `lanes` it
+   * leaves work (T1).
+   */
+  act<T>(change: (act: Act) => T, lanes: Iterable<string> = []): Promise<T> {
     if (this.#phase.is === 'closed') return Promise.reject(closed());
+    for (const lane of lanes) this.#submitted.add(lane);
     return new Promise<T>((resolve, reject) => {
       let answer: T;
       this.#gathered.push({
@@ -115,6 +121,8 @@ export class Turns {
 
   #nextTurn(): Promise<void> {
     return new Promise((resolve) => {
+      setImmediate(() => this.#announceSubmitted());
+      // After the first one's microtasks, in which a claimer asks.
       setImmediate(() => {
         if (this.#phase.is === 'gathering') this.#phase = { is: 'idle' };
         this.#flush(this.#gathered.splice(0));
@@ -251,6 +259,13 @@ export class Turns {
     for (const end of ends) this.#announcements.ends.push(end);
     this.#announcements.canceled.push(...canceled);
     return answer;
+  }
+
+  #announceSubmitted(): void {
+    if (this.#submitted.size === 0) return;
+    const lanes = [...this.#submitted];
+    this.#submitted.clear();
+    this.#publish({ is: 'work', lanes });
   }
 
   #announce(): void {
