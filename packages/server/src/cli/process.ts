@@ -1,4 +1,5 @@
 // The life of a program: what it starts, the signals that end it, exit codes. The only file that calls process.exit.
+import { giveBackIdleMemory } from './idle-memory.ts';
 import { environment } from './options.ts';
 import { UserError } from './user-error.ts';
 import { visible } from './visible.ts';
@@ -40,6 +41,7 @@ export async function runProgram(start: (stops: Stop[]) => Promise<void>, say: (
     stream.removeAllListeners('error');
     stream.on('error', () => undefined);
   }
+  giveBackIdleMemory();
   const { first: signal, cut } = endSignals();
   cut.addEventListener('abort', () => {
     say('No more time: what runs is handed back; a third signal ends at once.');
