@@ -26,16 +26,25 @@ function stat(pid: number): Stat | undefined {
 
 /** CPU ms of a process so far, and apart from it of its living descendants. */
 export function cpuOf(pid: number): { own: number; descendants: number } {
+  const all = processes();
+  const below = descendantsOf(pid, all).map((child) => all.get(child)!.cpuMs);
+  return { own: all.get(pid)?.cpuMs ?? 0, descendants: below.reduce((sum, ms) => sum + ms, 0) };
+}
+
+/** What lives of all that a process has started, and what that has. */
+export function descendantsOf(pid: number, all = processes()): number[] {
+  const isBelow = (child: number): boolean => {
+    for (let at = all.get(child)?.parent ?? 0; at > 1; at = all.get(at)?.parent ?? 0) if (at === pid) return true;
+    return false;
+  };
+  return [...all.keys()].filter(isBelow);
+}
+
+function processes(): Map<number, Stat> {
   const all = new Map<number, Stat>();
   for (const name of readdirSync('/proc')) {
     const one = /^\d+$/.test(name) ? stat(Number(name)) : undefined;
     if (one !== undefined) all.set(Number(name), one);
   }
-  const isBelow = (child: number): boolean => {
-    for (let at = all.get(child)?.parent ?? 0; at > 1; at = all.get(at)?.parent ?? 0) if (at === pid) return true;
-    return false;
-  };
-  let descendants = 0;
-  for (const [child, { cpuMs }] of all) if (isBelow(child)) descendants += cpuMs;
-  return { own: all.get(pid)?.cpuMs ?? 0, descendants };
+  return all;
 }

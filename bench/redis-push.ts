@@ -1,12 +1,14 @@
 // The sign that the shape is right: no-ops through a real Redis, service, push dispatcher and one worker of two slots.
 // Prints throughput of 5,000 tasks in batches with all results fetched, and latency of one at a time with waiting. Both are
 // warmed up first: runners forked, the function loaded, and by as many calls of the same kind as V8 needs to compile what
-// they run through; a service that has just started takes up to twice as long for a call, and that is told, too.
+// they run through; a service that has just started takes up to twice as long for a call, and that is told, too. At last the
+// same on one core, for the difference is what waking another core costs on this machine.
 // usage: node bench/redis-push.ts [--form "redis pull"] [--tasks 5000] [--batch 100] [--rounds 3] [--seconds 3] [--warm 15]
 import { parseArgs } from 'node:util';
 import type { Form } from '../test/harness/system.ts';
 import { singles, wrongOf } from './load.ts';
 import { noopTask } from './noop.ts';
+import { moveToOneCore } from './one-core.ts';
 import { cpuTimes, startOurs } from './ours.ts';
 import { median, quantile } from './statistics.ts';
 
@@ -34,8 +36,7 @@ try {
   for (let n = 0; n < rounds; n += 1) rates.push(await throughput(tasks));
   const after = cpuTimes(system);
   const first = (await singles(client, noop.python, 1, warm)).latencies?.slice(0, FIRST) ?? [];
-  const { latencies = [], wrong } = await singles(client, noop.python, 1, seconds);
-  if (wrong > 0) throw new Error(`${wrong} of ${latencies.length} results are wrong`);
+  const free = await oneAtATime();
   console.log(
     `${values.form}, 2 slots: ${tasks} no-ops in batches of ${batch}, all results fetched (median of ${rounds})`,
   );
@@ -44,9 +45,9 @@ try {
     const us = ((ms - (before[name] ?? 0)) * 1000) / (rounds * tasks);
     console.log(`cpu         ${us.toFixed(1).padStart(6)} µs a task  ${name}`);
   }
-  const [p50, p99] = [quantile(latencies, 0.5), quantile(latencies, 0.99)].map((ms) => ms.toFixed(2));
-  console.log(`latency     p50 ${p50} ms, p99 ${p99} ms (${latencies.length} one at a time, waiting)`);
+  console.log(`latency     ${free} (one at a time, waiting)`);
   console.log(`            p50 ${quantile(first, 0.5).toFixed(2)} ms of the first ${first.length} of all`);
+  if (moveToOneCore()) console.log(`            ${await oneAtATime()}, all programs on one core`);
 } finally {
   await stop();
 }
@@ -65,4 +66,11 @@ async function throughput(count: number): Promise<number> {
   };
   await Promise.all(Array.from({ length: CONNECTIONS }, lane));
   return (count / (performance.now() - started)) * 1000;
+}
+
+async function oneAtATime(): Promise<string> {
+  const { latencies = [], wrong } = await singles(client, noop.python, 1, seconds);
+  if (wrong > 0) throw new Error(`${wrong} of ${latencies.length} results are wrong`);
+  const [p50, p99] = [quantile(latencies, 0.5), quantile(latencies, 0.99)].map((ms) => ms.toFixed(2));
+  return `p50 ${p50} ms, p99 ${p99} ms of ${latencies.length}`;
 }
