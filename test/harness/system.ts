@@ -141,9 +141,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     rmSync(dataDir, { recursive: true, force: true });
   };
   try {
-    const [service, url] = await startService();
-    const dispatcher = store === 'redis' ? await startDispatcher() : service;
-    const workers = mode === 'local' ? [] : await Promise.all(Array.from({ length: count }, startWorker));
+    // Service and dispatcher side by side: each is at its work as soon as it has the store. Workers find a port that listens.
+    const serving = startService();
+    const dispatching = store === 'redis' ? startDispatcher() : serving.then(([service]) => service);
+    const working = dispatching.then(() =>
+      Promise.all(Array.from({ length: mode === 'local' ? 0 : count }, startWorker)),
+    );
+    const [[service, url], dispatcher, workers] = await Promise.all([serving, dispatching, working]);
     return {
       url,
       dataDir,
