@@ -1,5 +1,18 @@
 // One runner for every test: the packages' own and the whole-system ones under test/.
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
+
+/**
+ * Whole systems first: they take longest, and one that began last would run on by itself in the end. Among themselves in
+ * vitest's own order, by how long each took the last time.
+ */
+class SystemsFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const sorted = await super.sort(files);
+    const isSystem = ({ moduleId }: TestSpecification): boolean => !moduleId.includes('/packages/');
+    return [...sorted.filter(isSystem), ...sorted.filter((file) => !isSystem(file))];
+  }
+}
 
 export default defineConfig({
   test: {
@@ -8,6 +21,7 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
+    sequence: { sequencer: SystemsFirst },
   },
 });

@@ -89,8 +89,12 @@ function compile(from, to) {
 
 /** Strips types; imports name the compiled files, and the private contract lies among them. */
 function javascript(source, folder) {
-  const contract = relative(folder, join(out, 'contract/index.js'));
+  const contract = (entry) => {
+    const path = relative(folder, join(out, `contract/${entry}.js`));
+    return `'${path.startsWith('.') ? path : `./${path}`}'`;
+  };
   return stripTypeScriptTypes(source, { mode: 'strip' })
     .replaceAll(/((?:from|import)\s*\(?\s*'\.[^']*)\.ts'/g, "$1.js'")
-    .replaceAll(`'${CONTRACT}'`, `'${contract.startsWith('.') ? contract : `./${contract}`}'`);
+    .replaceAll(`'${CONTRACT}'`, contract('index'))
+    .replaceAll(`'${CONTRACT}/words'`, contract('words'));
 }

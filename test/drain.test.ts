@@ -1,6 +1,7 @@
 // Leaving: what is told to end takes nothing new, finishes what runs, hands back what waits, and is gone at once.
 import { existsSync, readFileSync } from 'node:fs';
-import { afterEach, describe, expect, it } from 'vitest';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { endsOf, get, post, registerSource } from './harness/http.ts';
 import { leftovers } from './harness/leftovers.ts';
 import { start, type Program } from './harness/program.ts';
@@ -82,16 +83,36 @@ function begun(file: string): number[] {
 const inOrder = (list: readonly number[]): number[] => [...list].sort((a, b) => a - b);
 
 describe.each(['redis pull', 'redis push'] as Form[])('SIGTERM to a worker: %s', (form) => {
+  /** Service and dispatcher for all of them; the workers are each test's own. */
+  let served: System;
+  const begunWorkers: Program[] = [];
+  beforeAll(async () => {
+    served = await startSystem({ form, workers: 0, slots: 2 });
+    await registerSource(served.url, 'hold', HOLD);
+  });
+  afterEach(async () => {
+    await Promise.all(begunWorkers.splice(0).map((worker) => worker.stop()));
+    expect(await leftovers(join(served.dataDir, 'worker'))).toEqual([]);
+  });
+  afterAll(async () => {
+    await served.stop();
+    expect(await leftovers(served.dataDir)).toEqual([]);
+  });
+  const startWorker = async (...args: string[]): Promise<Program> => {
+    const worker = await served.startWorker(...args);
+    begunWorkers.push(worker);
+    return worker;
+  };
+  /** Where the calls of one test say that they began. */
+  const fileOf = (test: string): string => join(served.dataDir, test);
+
   it('finishes what runs, hands back what waits, deregisters', async () => {
-    system = await startSystem({ form, workers: 1, slots: 2 });
-    const { url, dataDir } = system;
-    const file = `${dataDir}/starts`;
-    await registerSource(url, 'hold', HOLD);
+    const { url } = served;
+    const worker = await startWorker();
+    const file = fileOf('finishes');
     const ids = await submit(url, 6, 1.5, file);
     await until(url, ids, () => begun(file).length >= 2);
-    const [worker] = system.workers;
-    const code = await worker!.stop();
-    expect(code, worker!.output()).toBe(0);
+    expect(await worker.stop(), worker.output()).toBe(0);
     // At once: the goodbye says so, not the silence of three seconds.
     expect(await workers(url)).toEqual([]);
     const left = await records(url, ids);
@@ -99,7 +120,7 @@ describe.each(['redis pull', 'redis push'] as Form[])('SIGTERM to a worker: %s',
       ...['COMPLETED', 'COMPLETED'],
       ...['QUEUED', 'QUEUED', 'QUEUED', 'QUEUED'],
     ]);
-    await system.startWorker();
+    await startWorker();
     expect(await values(url, ids)).toEqual(numbers(6));
     const after = await records(url, ids);
     expect(after.map(({ losses }) => losses)).toEqual([0, 0, 0, 0, 0, 0]);
@@ -107,15 +128,14 @@ describe.each(['redis pull', 'redis push'] as Form[])('SIGTERM to a worker: %s',
   });
 
   it('grace over: what still runs is handed back and runs elsewhere', async () => {
-    system = await startSystem({ form, workers: 1, slots: 2, workerArgs: ['--grace', '300ms'] });
-    const { url, dataDir } = system;
-    const file = `${dataDir}/starts`;
-    await registerSource(url, 'hold', HOLD);
+    const { url } = served;
+    const worker = await startWorker('--grace', '300ms');
+    const file = fileOf('grace');
     const ids = await submit(url, 2, 4, file);
     await until(url, ids, () => begun(file).length >= 2);
     const [first] = await workers(url);
-    expect(await system.workers[0]!.stop()).toBe(0);
-    await system.startWorker();
+    expect(await worker.stop()).toBe(0);
+    await startWorker();
     expect(await values(url, ids)).toEqual([0, 1]);
     const after = await records(url, ids);
     expect(after.map(({ losses }) => losses)).toEqual([0, 0]);
@@ -125,31 +145,29 @@ describe.each(['redis pull', 'redis push'] as Form[])('SIGTERM to a worker: %s',
   });
 
   it('a second signal: what runs is handed back at once', async () => {
-    system = await startSystem({ form, workers: 1, slots: 2 });
-    const { url, dataDir } = system;
-    const file = `${dataDir}/starts`;
-    await registerSource(url, 'hold', HOLD);
+    const { url } = served;
+    const worker = await startWorker();
+    const file = fileOf('second signal');
     const ids = await submit(url, 2, 600, file);
     await until(url, ids, () => begun(file).length >= 2);
-    const [worker] = system.workers;
-    worker!.signal('SIGTERM');
-    await worker!.says(/a second signal cuts that short/);
-    expect(await worker!.stop()).toBe(1);
+    worker.signal('SIGTERM');
+    await worker.says(/a second signal cuts that short/);
+    expect(await worker.stop()).toBe(1);
     // It said so before it ended: nobody has to notice its silence, or the end of its leases.
     expect(await workers(url)).toEqual([]);
     const left = await records(url, ids);
     expect(left.map(({ status, losses }) => [status, losses])).toEqual(ids.map(() => ['QUEUED', 0]));
+    for (const id of ids) expect((await post(`${url}/v1/tasks/${id}/cancel`, {})).status).toBe(200);
   });
 
   it('grace over: at-most-once calls that began end lost, those that wait run elsewhere', async () => {
-    system = await startSystem({ form, workers: 1, slots: 2, workerArgs: ['--grace', '300ms'] });
-    const { url, dataDir } = system;
-    const file = `${dataDir}/starts`;
-    await registerSource(url, 'hold', HOLD);
+    const { url } = served;
+    const worker = await startWorker('--grace', '300ms');
+    const file = fileOf('at most once');
     const ids = await submit(url, 3, 3, file, { at_most_once: true });
     await until(url, ids, () => begun(file).length >= 2);
-    expect(await system.workers[0]!.stop()).toBe(0);
-    await system.startWorker();
+    expect(await worker.stop()).toBe(0);
+    await startWorker();
     const ends = await endsOf(url, ids);
     const kinds = ids.map((id) => ends.get(id)?.error?.kind ?? ends.get(id)?.value);
     expect(kinds).toEqual(['lost', 'lost', 2]);

@@ -166,7 +166,7 @@ function rows(folder: string): Row[] {
       'lost',
       'WorkerLost',
       /exit code 3/,
-      ['RuntimeError', /^WorkerLost: .*exit code 3.*\nattempt 1 on worker .*exit code 3.*\nattempt 3 on worker /s],
+      ['RuntimeError', /^WorkerLost: [^\n]*exit code 3[^\n]*([^]*\nattempt \d+ on worker [^\n]*exit code 3){3}/],
       { attempts: THREE_LOSSES, details: { exit_code: 3 } },
     ),
     failed(

@@ -1,18 +1,9 @@
 // What dies, comes back, or is lost in silence: every task ends all the same, each with one accepted end.
 import { Redis } from 'ioredis';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startDroppingProxy, type DroppingProxy } from './harness/dropping-proxy.ts';
 import { endsOf, get, post, registerSource, type Ended } from './harness/http.ts';
-import { startSystem, type Form, type System } from './harness/system.ts';
-
-let system: System | undefined;
-let proxy: DroppingProxy | undefined;
-afterEach(async () => {
-  await system?.stop();
-  await proxy?.close();
-  system = undefined;
-  proxy = undefined;
-});
+import { startSystem, type Form, type System, type SystemOptions } from './harness/system.ts';
 
 const SLEEP = 'import time\ndef nap(n):\n    time.sleep(0.02)\n    return n * 2\n';
 
@@ -31,134 +22,142 @@ async function expectAllRight(url: string, ids: string[], ends: Map<string, Ende
 }
 
 /** Resolves when at least `count` of the tasks have ended: the middle of the work. */
-async function untilEnded(url: string, count: number): Promise<void> {
-  for (;;) {
-    const { body } = await get<{ ended: Record<string, number> }>(`${url}/v1/stats`);
-    if (Object.values(body.ended).reduce((sum, one) => sum + one, 0) >= count) return;
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
+async function untilEnded(url: string, ids: readonly string[], count: number): Promise<void> {
+  await post(`${url}/v1/results`, { task_ids: ids.slice(0, count), wait_ms: 60_000, wait_for: 'all' });
 }
 
-const REMOTE: Form[] = ['redis pull', 'redis push', 'embedded pull', 'embedded push'];
-
-describe.each(REMOTE)('kill -9 in the middle of 200 tasks: %s', (form) => {
-  it('of a worker', async () => {
-    system = await startSystem({ form });
+/** A system for the tests of one `describe`, which has a function `nap`: what one of them kills it starts again. */
+function shared(options: SystemOptions): () => System {
+  let system: System | undefined;
+  beforeAll(async () => {
+    system = await startSystem(options);
     await registerSource(system.url, 'nap', SLEEP);
-    const ids = await submit(system.url, 'nap', 200);
-    await untilEnded(system.url, 40);
-    await system.workers[0]!.kill();
-    const ends = await endsOf(system.url, ids);
-    await expectAllRight(system.url, ids, ends);
   });
-});
+  afterAll(() => system?.stop());
+  return () => system!;
+}
+
+/** In the middle of 200 tasks `fault` strikes; all end all the same. */
+async function expectAllRightAfter({ url }: System, fault: () => Promise<unknown>): Promise<void> {
+  const ids = await submit(url, 'nap', 200);
+  await untilEnded(url, ids, 40);
+  await fault();
+  await expectAllRight(url, ids, await endsOf(url, ids));
+}
+
+function endsWithoutItsCode(system: () => System): void {
+  it('ends a task whose code is gone, and what waits behind it runs', async () => {
+    const { url, redis: server } = system();
+    const redis = new Redis(server!.url);
+    const before = await redis.keys('{s0}:default:c:*');
+    await registerSource(url, 'gone', 'def gone(n):\n    return n\n');
+    const fresh = (await redis.keys('{s0}:default:c:*')).filter((key) => !before.includes(key));
+    expect(await redis.del(...fresh)).toBe(1);
+    redis.disconnect();
+    const [lost] = await submit(url, 'gone', 1);
+    const ids = await submit(url, 'nap', 20);
+    const ends = await endsOf(url, [lost!, ...ids]);
+    expect(ends.get(lost!)).toMatchObject({ status: 'FAILED', error: { kind: 'load_failed', type: 'FunctionGone' } });
+    await expectAllRight(url, ids, ends);
+  });
+}
 
 describe.each(['redis pull', 'redis push'] as Form[])('%s', (form) => {
+  const system = shared({ form });
+
+  it('kill -9 of a worker in the middle of 200 tasks', async () => {
+    await expectAllRightAfter(system(), () => system().workers[0]!.kill());
+    await system().startWorker();
+  });
+
   it('kill -9 of the dispatcher in the middle of 200 tasks', async () => {
-    system = await startSystem({ form });
-    await registerSource(system.url, 'nap', SLEEP);
-    const ids = await submit(system.url, 'nap', 200);
-    await untilEnded(system.url, 40);
-    await system.dispatcher.kill();
-    await system.startDispatcher();
-    const ends = await endsOf(system.url, ids);
-    await expectAllRight(system.url, ids, ends);
-  });
-
-  it("loses a worker's answer on the way", async () => {
-    system = await startSystem({
-      form,
-      workers: 1,
-      between: async (dispatcherPort) => (proxy = await startDroppingProxy(dispatcherPort)).port,
+    await expectAllRightAfter(system(), async () => {
+      await system().dispatcher.kill();
+      await system().startDispatcher();
     });
-    await registerSource(system.url, 'nap', SLEEP);
-    const lost = proxy!.drop('to dispatcher', 'ended');
-    const ids = await submit(system.url, 'nap', 4);
-    await lost;
-    await expectAllRight(system.url, ids, await endsOf(system.url, ids));
-  });
-
-  it("loses a task's delivery on the way", async () => {
-    system = await startSystem({
-      form,
-      workers: 1,
-      between: async (dispatcherPort) => (proxy = await startDroppingProxy(dispatcherPort)).port,
-    });
-    await registerSource(system.url, 'nap', SLEEP);
-    const lost = proxy!.drop('to worker', 'tasks');
-    const ids = await submit(system.url, 'nap', 4);
-    await lost;
-    const ends = await endsOf(system.url, ids);
-    await expectAllRight(system.url, ids, ends);
-    const { body } = await get<{ losses: number }>(`${system.url}/v1/tasks/${ids[0]}`);
-    expect(body.losses).toBe(0);
-  });
-
-  it('loses a part of large arguments on the way', async () => {
-    system = await startSystem({
-      form,
-      workers: 1,
-      between: async (dispatcherPort) => (proxy = await startDroppingProxy(dispatcherPort)).port,
-    });
-    await registerSource(system.url, 'size', 'def size(text):\n    return len(text)\n');
-    const lost = proxy!.drop('to worker', 'part');
-    const large = 'x'.repeat(5_000_000);
-    const { body } = await post<{ task_id: string }>(`${system.url}/v1/tasks`, { function: 'size', args: [large] });
-    await lost;
-    const ends = await endsOf(system.url, [body.task_id]);
-    expect(ends.get(body.task_id)).toMatchObject({ status: 'COMPLETED', value: 5_000_000 });
-    const task = (await get<{ losses: number }>(`${system.url}/v1/tasks/${body.task_id}`)).body;
-    expect(task.losses).toBe(0);
   });
 
   it('loses its Redis (AOF always) under load and goes on by itself when it is back', async () => {
-    system = await startSystem({ form });
-    await registerSource(system.url, 'nap', SLEEP);
-    const ids = await submit(system.url, 'nap', 200);
-    await untilEnded(system.url, 40);
-    await system.redis!.crashAndRestart();
-    const ends = await endsOf(system.url, ids);
-    await expectAllRight(system.url, ids, ends);
+    await expectAllRightAfter(system(), () => system().redis!.crashAndRestart());
   });
+
+  endsWithoutItsCode(system);
 });
 
-describe.each(['redis local', 'redis pull', 'redis push'] as Form[])('%s', (form) => {
-  it('ends a task whose code is gone, and what waits behind it runs', async () => {
-    system = await startSystem({ form });
-    await registerSource(system.url, 'gone', 'def gone(n):\n    return n\n');
-    const redis = new Redis(system.redis!.url);
-    expect(await redis.del(...(await redis.keys('{s0}:default:c:*')))).toBe(1);
-    redis.disconnect();
-    await registerSource(system.url, 'nap', SLEEP);
-    const [lost] = await submit(system.url, 'gone', 1);
-    const ids = await submit(system.url, 'nap', 20);
-    const ends = await endsOf(system.url, [lost!, ...ids]);
-    expect(ends.get(lost!)).toMatchObject({ status: 'FAILED', error: { kind: 'load_failed', type: 'FunctionGone' } });
-    await expectAllRight(system.url, ids, ends);
+describe.each(['redis pull', 'redis push'] as Form[])('%s, on the way', (form) => {
+  let proxy: DroppingProxy;
+  const system = shared({
+    form,
+    workers: 1,
+    between: async (dispatcherPort) => (proxy = await startDroppingProxy(dispatcherPort)).port,
+  });
+  afterAll(() => proxy.close());
+
+  it("loses a worker's answer", async () => {
+    const { url } = system();
+    const lost = proxy.drop('to dispatcher', 'ended');
+    const ids = await submit(url, 'nap', 4);
+    await lost;
+    await expectAllRight(url, ids, await endsOf(url, ids));
+  });
+
+  it("loses a task's delivery", async () => {
+    const { url } = system();
+    const lost = proxy.drop('to worker', 'tasks');
+    const ids = await submit(url, 'nap', 4);
+    await lost;
+    const ends = await endsOf(url, ids);
+    await expectAllRight(url, ids, ends);
+    const { body } = await get<{ losses: number }>(`${url}/v1/tasks/${ids[0]}`);
+    expect(body.losses).toBe(0);
+  });
+
+  it('loses a part of large arguments', async () => {
+    const { url } = system();
+    await registerSource(url, 'size', 'def size(text):\n    return len(text)\n');
+    const lost = proxy.drop('to worker', 'part');
+    const large = 'x'.repeat(5_000_000);
+    const { body } = await post<{ task_id: string }>(`${url}/v1/tasks`, { function: 'size', args: [large] });
+    await lost;
+    const ends = await endsOf(url, [body.task_id]);
+    expect(ends.get(body.task_id)).toMatchObject({ status: 'COMPLETED', value: 5_000_000 });
+    const task = (await get<{ losses: number }>(`${url}/v1/tasks/${body.task_id}`)).body;
+    expect(task.losses).toBe(0);
   });
 });
 
 describe('redis local', () => {
+  const system = shared({ form: 'redis local' });
+
+  endsWithoutItsCode(system);
+
   it('runs 500 tasks that were submitted while no dispatcher ran', async () => {
-    system = await startSystem({ form: 'redis local' });
-    await system.dispatcher.stop();
-    await registerSource(system.url, 'twice', 'def twice(n):\n    return n * 2\n');
-    const ids = await submit(system.url, 'twice', 500);
-    const { body } = await get<{ status: string; waits: { reason: string } }>(`${system.url}/v1/tasks/${ids[0]}`);
+    const { url, dispatcher } = system();
+    await dispatcher.stop();
+    await registerSource(url, 'twice', 'def twice(n):\n    return n * 2\n');
+    const ids = await submit(url, 'twice', 500);
+    const { body } = await get<{ status: string; waits: { reason: string } }>(`${url}/v1/tasks/${ids[0]}`);
     expect([body.status, body.waits.reason]).toEqual(['QUEUED', 'no_worker']);
-    await system.startDispatcher();
-    await expectAllRight(system.url, ids, await endsOf(system.url, ids));
+    await system().startDispatcher();
+    await expectAllRight(url, ids, await endsOf(url, ids));
   });
 });
 
-describe('embedded', () => {
+describe.each(['embedded pull', 'embedded push'] as Form[])('%s', (form) => {
+  const system = shared({ form });
+
+  it('kill -9 of a worker in the middle of 200 tasks', async () => {
+    await expectAllRightAfter(system(), () => system().workers[0]!.kill());
+  });
+});
+
+describe('embedded local', () => {
+  const system = shared({ form: 'embedded local' });
+
   it('up killed with kill -9 in the middle of 200 tasks, and started again, loses none', async () => {
-    system = await startSystem({ form: 'embedded local' });
-    await registerSource(system.url, 'nap', SLEEP);
-    const ids = await submit(system.url, 'nap', 200);
-    await untilEnded(system.url, 40);
-    await system.service.kill();
-    await system.restartUp();
-    await expectAllRight(system.url, ids, await endsOf(system.url, ids));
+    await expectAllRightAfter(system(), async () => {
+      await system().service.kill();
+      await system().restartUp();
+    });
   });
 });

@@ -10,6 +10,8 @@ const CHUNK = 500;
 const AT_ONCE = 32;
 /** One that waits, as it was asked to, is given up after this, ms. */
 const PATIENCE_MS = 150;
+/** Where nothing at all was answered meanwhile, the machine is slow: it has so many times that. */
+const SLOW = 10;
 /** One in so many goes over a connection of its own, as bytes. */
 const RAW_EVERY = 20;
 
@@ -67,7 +69,7 @@ function send(url: string, agent: Agent, odd: OddRequest, { statuses, bad }: Ans
       // Giving up is an error of the request, too.
       if (done) return;
       done = true;
-      clearTimeout(patience);
+      clearInterval(patience);
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
       const fault = faultOf(status, text, odd.method);
       if (fault !== '')
@@ -77,7 +79,13 @@ function send(url: string, agent: Agent, odd: OddRequest, { statuses, bad }: Ans
       resolve();
     };
     let asking: ReturnType<typeof request>;
-    const patience = setTimeout(() => {
+    let seen = answered(statuses);
+    let looks = 0;
+    const patience = setInterval(() => {
+      const isSlow = answered(statuses) === seen;
+      seen = answered(statuses);
+      looks += 1;
+      if (isSlow && looks < SLOW) return;
       over(0, '');
       asking.destroy();
     }, PATIENCE_MS);
@@ -89,7 +97,7 @@ function send(url: string, agent: Agent, odd: OddRequest, { statuses, bad }: Ans
       });
     } catch {
       // What Node refuses to send is none of the service's business.
-      clearTimeout(patience);
+      clearInterval(patience);
       return resolve();
     }
     asking.on('response', (response) => {
@@ -102,6 +110,11 @@ function send(url: string, agent: Agent, odd: OddRequest, { statuses, bad }: Ans
     asking.on('error', () => over(1, ''));
     asking.end(odd.body);
   });
+}
+
+/** How many were answered, of all. */
+function answered(statuses: Answers['statuses']): number {
+  return [...statuses].reduce((sum, [status, count]) => (status > 1 ? sum + count : sum), 0);
 }
 
 function faultOf(status: number, text: string, method: string): string {

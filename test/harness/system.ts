@@ -48,7 +48,8 @@ export interface System {
   /** Where workers connect: tcp://127.0.0.1:port. */
   dispatcherUrl: string;
   startDispatcher(): Promise<Program>;
-  startWorker(): Promise<Program>;
+  /** `more` of its arguments, after those of all workers. */
+  startWorker(...more: string[]): Promise<Program>;
   /** Starts `up` again on its data and port. */
   restartUp(): Promise<void>;
   /** Stops everything and removes its data. */
@@ -95,7 +96,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     await program.says(/is ready/);
     return program;
   };
-  const startWorker = async (): Promise<Program> => {
+  const startWorker = async (...more: string[]): Promise<Program> => {
     const program = start('mpcsfaas', [
       'worker',
       mode,
@@ -106,6 +107,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       join(dataDir, 'worker'),
       ...runners,
       ...workerArgs,
+      ...more,
     ]);
     all.push(program);
     await program.says(/Registered with/);
@@ -141,9 +143,13 @@ export async function startSystem(options: SystemOptions): Promise<System> {
     rmSync(dataDir, { recursive: true, force: true });
   };
   try {
-    const [service, url] = await startService();
-    const dispatcher = store === 'redis' ? await startDispatcher() : service;
-    const workers = mode === 'local' ? [] : await Promise.all(Array.from({ length: count }, startWorker));
+    // Service and dispatcher side by side: each is at its work as soon as it has the store. Workers find a port that listens.
+    const serving = startService();
+    const dispatching = store === 'redis' ? startDispatcher() : serving.then(([service]) => service);
+    const working = dispatching.then(() =>
+      Promise.all(Array.from({ length: mode === 'local' ? 0 : count }, () => startWorker())),
+    );
+    const [[service, url], dispatcher, workers] = await Promise.all([serving, dispatching, working]);
     return {
       url,
       dataDir,

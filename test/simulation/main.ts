@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { MUTANTS, type MutantName } from './mutants.ts';
 import { scheduleOf } from './plan.ts';
 import { run } from './run.ts';
-import { search, tooLittle, type Totals } from './search.ts';
+import { Searchers, tooLittle, type Totals } from './search.ts';
 import { shrink } from './shrink.ts';
 import { REAL } from './variant.ts';
 
@@ -103,7 +103,9 @@ async function main(): Promise<number> {
     console.log(`${JSON.stringify(scheduleOf(seed))}\n${journal.join('\n')}`);
     return violation === '' ? 0 : 1;
   }
-  const totals = await search(options);
+  const searchers = new Searchers(options.threads);
+  const totals = await searchers.search(options);
+  await searchers.close();
   console.log(summary(totals));
   const { found } = totals;
   console.log(`violations  ${found === undefined ? 'none' : 'found'}`);

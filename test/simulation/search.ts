@@ -1,4 +1,5 @@
 // Many schedules, one a seed, in threads: until one fails, or all have held.
+import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { MutantName } from './mutants.ts';
 import type { Found, ThreadOrder, ThreadReport } from './thread.ts';
@@ -7,7 +8,6 @@ export interface Search {
   /** The first seed. */
   seed: number;
   runs: number;
-  threads: number;
   /** A broken system in place of the real one. */
   mutant: MutantName | undefined;
 }
@@ -32,13 +32,44 @@ export interface Totals {
   found: Found | undefined;
 }
 
-/** Seeds that a thread is given at a time. */
-const CHUNK = 100;
+/** Seeds that a thread is given at a time. When another has found one that fails, it runs the rest of these in vain. */
+const CHUNK = 20;
 /** Of the tasks that could complete, so many have to: else little was proved, however clean. */
 const ENOUGH = 0.9;
 
-/** Runs the schedules of `runs` seeds. Never rejects for a failing one. */
-export async function search({ seed, runs, threads, mutant }: Search): Promise<Totals> {
+interface Thread {
+  worker: Worker;
+  /** Rejects when it has ended, which it does only where something is wrong. */
+  gone: Promise<never>;
+}
+
+/** Threads that search, one search after the other: each reads and compiles the whole system once for all of them. */
+export class Searchers {
+  readonly #threads: Thread[];
+
+  constructor(count: number) {
+    this.#threads = Array.from({ length: count }, startThread);
+  }
+
+  /** Runs the schedules of `runs` seeds. Never rejects for a failing one. */
+  search(search: Search): Promise<Totals> {
+    return searchWith(this.#threads, search);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#threads.map(({ worker }) => worker.terminate()));
+  }
+}
+
+function startThread(): Thread {
+  const worker = new Worker(new URL('./thread.ts', import.meta.url));
+  const gone = once(worker, 'exit').then(() => Promise.reject(new Error('a thread of the search has ended')));
+  // Told to whoever searches; between searches and in the end nobody does.
+  gone.catch(() => undefined);
+  return { worker, gone };
+}
+
+async function searchWith(threads: readonly Thread[], { seed, runs, mutant }: Search): Promise<Totals> {
   const started = performance.now();
   const before = process.cpuUsage();
   const totals: Totals = {
@@ -62,7 +93,7 @@ export async function search({ seed, runs, threads, mutant }: Search): Promise<T
     next = Math.min(runs, from + CHUNK);
     return { seed: seed + from, runs: next - from, mutant };
   };
-  await Promise.all(Array.from({ length: threads }, () => work(order, (report) => addUp(totals, report))));
+  await Promise.all(threads.map((thread) => work(thread, order, (report) => addUp(totals, report))));
   totals.tookMs = performance.now() - started;
   const { user, system } = process.cpuUsage(before);
   totals.processorMs = (user + system) / 1000;
@@ -88,20 +119,15 @@ export function tooLittle({ completable, completed }: Totals): string {
 }
 
 /** One thread, order by order. */
-async function work(order: () => ThreadOrder | undefined, take: (report: ThreadReport) => void): Promise<void> {
-  const thread = new Worker(new URL('./thread.ts', import.meta.url));
-  await new Promise<void>((resolve, reject) => {
-    const give = (): void => {
-      const next = order();
-      if (next === undefined) resolve();
-      else thread.postMessage(next);
-    };
-    thread.on('message', (report: ThreadReport) => {
-      take(report);
-      give();
-    });
-    thread.on('error', reject);
-    thread.on('exit', () => reject(new Error('a thread of the search has ended')));
-    give();
-  }).finally(() => thread.terminate());
+async function work(
+  { worker, gone }: Thread,
+  order: () => ThreadOrder | undefined,
+  take: (report: ThreadReport) => void,
+): Promise<void> {
+  for (let next = order(); next !== undefined; next = order()) {
+    const answer = once(worker, 'message') as Promise<[ThreadReport]>;
+    worker.postMessage(next);
+    const [report] = await Promise.race([answer, gone]);
+    take(report);
+  }
 }

@@ -1,11 +1,11 @@
 // Whole systems on simulated time: ten thousand schedules hold, every broken system is caught, and what failed once never
 // fails again.
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MUTANTS, type MutantName } from './mutants.ts';
 import { scheduleOf, type Schedule } from './plan.ts';
 import { REGRESSIONS } from './regressions.ts';
 import { run } from './run.ts';
-import { search, tooLittle } from './search.ts';
+import { Searchers, tooLittle } from './search.ts';
 import { shrink } from './shrink.ts';
 import { REAL } from './variant.ts';
 
@@ -13,6 +13,12 @@ const RUNS = 10_000;
 const THREADS = 2;
 /** Many times what it takes on a machine of its own. */
 const TIMEOUT_MS = 300_000;
+
+let searchers: Searchers;
+beforeAll(() => {
+  searchers = new Searchers(THREADS);
+});
+afterAll(() => searchers.close());
 
 describe('schedules that failed once', () => {
   it.each(REGRESSIONS)('$name', async ({ schedule }) => {
@@ -24,7 +30,7 @@ describe('the real system', () => {
   it(
     `keeps every promise in ${RUNS} schedules`,
     async () => {
-      const totals = await search({ seed: 1, runs: RUNS, threads: THREADS, mutant: undefined });
+      const totals = await searchers.search({ seed: 1, runs: RUNS, mutant: undefined });
       expect(totals.found).toBeUndefined();
       expect(totals.schedules).toBe(RUNS);
       expect(tooLittle(totals)).toBe('');
@@ -43,7 +49,7 @@ describe('a broken system is caught', () => {
   it.each(Object.keys(MUTANTS) as MutantName[])(
     '%s',
     async (mutant) => {
-      const { found, schedules } = await search({ seed: 1, runs: RUNS, threads: THREADS, mutant });
+      const { found, schedules } = await searchers.search({ seed: 1, runs: RUNS, mutant });
       expect(found, `not caught in ${schedules} schedules`).toBeDefined();
     },
     TIMEOUT_MS,

@@ -1,6 +1,6 @@
 // The command line's own client of the REST API. Every failure becomes one sentence.
 import type { IncomingHttpHeaders } from 'node:http';
-import { MAX_PAGE } from '@mpcsfaas/contract';
+import { MAX_PAGE } from '@mpcsfaas/contract/words';
 import { parseExact } from './exact-json.ts';
 import { exchange, stream, type HttpAnswer } from './http.ts';
 import { environment, placeOf } from './options.ts';

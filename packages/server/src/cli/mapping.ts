@@ -2,7 +2,8 @@
 // What is held is bounded by WINDOW lines, however many come.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { MAX_BATCH_TASKS, MAX_RESULT_IDS, type TaskError } from '@mpcsfaas/contract';
+import type { TaskError } from '@mpcsfaas/contract';
+import { MAX_BATCH_TASKS, MAX_RESULT_IDS } from '@mpcsfaas/contract/words';
 import { Refused, type Api } from './api.ts';
 import { LONG_MS, SHORT_MS, patiently } from './patience.ts';
 

@@ -2,7 +2,7 @@
 import { availableParallelism, homedir } from 'node:os';
 import { delimiter, join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { LIMITS, MIN_RESULT_TTL_MS, type LimitName } from '@mpcsfaas/contract';
+import { LIMITS, MIN_RESULT_TTL_MS, type LimitName } from '@mpcsfaas/contract/words';
 import { readConfigFile, variableOf } from './config-file.ts';
 import { UserError } from './user-error.ts';
 import { collect, duration, durationFrom, durationText, origin, port, size, sizeText, whole } from './units.ts';

@@ -1,5 +1,5 @@
 // What the service can be told, resolved: a total type, so that nothing inside asks for a default.
-import { LIMITS } from '@mpcsfaas/contract';
+import { LIMITS } from '@mpcsfaas/contract/words';
 
 export interface ServiceLimits {
   maxArgsBytes: number;

@@ -1,5 +1,5 @@
 // What one attempt came to, as data. Everything that can happen to a call is one of four things.
-import { FAILURE_KINDS } from '@mpcsfaas/contract';
+import { FAILURE_KINDS } from '@mpcsfaas/contract/words';
 import type { FailureKind, LogStream } from '@mpcsfaas/contract';
 
 /** How a failure is told to people and programs, beside any pickle. */

@@ -1,6 +1,6 @@
 // The shape of every item, checked before anything reads it: a peer's mistake is refused in one place. Types, ranges and
 // words are all checked here; what is past this file may be stored, counted with and shown.
-import { LOG_STREAMS, RUNTIMES } from '@mpcsfaas/contract';
+import { LOG_STREAMS, RUNTIMES } from '@mpcsfaas/contract/words';
 import { ATTEMPT_KINDS, RELEASE_REASONS } from '../lifecycle/outcome.ts';
 import {
   blobs,

@@ -1,5 +1,5 @@
 // Task headers as they come with a delivery: bytes that the store kept and the dispatcher passed on, read and checked here.
-import { ARGS_ENCODINGS, CODE_FORMS, ISOLATIONS, RESULT_FORMS, RUNTIMES } from '@mpcsfaas/contract';
+import { ARGS_ENCODINGS, CODE_FORMS, ISOLATIONS, RESULT_FORMS, RUNTIMES } from '@mpcsfaas/contract/words';
 import { HeaderReader, type TaskHeader } from '../lifecycle/spec.ts';
 import { BadMessage } from './bad-message.ts';
 import { checkFields, count, flag, oneOf, shortText, text, texts, time, whole, type Shape } from './fields.ts';

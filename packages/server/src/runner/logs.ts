@@ -1,5 +1,5 @@
 // A call's output: the first bytes and the last ones of each stream, whatever it prints in all.
-import { LOG_STREAMS, type LogStream } from '@mpcsfaas/contract';
+import { LOG_STREAMS, type LogStream } from '@mpcsfaas/contract/words';
 import type { LogChunk, StreamLog, TaskLogs } from '../lifecycle/outcome.ts';
 
 export interface LogLimits {

@@ -1,5 +1,5 @@
 // The runners of a pool: which one takes a call, how many are kept warm, and what is done when none can be made.
-import { RUNTIMES, type Runtime } from '@mpcsfaas/contract';
+import { RUNTIMES, type Runtime } from '@mpcsfaas/contract/words';
 import { backoffMs, type Backoff } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';

@@ -1,7 +1,7 @@
 // Functions: what is checked when one is registered, and how one is found again.
 import { BoundedMap } from '../bounded-map.ts';
 import { createHash } from 'node:crypto';
-import { LIMITS } from '@mpcsfaas/contract';
+import { LIMITS } from '@mpcsfaas/contract/words';
 import type { FunctionOptions, Runtime } from '@mpcsfaas/contract';
 import { isWellFormedId } from '../lifecycle/ids.ts';
 import type { Clock } from '../clock.ts';

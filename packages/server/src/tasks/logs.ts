@@ -1,5 +1,5 @@
 // A call's own output: as kept, and as it grows.
-import { LOG_STREAMS, isTerminal } from '@mpcsfaas/contract';
+import { LOG_STREAMS, isTerminal } from '@mpcsfaas/contract/words';
 import type { LogStream } from '@mpcsfaas/contract';
 import type { StreamLog, TaskLogs } from '../lifecycle/outcome.ts';
 import type { Store } from '../store/index.ts';

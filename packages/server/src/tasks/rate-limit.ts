@@ -1,6 +1,6 @@
 // How fast one caller may submit: a token bucket each, in this process. A request may take the bucket below zero: a batch
 // larger than the burst passes when the bucket is full, and what follows waits until it is paid off.
-import { LIMITS } from '@mpcsfaas/contract';
+import { LIMITS } from '@mpcsfaas/contract/words';
 import type { Clock } from '../clock.ts';
 import { Refusal } from './refusal.ts';
 

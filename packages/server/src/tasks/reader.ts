@@ -1,5 +1,5 @@
 // Reading tasks: the reads of one turn of the event loop in one store call, and what a missing task means.
-import { MIN_RESULT_TTL_MS } from '@mpcsfaas/contract';
+import { MIN_RESULT_TTL_MS } from '@mpcsfaas/contract/words';
 import type { TaskState } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
 import { isWellFormedId, shardOf, timeOf } from '../lifecycle/ids.ts';

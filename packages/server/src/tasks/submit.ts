@@ -1,6 +1,6 @@
 // Submit: from a wish to a queued task. What arrives in one turn of the event loop goes to each shard in one store call.
 import { BoundedMap } from '../bounded-map.ts';
-import { LIMITS } from '@mpcsfaas/contract';
+import { LIMITS } from '@mpcsfaas/contract/words';
 import type { ArgsEncoding, ResultForm, TaskOptions } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
 import { newId } from '../lifecycle/ids.ts';

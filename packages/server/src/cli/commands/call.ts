@@ -1,6 +1,6 @@
 // `mpcsfaas call NAME ARGS…`: runs a function and prints its value.
 import { Option, type Command } from 'commander';
-import { MAX_WAIT_MS } from '@mpcsfaas/contract';
+import { MAX_WAIT_MS } from '@mpcsfaas/contract/words';
 import type { Task, TaskError } from '@mpcsfaas/contract';
 import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
 import { parseExact } from '../exact-json.ts';

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Command, Option } from 'commander';
 import { configFile, environment, saidBy, settings, settleUrl, withOptions } from '../options.ts';
 import { printJson, printLine, printTable } from '../print.ts';
-import { withoutPassword } from '../../store/index.ts';
+import { withoutPassword } from '../../store/redis/address.ts';
 
 const SECRETS = new Set(['MPCSFAAS_API_KEY', 'MPCSFAAS_WORKER_KEY']);
 

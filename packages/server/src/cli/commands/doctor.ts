@@ -3,8 +3,7 @@ import { createServer } from 'node:net';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
-import { inspectRuntimes } from '../../runner/index.ts';
-import { inspectRedis, withoutPassword } from '../../store/index.ts';
+import { withoutPassword } from '../../store/redis/address.ts';
 import { exchange } from '../http.ts';
 import { environment, withOptions } from '../options.ts';
 import { version } from '../package.ts';
@@ -73,6 +72,7 @@ async function doctor(options: DoctorOptions): Promise<void> {
 
 async function runtimes({ python, pythonPath, dataDir }: DoctorOptions): Promise<Finding[]> {
   const importPath = pythonPathOf({ ...(pythonPath && { pythonPath }) });
+  const { inspectRuntimes } = await import('../../runner/index.ts');
   const reports = await inspectRuntimes({ python, pythonPath: importPath, dataDir, environment });
   return reports.flatMap(({ runtime, executable, version: found, packages, advice }) => {
     const name = runtime === 'python' ? 'Python' : 'Node';
@@ -115,6 +115,7 @@ async function redis({ redis: url, expectAof }: DoctorOptions): Promise<Finding>
     return { what, ok: true, found: `none named; ${server}`, advice };
   }
   const address = redisAddress(url);
+  const { inspectRedis } = await import('../../store/index.ts');
   const { ok, version: found, detail, warnings } = await inspectRedis(address, expectAof);
   const place = withoutPassword(address);
   if (!ok) {

@@ -1,6 +1,7 @@
 // `mpcsfaas task ls | show | logs | cancel | retry`.
 import { InvalidArgumentError, type Command } from 'commander';
-import { TASK_STATES, type Task } from '@mpcsfaas/contract';
+import type { Task } from '@mpcsfaas/contract';
+import { TASK_STATES } from '@mpcsfaas/contract/words';
 import { logsCommand } from './task-logs.ts';
 import { Api, MOST_LISTED, type ApiOptions } from '../api.ts';
 import { withExamples } from '../help.ts';

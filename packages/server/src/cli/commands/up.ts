@@ -8,7 +8,7 @@ import { startDispatcherRoot, type DispatcherRootOptions } from '../roots/dispat
 import { logTo, openLogger, type LogLevel } from '../roots/log.ts';
 import { reachable } from '../roots/reachable.ts';
 import { startService, type RunningService, type ServiceRootOptions } from '../roots/service.ts';
-import { withoutPassword } from '../../store/index.ts';
+import { withoutPassword } from '../../store/redis/address.ts';
 import { openStore, type StoreOptions } from '../roots/store.ts';
 import { linkKey, type WorkerKeyOptions } from '../roots/worker-key.ts';
 

@@ -3,7 +3,6 @@ import { hostname } from 'node:os';
 import { Argument, type Command } from 'commander';
 import { systemClock } from '../../clock.ts';
 import { newToken } from '../../lifecycle/ids.ts';
-import { startWorker } from '../../worker/index.ts';
 import { withOptions } from '../options.ts';
 import { version } from '../package.ts';
 import { printJson } from '../print.ts';
@@ -40,6 +39,7 @@ export async function runWorker(mode: 'pull' | 'push', urls: readonly string[], 
   const log = logTo(openLogger('worker', options.logLevel));
   const start = async (stops: Stop[]): Promise<void> => {
     demandDataDirectory(options.dataDir);
+    const { startWorker } = await import('../../worker/index.ts');
     const worker = await startWorker({
       mode,
       urls: dispatchers,

@@ -1,7 +1,7 @@
 // Composition root of a dispatcher: store, executor of the mode asked for, dispatcher.
 import { isIP } from 'node:net';
 import { systemClock } from '../../clock.ts';
-import { openFleetExecutor, openLocalExecutor, startDispatcher, type Dispatcher } from '../../dispatcher/index.ts';
+import type { Dispatcher } from '../../dispatcher/index.ts';
 import type { Store } from '../../store/index.ts';
 import { version } from '../package.ts';
 import { UserError } from '../user-error.ts';
@@ -24,6 +24,7 @@ export interface DispatcherRootOptions extends RunnerOptions {
 
 export async function startDispatcherRoot(store: Store, options: DispatcherRootOptions, log: Log): Promise<Dispatcher> {
   const { mode, host, workerKey } = options;
+  const { openFleetExecutor, openLocalExecutor, startDispatcher } = await import('../../dispatcher/index.ts');
   const dispatcher = startDispatcher({
     store,
     tenant: 'default',

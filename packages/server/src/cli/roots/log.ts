@@ -1,6 +1,6 @@
 // How the programs log: one structured line an event, on stderr.
 import { pino } from 'pino';
-import { makeLogger, type Logger } from '../../telemetry/index.ts';
+import { makeLogger, type Logger } from '../../telemetry/logger.ts';
 
 export type Log = (
   level: 'debug' | 'info' | 'warn' | 'error',

@@ -1,7 +1,7 @@
 // Composition root of a runner pool, for the local executor and for workers.
 import { statSync } from 'node:fs';
 import { systemClock } from '../../clock.ts';
-import { openRunnerPool, type PoolListener, type RunnerPool } from '../../runner/index.ts';
+import type { PoolListener, RunnerPool } from '../../runner/index.ts';
 import { environment, startDirectory } from '../options.ts';
 import { demandDataDirectory } from './data-directory.ts';
 import type { Log } from './log.ts';
@@ -30,11 +30,12 @@ export function missingFolders(options: Pick<RunnerOptions, 'pythonPath'>): stri
 }
 
 export function poolOpener(options: RunnerOptions, log: Log): (listener: PoolListener) => Promise<RunnerPool> {
-  return (listener) => {
+  return async (listener) => {
     demandDataDirectory(options.dataDir);
     const missing = missingFolders(options);
     if (missing.length > 0)
       log('warn', `Functions will find no modules in ${missing.join(', ')}: no such folder; correct --python-path.`);
+    const { openRunnerPool } = await import('../../runner/index.ts');
     return openRunnerPool({
       slots: options.slots,
       python: options.python,

@@ -1,7 +1,6 @@
 // Composition root of the service.
 import { systemClock } from '../../clock.ts';
 import { defaultServiceConfig, type ServiceConfig } from '../../config/service.ts';
-import { createService } from '../../service/index.ts';
 import type { Store } from '../../store/index.ts';
 import { environment } from '../options.ts';
 import { pythonSdk, version } from '../package.ts';
@@ -82,6 +81,7 @@ export async function startService(
       2,
     );
   }
+  const { createService } = await import('../../service/index.ts');
   const service = await createService({
     store,
     config: serviceConfig(options),

@@ -1,6 +1,7 @@
 // Composition root of the store: Redis where an address was given, else the embedded one.
 import { systemClock } from '../../clock.ts';
-import { openEmbeddedStore, openRedisStore, parseAddress, withoutPassword, type Store } from '../../store/index.ts';
+import type { Store } from '../../store/index.ts';
+import { parseAddress, withoutPassword } from '../../store/redis/address.ts';
 import { UserError } from '../user-error.ts';
 import { demandDataDirectory } from './data-directory.ts';
 
@@ -37,6 +38,7 @@ export async function openStore(options: StoreOptions, warn: Warn): Promise<Stor
     );
   }
   demandDataDirectory(dataDir);
+  const { openEmbeddedStore } = await import('../../store/index.ts');
   return openEmbeddedStore({ dataDir, sync, clock: systemClock });
 }
 
@@ -52,6 +54,7 @@ export async function openSharedStore(
 ): Promise<Store> {
   const { shards, waitReplicas, expectAof } = options;
   const url = redisAddress(options.redis);
+  const { openRedisStore } = await import('../../store/index.ts');
   const store = await openRedisStore({
     url,
     ...(shards !== undefined && { shards }),

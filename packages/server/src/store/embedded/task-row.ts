@@ -1,5 +1,5 @@
 // A task's row as the acts see it, and the only statements that change a task's state (the table of moves is checked here).
-import { HISTORY_KEPT } from '@mpcsfaas/contract';
+import { HISTORY_KEPT } from '@mpcsfaas/contract/words';
 import type { FailureKind, TaskState } from '@mpcsfaas/contract';
 import { isLegal } from '../../lifecycle/moves.ts';
 import type { Act as MoveName } from '../../lifecycle/moves.ts';
