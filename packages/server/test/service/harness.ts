@@ -118,6 +118,8 @@ export async function startRig(settings: Settings = {}): Promise<Rig> {
   };
 
   const claim = async (): Promise<ClaimedTask[]> => {
+    // The hint of a submit is earlier than its transaction, and a claim would share that; the look at the lanes comes after it.
+    await store.renew('default', []);
     const lanes = (await store.lanes('default')).map(({ lane }) => ({ lane, max: 10_000 }));
     return (await store.claim('default', 'test', lanes, 10_000)).tasks;
   };
