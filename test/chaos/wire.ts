@@ -65,7 +65,7 @@ export async function stretchWire(target: number, random: () => number): Promise
     };
     const arrive = (): void => {
       while (late.length > 0 && late[0]!.due <= performance.now()) pass(late.shift()!.chunk);
-      if (late.length > 0) setTimeout(arrive, late[0]!.due - performance.now());
+      if (late.length > 0) setTimeout(arrive, Math.max(0, late[0]!.due - performance.now()));
       else if (over) to.end();
       wake();
     };

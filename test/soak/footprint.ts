@@ -77,23 +77,14 @@ function parentsOfAll(): Map<number, number> {
   return parents;
 }
 
-/**
- * Sentences for what has grown by more than `share`, or by more than a few descriptors and processes; by medians, for all of
- * them go up and down.
- */
-export function growth(
+/** Sentences for programs that have a few descriptors or processes more; by medians, for both go up and down. */
+export function countGrowth(
   before: ReadonlyMap<string, Footprint[]>,
   after: ReadonlyMap<string, Footprint[]>,
-  share: number,
 ): string[] {
   const faults: string[] = [];
   for (const [name, then] of before) {
     const now = after.get(name)!;
-    const [from, to] = ofBoth(then, now, (looks) => looks.map(({ bytes }) => bytes));
-    console.log(
-      `soak: ${name}: ${mib(from)} MiB after the warm-up, ${mib(to)} MiB at the end (${percent(from, to)}), private memory`,
-    );
-    if (to > from * (1 + share)) faults.push(`${name} grew from ${mib(from)} to ${mib(to)} MiB`);
     const counts = {
       descriptors: ofBoth(then, now, (looks) => looks.flatMap(({ descriptors }) => descriptors)),
       processes: ofBoth(then, now, (looks) => looks.map(({ processes }) => processes)),
@@ -110,8 +101,9 @@ function ofBoth(then: Footprint[], now: Footprint[], values: (looks: Footprint[]
   return [median(values(then)), median(values(now))];
 }
 
-/** The same for what survives a collection. */
-export function liveGrowth(
+/** Sentences for programs of whose memory there is more by more than `share`; `what` it is, in bytes. */
+export function memoryGrowth(
+  what: string,
   before: ReadonlyMap<string, number>,
   after: ReadonlyMap<string, number>,
   share: number,
@@ -120,9 +112,9 @@ export function liveGrowth(
   for (const [name, from] of before) {
     const to = after.get(name)!;
     console.log(
-      `soak: ${name}: ${mib(from)} MiB after the warm-up, ${mib(to)} MiB at the end (${percent(from, to)}), live objects`,
+      `soak: ${name}: ${mib(from)} MiB after the warm-up, ${mib(to)} MiB at the end (${percent(from, to)}), ${what}`,
     );
-    if (to > from * (1 + share)) faults.push(`what ${name} holds grew from ${mib(from)} to ${mib(to)} MiB`);
+    if (to > from * (1 + share)) faults.push(`the ${what} of ${name} grew from ${mib(from)} to ${mib(to)} MiB`);
   }
   return faults;
 }

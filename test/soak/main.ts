@@ -1,7 +1,9 @@
 // `npm run soak`: a mixed load for a long time; every end is checked, and memory, descriptors and processes must not grow.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { privateOf } from '../../bench/memory.ts';
 import { FORMS, startSystem, type Form } from '../harness/system.ts';
-import { growth, liveGrowth, Watch, type Footprint } from './footprint.ts';
+import { countGrowth, memoryGrowth, Watch, type Footprint } from './footprint.ts';
 import { LiveMemory } from './live.ts';
 import { mixedLoad } from './load.ts';
 
@@ -16,11 +18,12 @@ Runs N tasks of all kinds, checks each end, and that no program grows.
 `;
 /** What may be more at the end than after the warm-up. */
 const MOST_GROWTH = 0.05;
-/** Share of the tasks that warm everything up: so long it takes until V8 needs no larger young generation (docs/reliability.md). */
-const WARM_UP = 0.4;
-
+/** Share of the tasks that warm everything up. */
+const WARM_UP = 0.1;
 /** Looks that are compared. */
 const LOOKS = 8;
+/** A program that was busy has given back after three seconds what it does not need. */
+const REST_MS = 5_000;
 
 const { values } = parseArgs({
   options: {
@@ -62,7 +65,7 @@ async function soak(form: Form): Promise<boolean> {
     const began = performance.now();
     let seen: Map<string, Footprint>[] = [];
     let before = new Map<string, Footprint[]>();
-    let liveBefore = new Map<string, number>();
+    let restBefore: Rest | undefined;
     const report = await mixedLoad(system.url, {
       count,
       warmUp: Math.round(count * WARM_UP),
@@ -74,16 +77,18 @@ async function soak(form: Form): Promise<boolean> {
       atRest: async () => {
         before = byProgram(seen.slice(-LOOKS));
         seen = [];
-        liveBefore = await live.of(programs);
+        restBefore = await atRest(live, programs);
         // What was sampled at rest is none of the load's.
         watch!.look();
       },
     });
     const after = byProgram(seen.slice(-LOOKS));
+    const rest = await atRest(live, programs);
     const faults = [
       ...report.faults,
-      ...growth(before, after, MOST_GROWTH),
-      ...liveGrowth(liveBefore, await live.of(programs), MOST_GROWTH),
+      ...countGrowth(before, after),
+      ...memoryGrowth('private memory', restBefore!.held, rest.held, MOST_GROWTH),
+      ...memoryGrowth('live objects', restBefore!.live, rest.live, MOST_GROWTH),
     ];
     for (const fault of faults) console.error(`soak: ${fault}`);
     console.log(
@@ -95,6 +100,18 @@ async function soak(form: Form): Promise<boolean> {
     await system.stop();
     live.close();
   }
+}
+
+/** What each program has while nothing is in progress, bytes: of the machine's memory, and after a full collection. */
+interface Rest {
+  held: Map<string, number>;
+  live: Map<string, number>;
+}
+
+async function atRest(live: LiveMemory, programs: ReadonlyMap<string, number>): Promise<Rest> {
+  await sleep(REST_MS);
+  const held = new Map([...programs].map(([name, pid]) => [name, privateOf(pid)]));
+  return { held, live: await live.of(programs) };
 }
 
 function byProgram(looks: readonly Map<string, Footprint>[]): Map<string, Footprint[]> {

@@ -9,7 +9,8 @@
 //  S5  Only losses and abandonments are counted, each in its own counter; a release changes no counter.
 //  S6  A requeue after release, loss or lease end keeps the task's first score; a retry gets a new one.
 //  S7  Order in one shard: lower score first, across all lanes of one claim.
-//  S8  Hints are published inside the act, after its last write; nothing depends on one.
+//  S8  Hints are published inside the act, after its last write, or ahead of it where a claim that is asked for at the hint
+//      comes after the act; nothing depends on one.
 //  S9  All times are the store's own; the caller's clock is never compared with them.
 import type { FailureKind, TaskState, TerminalState } from '@mpcsfaas/contract';
 import type { AttemptNote, ErrorInfo, LogChunk, ReleaseReason, ResultForms, TaskLogs } from '../lifecycle/outcome.ts';

@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { StoreUnavailable, openEmbeddedStore } from '../../src/store/index.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { Claim, Store } from '../../src/store/store.ts';
 import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
 import { sweptUntil } from './waiting.ts';
 
@@ -53,6 +53,28 @@ describe('3 one owner', () => {
     await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toBeInstanceOf(StoreUnavailable);
     await expect(store.states(T, [])).rejects.toBeInstanceOf(StoreUnavailable);
     expect(await store.health()).toMatchObject({ ok: false });
+  });
+});
+
+describe('6 the hint of a submit', () => {
+  it('goes out once ahead of all that one turn submits; a claim that is asked for then takes all of it', async () => {
+    const store = await open();
+    const order: string[] = [];
+    const claims: Promise<Claim>[] = [];
+    await store.subscribe(({ is }) => {
+      if (is !== 'work') return;
+      order.push('hint');
+      claims.push(store.claim(T, 'me', CLAIM, 100));
+    });
+    const tasks = Array.from({ length: 10 }, () => submission());
+    const submitting = tasks.map(async (task) => {
+      await store.submit(T, 0, [task], NO_LIMITS);
+      order.push('submitted');
+    });
+    await Promise.all(submitting);
+    expect(order).toEqual(['hint', ...tasks.map(() => 'submitted')]);
+    const claimed = (await Promise.all(claims)).flatMap((claim) => claim.tasks.map(({ fence }) => fence.id));
+    expect(claimed).toEqual(tasks.map(({ spec }) => spec.id));
   });
 });
 
