@@ -26,6 +26,8 @@ export interface RedisCluster {
 }
 
 const NODE_TIMEOUT_MS = 2000;
+/** The port of a node's bus is so far above its own. */
+const BUS = 10_000;
 const KEYS_AT_ONCE = 20;
 
 export async function startCluster(options: { replicas?: 0 | 1 } = {}): Promise<RedisCluster> {
@@ -79,7 +81,7 @@ export async function startCluster(options: { replicas?: 0 | 1 } = {}): Promise<
 
 async function startNode(dir: string): Promise<ClusterNode> {
   mkdirSync(dir);
-  const port = await clusterPort();
+  const port = await freePort(BUS);
   const settings = {
     port: String(port),
     bind: '127.0.0.1',
@@ -100,14 +102,6 @@ async function startNode(dir: string): Promise<ClusterNode> {
   await restart();
   const admin = new Redis(port, '127.0.0.1', { retryStrategy: () => 50 }).on('error', () => undefined);
   return { port, kill: () => program.kill(), restart, admin };
-}
-
-/** The bus is 10,000 above, and must not be among the ports either that the system hands out from 32,768 on. */
-async function clusterPort(): Promise<number> {
-  for (;;) {
-    const port = await freePort();
-    if (port < 22_000) return port;
-  }
 }
 
 async function create(nodes: readonly ClusterNode[], replicas: number): Promise<void> {

@@ -61,11 +61,11 @@ export async function startRedis(appendfsync: 'always' | 'everysec' | 'no-aof' =
 /** Below those that the system gives to whoever connects or asks for any: nobody takes one meanwhile by chance. */
 const PORTS = { from: 10_240, to: 32_000 };
 
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
+/** A port that was free a moment ago; with `above`, so was the one that far above it. */
+export async function freePort(above = 0): Promise<number> {
   for (;;) {
-    const port = randomInt(PORTS.from, PORTS.to);
-    if (await isFree(port)) return port;
+    const port = randomInt(PORTS.from, PORTS.to - above);
+    if ((await isFree(port)) && (above === 0 || (await isFree(port + above)))) return port;
   }
 }
 
