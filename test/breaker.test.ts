@@ -46,6 +46,15 @@ interface Worker {
   runtimes: { runtime: string; broken: string | null; pickles: string | null }[];
 }
 
+/** A process that was just found may have ended with the one that was killed before it. */
+function killIfAlive(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
 /** What /v1/workers says of the Python of the worker with this pid. */
 async function pythonOf(pid: number): Promise<Partial<Worker['runtimes'][number]>> {
   const { body } = await get<{ items: Worker[] }>(`${system.url}/v1/workers`);
@@ -94,7 +103,7 @@ describe.each(['redis push', 'redis pull'] as Form[])('%s', (form) => {
     symlinkSync('/bin/false', python);
     const dataDir = readdirSync(folder).find((name) => name.startsWith('worker-'))!;
     const tasks = submit('next', numbers);
-    for (const { pid } of marked(join(folder, dataDir))) if (pid !== fragile.pid) process.kill(pid, 'SIGKILL');
+    for (const { pid } of marked(join(folder, dataDir))) if (pid !== fragile.pid) killIfAlive(pid);
     await until(async () => /ended at once/.test((await pythonOf(fragile.pid)).broken ?? ''), true);
     const whole = await startWorker(mode, PYTHON);
     const { values } = await valuesOf(await tasks);
