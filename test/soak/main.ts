@@ -1,5 +1,4 @@
 // `npm run soak`: a mixed load for a long time; every end is checked, and memory, descriptors and processes must not grow.
-import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { privateOf } from '../../bench/memory.ts';
 import { FORMS, startSystem, type Form } from '../harness/system.ts';
@@ -22,8 +21,6 @@ const MOST_GROWTH = 0.05;
 const WARM_UP = 0.1;
 /** Looks that are compared. */
 const LOOKS = 8;
-/** A program that was busy has given back after three seconds what it does not need. */
-const REST_MS = 5_000;
 
 const { values } = parseArgs({
   options: {
@@ -102,16 +99,15 @@ async function soak(form: Form): Promise<boolean> {
   }
 }
 
-/** What each program has while nothing is in progress, bytes: of the machine's memory, and after a full collection. */
+/** What each program has while nothing is in progress and V8 has given back what it can, bytes: of the machine's memory, and alive. */
 interface Rest {
   held: Map<string, number>;
   live: Map<string, number>;
 }
 
 async function atRest(live: LiveMemory, programs: ReadonlyMap<string, number>): Promise<Rest> {
-  await sleep(REST_MS);
-  const held = new Map([...programs].map(([name, pid]) => [name, privateOf(pid)]));
-  return { held, live: await live.of(programs) };
+  const left = await live.of(programs);
+  return { held: new Map([...programs].map(([name, pid]) => [name, privateOf(pid)])), live: left };
 }
 
 function byProgram(looks: readonly Map<string, Footprint>[]): Map<string, Footprint[]> {
