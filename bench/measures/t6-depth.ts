@@ -19,7 +19,7 @@ const BATCH = 1000;
 /** Batches over which rates are taken, and the warm-up. */
 const SAMPLES = 20;
 /** As long as a program that was busy takes to give back what it does not need. */
-const REST_MS = 4000;
+const REST_MS = 15_000;
 /** The argument bytes of a no-op: they are the caller's, not ours. */
 const PAYLOAD = 8;
 

@@ -4,7 +4,8 @@ import { batches } from '../load.ts';
 import { atMost, medianOf, type Figure, type Measure } from '../measure.ts';
 import { privateOf, pssOf, pythonRunners } from '../memory.ts';
 
-const REST_MS = 5000;
+/** A program gives its memory back after ten seconds of rest. */
+const REST_MS = 15_000;
 const MB = 1e6;
 
 export const t8: Measure = {

@@ -14,7 +14,7 @@ async function startAgain(part: Part, dice: Dice): Promise<void> {
 
 export const killWorker: Fault = {
   name: 'F1 kill worker',
-  weight: 3,
+  weight: 4,
   applies: () => true,
   run: (scene, dice) =>
     withPart(scene, 'worker', dice, async (worker) => {
@@ -70,7 +70,7 @@ export const killUp: Fault = {
 /** The child that runs user code: one call is hit. */
 export const killRunner: Fault = {
   name: 'F1 kill runner',
-  weight: 8,
+  weight: 10,
   applies: () => true,
   run: async (scene, dice) => {
     // What has run for a moment: a call that ends while the signal is on its way was not hit.

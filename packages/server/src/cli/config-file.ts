@@ -44,7 +44,8 @@ export function variableOf(setting: string): string {
 
 function read(path: string, demanded: boolean): string | undefined {
   try {
-    return readFileSync(path, 'utf8');
+    // An editor may have put a byte order mark before it.
+    return readFileSync(path, 'utf8').replace(/^\uFEFF/, '');
   } catch (error) {
     const { code = 'unknown error' } = error as NodeJS.ErrnoException;
     if (!demanded && (code === 'ENOENT' || code === 'ENOTDIR')) return undefined;

@@ -7,8 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { getHeapStatistics } from 'node:v8';
 
 const LOOK_MS = 1_000;
-/** Looks in a row at which little was done. */
-const QUIET_LOOKS = 2;
+/** Looks in a row at which little was done: whoever calls every few seconds never waits for a collection. */
+const QUIET_LOOKS = 10;
 /** Share of the time that the event loop of a program at rest is busy: heartbeats, renewals, sweeps. */
 const REST_SHARE = 0.1;
 /** Less is not worth the 0.1 to 0.3 s in which nothing else is done, bytes. */

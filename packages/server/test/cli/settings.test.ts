@@ -71,6 +71,13 @@ describe('config', () => {
     expect((await config([], { MPCSFAAS_REQUIRE_KEYS: 'off' }))('require-keys')[0]).toBe('off');
   });
 
+  it('a file that begins with a byte order mark is read', () => {
+    writeFileSync(file(), '\uFEFF{"port": 9000}');
+    expect([...readConfigFile(file(), new Set(['MPCSFAAS_PORT']), false).values()]).toEqual([
+      { setting: 'port', value: '9000' },
+    ]);
+  });
+
   it.each<[string, RegExp]>([
     ['{', /^The config file \S+ is no JSON \(.*\)\.$/],
     ['[]', /^The config file \S+ must hold one object, such as /],
