@@ -352,7 +352,7 @@ class FleetExecutor implements Executor {
     this.#liveness.tick(mono);
     this.#deliveries.tick(mono);
     for (const link of this.#links.values()) {
-      if (this.#liveness.isLost(link.member.heardAt, false, mono)) {
+      if (this.#liveness.isLost(link.silentSince, mono)) {
         this.#options.events.note('warn', `Worker ${link.id} is lost: nothing heard for 3 s.`, { worker: link.id });
         this.#remove(link, 'was lost');
       } else {

@@ -13,6 +13,8 @@ export class Link implements Candidate {
   readonly outgoing = new Outgoing();
   readonly parts: Assembly;
   #line: Line;
+  /** It has spoken beside a parked request: it has a connection for heartbeats, and no answer of ours excuses its silence. */
+  #speaksBeside = false;
   readonly #held: (worker: string) => number;
   readonly #post: (peer: Peer, link: Link, message: Message) => void;
   readonly #sent: (link: Link, tokens: string[], number: number) => void;
@@ -52,6 +54,13 @@ export class Link implements Candidate {
     return this.#line.is === 'not asking' ? 0 : this.member.free;
   }
 
+  /** Since when it could have spoken, ms; undefined while it cannot, because its only request is parked with us. */
+  get silentSince(): number | undefined {
+    const { heardAt } = this.member;
+    if (this.#line.is === 'push' || this.#speaksBeside) return heardAt;
+    return this.#line.is === 'parked' ? undefined : Math.max(heardAt, this.#line.since);
+  }
+
   /** A push worker speaks over another connection than it registered on: what was under way on that one may be lost. */
   isElsewhere(peer: Peer): boolean {
     return this.#line.is === 'push' && !this.#line.peer.equals(peer);
@@ -61,8 +70,12 @@ export class Link implements Candidate {
   heardOn(peer: Peer, asks: boolean, mono: number): void {
     if (this.#line.is === 'push') return;
     // An earlier parked request of the same worker is void: its socket is gone.
-    if (asks) this.#line = { is: 'parked', peer, since: mono };
-    else this.answer(peer);
+    if (asks) {
+      this.#line = { is: 'parked', peer, since: mono };
+      return;
+    }
+    if (this.#line.is === 'parked') this.#speaksBeside = true;
+    this.answer(peer);
   }
 
   /** Answers at once, with what there is to tell, be it nothing: a request that asks for no work, a push heartbeat. */

@@ -18,8 +18,8 @@ export class Liveness {
     this.#lastTick = mono;
   }
 
-  /** `owed`: we owe this worker an answer, so its silence is our doing (a parked request, an unsent reply). */
-  isLost(heardAt: number, owed: boolean, mono: number): boolean {
-    return !owed && mono >= this.#graceUntil && mono - heardAt > LOST_AFTER_MS;
+  /** `silentSince`: when it could have spoken last, ms; undefined while we owe it an answer, for then its silence is our doing. */
+  isLost(silentSince: number | undefined, mono: number): boolean {
+    return silentSince !== undefined && mono >= this.#graceUntil && mono - silentSince > LOST_AFTER_MS;
   }
 }

@@ -1,0 +1,109 @@
+// A pull worker with one socket and nothing else, as anybody would write it: while its request is parked it cannot speak.
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { systemClock, type LiveClock } from '../../src/clock.ts';
+import { openFleetExecutor, type Executor } from '../../src/dispatcher/index.ts';
+import { laneOf } from '../../src/lifecycle/lane.ts';
+import { packTaskHeader, specOf, unpackTaskHeader, type TaskHeader } from '../../src/lifecycle/spec.ts';
+import { LockstepSocket, type DispatcherItem, type WorkerItem } from '../../src/protocol/index.ts';
+import type { Ending } from '../../src/tasks/ending.ts';
+
+const FASTER = 10;
+/** A dispatcher for whom time passes ten times as fast: ten seconds parked are one. */
+const fast: LiveClock = {
+  ...systemClock,
+  mono: () => systemClock.mono() * FASTER,
+  after: (ms, act) => systemClock.after(ms / FASTER, act),
+  every: (ms, act) => systemClock.every(ms / FASTER, act),
+};
+const PATIENCE_MS = 30_000;
+const ASK: WorkerItem = { k: 'credits', credits: 1, free: 1, got: 0, part_bytes: 0, ask: true };
+
+let executor: Executor;
+let socket: LockstepSocket;
+let session: string;
+let notes: string[];
+let endings: Ending[];
+let onEnded: () => void;
+
+async function exchange(...items: WorkerItem[]): Promise<DispatcherItem[]> {
+  const answer = await socket.exchange({ worker: 'plain', incarnation: 'i', seq: 1, session, items }, [], PATIENCE_MS);
+  if (answer === undefined) throw new Error('there was no answer');
+  return answer.envelope.items;
+}
+
+beforeEach(async () => {
+  [session, notes, endings, onEnded] = ['', [], [], () => undefined];
+  executor = await openFleetExecutor({
+    ...{ mode: 'pull', dispatcherId: 'd', host: '127.0.0.1', port: 0, workerKey: '', maxPayloadBytes: 2 ** 30 },
+    ...{ clock: fast, random: Math.random },
+    events: {
+      ended: (some) => {
+        endings.push(...some);
+        onEnded();
+      },
+      capacity: () => undefined,
+      fleet: () => undefined,
+      printed: () => undefined,
+      code: () => Promise.resolve(undefined),
+      adopt: (found) => Promise.resolve(found.map(() => undefined)),
+      note: (_, sentence) => void notes.push(sentence),
+    },
+  });
+  socket = new LockstepSocket({ url: executor.address, workerKey: '' }, () => undefined);
+  const about = { host: 'h', pid: 1, version: '1', slots: 1, labels: [], held: [] };
+  const runtimes = [{ runtime: 'python' as const, version: '3.11.2', broken: '' }];
+  const [welcome] = await exchange({ k: 'register', mode: 'pull', ...about, runtimes });
+  if (welcome?.k !== 'welcome') throw new Error('it was not welcome');
+  session = welcome.session;
+});
+afterEach(async () => {
+  socket.close();
+  await executor.close();
+});
+
+function give(): void {
+  const header = { runtime: 'python', digest: 'd', at_most_once: true, labels: [] as string[] } as TaskHeader;
+  const packed = packTaskHeader(header);
+  const spec = specOf('t', unpackTaskHeader(packed));
+  const fence = { id: 't', attempt: 1, token: 't' };
+  executor.hand([{ fence, spec, packed, lane: laneOf(spec), args: Buffer.alloc(0), losses: 0, retries: 0 }]);
+}
+
+it('is not taken for dead while its request is parked, however long, and gets an empty answer in time', async () => {
+  expect(await exchange(ASK)).toEqual([]);
+  expect(await exchange(ASK)).toEqual([]);
+  expect(notes).toEqual(['Worker plain has registered.']);
+});
+
+it('gets what comes late, and its silence counts from then on', async () => {
+  const asked = exchange(ASK);
+  // Later than the silence for which others are taken for dead.
+  fast.after(8_000, give);
+  expect(await asked).toMatchObject([{ k: 'tasks' }]);
+  expect(executor.workers()).toHaveLength(1);
+  const lost = new Promise<void>((resolve) => (onEnded = resolve));
+  const given = systemClock.mono();
+  await lost;
+  // Three seconds of the dispatcher's own time.
+  expect(systemClock.mono() - given).toBeGreaterThan(200);
+  expect(endings).toMatchObject([{ fence: { token: 't' }, outcome: { is: 'lost' } }]);
+});
+
+it('that speaks beside its parked request is expected to go on doing so', async () => {
+  const beside = new LockstepSocket({ url: executor.address, workerKey: '' }, () => undefined);
+  const asked = socket.exchange({ worker: 'plain', incarnation: 'i', seq: 1, session, items: [ASK] }, [], PATIENCE_MS);
+  const heartbeat: WorkerItem = {
+    ...{ k: 'heartbeat', got: 0, held: [], free: 1, running: 0, waiting: 0, draining: false },
+    runtimes: [{ runtime: 'python', version: '3.11.2', broken: '' }],
+  };
+  try {
+    while (executor.offers().every(({ credits }) => credits === 0)) await new Promise(setImmediate);
+    await beside.exchange({ worker: 'plain', incarnation: 'i', seq: 2, session, items: [heartbeat] }, [], PATIENCE_MS);
+    while (executor.workers().length > 0) await new Promise(setImmediate);
+    expect(notes).toContain('Worker plain is lost: nothing heard for 3 s.');
+  } finally {
+    beside.close();
+    socket.abandon();
+    await asked;
+  }
+});
