@@ -48,3 +48,20 @@ function processes(): Map<number, Stat> {
   }
   return all;
 }
+
+/** Runs it with the CPU ms that it took, by program; `times` answers the CPU ms of each so far. */
+export async function metered<T extends object>(
+  times: () => Record<string, number>,
+  run: () => Promise<T>,
+): Promise<T & { cpu: Record<string, number> }> {
+  const before = times();
+  const score = await run();
+  const cpu = Object.entries(times()).map(([program, ms]): [string, number] => [program, ms - (before[program] ?? 0)]);
+  return { ...score, cpu: Object.fromEntries(cpu) };
+}
+
+/** CPU ms of this process so far: in the bench, of the load generator. */
+export function ownCpu(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}

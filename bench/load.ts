@@ -1,7 +1,7 @@
 // The load: batches over some connections, or one call a request; every result fetched and checked.
 import { performance } from 'node:perf_hooks';
 import type { Score } from './contest.ts';
-import type { Client } from './http.ts';
+import type { Answer, Client } from './http.ts';
 import { isRight, noopTask, type Language, type NoopResult } from './noop.ts';
 
 /** Each of `connections` submits a batch, waits for its results, checks them, and goes on until the time is up. */
@@ -10,17 +10,28 @@ export async function batches(
   options: { id: string; language: Language; connections: number; batch: number; seconds: number },
 ): Promise<Score> {
   const { id, language, connections, batch, seconds } = options;
+  const body = JSON.stringify({ tasks: Array.from({ length: batch }, (_, n) => noopTask(id, language, n % 256)) });
+  const submit = async (): Promise<number> => {
+    const { status, bytes } = await client.send('POST', '/v1/tasks/batch', body);
+    if (status !== 201) throw new Error(`submit: ${status} ${bytes.toString('utf8', 0, 300)}`);
+    const { task_ids: ids } = JSON.parse(bytes.toString('utf8')) as { task_ids: string[] };
+    return batch - ids.length + (await wrongOf(client, ids, language));
+  };
+  return repeated(submit, { connections, batch, seconds });
+}
+
+/** Each of `connections` does one batch after the other until the time is up. `one` answers how many results are wrong. */
+export async function repeated(
+  one: () => Promise<number>,
+  { connections, batch, seconds }: { connections: number; batch: number; seconds: number },
+): Promise<Score> {
   const started = performance.now();
   const until = started + seconds * 1000;
   const score: Score = { tasks: 0, seconds: 0, wrong: 0 };
-  const body = JSON.stringify({ tasks: Array.from({ length: batch }, (_, n) => noopTask(id, language, n % 256)) });
   const lane = async (): Promise<void> => {
     do {
-      const { status, bytes } = await client.send('POST', '/v1/tasks/batch', body);
-      if (status !== 201) throw new Error(`submit: ${status} ${bytes.toString('utf8', 0, 300)}`);
-      const { task_ids: ids } = JSON.parse(bytes.toString('utf8')) as { task_ids: string[] };
-      score.wrong += await wrongOf(client, ids, language);
-      score.tasks += ids.length;
+      score.wrong += await one();
+      score.tasks += batch;
     } while (performance.now() < until);
   };
   await Promise.all(Array.from({ length: connections }, lane));
@@ -48,6 +59,21 @@ export async function wrongOf(client: Client, ids: readonly string[], language: 
 
 /** One call a request, submit and wait in one, on `connections` at a time. */
 export async function singles(client: Client, id: string, connections: number, seconds: number): Promise<Score> {
+  const call: Call = {
+    send: (n) => client.send('POST', `/v1/call/${id}`, `{"args":[${n}]}`),
+    isRight: ({ status, bytes }, n) => status === 200 && bytes.toString('latin1') === String(n),
+  };
+  return calls(call, connections, seconds);
+}
+
+/** A no-op with the argument `n`, 0–255: one request, and whether its answer is the right one. */
+export interface Call {
+  send(n: number): Promise<Answer>;
+  isRight(answer: Answer, n: number): boolean;
+}
+
+/** Each of `connections` calls, checks and calls again until the `seconds` are up. Latencies, in ms, are those of `send`. */
+export async function calls(call: Call, connections: number, seconds: number): Promise<Score> {
   const started = performance.now();
   const until = started + seconds * 1000;
   const latencies: number[] = [];
@@ -55,9 +81,9 @@ export async function singles(client: Client, id: string, connections: number, s
   const lane = async (_: unknown, first: number): Promise<void> => {
     for (let n = first % 256; performance.now() < until; n = (n + 1) % 256) {
       const sent = performance.now();
-      const { status, bytes } = await client.send('POST', `/v1/call/${id}`, `{"args":[${n}]}`);
+      const answer = await call.send(n);
       latencies.push(performance.now() - sent);
-      if (status !== 200 || bytes.toString('latin1') !== String(n)) wrong += 1;
+      if (!call.isRight(answer, n)) wrong += 1;
     }
   };
   await Promise.all(Array.from({ length: connections }, lane));

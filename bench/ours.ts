@@ -1,7 +1,7 @@
 // The system under measure: real programs, one service, one dispatcher and, by mode, one worker of two slots.
 import { startSystem, type Form, type System, type SystemOptions } from '../test/harness/system.ts';
 import type { Contestant, Score } from './contest.ts';
-import { cpuOf } from './cpu.ts';
+import { cpuOf, metered, ownCpu } from './cpu.ts';
 import { connect, type Client } from './http.ts';
 import { registerNoop, type Language } from './noop.ts';
 
@@ -39,8 +39,7 @@ export async function startOurs(options: SystemOptions): Promise<Running> {
 
 /** CPU ms so far by program; runners apart from the program that they belong to. */
 export function cpuTimes(system: System): Record<string, number> {
-  const usage = process.cpuUsage();
-  const times: Record<string, number> = { 'load generator': (usage.user + usage.system) / 1000 };
+  const times: Record<string, number> = { 'load generator': ownCpu() };
   if (system.redis) times['redis'] = cpuOf(system.redis.pid()).own;
   const programs = { service: system.service, dispatcher: system.dispatcher, worker: system.workers[0] };
   for (const [name, program] of Object.entries(programs)) {
@@ -99,13 +98,11 @@ export class Shared {
         const running = await this.use(options);
         return {
           how: '',
-          run: async (seconds) => {
-            const before = cpuTimes(running.system);
-            const score = await load(running, seconds);
-            const after = cpuTimes(running.system);
-            const cpu = Object.entries(after).map(([program, ms]) => [program, ms - (before[program] ?? 0)]);
-            return { ...score, cpu: Object.fromEntries(cpu) as Record<string, number> };
-          },
+          run: (seconds) =>
+            metered(
+              () => cpuTimes(running.system),
+              () => load(running, seconds),
+            ),
           stop: running.stop,
         };
       },

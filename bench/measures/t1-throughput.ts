@@ -1,4 +1,5 @@
 // T1: throughput in batches over four connections, every result fetched, beside what people use today.
+import { bareBatches, barePaths, isBare, overBare } from '../bare/index.ts';
 import { BULLMQ, CELERY, DASK, POOL, PROCESS_POOL, RQ } from '../contestants/index.ts';
 import { contest, type Contestant } from '../contest.ts';
 import { batches } from '../load.ts';
@@ -36,7 +37,10 @@ export const t1: Measure = {
         ? [atLeast(`${form}, Python ÷ ${POOL.name}`, '×', 1, got(ours(form, 'python')) / got(POOL.name))]
         : []),
     ]);
-    const chart = figures.map(({ name, samples }) => ({
+    const ratios = overBare(figures, (form) => ours(form, 'python'));
+    // Beside a bound that is no rival the others would be too small to compare.
+    const rivals = figures.filter(({ name }) => !isBare(name));
+    const chart = rivals.map(({ name, samples }) => ({
       name,
       value: median(samples),
       low: quantile(samples, 0.25),
@@ -50,7 +54,7 @@ export const t1: Measure = {
     const told = curve.flatMap(({ name, points }) =>
       points.map(([size, rate]): Figure => ({ name: `${name}, batches of ${size}`, unit: 'tasks/s', samples: [rate] })),
     );
-    return { figures: [...figures, ...columns, ...told], targets, notes, plots };
+    return { figures: [...figures, ...ratios, ...columns, ...told], targets, notes, plots };
   },
 };
 
@@ -63,7 +67,8 @@ function contestants(forms: readonly Form[], plan: Plan): Contestant[] {
   const own = (['python', 'javascript'] as const).flatMap((language) =>
     forms.map((form) => noops(shared, ours(form, language), { form }, language)),
   );
-  return [...own, PROCESS_POOL, POOL, BULLMQ, ...(plan.quick ? [] : [CELERY, RQ, DASK])];
+  const bare = barePaths((client, seconds) => bareBatches(client, CONNECTIONS, BATCH, seconds));
+  return [...own, ...bare, PROCESS_POOL, POOL, BULLMQ, ...(plan.quick ? [] : [CELERY, RQ, DASK])];
 }
 
 function noops(shared: Shared, name: string, options: SystemOptions, language: Language): Contestant {

@@ -1,4 +1,5 @@
 // T2: one task a request, submit and wait in one, over 64 connections.
+import { bareSingles, barePaths, overBare } from '../bare/index.ts';
 import { contest } from '../contest.ts';
 import { singles } from '../load.ts';
 import { atLeast, medianOf, type Measure } from '../measure.ts';
@@ -24,13 +25,15 @@ export const t2: Measure = {
         ),
       ),
     );
-    const { figures, notes } = await contest(contestants, plan);
+    const bare = barePaths((client, seconds) => bareSingles(client, CONNECTIONS, seconds));
+    const { figures, notes } = await contest([...contestants, ...bare], plan);
     const targets = languages.flatMap((language) =>
       wanted.map(([form, want]) => {
         const name = `ours ${form}, ${language}`;
         return atLeast(name, 'tasks/s', want, medianOf(figures, name));
       }),
     );
-    return { figures, targets, notes, plots: {} };
+    const ratios = overBare(figures, (form) => `ours ${form}, python`);
+    return { figures: [...figures, ...ratios], targets, notes, plots: {} };
   },
 };

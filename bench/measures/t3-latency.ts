@@ -1,5 +1,6 @@
 // T3: latency of one at a time, submit and wait in one.
 import type { Form } from '../../test/harness/system.ts';
+import { bareSingles, barePaths, overBare } from '../bare/index.ts';
 import { contest } from '../contest.ts';
 import { singles } from '../load.ts';
 import { atMost, medianOf, type Figure, type Measure } from '../measure.ts';
@@ -25,7 +26,8 @@ export const t3: Measure = {
         singles(client, noop.python, 1, seconds),
       ),
     );
-    const { scores, notes } = await contest(contestants, plan);
+    const bare = barePaths((client, seconds) => bareSingles(client, 1, seconds));
+    const { scores, notes } = await contest([...contestants, ...bare], plan);
     const figures = [...scores].flatMap(([name, all]): Figure[] =>
       [0.5, 0.99].map((share) => ({
         name: `${name}, p${share * 100}`,
@@ -49,6 +51,7 @@ export const t3: Measure = {
       return { name, points };
     });
     const axes = { title: 'Latency of one call at a time', x: 'ms (up to p99)', y: '% of calls', maxY: 100 };
-    return { figures, targets, notes, plots: { 'latency.svg': lines(axes, distribution) } };
+    const ratios = [', p50', ', p99'].flatMap((part) => overBare(figures, (form) => `ours ${form}`, part));
+    return { figures: [...figures, ...ratios], targets, notes, plots: { 'latency.svg': lines(axes, distribution) } };
   },
 };
