@@ -57,6 +57,9 @@ export const ERRORS_OF_ALL: readonly ErrorCode[] = [
   'unauthorized',
   'forbidden_host',
   'forbidden_origin',
+  'bad_request',
+  'url_too_long',
+  'headers_too_large',
   'internal',
   'store_unavailable',
 ];

@@ -1,8 +1,10 @@
 // JavaScript values as JSON, by the table of docs/json.md: JSON.stringify, but what it would lose in silence is refused.
+import { types } from 'node:util';
 import { Failure } from './failures.mjs';
 
 const { stringify } = JSON;
 const { isArray } = Array;
+const { getPrototypeOf } = Object;
 
 /** The bytes of `value`, or Failure `result_not_json` that names the place. */
 export function toJson(value) {
@@ -20,6 +22,9 @@ function misfit(path, why) {
 }
 
 function plain(value, path, above, key) {
+  // What these say of themselves by toJSON is null and a list of numbers under a name.
+  if (types.isDate(value) && Number.isNaN(+value)) throw misfit(path, 'it is an invalid Date');
+  refuseBytes(value, path);
   if (typeof value?.toJSON === 'function') value = value.toJSON(key);
   switch (typeof value) {
     case 'string':
@@ -44,16 +49,30 @@ function nested(value, path, above) {
   }
   if (value instanceof Map) throw misfit(path, 'JSON has no Map; return Object.fromEntries(map)');
   if (value instanceof Set) throw misfit(path, 'JSON has no Set; return [...set]');
-  if (ArrayBuffer.isView(value) && value instanceof Uint8Array) {
-    throw misfit(path, 'JSON has no bytes; return text, for example base64');
-  }
+  if (types.isNativeError(value)) throw misfit(path, 'JSON has no Error; throw it, or return its message');
+  refuseBytes(value, path);
   const inside = [...above, value];
   if (isArray(value)) return value.map((item, index) => plain(item, `${path}[${index}]`, inside, String(index)));
   const out = {};
-  for (const name of Object.keys(value)) {
+  const names = Object.keys(value);
+  if (names.length === 0 && isOfClass(value))
+    throw misfit(path, `JSON has no ${value.constructor?.name ?? 'such object'}`);
+  for (const name of names) {
     const one = plain(value[name], `${path}.${name}`, inside, name);
     // As an own property, whatever its name is.
     Object.defineProperty(out, name, { value: one, enumerable: true, configurable: true, writable: true });
   }
   return out;
+}
+
+function refuseBytes(value, path) {
+  if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) {
+    throw misfit(path, 'JSON has no bytes; return text, for example base64, or Array.from(bytes)');
+  }
+}
+
+/** A plain object's prototype, of whatever realm, has none above it. */
+function isOfClass(value) {
+  const above = getPrototypeOf(value);
+  return above !== null && getPrototypeOf(above) !== null;
 }

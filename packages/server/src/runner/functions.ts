@@ -12,6 +12,8 @@ export interface Fn extends Pace {
   readonly entry: string;
   readonly name: string;
   readonly python: string;
+  /** It could not be loaded in a runner in which nothing had run. */
+  unloadable: boolean;
 }
 
 /** Functions remembered. */
@@ -37,6 +39,7 @@ export class FunctionTable {
         meanMs: 0,
         slowAt: -Infinity,
         raw: false,
+        unloadable: false,
       };
       this.#known.set(key, fn);
     }

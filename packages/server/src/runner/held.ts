@@ -21,6 +21,8 @@ export interface HeldCall {
   readonly fn: Fn;
   /** Nothing may run before or behind it in its runner's pipe. */
   readonly exclusive: boolean;
+  /** Its function could not be loaded where others had run before: it gets a runner in which nothing has. */
+  wantsFresh: boolean;
   place: Place;
 }
 

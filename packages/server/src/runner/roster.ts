@@ -88,16 +88,17 @@ export class Roster {
    */
   choose(held: HeldCall, nowMono: number): Runner | undefined {
     const { runtime, isolation } = held.call.spec;
+    const fresh = isolation === 'task' || held.wantsFresh;
     if (this.occupied() < this.#parts.slots) {
       let best: Runner | undefined;
       for (const runner of this.#runners) {
-        if (runner.child.runtime !== runtime || !runner.idle || (isolation === 'task' && runner.used)) continue;
+        if (runner.child.runtime !== runtime || !runner.idle || (fresh && runner.used)) continue;
         if (runner.has(held.fn)) return runner;
         if (!best || (runner.used && !best.used)) best = runner;
       }
       return best;
     }
-    if (held.exclusive) return undefined;
+    if (held.exclusive || fresh) return undefined;
     let best: Runner | undefined;
     for (const runner of this.#runners) {
       if (runner.child.runtime !== runtime || !runner.takesBehind(held.fn, nowMono)) continue;

@@ -8,6 +8,7 @@
 // N5  When the child dies, the first call in the pipe is charged, unless it is known that it was not begun: its token
 //     still lies in the gate, or the kernel says that the child's end was closed with bytes unread and it was the last
 //     call written: behind another one, also one that was taken back, the unread bytes may be the later call's.
+// N6  A function that cannot be loaded where others have run is tried in a new runner: what they left behind may be why.
 import type { LogStream } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
 import type { LogChunk, Outcome, TaskLogs } from '../lifecycle/outcome.ts';
@@ -294,16 +295,32 @@ export class Runner {
     notePace(held.fn, runMs, nowMono);
     this.#events.ran(held, runMs);
     if (frame.untidy) this.#clean = false;
-    if (frame.untidy || held.call.spec.isolation === 'task') this.#withdrawAndRetire();
-    if (settle) {
+    const spoiled = outcome.is === 'failed' && outcome.kind === 'load_failed' && this.#isSpoiledFor(sent);
+    if (spoiled || frame.untidy || held.call.spec.isolation === 'task') this.#withdrawAndRetire();
+    if (spoiled) {
+      held.wantsFresh = true;
+      this.#events.returned([held]);
+      this.#goOn();
+    } else if (settle) {
       this.#settle(sent, outcome);
     } else {
       setImmediate(() => this.#tell(sent, outcome));
-      const next = this.#pipe.first;
-      if (next) this.#begin(next);
-      else this.#retireIfEmpty();
-      this.#events.freed(this);
+      this.#goOn();
     }
+  }
+
+  #goOn(): void {
+    const next = this.#pipe.first;
+    if (next) this.#begin(next);
+    else this.#retireIfEmpty();
+    this.#events.freed(this);
+  }
+
+  /** Can the calls before this one be why its function was not loaded? Once it was not where nothing had run, no (N6). */
+  #isSpoiledFor({ held, number }: Sent): boolean {
+    const { fn, call, wantsFresh } = held;
+    if (number === 1 || wantsFresh) fn.unloadable = true;
+    return !fn.unloadable && !call.spec.at_most_once;
   }
 
   /** Raw bytes written before the answer are readable by the second turn from now at the latest (N4). */

@@ -4,6 +4,7 @@ import { PATTERN_WORDS, framed } from '@mpcsfaas/contract';
 import type { TObject, TSchema } from 'typebox';
 import { Compile } from 'typebox/compile';
 import type { TLocalizedValidationError } from 'typebox/error';
+import { noFunction } from '../tasks/functions.ts';
 import { Refusal } from '../tasks/refusal.ts';
 import { brokenText } from './text-check.ts';
 
@@ -98,6 +99,7 @@ function paramsCheck(schema: TObject): Check {
   return (value) => {
     if (compiled.Check(value)) return;
     const [name, text] = Object.entries(value as Record<string, string>)[0] ?? ['id', ''];
+    if (name === 'ref') throw noFunction(text.slice(0, 64));
     throw new Refusal('invalid_id', `"${text.slice(0, 64)}" is not a well-formed ${name}.`);
   };
 }

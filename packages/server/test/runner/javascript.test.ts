@@ -56,6 +56,12 @@ describe('source', () => {
 });
 
 describe('results', () => {
+  test('empty objects are what they are', async () => {
+    expect(valueOf(await run('() => [{}, Object.create(null), new (class A { a = 1 })(), [], [[]]]'))).toEqual([
+      ...[{}, {}, { a: 1 }, [], [[]]],
+    ]);
+  });
+
   test('undefined is null, dates are text', async () => {
     expect(valueOf(await run('() => {}'))).toBeNull();
     expect(valueOf(await run('() => ({ at: new Date(0), none: undefined, list: [undefined] })'))).toEqual({
@@ -70,6 +76,13 @@ describe('results', () => {
     ['() => { const a = {}; a.a = a; return a }', '$.a: it contains itself'],
     ['() => [NaN]', '$[0]: JSON has no NaN'],
     ['() => Symbol("s")', '$: JSON has no symbol'],
+    ['() => [new Error("lost")]', '$[0]: JSON has no Error; throw it, or return its message'],
+    ['() => ({ at: new Date("bad") })', '$.at: it is an invalid Date'],
+    ['() => Buffer.from("a")', '$: JSON has no bytes'],
+    ['() => new Float64Array(2)', '$: JSON has no bytes'],
+    ['() => new ArrayBuffer(2)', '$: JSON has no bytes'],
+    ['() => /x/', '$: JSON has no RegExp'],
+    ['() => new (class Secret { #a = 1 })()', '$: JSON has no Secret'],
     ['function* make() { yield 1 }', '$: it is a generator or an iterator; return a list instead'],
     ['async function* make() { yield 1 }', '$: it is a generator or an iterator; return a list instead'],
     ['() => ({ all: [1][Symbol.iterator]() })', '$.all: it is a generator or an iterator; return a list instead'],

@@ -66,6 +66,7 @@ function sending(child: Child, count: number, told: Partial<RunnerEvents>): { ru
     call: makeCall(code, []),
     fn,
     exclusive: false,
+    wantsFresh: false,
     place: { is: 'line' },
   }));
   const nothing = (): void => undefined;
