@@ -201,7 +201,7 @@ const OPTIONS = {
       'the Redis (7 or newer) or Valkey where service and dispatchers meet; redis+sentinel:// or redis+cluster:// where it is several servers',
     ).default('redis://127.0.0.1:6379'),
   shards: () =>
-    option('--shards <n>', 'number of shards, fixed at the first start; more than 1 only for Cluster')
+    option('--shards <n>', 'number of shards, fixed at the first start; more than 1 is for Cluster')
       .argParser(whole(1, 4096))
       .default(undefined, '1, or what the store has'),
   waitReplicas: () =>
@@ -260,7 +260,7 @@ const OPTIONS = {
       .choices(['debug', 'info', 'warn', 'error', 'silent'])
       .default('info'),
   url: () =>
-    option('--url <url>', 'address of the service').default(undefined, 'http://HOST:PORT of the two options below'),
+    option('--url <url>', 'address of the service').default(undefined, 'http://HOST:PORT, of --host and --port'),
   serviceHost: () => option('--host <address>', 'host of the service').default('127.0.0.1'),
   servicePort: () => option('--port <port>', 'port of the service').argParser(port).default(8000),
   json: () => new Option('--json', 'print JSON, for programs').default(false),

@@ -100,7 +100,13 @@ export class Pool implements RunnerPool {
     for (const call of calls) {
       const { spec } = call;
       const exclusive = spec.isolation === 'task' || spec.at_most_once || spec.memory_bytes > 0;
-      const held: HeldCall = { call, fn: this.#functions.of(spec), exclusive, wantsFresh: false, place: { is: 'code' } };
+      const held: HeldCall = {
+        call,
+        fn: this.#functions.of(spec),
+        exclusive,
+        wantsFresh: false,
+        place: { is: 'code' },
+      };
       this.#calls.set(call.key, held);
       this.#enqueue(held);
     }

@@ -110,6 +110,15 @@ function queryCheck(schema: TObject): RequestChecks['query'] {
   const properties = Object.entries(schema.properties as Record<string, ParameterSchema>);
   return (query) => {
     const typed: Record<string, unknown> = {};
+    for (const name of Object.keys(query)) {
+      if (Object.hasOwn(schema.properties, name)) continue;
+      // A filter with a slip in its name would let everything through.
+      const known = properties.map(([one]) => one).join(', ');
+      const message = 'is not a known parameter';
+      throw new Refusal('validation_failed', `${name.slice(0, 64)} ${message} of the query; known are ${known}.`, {
+        errors: [{ pointer: `/${name}`, message }],
+      });
+    }
     for (const [name, property] of properties) {
       const given = query[name];
       if (given !== undefined) typed[name] = typedValue(given, property.type);

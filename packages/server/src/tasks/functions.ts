@@ -135,7 +135,7 @@ function checkCallable(runtime: Runtime, code: Buffer): void {
     case 'not_callable':
       throw new Refusal(
         'not_callable',
-        `The payload is the pickle of a ${check.kind}, which cannot be called. Pickle the function itself.`,
+        `The payload is a pickled ${check.kind}, which cannot be called. Pickle the function itself.`,
       );
     case 'callable_perhaps':
       return;

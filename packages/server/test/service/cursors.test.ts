@@ -45,6 +45,13 @@ describe.each(['embedded', 'redis'])('on the %s store', (kind) => {
       const answer = await rig.get(`/v1/events?after=${encodeURIComponent(cursor)}`);
       expect([cursor, answer.status, answer.body.code]).toEqual([cursor, 400, 'invalid_cursor']);
     }
+    expect((await rig.get('/v1/tasks?state=FAILED&limit=1')).body).toMatchObject({
+      ...{
+        status: 422,
+        code: 'validation_failed',
+        errors: [{ pointer: '/state', message: 'is not a known parameter' }],
+      },
+    });
     expect((await rig.get('/v1/events', { 'last-event-id': 'mine' })).body.code).toBe('invalid_cursor');
     const foreign = kind === 'redis' ? '7' : '1763885000000-0';
     const stream = await fetch(`${rig.url}/v1/events?after=${foreign}`);

@@ -50,6 +50,9 @@ describe('functions', () => {
     expect((await rig.post('/v1/tasks', { function: id })).status).toBe(201);
     expect((await rig.send('DELETE', '/v1/functions/gone')).body).toEqual({ deleted: 1 });
     expect((await rig.send('DELETE', '/v1/functions/gone')).body.code).toBe('function_not_found');
+    for (const ref of ['a'.repeat(161), '%20']) {
+      expect((await rig.get(`/v1/functions/${ref}`)).body).toMatchObject({ status: 404, code: 'function_not_found' });
+    }
     expect((await rig.post('/v1/tasks', { function: id })).body.code).toBe('function_not_found');
     expect((await submit()).status).toBe(201);
   });
