@@ -16,12 +16,17 @@ class SystemsFirst extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    include: ['packages/*/test/**/*.test.ts', 'test/**/*.test.ts'],
     // Real servers and child processes start here; a loaded machine needs the room.
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 3,
     sequence: { sequencer: SystemsFirst },
+    // Both stand in one queue, of three at a time.
+    projects: [
+      // One process after the other loads the same modules only once: no file may leave anything behind in its process.
+      { extends: true, test: { name: 'packages', include: ['packages/*/test/**/*.test.ts'], isolate: false } },
+      { extends: true, test: { name: 'systems', include: ['test/**/*.test.ts'] } },
+    ],
   },
 });

@@ -4,8 +4,10 @@ import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Line } from './together.program.ts';
 
-const bin = join(dirname(fileURLToPath(import.meta.url)), '../../bin');
+const here = dirname(fileURLToPath(import.meta.url));
+const bin = join(here, '../../bin');
 
 export interface Said {
   code: number | NodeJS.Signals;
@@ -33,29 +35,31 @@ export function program(
   return start(process.execPath, [join(bin, `${name}.mjs`), ...args], env, cwd);
 }
 
-/** Starts any command; `ownGroup`: its process group is its pid's, as a shell would make it. */
+/** Starts any command; `ownGroup`: its process group is its pid's, as a shell would make it; `input`: its whole stdin. */
 export function start(
   command: string,
   args: readonly string[],
   env: Record<string, string>,
   cwd: string,
   ownGroup = false,
+  input?: string,
 ): RunningProgram {
   const clean = Object.entries(process.env).filter(([key]) => !/^(MPCSFAAS_|npm_|INIT_CWD$)/.test(key));
   const child = spawn(command, args, {
     cwd,
     detached: ownGroup,
     env: { ...Object.fromEntries(clean), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   });
+  child.stdin?.end(input);
   let stdout = '';
   let stderr = '';
   const looks = new Set<() => void>();
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout!.setEncoding('utf8').on('data', (text: string) => {
     stdout += text;
     for (const look of looks) look();
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
     for (const look of looks) look();
   });
@@ -88,6 +92,14 @@ export function start(
 /** Runs a command to its end. */
 export function mpcsfaas(args: readonly string[], env: Record<string, string> = {}, cwd = bin): Promise<Said> {
   return program('mpcsfaas', args, env, cwd).ended;
+}
+
+/** Runs command lines that begin nothing, one after the other in one process; answers in their order. */
+export async function together(lines: readonly Line[]): Promise<Said[]> {
+  const driver = start(process.execPath, [join(here, 'together.program.ts')], {}, bin, false, JSON.stringify(lines));
+  const { code, stdout, stderr } = await driver.ended;
+  if (code !== 0 || stderr !== '') throw new Error(`it ended with ${code}: ${stderr}`);
+  return JSON.parse(stdout) as Said[];
 }
 
 /** A free port of those that browsers, and fetch with them, refuse to speak to. */

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../../test/harness/redis.ts';
-import { blockedPort, mpcsfaas, program, takenPort, type Said } from './harness.ts';
+import { blockedPort, mpcsfaas, program, takenPort, together, type Said } from './harness.ts';
 
 const COMMANDS = [
   ...['up', 'service', 'dispatcher', 'worker', 'doctor', 'call', 'fn register', 'fn ls', 'fn show', 'fn rm'],
@@ -26,6 +26,23 @@ beforeAll(async () => {
   nobody = `http://127.0.0.1:${await freePort()}`;
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/** One of each kind in a process of its own, as its user starts it; the rest together in one. */
+const ALONE = ['up', 'call', 'fn register', 'task ls', 'keys create', 'top', 'config'];
+const helps = new Map<string, Said>();
+/** What `--help` says of a command. */
+async function help(line: string): Promise<Said> {
+  const [name = '', ...args] = line.split(' ');
+  const said = helps.get(line) ?? (await program(name, [...args, '--help']).ended);
+  helps.set(line, said);
+  return said;
+}
+beforeAll(async () => {
+  const shared = [...COMMANDS, 'completion'].filter((command) => !ALONE.includes(command));
+  const argsOf = (command: string): string[] => [...command.split(' '), '--help'];
+  const said = await together(shared.map((command) => ({ program: 'mpcsfaas', args: argsOf(command), env: {} })));
+  shared.forEach((command, at) => helps.set(`mpcsfaas ${command}`, said[at]!));
+});
 
 /** The one sentence on stderr. Fails where there is more, or a stack trace, or a zero exit. */
 function sentence({ code, stderr }: Said): string {
@@ -49,8 +66,7 @@ describe('--help', () => {
   it.each([...COMMANDS.map((command) => `mpcsfaas ${command}`), ...PROGRAMS])(
     '%s: every option tells its default',
     async (line) => {
-      const [name = '', ...args] = line.split(' ');
-      const { code, stdout, stderr } = await program(name, [...args, '--help']).ended;
+      const { code, stdout, stderr } = await help(line);
       expect([code, stderr]).toEqual([0, '']);
       expect(stdout).toContain(`Usage: ${line}`);
       const options = optionsIn(stdout);
@@ -70,14 +86,13 @@ describe('--help', () => {
     ['pull_worker', /--worker-key </, /--slots/],
     ['push_worker', /--worker-key-file/, /--slots/],
   ])('%s: the defaults are its own', async (line, there, notThere) => {
-    const [name = '', ...args] = line.split(' ');
-    const text = optionsIn((await program(name, [...args, '--help']).ended).stdout).join('\n');
+    const text = optionsIn((await help(line)).stdout).join('\n');
     expect(text).toMatch(there);
     expect(text).not.toMatch(notThere);
   });
 
   it('tells the environment variable of each option', async () => {
-    const { stdout } = await mpcsfaas(['up', '--help']);
+    const { stdout } = await help('mpcsfaas up');
     const told = optionsIn(stdout).map((option) => [
       /--[a-z-]+/.exec(option)?.[0],
       /MPCSFAAS_[A-Z_]+\)$/.exec(option)?.[0],
@@ -98,11 +113,11 @@ describe('--help', () => {
       '--require-keys': 'MPCSFAAS_REQUIRE_KEYS)',
       '--grace': 'MPCSFAAS_GRACE)',
     });
-    expect((await mpcsfaas(['dispatcher', '--help'])).stdout).toMatch(/-p, --port[^]*?MPCSFAAS_WORKER_PORT/);
+    expect((await help('mpcsfaas dispatcher')).stdout).toMatch(/-p, --port[^]*?MPCSFAAS_WORKER_PORT/);
   });
 
   it.each(['call', 'map', 'fn register', 'task ls', 'completion'])('%s shows what to type', async (command) => {
-    const { stdout } = await mpcsfaas([...command.split(' '), '--help']);
+    const { stdout } = await help(`mpcsfaas ${command}`);
     const [, examples = ''] = stdout.split('\nFor example:\n');
     expect(examples).toMatch(new RegExp(`^ {2}.*mpcsfaas ${command} `));
     // Which service is asked says nothing of how the answer is written.
@@ -110,8 +125,8 @@ describe('--help', () => {
   });
 
   it('says whose key an address wants', async () => {
-    expect((await mpcsfaas(['up', '--help'])).stdout).toMatch(/--host <address> +address to listen on; another than/);
-    const { stdout } = await mpcsfaas(['dispatcher', '--help']);
+    expect((await help('mpcsfaas up')).stdout).toMatch(/--host <address> +address to listen on; another than/);
+    const { stdout } = await help('mpcsfaas dispatcher');
     expect(stdout.replaceAll(/\s+/g, ' ')).toContain(
       'address that workers connect to; another than loopback needs the worker key',
     );
@@ -130,18 +145,59 @@ describe('--help', () => {
 });
 
 describe('a wrong call', () => {
+  const env = (): Record<string, string> => ({
+    MPCSFAAS_DATA_DIR: folder,
+    MPCSFAAS_LOG_LEVEL: 'silent',
+    MPCSFAAS_URL: nobody,
+  });
+
+  describe('of its arguments', () => {
+    const calls: [string[], RegExp][] = [
+      [['upp'], /unknown command 'upp' \(Did you mean up\?\) See `mpcsfaas --help`/i],
+      [['fn', 'lss'], /Did you mean ls\?/],
+      [['up', '--prot', '1'], /unknown option '--prot' \(Did you mean --port\?\) See `mpcsfaas up --help`/i],
+      [['up', 'extra'], /too many arguments/i],
+      [['up', '--port', 'abc'], /'--port <port>' argument 'abc' is invalid\. Give a whole number from 0 to 65535/],
+      [['up', '--port', '70000'], /whole number from 0 to 65535/],
+      [['up', '--mode', 'pusch'], /Allowed choices are local, pull, push/],
+      [['up', '--slots', '0'], /whole number from 1 to 1024/],
+      [['up', '--result-ttl', '9s'], /'9s' is invalid\. Give at least 10s\./],
+      [['up', '--default-timeout', 'soon'], /duration such as 90s/],
+      [['up', '--max-args-bytes', 'much'], /size such as 64MiB/],
+      [['worker', 'push'], /missing required argument 'urls'/i],
+      [['worker', 'pus', 'tcp://127.0.0.1:1'], /Allowed choices are pull, push/],
+      [['call'], /missing required argument 'name'/i],
+      [['fn', 'ls', '--limit', 'all'], /whole number from 1 to 1000/],
+      [
+        ['fn', 'show', ''],
+        /value '' is invalid for argument 'ref'\. Give an id, name or name@version\. See `mpcsfaas fn show --help`/,
+      ],
+      [['fn', 'rm', ''], /Give an id, name or name@version/],
+      [['fn', 'rm', '..'], /Give an id, name or name@version/],
+      [['fn', 'show', '.@1'], /Give an id, name or name@version/],
+      [['task', 'show', ''], /Give the task's id, from `task ls`/],
+      [['task', 'cancel', 'x', ''], /Give the task's id/],
+      [['call', '', '1'], /Give a name, name@version or id/],
+      [['call', '.'], /Give a name, name@version or id/],
+      ...['foo', 'https://a.example/', 'https://A.example', 'http://a.example:80', 'null', '//a.example'].map(
+        (origin): [string[], RegExp] => [
+          ['up', '--cors-origin', origin],
+          /Give an origin as browsers send it, scheme:/,
+        ],
+      ),
+      [['up', '--data-dir', ''], /Give a path; an empty one names nothing/],
+    ];
+    let said: Said[];
+    beforeAll(async () => {
+      said = await together(calls.map(([args]) => ({ program: 'mpcsfaas', args, env: env() })));
+    });
+
+    it.each(calls.map(([args, expected], at) => [args, expected, at] as const))('%s', (_args, expected, at) => {
+      expect(sentence(said[at]!)).toMatch(expected);
+    });
+  });
+
   it.each<[string[], RegExp]>([
-    [['upp'], /unknown command 'upp' \(Did you mean up\?\) See `mpcsfaas --help`/i],
-    [['fn', 'lss'], /Did you mean ls\?/],
-    [['up', '--prot', '1'], /unknown option '--prot' \(Did you mean --port\?\) See `mpcsfaas up --help`/i],
-    [['up', 'extra'], /too many arguments/i],
-    [['up', '--port', 'abc'], /'--port <port>' argument 'abc' is invalid\. Give a whole number from 0 to 65535/],
-    [['up', '--port', '70000'], /whole number from 0 to 65535/],
-    [['up', '--mode', 'pusch'], /Allowed choices are local, pull, push/],
-    [['up', '--slots', '0'], /whole number from 1 to 1024/],
-    [['up', '--result-ttl', '9s'], /'9s' is invalid\. Give at least 10s\./],
-    [['up', '--default-timeout', 'soon'], /duration such as 90s/],
-    [['up', '--max-args-bytes', 'much'], /size such as 64MiB/],
     [['up', '--redis', 'localhost:6379'], /--redis takes an address such as redis:/],
     [['up', '--host', '0.0.0.0', '--port', '0'], /without API keys it listens on loopback only/],
     [['up', '--mode', 'push', '--host', '0.0.0.0'], /shared key: set MPCSFAAS_WORKER_KEY/],
@@ -149,8 +205,6 @@ describe('a wrong call', () => {
     [['up', '--mode', 'push', '--worker-key-file', '/nowhere'], /worker key file \/nowhere cannot be read \(ENOENT\)/],
     [['service'], /meets its dispatchers in Redis/],
     [['dispatcher'], /meets the service in Redis/],
-    [['worker', 'push'], /missing required argument 'urls'/i],
-    [['worker', 'pus', 'tcp://127.0.0.1:1'], /Allowed choices are pull, push/],
     [['worker', 'push', 'nonsense'], /address looks like tcp:\/\/127\.0\.0\.1:5555, not "nonsense"/],
     [['worker', 'push', 'tcp://127.0.0.1:0'], /address looks like tcp:\/\/127\.0\.0\.1:5555/],
     [['worker', 'push', 'tcp://[::1]:5555'], /dispatcher's address is an IPv4 address or a host's name, not \[::1\]/],
@@ -164,35 +218,17 @@ describe('a wrong call', () => {
       /there is no host no\.such\.host; choose another with --host\./,
     ],
     [['worker', 'push', 'tcp://10.9.9.9:5555'], /reached with the shared worker key only/],
-    [['call'], /missing required argument 'name'/i],
     [['call', 'f', '--kw', 'oops'], /--kw takes name=value, not "oops"/],
     [['fn', 'ls', '--url', 'nowhere'], /--url takes an address such as http:/],
-    [['fn', 'ls', '--limit', 'all'], /whole number from 1 to 1000/],
-    [
-      ['fn', 'show', ''],
-      /value '' is invalid for argument 'ref'\. Give an id, name or name@version\. See `mpcsfaas fn show --help`/,
-    ],
-    [['fn', 'rm', ''], /Give an id, name or name@version/],
-    [['fn', 'rm', '..'], /Give an id, name or name@version/],
-    [['fn', 'show', '.@1'], /Give an id, name or name@version/],
-    [['task', 'show', ''], /Give the task's id, from `task ls`/],
-    [['task', 'cancel', 'x', ''], /Give the task's id/],
     [['keys', 'revoke', ''], /Give the key's id, from `keys ls`/],
-    [['call', '', '1'], /Give a name, name@version or id/],
-    [['call', '.'], /Give a name, name@version or id/],
-    ...['foo', 'https://a.example/', 'https://A.example', 'http://a.example:80', 'null', '//a.example'].map(
-      (origin): [string[], RegExp] => [['up', '--cors-origin', origin], /Give an origin as browsers send it, scheme:/],
-    ),
     [['up', '--shards', '3'], /--shards is for Redis/],
     [['up', '--wait-replicas', '2'], /--wait-replicas is for Redis/],
     [['up', '--max-args-bytes', '200MiB', '--port', '0'], /--max-args-bytes \(209715200\) is more than a request/],
-    [['up', '--data-dir', ''], /Give a path; an empty one names nothing/],
     [['up', '--redis', 'rediss//u:secret@h'], /^(?!.*secret).*--redis takes an address/],
     [['fn', 'register', 'gone.py'], /The file gone\.py cannot be read \(ENOENT\)/],
     [['fn', 'register', 'words.txt'], /\.py, \.js, \.mjs, \.ts or \.mts, not "\.txt"/],
   ])('%s', async (args, expected) => {
-    const env = { MPCSFAAS_DATA_DIR: folder, MPCSFAAS_LOG_LEVEL: 'silent', MPCSFAAS_URL: nobody };
-    expect(sentence(await mpcsfaas(args, env))).toMatch(expected);
+    expect(sentence(await mpcsfaas(args, env()))).toMatch(expected);
   });
 
   it.each<[string, string[], RegExp]>([

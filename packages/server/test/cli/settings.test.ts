@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readConfigFile } from '../../src/cli/config-file.ts';
-import { mpcsfaas, program, type Said } from './harness.ts';
+import { mpcsfaas, program, together, type Said } from './harness.ts';
 
 const here = dirname(fileURLToPath(import.meta.url));
 let home: string;
@@ -19,6 +19,9 @@ afterAll(() => rmSync(home, { recursive: true, force: true }));
 const file = (): string => join(home, 'mpcsfaas', 'config.json');
 const run = (args: string[], env: Record<string, string> = {}): Promise<Said> =>
   mpcsfaas(args, { XDG_CONFIG_HOME: home, ...env }, home);
+/** The same for lines that begin nothing: answers in their order. */
+const runTogether = (lines: string[][], env: Record<string, string> = {}): Promise<Said[]> =>
+  together(lines.map((args) => ({ program: 'mpcsfaas', args, env: { XDG_CONFIG_HOME: home, ...env } })));
 
 interface Setting {
   setting: string;
@@ -108,15 +111,10 @@ describe('config', () => {
     async (text) => {
       writeFileSync(file(), text);
       const env = { MPCSFAAS_WORKER_PORT: 'abc', MPCSFAAS_CLASSIC_CREATED: 'maybe' };
-      for (const args of [
-        ['--help'],
-        ['up', '--help'],
-        ['fn', 'ls', '-h'],
-        ['help'],
-        ['--version'],
-        ['completion', 'bash'],
-      ]) {
-        const { code, stdout, stderr } = await run(args, env);
+      const asked = [['--help'], ['up', '--help'], ['fn', 'ls', '-h'], ['help'], ['--version'], ['completion', 'bash']];
+      // Beside one of the files each in a process of its own, as its user starts it.
+      const all = text === '{' ? await Promise.all(asked.map((args) => run(args, env))) : await runTogether(asked, env);
+      for (const { code, stdout, stderr } of all) {
         expect([code, stderr]).toEqual([0, '']);
         expect(stdout).not.toBe('');
       }
@@ -210,14 +208,15 @@ _mpcsfaas; printf '%s\\n' "\${COMPREPLY[@]}"`;
   });
 
   it('every shell is told of every command and every option of them', async () => {
-    const scripts = await Promise.all(
-      ['bash', 'zsh', 'fish'].map(async (shell) => (await run(['completion', shell])).stdout),
-    );
-    const asked = [[], ['fn', 'register'], ['map'], ['up']].map(async (args) => ({
-      args,
-      help: (await run([...args, '--help'])).stdout,
-    }));
-    for (const { args, help } of await Promise.all(asked)) {
+    const shells = ['bash', 'zsh', 'fish'];
+    const asked = [[], ['fn', 'register'], ['map'], ['up']];
+    const said = await runTogether([
+      ...shells.map((shell) => ['completion', shell]),
+      ...asked.map((args) => [...args, '--help']),
+    ]);
+    const scripts = said.slice(0, shells.length).map(({ stdout }) => stdout);
+    for (const [index, args] of asked.entries()) {
+      const help = said[shells.length + index]!.stdout;
       const flags = [...help.matchAll(/^ {2}(?:-\w, )?--([\w-]+)/gm)].map(([, flag]) => flag!);
       const commands =
         args.length > 0
