@@ -49,6 +49,9 @@ export async function fuzzDispatcher(
   dealer.close();
 }
 
+/** A worker has two at most; those that it has given up are not told of. */
+const MOST_CONNECTIONS = 8;
+
 export interface OddDispatcher {
   /** Where a worker connects. */
   url: string;
@@ -68,14 +71,21 @@ export async function oddDispatcher(url: string): Promise<OddDispatcher> {
     for await (const [peer, ...frames] of front) {
       const name = peer!.toString('hex');
       let known = back.get(name);
+      // The one that was silent for longest is the first.
+      back.delete(name);
       if (known === undefined) {
         const dealer = new zmq.Dealer({ linger: 0 });
         dealer.connect(url);
         known = { peer: peer!, dealer };
-        back.set(name, known);
         void (async () => {
           for await (const answer of dealer) await toWorker([peer!, ...answer]);
         })();
+      }
+      back.set(name, known);
+      const [oldest, gone] = back.entries().next().value!;
+      if (back.size > MOST_CONNECTIONS) {
+        back.delete(oldest);
+        gone.dealer.close();
       }
       await known.dealer.send(frames);
     }

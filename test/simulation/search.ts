@@ -62,7 +62,10 @@ export class Searchers {
 }
 
 function startThread(): Thread {
-  const worker = new Worker(new URL('./thread.ts', import.meta.url));
+  const worker = new Worker(new URL('./thread.ts', import.meta.url), {
+    // A schedule's objects die with it: in a young generation of that size most of them never have to be moved.
+    resourceLimits: { maxYoungGenerationSizeMb: 96 },
+  });
   const gone = once(worker, 'exit').then(() => Promise.reject(new Error('a thread of the search has ended')));
   // Told to whoever searches; between searches and in the end nobody does.
   gone.catch(() => undefined);

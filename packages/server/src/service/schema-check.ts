@@ -2,7 +2,7 @@
 import type { RouteContract } from '@mpcsfaas/contract';
 import { PATTERN_WORDS, framed } from '@mpcsfaas/contract';
 import type { TObject, TSchema } from 'typebox';
-import { Compile } from 'typebox/compile';
+import { Compile } from 'typebox/schema';
 import type { TLocalizedValidationError } from 'typebox/error';
 import { noFunction } from '../tasks/functions.ts';
 import { Refusal } from '../tasks/refusal.ts';
@@ -48,7 +48,7 @@ function check(schema: TSchema, what: string, prefix: string): Check {
       return;
     }
     // Bounded by the compiler: a few errors, whatever the size of what was sent.
-    const faults = compiled.Errors(value);
+    const [, faults] = compiled.Errors(value);
     const limit = faults.map(limitOf).find((passed) => passed !== undefined);
     const errors = faults.flatMap((error) => {
       const at = prefix + error.instancePath;

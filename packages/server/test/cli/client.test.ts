@@ -293,16 +293,23 @@ describe('call', () => {
     const { code, stderr } = await cli('call', 'nap', '1.5', '--wait', '100ms');
     expect(code).toBe(3);
     const [, id = ''] = /goes on as task ([0-9a-f-]{36})/.exec(stderr) ?? [];
-    const told = await cli('call', 'nap', '1', '--wait', '100ms', '--json');
-    expect([told.code, JSON.parse(told.stdout)]).toEqual([
-      3,
-      {
-        task_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
-        status: expect.stringMatching(/^(QUEUED|RUNNING)$/) as string,
-      },
-    ]);
+    // As many as there are slots: nothing else starts meanwhile.
+    const long: string[] = [];
+    for (let n = 0; n < 2; n += 1) {
+      const told = await cli('call', 'nap', '600', '--wait', '100ms', '--json');
+      const said = JSON.parse(told.stdout) as { task_id: string };
+      expect([told.code, said]).toEqual([
+        3,
+        {
+          task_id: expect.stringMatching(/^[0-9a-f-]{36}$/) as string,
+          status: expect.stringMatching(/^(QUEUED|RUNNING)$/) as string,
+        },
+      ]);
+      long.push(said.task_id);
+    }
     const at = await cli('call', 'nap', '0', '--wait', '0', '--json');
     expect(JSON.parse(at.stdout)).toMatchObject({ status: 'QUEUED' });
+    await cli('task', 'cancel', ...long);
     await expect
       .poll(async () => ((await json('task', 'show', id)) as { status: string }).status, { timeout: 20_000 })
       .toBe('COMPLETED');
