@@ -93,14 +93,16 @@ class AsyncClient:
 
     async def wait(self, task_id: str, timeout: Optional[float] = None) -> Any:
         """See Client.wait. It follows the task's end and holds no thread meanwhile."""
-        future = asyncio.wrap_future(await asyncio.to_thread(self._client._future, task_id))
-        try:
-            # A wait that is over, or canceled, is no reason to cancel the task.
-            return await asyncio.wait_for(asyncio.shield(future), timeout)
-        except asyncio.TimeoutError:
-            if future.done() and not future.cancelled():
-                raise
-            raise TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout)) from None
+        ended = await asyncio.to_thread(self._client._future, task_id)
+        future = asyncio.wrap_future(ended)
+        # It is no fault of anybody where it ends after the wait.
+        future.add_done_callback(lambda future: future.cancelled() or future.exception())
+        # A wait that is over, or canceled, is no reason to cancel the task: asyncio.wait leaves it alone.
+        await asyncio.wait([future], timeout=timeout)
+        if not future.done():
+            raise TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout))
+        # asyncio's own CancelledError would say that the caller is canceled.
+        return ended.result() if future.cancelled() else future.result()
 
     async def cancel(self, task_id: str) -> Json:
         """See Client.cancel."""
@@ -171,7 +173,8 @@ class AsyncTask:
         self._client = client
 
     async def future(self) -> "asyncio.Future[Any]":
-        """An asyncio future of its end; canceling that one cancels the task."""
+        """An asyncio future of its end. Canceling that one cancels the task, and it is canceled where the task is; `result`
+        tells that as TaskCanceled."""
         return asyncio.wrap_future(await asyncio.to_thread(self._client._client._future, self.task_id))
 
     async def record(self) -> Json:

@@ -200,6 +200,28 @@ class Calls(unittest.TestCase):
 
         asyncio.run(one())
 
+    def test_an_awaited_task_that_is_canceled_raises_so(self):
+        async def main():
+            async with AsyncClient() as client:
+                stuck = await client.submit(triple, [1], labels=["nobody=has"])
+                waits = [asyncio.create_task(wait(stuck)) for wait in (client.wait, client.wait, lambda id: client.task(id).result(20))]
+                await asyncio.sleep(0.1)
+                # Only who is canceled hears of that, and the task goes on.
+                waits[0].cancel()
+                with self.assertRaises(asyncio.CancelledError):
+                    await waits[0]
+                self.assertEqual((await client.get(stuck))["status"], "QUEUED")
+                await client.cancel(stuck)
+                for wait in waits[1:]:
+                    with self.assertRaises(TaskCanceled) as caught:
+                        await wait
+                    self.assertNotIsInstance(caught.exception, asyncio.CancelledError)
+                    self.assertEqual(caught.exception.task_id, stuck)
+                with self.assertRaises(TaskCanceled):
+                    await client.wait(stuck)
+
+        asyncio.run(main())
+
     def test_what_runs_and_who_may_call(self):
         self.assertGreaterEqual(len(self.client.workers()["items"]), 1)
         self.assertGreater(self.client.stats()["slots"], 0)
