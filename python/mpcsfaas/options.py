@@ -32,7 +32,7 @@ class Options(TypedDict, total=False):
     isolation     "warm" or "task"
     labels        what the worker must have: "key=value" or "key"
     result_as     "pickle", "json" or "both"
-    group         for lists and events; an Executor sets its own
+    group         for lists and events; of Client.submit and batch alone: an Executor has one for all of its tasks
     traceparent   W3C trace context
     """
 
@@ -119,6 +119,17 @@ def check(options: Mapping[str, Any], allowed: Optional[Any] = None) -> None:
     for name in options:
         if name not in (_NAMES if allowed is None else allowed):
             _refuse(name, list(_NAMES if allowed is None else allowed), "option")
+
+
+def check_of_calls(options: Mapping[str, Any]) -> None:
+    """As `check`, of calls through an Executor. Raises TypeError for `group`, too."""
+    check(options)
+    if "group" in options:
+        # It hears of its tasks' ends by the events of its group.
+        raise TypeError(
+            "'group' is one for all tasks of an Executor: say Executor(group=%r), for decorated functions configure(group=%r)"
+            % (options["group"], options["group"])
+        )
 
 
 def on_the_wire(options: Mapping[str, Any]) -> Dict[str, Any]:

@@ -211,6 +211,21 @@ class Calls(unittest.TestCase):
         self.assertEqual(_ended(limited.remote(0)).record()["options"]["tags"], ["limited"])
         self.assertEqual((limited(0), limited.local(0), list(limited.map([0, 0]))), (0, 0, [0, 0]))
 
+    def test_a_group_is_the_executors(self):
+        for ask in (
+            lambda: function(group="mine"),
+            lambda: limited.options(group="mine"),
+            lambda: Counter(1).plus.options(group="mine"),
+            lambda: self.ex.options(group="mine"),
+            lambda: self.ex.options(priority=1).options(group="mine"),
+        ):
+            with self.assertRaisesRegex(TypeError, r"^'group' is one for all .* Executor\(group='mine'\), .* configure\(group='mine'\)$"):
+                ask()
+        group = "its-own-%d" % os.getpid()
+        self.addCleanup(mpcsfaas.configure)
+        mpcsfaas.configure(group=group)
+        self.assertEqual(_ended(limited.remote(0)).record()["options"]["group"], group)
+
     def test_a_decorated_method_takes_its_object_along(self):
         one, other = Counter(1), Counter(2)
         self.assertEqual((one.plus(3), one.plus.local(3, times=2), Counter.plus(one, 3), one.plus.__doc__), (31, 61, 31, "Adds."))
