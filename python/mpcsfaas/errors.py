@@ -1,7 +1,7 @@
 """Every error of the SDK: one class per thing that a caller handles differently.
 
 FaasError
-├── ServiceUnreachable            nobody answers at the URL (a ConnectionError, too)
+├── ServiceUnreachable            nobody answers at the URL, or a proxy alone (a ConnectionError, too)
 ├── ServiceTooOld                 the service does not know what this SDK asks for
 ├── ServiceError                  the service refused a request: .status, .code, .detail, .request_id
 │   ├── BadRequestError           it cannot be read
@@ -44,7 +44,7 @@ class FaasError(Exception):
 
 
 class ServiceUnreachable(FaasError, ConnectionError):
-    """Nobody answers at the URL, after bounded retries."""
+    """Nobody answers at the URL, or a proxy that does not reach the service, after bounded retries."""
 
 
 class ServiceTooOld(FaasError):
