@@ -3,6 +3,7 @@
 FaasError
 ├── ServiceUnreachable            nobody answers at the URL, or a proxy alone (a ConnectionError, too)
 ├── ServiceTooOld                 the service does not know what this SDK asks for
+├── NoService                     what answers at the URL is something else
 ├── ServiceError                  the service refused a request: .status, .code, .detail, .request_id
 │   ├── BadRequestError           it cannot be read
 │   ├── AuthenticationError       no key, or a wrong one
@@ -49,6 +50,10 @@ class ServiceUnreachable(FaasError, ConnectionError):
 
 class ServiceTooOld(FaasError):
     """The service does not know a route that this SDK needs."""
+
+
+class NoService(FaasError):
+    """What answers at the URL is no MPCSFaaS service."""
 
 
 class NotHere(FaasError, RuntimeError):

@@ -290,7 +290,7 @@ class Submits:
                 answer = self._transport.send(
                     "POST", _PATH, request.headers, request.body, begun=connection, waits_for_room=False
                 )
-                ids: List[str] = json.loads(answer.content)["task_ids"]
+                ids = self._transport.read(answer, _ids)
             except errors.ServiceError as error:
                 self._desk.sent()
                 if isinstance(error, (errors.QueueFull, errors.RateLimitedError)):
@@ -359,6 +359,11 @@ def _request(wishes: List[Wish]) -> Request:
     key = os.urandom(16).hex()
     headers = {"Content-Type": frames.MEDIA_TYPE, "Accept": "application/json", "Idempotency-Key": key}
     return Request(headers, frames.encode(header.encode(), parts))
+
+
+def _ids(content: bytes) -> List[str]:
+    ids: List[str] = json.loads(content)["task_ids"]
+    return ids
 
 
 def _index(pointer: str) -> int:

@@ -6,12 +6,14 @@ import threading
 import time
 import urllib.parse
 import weakref
-from typing import Any, Deque, Dict, Mapping, Optional, Sequence
+from typing import Any, Callable, Deque, Dict, Mapping, Optional, Sequence, TypeVar
 
 from . import backoff, errors
 from .connection import FAULTS, Address, Answer, Connection, retry_after
 from .events import EventStream
 from .versions import __version__
+
+T = TypeVar("T")
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -73,7 +75,14 @@ class Transport:
             given["Content-Type"] = "application/json"
             pieces = (json.dumps({} if body is None else body).encode(),)
         answer = self.send(method, with_query(path, query), given, pieces, wait=wait, safe=safe, patience=patience)
-        return json.loads(answer.content) if answer.content else None
+        return None if answer.status == 204 else self.read(answer, json.loads)
+
+    def read(self, answer: Answer, how: Callable[[bytes], T]) -> T:
+        """What the answer says. Raises NoService where it cannot be read so."""
+        try:
+            return how(answer.content)
+        except (ValueError, TypeError, LookupError):
+            raise self._no_service(answer) from None
 
     def send(
         self,
@@ -226,6 +235,8 @@ class Transport:
             problem = None
         if not isinstance(problem, dict) or "code" not in problem:
             problem = {"status": answer.status}
+            if answer.status < 400:
+                return self._no_service(answer)
             if answer.status == 404:
                 return self._too_old(method, path)
             if answer.status in _OF_PROXIES:
@@ -236,6 +247,13 @@ class Transport:
         if problem.get("code") in ("route_not_found", "method_not_allowed"):
             return self._too_old(method, path)
         return errors.of_problem(problem, answer.status)
+
+    def _no_service(self, answer: Answer) -> errors.NoService:
+        said = ", ".join(filter(None, (str(answer.status), answer.headers.get("content-type"), answer.headers.get("location"))))
+        return errors.NoService(
+            "What answers at %s is no MPCSFaaS service (%s): name another URL (argument `url`, variable MPCSFAAS_URL)."
+            % (self.address.url, said)
+        )
 
     def _too_old(self, method: str, path: str) -> errors.ServiceTooOld:
         address = self.address

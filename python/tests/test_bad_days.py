@@ -193,6 +193,32 @@ class Refusals(unittest.TestCase):
                 client.create_key("x")
             self.assertEqual(len(asked), 1)
 
+    def test_something_else_at_the_url_is_told_so(self):
+        task_id = "0b0ea9c5-5d0e-4c57-9bd0-3d9e9b0f0c11"
+        for body, kind, told in (
+            (answer(200, HTML, "text/html"), "text/html", "200, text/html"),
+            (answer(200, b"7"), "application/json", "200, application/json"),
+            (answer(302, b"", "text/plain", "Location: https://x.example/"), "", "302, text/plain, https://x.example/"),
+        ):
+            url, asked = serve(self, lambda _: body)
+            sentence = r"^What answers at %s is no MPCSFaaS service \(%s\): name another URL" % (re.escape(url), re.escape(told))
+            with Client(url, patience=20) as client, Executor(url, patience=20) as ex:
+                asks = [
+                    lambda: client.submit("f", [1]),
+                    lambda: client.batch("f", [[1]]),
+                    lambda: client.wait(task_id),
+                    lambda: next(client.events()),
+                    lambda: next(client.follow(task_id)),
+                    lambda: ex.submit(len, "x").result(20),
+                ]
+                if kind != "application/json":
+                    asks.append(client.stats)
+                for ask in asks:
+                    asked.clear()
+                    with self.assertRaisesRegex(errors.NoService, sentence):
+                        ask()
+                    self.assertLess(len(asked), 4)
+
     def test_a_proxy_of_http_1_0(self):
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
