@@ -372,7 +372,7 @@ class Task:
 
 def _json(function: Callee, body: Any) -> bytes:
     try:
-        return json.dumps(body).encode()
+        return json.dumps(body, allow_nan=False).encode()
     except RecursionError:
         raise errors.SerializationError("the arguments of %s are nested too deeply for JSON" % name_of(function)) from None
     except (TypeError, ValueError) as error:

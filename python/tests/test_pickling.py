@@ -234,8 +234,11 @@ class Values(unittest.TestCase):
             self.assertTrue(caught.exception.__suppress_context__)
 
     def test_arguments_that_are_no_json_say_so(self):
-        with self.assertRaisesRegex(SerializationError, "the arguments of scaled do not fit into JSON: .* set is not JSON"):
-            Client("http://127.0.0.1:1").submit("scaled", [{1}], as_json=True)
+        client = Client("http://127.0.0.1:1")
+        for value, told in (({1}, ".* set is not JSON"), (float("nan"), "Out of range float"), ([-float("inf")], "Out of range float")):
+            for ask in (client.submit, lambda name, args, **more: client.batch(name, [args], **more)):
+                with self.assertRaisesRegex(SerializationError, "the arguments of scaled do not fit into JSON: " + told):
+                    ask("scaled", [value], as_json=True)
 
     def test_large_ones_that_cannot_change_are_pickled_once(self):
         arguments = pickling.Arguments()
