@@ -299,6 +299,10 @@ class Client:
         """A request about a task."""
         return self._transport.call(method, path, body)
 
+    def is_bringing(self) -> bool:
+        """See futures.Owner."""
+        return any(follower.is_current() for follower in list(self._results.values()))
+
     def _get(self, path: str) -> Json:
         answer: Json = self._transport.call("GET", path)
         return answer

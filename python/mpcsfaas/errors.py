@@ -21,7 +21,7 @@ FaasError
 │   ├── InternalError             the service has a fault
 │   └── ServiceUnavailableError   the store is away, or the service is stopping
 │       └── NoWorkerError         nobody can run the call
-├── NotHere                       an Executor is used where it cannot work: after a fork, inside a remote function
+├── NotHere                       it cannot work here: after a fork, inside a remote function, in a future's callback
 ├── SerializationError            something cannot be pickled, here or where the function ran
 ├── VersionMismatch               no worker runs the Python that pickled the function
 └── TaskFailed                    a task ended without a value: .task_id, .kind
@@ -57,7 +57,7 @@ class NoService(FaasError):
 
 
 class NotHere(FaasError, RuntimeError):
-    """An Executor is used where it cannot work."""
+    """An Executor, or a future, is used where it cannot work."""
 
 
 class SerializationError(FaasError, TypeError):

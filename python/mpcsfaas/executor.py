@@ -193,6 +193,10 @@ class Executor(concurrent.futures.Executor):
         """A request about one of its tasks."""
         return self._transport.call(method, path, body)
 
+    def is_bringing(self) -> bool:
+        """See futures.Owner."""
+        return self._results.is_current() or self._submits.is_current()
+
     # Of the thread that submits (see submits.Desk).
 
     def opened(self) -> int:

@@ -271,7 +271,7 @@ class Calls(unittest.TestCase):
         def names(kind):
             return {name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
 
-        self.assertEqual(names(Client) - names(AsyncClient), {"cancel_task", "task_call"})
+        self.assertEqual(names(Client) - names(AsyncClient), {"cancel_task", "is_bringing", "task_call"})
 
     def test_the_asynchronous_one_does_the_same(self):
         async def main():

@@ -164,6 +164,34 @@ class Calls(unittest.TestCase):
         with self.assertLogs("mpcsfaas", "ERROR"):
             self.assertEqual(second.result(20), self.ex.submit(sleeps, 0.5).result(20))
 
+    def test_a_callback_cannot_wait_for_another_future(self):
+        with mpcsfaas.Client() as client:
+            stuck = client.submit(double, [1], labels=["nobody=has"])
+            self.addCleanup(client.cancel_many, [stuck])
+            others = self.ex.options(labels=["nobody=has"])
+            for begin in (
+                lambda: (others.submit(double, 1), self.ex.submit(sleeps, 1)),
+                lambda: (client.task(stuck).future(), client.task(client.submit(sleeps, [1])).future()),
+            ):
+                other, first = begin()
+                told, heard = [], threading.Event()
+
+                def callback(done, other=other, told=told, heard=heard):
+                    for ask in (other.result, other.exception, lambda: other.result(5), lambda: other.result(0), done.result):
+                        try:
+                            told.append(ask())
+                        except Exception as error:
+                            told.append(error)
+                    heard.set()
+
+                first.add_done_callback(callback)
+                self.assertTrue(heard.wait(20))
+                self.assertEqual([type(one) for one in told[:3]], [errors.NotHere] * 3)
+                self.assertRegex(str(told[0]), "^This future is waited for in a callback of another")
+                self.assertIsInstance(told[3], concurrent.futures.TimeoutError)
+                self.assertEqual(told[4], 1)
+                self.assertTrue(other.cancel())
+
     def test_a_wait_that_times_out_cancels_nothing(self):
         future = self.ex.submit(sleeps, 0.6)
         with self.assertRaises(concurrent.futures.TimeoutError):
