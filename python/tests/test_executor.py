@@ -1,6 +1,7 @@
 """Executor against a real service: values, faults with their own types, canceling, groups, forks, the end of a program."""
 import asyncio
 import concurrent.futures
+import datetime
 import os
 import pickle
 import signal
@@ -238,6 +239,30 @@ class Calls(unittest.TestCase):
         self.assertEqual(limited.options(timeout=20.0, priority=3).remote(0).result(), 0)
         self.assertEqual(_ended(limited.remote(0)).record()["options"]["tags"], ["limited"])
         self.assertEqual((limited(0), limited.local(0), list(limited.map([0, 0]))), (0, 0, [0, 0]))
+
+    def test_an_option_of_a_wrong_kind_is_told_with_what_it_takes(self):
+        seconds = "a finite number of seconds or a timedelta"
+        for name, value, kind, words in (
+            ("timeout", "x", TypeError, "option 'timeout' is %s, not 'x'" % seconds),
+            ("timeout", float("inf"), ValueError, "option 'timeout' is %s, not inf" % seconds),
+            ("timeout", True, TypeError, "option 'timeout' is %s, not True" % seconds),
+            ("priority", 2.5, ValueError, "option 'priority' is an integer, not 2.5"),
+            ("retry", 3, TypeError, "option 'retry' is a dict such as {\"max_retries\": 3}, not 3"),
+            ("retry", {"backoff": "x"}, TypeError, "option of retry 'backoff' is %s, not 'x'" % seconds),
+            ("retry", {"on": OSError}, TypeError, "option of retry 'on' is a list of exceptions"),
+            ("tags", 5, TypeError, "option 'tags' is a text or a list of texts, not 5"),
+            ("labels", [5], TypeError, "option 'labels' is a text or a list of texts, not [5]"),
+            ("not_before", 5, TypeError, "option 'not_before' is a datetime with a time zone, a timedelta from now or"),
+            ("expires_at", datetime.datetime(2030, 1, 1), ValueError, "option 'expires_at' is a datetime with a time zone"),
+            ("at_most_once", "yes", TypeError, "option 'at_most_once' is True or False, not 'yes'"),
+            ("isolation", 1, TypeError, "option 'isolation' is a text, not 1"),
+        ):
+            for ask in (self.ex.options, function, Executor, lambda **more: mpcsfaas.Client().submit("f", **more)):
+                with self.assertRaises(kind) as caught:
+                    ask(**{name: value})
+                self.assertIn(words, str(caught.exception))
+        record = _ended(self.ex.options(timeout=_soon() * 20, tags="one", priority=2.0).submit(double, 1)).record()["options"]
+        self.assertEqual((record["timeout_ms"], record["tags"], record["priority"]), (10_000, ["one"], 2))
 
     def test_a_group_is_the_executors(self):
         for ask in (
