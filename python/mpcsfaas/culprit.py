@@ -7,6 +7,8 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from .errors import SerializationError
 
 Dumps = Callable[[Any], bytes]
+# What only passes on the faults of its parts.
+_HOLDERS = (types.FunctionType, types.MethodType, functools.partial, dict, list, tuple, set, frozenset)
 # Parts of parts are looked into so deeply.
 _DEEPEST = 12
 
@@ -98,8 +100,8 @@ def _inside(value: Any, dumps: Dumps, seen: Optional[Set[int]] = None, depth: in
     if id(value) in seen:
         return None
     seen.add(id(value))
-    # Where it says itself why, that is the reason.
-    if depth and not isinstance(_fault(value, dumps), SerializationError):
+    # Where an object says itself why, that is the reason.
+    if depth and (isinstance(value, _HOLDERS) or not isinstance(_fault(value, dumps), SerializationError)):
         for label, part in _parts(value, dumps):
             found = _inside(part, dumps, seen, depth - 1) if _fails(part, dumps) else None
             if found is not None:
