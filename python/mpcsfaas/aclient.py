@@ -1,6 +1,10 @@
-"""AsyncClient: the names of Client, awaited. Each call runs in a thread of the event loop's own pool."""
+"""AsyncClient: the names of Client, awaited. Each call runs in a thread of the event loop's own pool, each stream in one of
+its own: streams last, and the pool is small.
+"""
 import asyncio
 import itertools
+import threading
+import weakref
 from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
 from .client import Callee, Client
@@ -10,6 +14,8 @@ from .transport import PATIENCE
 Json = Dict[str, Any]
 # Items of a listing that are handed over together.
 _PORTION = 500
+# Items of a stream that are read ahead of who takes them.
+_AHEAD = 500
 
 
 class AsyncClient:
@@ -18,6 +24,8 @@ class AsyncClient:
     def __init__(self, url: Optional[str] = None, api_key: Optional[str] = None, *, patience: float = PATIENCE) -> None:
         """Connects to nobody yet. Raises ValueError for what is no URL."""
         self._client = Client(url, api_key, patience=patience)
+        self._another: Callable[[], Client] = lambda: Client(self._client._transport.address.url, api_key, patience=patience)
+        self._streaming: "weakref.WeakSet[Client]" = weakref.WeakSet()
 
     async def __aenter__(self) -> "AsyncClient":
         return self
@@ -27,6 +35,8 @@ class AsyncClient:
 
     async def close(self) -> None:
         """See Client.close."""
+        for client in list(self._streaming):
+            client.close()
         await asyncio.to_thread(self._client.close)
 
     async def register(
@@ -93,14 +103,16 @@ class AsyncClient:
 
     async def wait(self, task_id: str, timeout: Optional[float] = None) -> Any:
         """See Client.wait. It follows the task's end and holds no thread meanwhile."""
-        future = asyncio.wrap_future(await asyncio.to_thread(self._client._future, task_id))
-        try:
-            # A wait that is over, or canceled, is no reason to cancel the task.
-            return await asyncio.wait_for(asyncio.shield(future), timeout)
-        except asyncio.TimeoutError:
-            if future.done() and not future.cancelled():
-                raise
-            raise TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout)) from None
+        ended = await asyncio.to_thread(self._client._future, task_id)
+        future = asyncio.wrap_future(ended)
+        # It is no fault of anybody where it ends after the wait.
+        future.add_done_callback(lambda future: future.cancelled() or future.exception())
+        # A wait that is over, or canceled, is no reason to cancel the task: asyncio.wait leaves it alone.
+        await asyncio.wait([future], timeout=timeout)
+        if not future.done():
+            raise TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout))
+        # asyncio's own CancelledError would say that the caller is canceled.
+        return ended.result() if future.cancelled() else future.result()
 
     async def cancel(self, task_id: str) -> Json:
         """See Client.cancel."""
@@ -128,7 +140,7 @@ class AsyncClient:
 
     def follow(self, task_id: str) -> AsyncIterator[Json]:
         """See Client.follow."""
-        return _each(lambda: self._client.follow(task_id))
+        return self._stream(lambda client: client.follow(task_id))
 
     def task(self, task_id: str) -> "AsyncTask":
         """See Client.task."""
@@ -160,7 +172,43 @@ class AsyncClient:
 
     def events(self, **filters: Any) -> AsyncIterator[Json]:
         """See Client.events."""
-        return _each(lambda: self._client.events(**filters))
+        return self._stream(lambda client: client.events(**filters))
+
+    async def _stream(self, begin: Callable[[Client], Iterator[Json]]) -> AsyncIterator[Json]:
+        """What a stream tells, read by a thread of its own. It has a client of its own, too: closing that one ends the
+        thread, whatever it waits for."""
+        client = self._another()
+        self._streaming.add(client)
+        loop = asyncio.get_running_loop()
+        told: "asyncio.Queue[Union[Json, BaseException, None]]" = asyncio.Queue()
+        room = threading.Semaphore(_AHEAD)
+
+        def read() -> None:
+            end: Optional[BaseException] = None
+            try:
+                for item in begin(client):
+                    room.acquire()
+                    if client._transport.is_closed:
+                        break
+                    loop.call_soon_threadsafe(told.put_nowait, item)
+            except BaseException as error:
+                end = error
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(told.put_nowait, end)
+
+        threading.Thread(target=read, name="mpcsfaas-stream", daemon=True).start()
+        try:
+            while True:
+                item = await told.get()
+                if item is None:
+                    return
+                if isinstance(item, BaseException):
+                    raise item
+                room.release()
+                yield item
+        finally:
+            client.close()
+            room.release()
 
 
 class AsyncTask:
@@ -171,7 +219,8 @@ class AsyncTask:
         self._client = client
 
     async def future(self) -> "asyncio.Future[Any]":
-        """An asyncio future of its end; canceling that one cancels the task."""
+        """An asyncio future of its end. Canceling that one cancels the task, and it is canceled where the task is; `result`
+        tells that as TaskCanceled."""
         return asyncio.wrap_future(await asyncio.to_thread(self._client._client._future, self.task_id))
 
     async def record(self) -> Json:
@@ -191,8 +240,8 @@ class AsyncTask:
         return await self._client.cancel(self.task_id)
 
 
-async def _each(begin: Callable[[], Iterator[Json]], portion: int = 1) -> AsyncIterator[Json]:
-    """What a blocking iterator has, read so many at a time: more than one only where they come without waiting."""
+async def _each(begin: Callable[[], Iterator[Json]], portion: int) -> AsyncIterator[Json]:
+    """What a listing has, read so many at a time."""
     items = await asyncio.to_thread(begin)
     while True:
         some = await asyncio.to_thread(lambda: list(itertools.islice(items, portion)))

@@ -5,7 +5,7 @@ import threading
 import time
 import urllib.parse
 import uuid
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
 from . import errors, frames, logs, outcome, results, shipment
 from .connection import FAULTS
@@ -16,6 +16,7 @@ from .registry import Registry
 from .results import Results
 from .transport import PATIENCE, Transport, with_query
 
+T = TypeVar("T")
 Json = Dict[str, Any]
 # What a call can name: a function here, or one that is registered, by id, name or name@version.
 Callee = Union[str, Callable[..., Any]]
@@ -112,7 +113,7 @@ class Client:
         as_json: arguments and result as JSON, which a JavaScript function needs."""
         entry, parts = self._entry(function, args, kwargs, as_json, options, 0)
         body = frames.encode(_json(function, entry), parts)
-        return str(json.loads(self._submit("/v1/tasks", body, key))["task_id"])
+        return self._submit("/v1/tasks", body, key, lambda told: str(told["task_id"]))
 
     def batch(
         self,
@@ -136,7 +137,7 @@ class Client:
                 parts.extend(own)
             body = frames.encode(_json(function, {"tasks": tasks}), parts)
             part_key = key if key is None or len(pending) <= _BATCH else "%s.%d" % (key, at // _BATCH)
-            ids += json.loads(self._submit("/v1/tasks/batch", body, part_key))["task_ids"]
+            ids += self._submit("/v1/tasks/batch", body, part_key, lambda told: list(map(str, told["task_ids"])))
         return ids
 
     def get(self, task_id: str) -> Json:
@@ -298,6 +299,10 @@ class Client:
         """A request about a task."""
         return self._transport.call(method, path, body)
 
+    def is_bringing(self) -> bool:
+        """See futures.Owner."""
+        return any(follower.is_current() for follower in list(self._results.values()))
+
     def _get(self, path: str) -> Json:
         answer: Json = self._transport.call("GET", path)
         return answer
@@ -328,7 +333,8 @@ class Client:
         data = self._arguments.dumps(function, tuple(args), dict(kwargs or {}))
         return {**entry, "args_pickle": {"frame": frame}}, [data]
 
-    def _submit(self, path: str, body: Sequence[bytes], key: Optional[str]) -> bytes:
+    def _submit(self, path: str, body: Sequence[bytes], key: Optional[str], ids: Callable[[Any], T]) -> T:
+        """`ids` of the answer."""
         if key is not None and not (key.isascii() and key.isprintable()):
             raise ValueError("an idempotency key has printable ASCII characters alone, not %r" % key)
         headers = {
@@ -336,7 +342,8 @@ class Client:
             "Accept": "application/json",
             "Idempotency-Key": key or uuid.uuid4().hex,
         }
-        return self._transport.send("POST", path, headers, body).content
+        answer = self._transport.send("POST", path, headers, body)
+        return self._transport.read(answer, lambda content: ids(json.loads(content)))
 
 
 class Task:
@@ -369,7 +376,7 @@ class Task:
 
 def _json(function: Callee, body: Any) -> bytes:
     try:
-        return json.dumps(body).encode()
+        return json.dumps(body, allow_nan=False).encode()
     except RecursionError:
         raise errors.SerializationError("the arguments of %s are nested too deeply for JSON" % name_of(function)) from None
     except (TypeError, ValueError) as error:

@@ -1,4 +1,5 @@
 """Which captured object or argument cannot be pickled: found by trying each part by itself."""
+import functools
 import sys
 import types
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
@@ -6,13 +7,17 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from .errors import SerializationError
 
 Dumps = Callable[[Any], bytes]
+# What only passes on the faults of its parts.
+_HOLDERS = (types.FunctionType, types.MethodType, functools.partial, dict, list, tuple, set, frozenset)
+# Parts of parts are looked into so deeply.
+_DEEPEST = 12
 
 
 def in_function(function: Any, dumps: Dumps, error: BaseException) -> str:
     """The sentence about a function that cannot be pickled."""
-    name = getattr(function, "__qualname__", None) or repr(function)
-    found = _within(function, dumps, set())
-    if found is None:
+    name = _name(function)
+    found = _inside(function, dumps)
+    if found is None or not found[0]:
         return "cannot pickle `%s`: %s" % (name, error)
     path, value = found
     own = _fault(value, dumps)
@@ -22,11 +27,11 @@ def in_function(function: Any, dumps: Dumps, error: BaseException) -> str:
 
 def in_arguments(function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], dumps: Dumps, error: BaseException) -> str:
     """The sentence about arguments that cannot be pickled."""
-    name = getattr(function, "__qualname__", None) or repr(function)
+    name = _name(function)
     for label, value in _labelled(args, kwargs):
         if not _fails(value, dumps):
             continue
-        path, inner = _inside(value, dumps)
+        path, inner = _inside(value, dumps) or ("", value)
         own = _fault(inner, dumps)
         why = "; %s" % own if isinstance(own, SerializationError) else ""
         where = ("its %s is" % path) if path else "it is"
@@ -36,7 +41,7 @@ def in_arguments(function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], d
 
 def deep_argument(function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], dumps: Dumps) -> str:
     """Words for the argument in which a pickler goes too deep."""
-    name = getattr(function, "__qualname__", None) or repr(function)
+    name = _name(function)
     for label, value in _labelled(args, kwargs):
         if isinstance(_fault(value, dumps), RecursionError):
             return "%s of `%s`" % (label, name)
@@ -49,6 +54,12 @@ def too_deep(what: str) -> str:
         "cannot pickle %s: it is nested more deeply than Python's recursion limit (%d) lets a pickler go; pass it flat, "
         "for example as a list of its parts, or raise the limit with sys.setrecursionlimit" % (what, sys.getrecursionlimit())
     )
+
+
+def _name(function: Any) -> str:
+    if isinstance(function, functools.partial):
+        return _name(function.func)
+    return str(getattr(function, "__qualname__", None) or type(function).__qualname__)
 
 
 def _labelled(args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> List[Tuple[str, Any]]:
@@ -82,39 +93,63 @@ def names_in(code: types.CodeType) -> Set[str]:
     return names
 
 
-def _within(value: Any, dumps: Dumps, seen: Set[int]) -> Optional[Tuple[str, Any]]:
-    inner = getattr(value, "__mpcsfaas_plain__", None) or getattr(value, "__func__", None) or value
-    if not isinstance(inner, types.FunctionType) or id(inner) in seen:
+def _inside(value: Any, dumps: Dumps, seen: Optional[Set[int]] = None, depth: int = _DEEPEST) -> Optional[Tuple[str, Any]]:
+    """The innermost part that fails, and the way to it; None for what has been looked into, and for a function without one."""
+    seen = set() if seen is None else seen
+    value = getattr(value, "__mpcsfaas_plain__", value)
+    if id(value) in seen:
         return None
-    seen.add(id(inner))
-    for label, part in captured(inner):
-        if isinstance(part, types.FunctionType):
-            deeper = _within(part, dumps, seen)
-            if deeper is not None:
-                return deeper
-            continue
-        if _fails(part, dumps):
-            path, found = _inside(part, dumps)
-            return (label + (", at %s," % path if path else "")), found
-    return None
+    seen.add(id(value))
+    # Where an object says itself why, that is the reason.
+    if depth and (isinstance(value, _HOLDERS) or not isinstance(_fault(value, dumps), SerializationError)):
+        for label, part in _parts(value, dumps):
+            found = _inside(part, dumps, seen, depth - 1) if _fails(part, dumps) else None
+            if found is not None:
+                path, culprit = found
+                return _joined(label, path, isinstance(part, types.FunctionType)), culprit
+    return None if isinstance(value, types.FunctionType) else ("", value)
 
 
-def _inside(value: Any, dumps: Dumps, depth: int = 4) -> Tuple[str, Any]:
-    """The innermost part of a container that fails, and the way to it."""
-    parts: Iterator[Tuple[str, Any]] = iter(())
-    if isinstance(_fault(value, dumps), SerializationError):
-        depth = 0  # it says itself why
-    if depth and isinstance(value, dict):
-        parts = (("[%r]" % (key,), part) for key, part in value.items())
-    elif depth and isinstance(value, (list, tuple)):
-        parts = (("[%d]" % i, part) for i, part in enumerate(value))
-    elif depth and isinstance(getattr(value, "__dict__", None), dict) and not isinstance(value, (type, types.ModuleType)):
-        parts = ((".%s" % key, part) for key, part in vars(value).items())
-    for label, part in parts:
-        if _fails(part, dumps):
-            path, found = _inside(part, dumps, depth - 1)
-            return label + path, found
-    return "", value
+def _parts(value: Any, dumps: Dumps) -> Iterator[Tuple[str, Any]]:
+    """What a value is made of, each with the way to it."""
+    if isinstance(value, types.FunctionType):
+        yield from captured(value)
+    elif isinstance(value, dict):
+        for key, part in value.items():
+            yield "[%r]" % (key,), part
+    elif isinstance(value, (list, tuple)):
+        for i, part in enumerate(value):
+            yield "[%d]" % i, part
+    elif isinstance(value, (set, frozenset)):
+        for part in value:
+            yield "{…}", part
+    elif isinstance(value, types.MethodType):
+        yield ".__self__", value.__self__
+        yield ".__func__", value.__func__
+    elif isinstance(value, functools.partial):
+        for name in ("func", "args", "keywords"):
+            yield "." + name, getattr(value, name)
+    elif isinstance(value, type):
+        for name, part in vars(value).items():
+            if name not in ("__dict__", "__weakref__"):
+                yield "." + name, getattr(part, "__func__", None) or getattr(part, "fget", None) or part
+    elif isinstance(getattr(value, "__dict__", None), dict) and not isinstance(value, types.ModuleType):
+        for name, part in vars(value).items():
+            yield "." + name, part
+        if _fails(type(value), dumps):
+            yield from _parts(type(value), dumps)
+
+
+def _joined(label: str, path: str, is_function: bool) -> str:
+    """"['a']" and "[1]" -> "['a'][1]"; "global variable `x`" and "[1]" -> "global variable `x`, at [1],"."""
+    path = path.rstrip(",")
+    leads_on = path[:1] in tuple("[.{")
+    if label[:1] in tuple("[.{"):
+        return label + path if leads_on or not path else "%s, its %s" % (label, path)
+    if not path:
+        return label
+    # Which function it is that needs it says little.
+    return path if is_function and not leads_on else "%s, at %s," % (label, path)
 
 
 def _fault(value: Any, dumps: Dumps) -> Optional[Exception]:

@@ -1,8 +1,9 @@
 """Every error of the SDK: one class per thing that a caller handles differently.
 
 FaasError
-├── ServiceUnreachable            nobody answers at the URL (a ConnectionError, too)
+├── ServiceUnreachable            nobody answers at the URL, or a proxy alone (a ConnectionError, too)
 ├── ServiceTooOld                 the service does not know what this SDK asks for
+├── NoService                     what answers at the URL is something else
 ├── ServiceError                  the service refused a request: .status, .code, .detail, .request_id
 │   ├── BadRequestError           it cannot be read
 │   ├── AuthenticationError       no key, or a wrong one
@@ -20,7 +21,7 @@ FaasError
 │   ├── InternalError             the service has a fault
 │   └── ServiceUnavailableError   the store is away, or the service is stopping
 │       └── NoWorkerError         nobody can run the call
-├── NotHere                       an Executor is used where it cannot work: after a fork, inside a remote function
+├── NotHere                       it cannot work here: after a fork, inside a remote function, in a future's callback
 ├── SerializationError            something cannot be pickled, here or where the function ran
 ├── VersionMismatch               no worker runs the Python that pickled the function
 └── TaskFailed                    a task ended without a value: .task_id, .kind
@@ -44,15 +45,19 @@ class FaasError(Exception):
 
 
 class ServiceUnreachable(FaasError, ConnectionError):
-    """Nobody answers at the URL, after bounded retries."""
+    """Nobody answers at the URL, or a proxy that does not reach the service, after bounded retries."""
 
 
 class ServiceTooOld(FaasError):
     """The service does not know a route that this SDK needs."""
 
 
+class NoService(FaasError):
+    """What answers at the URL is no MPCSFaaS service."""
+
+
 class NotHere(FaasError, RuntimeError):
-    """An Executor is used where it cannot work."""
+    """An Executor, or a future, is used where it cannot work."""
 
 
 class SerializationError(FaasError, TypeError):

@@ -7,6 +7,7 @@ from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from .connection import Address, Answer, Chunks, Connection, Unbounded, readable
 
+_KIND = "text/event-stream"
 _PIECE = 256 * 1024
 # Seconds; longer than two of the comments that the service sends every 15 s.
 _SILENCE = 40.0
@@ -25,7 +26,7 @@ class EventStream:
     def __init__(self, address: Address, path: str, headers: Dict[str, str], timeout: float) -> None:
         """Sends the request and reads the answer's head; `timeout`: of connecting and of the head, seconds. Raises FAULTS.
 
-        A refusal is in `answer`; it has no events.
+        A refusal, or what is no event stream, is in `answer`; it has no events.
         """
         self.last_id = ""
         self.answer: Optional[Answer] = None
@@ -33,7 +34,7 @@ class EventStream:
         self._ours, self._wakers = socket.socketpair()
         self._ours.setblocking(False)
         try:
-            self._connection.send("GET", path, {**headers, "Accept": "text/event-stream"}, (), timeout)
+            self._connection.send("GET", path, {**headers, "Accept": _KIND}, (), timeout)
             self._socket = self._connection.raw
             self._head()
             self._socket.settimeout(0.0)  # it is read when there is something
@@ -47,7 +48,7 @@ class EventStream:
         self._chunks: Union[Chunks, Unbounded] = Chunks() if is_chunked else Unbounded()
         self._rest = rest
         self._text = b""
-        if status >= 400:
+        if status >= 400 or not headers.get("content-type", _KIND).startswith(_KIND):
             length = int(headers.get("content-length") or 0)
             while len(rest) < length:
                 piece = self._socket.recv(_PIECE)

@@ -18,7 +18,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequ
 from . import chunks, errors, progress, shipment
 from .futures import TaskFuture
 from .logs import Shown
-from .options import check, on_the_wire
+from .options import check, check_of_calls, on_the_wire
 from .pickling import Arguments, options_of, unwrapped
 from .registry import Registry
 from .results import Results
@@ -136,8 +136,9 @@ class Executor(concurrent.futures.Executor):
     # What a service can do beyond it.
 
     def options(self, **options: Any) -> "Bound":
-        """The same executor with more options for the calls made through it: ex.options(priority=5).submit(f, x)."""
-        check(options)
+        """The same executor with more options for the calls made through it: ex.options(priority=5).submit(f, x). Raises
+        TypeError for what is none, and for `group`."""
+        check_of_calls(options)
         return Bound(self, options)
 
     def reattach(self) -> "List[TaskFuture[Any]]":
@@ -191,6 +192,10 @@ class Executor(concurrent.futures.Executor):
     def task_call(self, method: str, path: str, body: Any = None) -> Any:
         """A request about one of its tasks."""
         return self._transport.call(method, path, body)
+
+    def is_bringing(self) -> bool:
+        """See futures.Owner."""
+        return self._results.is_current() or self._submits.is_current()
 
     # Of the thread that submits (see submits.Desk).
 
@@ -362,7 +367,7 @@ class Bound:
 
     def options(self, **options: Any) -> "Bound":
         """With more of them."""
-        check(options)
+        check_of_calls(options)
         return Bound(self._executor, {**self._options, **options})
 
     def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "TaskFuture[T]":

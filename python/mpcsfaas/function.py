@@ -9,7 +9,7 @@ from typing import Any, Callable, Dict, Generic, Iterable, Iterator, Optional, T
 from . import pickling
 from .executor import Executor
 from .futures import TaskFuture
-from .options import check
+from .options import check_of_calls
 
 T = TypeVar("T")
 
@@ -52,8 +52,8 @@ class Function(Generic[T]):
         return _executor()._map(self, iterables, timeout, chunksize, buffersize, progress, {})
 
     def options(self, **options: Any) -> "Function[T]":
-        """The same function with other options (see mpcsfaas.options). Raises TypeError for what is none."""
-        check(options)
+        """The same function with other options (see mpcsfaas.options). Raises TypeError for what is none, and for `group`."""
+        check_of_calls(options)
         return Function(self.__mpcsfaas_plain__, {**self.task_options, **options})
 
     def __get__(self, instance: Any, owner: Any = None) -> "Function[T]":
@@ -97,8 +97,8 @@ def function(**options: Any) -> Callable[[Callable[..., T]], Function[T]]: ...
 
 def function(plain: Optional[Callable[..., Any]] = None, **options: Any) -> Union[Function[Any], Callable[..., Any]]:
     """@function or @function(timeout=60.0, max_attempts=3): see Function, of methods Method. Raises TypeError for what is no
-    option, and for what is no function."""
-    check(options)
+    option, for `group`, which is the Executor's, and for what is no function."""
+    check_of_calls(options)
     return _decorated(plain, options) if plain is not None else lambda plain: _decorated(plain, options)
 
 

@@ -37,6 +37,9 @@ class Owner(Protocol):
     def task_call(self, method: str, path: str, body: Any = None) -> Any:
         """A request about the task."""
 
+    def is_bringing(self) -> bool:
+        """Is it a thread that brings ends of futures that asks, as it does in their callbacks?"""
+
 
 class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-arg]
     """A `concurrent.futures.Future` of a task. It stays PENDING until the task has ended, wherever it is."""
@@ -65,8 +68,9 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
 
     def result(self, timeout: Optional[float] = None) -> T:
         """The value. Raises what the function raised, with the worker's traceback as cause; TimeoutError after `timeout`
-        seconds, which cancels nothing; TaskCanceled; what else ended the task (see mpcsfaas.errors)."""
-        self._check_here()
+        seconds, which cancels nothing; TaskCanceled; what else ended the task (see mpcsfaas.errors); NotHere after a fork, and
+        in a callback of another future where it has not ended."""
+        self._check_here(timeout)
         try:
             return super().result(timeout)  # type: ignore[no-any-return]
         except errors.TaskCanceled:
@@ -80,8 +84,8 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
             self = None  # type: ignore[assignment]
 
     def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
-        """What `result` would raise, None where there is a value. Raises TimeoutError and TaskCanceled itself."""
-        self._check_here()
+        """What `result` would raise, None where there is a value. Raises TimeoutError, TaskCanceled and NotHere itself."""
+        self._check_here(timeout)
         try:
             return super().exception(timeout)
         except errors.TaskCanceled:
@@ -100,11 +104,18 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         found: Dict[str, Any] = self._owner.task_call("GET", "/v1/tasks/%s" % self._known_id())
         return found
 
-    def _check_here(self) -> None:
-        if self._pid != os.getpid() and not self.done():
+    def _check_here(self, timeout: Optional[float]) -> None:
+        if self.done():
+            return
+        if self._pid != os.getpid():
             raise errors.NotHere(
                 "This future was made by process %d and is waited for in %d, a fork of it, where nobody hears of its end: ask "
                 "there with Client().wait(future.task_id)." % (self._pid, os.getpid())
+            )
+        if (timeout is None or timeout > 0) and self._owner.is_bringing():
+            raise errors.NotHere(
+                "This future is waited for in a callback of another, whose thread brings its end: that would never come. Give it a "
+                "callback of its own, or wait in another thread."
             )
 
     def _known_id(self) -> str:

@@ -1,7 +1,9 @@
 """What can be asked of a task: Python names and units on this side, the API's on the other."""
+import collections.abc
 import datetime
 import difflib
-from typing import Any, Callable, Dict, Mapping, Optional, Sequence, TypedDict, Union
+import math
+from typing import Any, Callable, Dict, List, Mapping, NamedTuple, Optional, Sequence, Tuple, TypedDict, Union
 
 Moment = Union[datetime.datetime, datetime.timedelta, str]
 
@@ -32,7 +34,7 @@ class Options(TypedDict, total=False):
     isolation     "warm" or "task"
     labels        what the worker must have: "key=value" or "key"
     result_as     "pickle", "json" or "both"
-    group         for lists and events; an Executor sets its own
+    group         for lists and events; of Client.submit and batch alone: an Executor has one for all of its tasks
     traceparent   W3C trace context
     """
 
@@ -53,10 +55,35 @@ class Options(TypedDict, total=False):
     traceparent: str
 
 
+class _Kind(NamedTuple):
+    """What values an option takes: `words` follow "option 'x' is ", `change` makes what the API takes of one it accepts."""
+
+    accepts: Callable[[Any], bool]
+    words: str
+    change: Callable[[Any], Any]
+
+
+def _is_number(value: Any) -> bool:
+    if isinstance(value, (bool, str, bytes)):
+        return False
+    try:
+        return math.isfinite(value)
+    except (TypeError, ValueError, OverflowError):
+        return False
+
+
+def _is_seconds(value: Any) -> bool:
+    return isinstance(value, datetime.timedelta) or _is_number(value)
+
+
 def _ms(seconds: Any) -> int:
     if isinstance(seconds, datetime.timedelta):
         seconds = seconds.total_seconds()
-    return int(round(seconds * 1000))
+    return int(round(float(seconds) * 1000))
+
+
+def _is_moment(value: Any) -> bool:
+    return isinstance(value, (str, datetime.timedelta)) or (isinstance(value, datetime.datetime) and value.tzinfo is not None)
 
 
 def _moment(value: Any) -> str:
@@ -64,50 +91,69 @@ def _moment(value: Any) -> str:
         return value
     if isinstance(value, datetime.timedelta):
         value = datetime.datetime.now(datetime.timezone.utc) + value
-    if not isinstance(value, datetime.datetime):
-        raise TypeError("a moment is a datetime with a time zone, a timedelta from now or RFC 3339 text, not %r" % (value,))
-    if value.tzinfo is None:
-        raise TypeError("the datetime %s has no time zone: say datetime.now(timezone.utc) + …" % value)
-    return value.astimezone(datetime.timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    text: str = value.astimezone(datetime.timezone.utc).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
 
 
-def _retry(policy: Mapping[str, Any]) -> Dict[str, Any]:
-    return _renamed(policy, _RETRY, "retry")
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _list(value: Any) -> Any:
+def _listed(value: Any) -> List[Any]:
     return [value] if isinstance(value, str) else list(value)
 
 
-_RETRY: Dict[str, Any] = {
-    "max_retries": ("max_retries", _same),
-    "backoff": ("backoff_ms", _ms),
-    "factor": ("factor", _same),
-    "max_backoff": ("max_backoff_ms", _ms),
-    "on": ("on", lambda names: [name if isinstance(name, str) else name.__name__ for name in names]),
+def _are_words(value: Any) -> bool:
+    return isinstance(value, (str, list, tuple, set, frozenset)) and all(isinstance(word, str) for word in value)
+
+
+def _are_exceptions(value: Any) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset)) and all(isinstance(one, (str, type)) for one in value)
+
+
+_INTEGER = _Kind(lambda value: _is_number(value) and value == int(value), "an integer", int)
+_NUMBER = _Kind(_is_number, "a finite number", float)
+_SECONDS = _Kind(_is_seconds, "a finite number of seconds or a timedelta", _ms)
+_MOMENT = _Kind(_is_moment, "a datetime with a time zone, a timedelta from now or RFC 3339 text", _moment)
+_TEXT = _Kind(lambda value: isinstance(value, str), "a text", str)
+_WORDS = _Kind(_are_words, "a text or a list of texts", _listed)
+_BOOL = _Kind(lambda value: isinstance(value, bool), "True or False", bool)
+
+_RETRY: Dict[str, Tuple[str, _Kind]] = {
+    "max_retries": ("max_retries", _INTEGER),
+    "backoff": ("backoff_ms", _SECONDS),
+    "factor": ("factor", _NUMBER),
+    "max_backoff": ("max_backoff_ms", _SECONDS),
+    "on": (
+        "on",
+        _Kind(
+            _are_exceptions,
+            'a list of exceptions or their names: [OSError, "MyError"]',
+            lambda names: [name if isinstance(name, str) else name.__name__ for name in names],
+        ),
+    ),
 }
 
-# Python's name -> the API's name, and how the value changes.
-_NAMES: Dict[str, Any] = {
-    "priority": ("priority", _same),
-    "timeout": ("timeout_ms", _ms),
-    "memory": ("memory_bytes", _same),
-    "max_attempts": ("max_attempts", _same),
-    "retry": ("retry", _retry),
-    "at_most_once": ("at_most_once", _same),
-    "not_before": ("not_before", _moment),
-    "expires_at": ("expires_at", _moment),
-    "result_ttl": ("result_ttl_ms", _ms),
-    "tags": ("tags", _list),
-    "isolation": ("isolation", _same),
-    "labels": ("labels", _list),
-    "result_as": ("result_as", _same),
-    "group": ("group", _same),
-    "traceparent": ("traceparent", _same),
+# Python's name -> the API's name, and which values.
+_NAMES: Dict[str, Tuple[str, _Kind]] = {
+    "priority": ("priority", _INTEGER),
+    "timeout": ("timeout_ms", _SECONDS),
+    "memory": ("memory_bytes", _INTEGER),
+    "max_attempts": ("max_attempts", _INTEGER),
+    "retry": (
+        "retry",
+        _Kind(
+            lambda value: isinstance(value, collections.abc.Mapping),
+            'a dict such as {"max_retries": 3}',
+            lambda policy: _renamed(policy, _RETRY, "option of retry"),
+        ),
+    ),
+    "at_most_once": ("at_most_once", _BOOL),
+    "not_before": ("not_before", _MOMENT),
+    "expires_at": ("expires_at", _MOMENT),
+    "result_ttl": ("result_ttl_ms", _SECONDS),
+    "tags": ("tags", _WORDS),
+    "isolation": ("isolation", _TEXT),
+    "labels": ("labels", _WORDS),
+    "result_as": ("result_as", _TEXT),
+    "group": ("group", _TEXT),
+    "traceparent": ("traceparent", _TEXT),
 }
 
 # What a function's registration may fix for all of its tasks.
@@ -115,25 +161,42 @@ LASTING = frozenset(_NAMES) - {"not_before", "expires_at", "group", "traceparent
 
 
 def check(options: Mapping[str, Any], allowed: Optional[Any] = None) -> None:
-    """Raises TypeError for a name that is no option, with the nearest one that is."""
+    """Raises TypeError for a name that is no option, with the nearest one that is; TypeError or ValueError for a value that
+    an option does not take, with what it takes."""
     for name in options:
         if name not in (_NAMES if allowed is None else allowed):
             _refuse(name, list(_NAMES if allowed is None else allowed), "option")
+    on_the_wire(options)
+
+
+def check_of_calls(options: Mapping[str, Any]) -> None:
+    """As `check`, of calls through an Executor. Raises TypeError for `group`, too."""
+    check(options)
+    if "group" in options:
+        # It hears of its tasks' ends by the events of its group.
+        raise TypeError(
+            "'group' is one for all tasks of an Executor: say Executor(group=%r), for decorated functions configure(group=%r)"
+            % (options["group"], options["group"])
+        )
 
 
 def on_the_wire(options: Mapping[str, Any]) -> Dict[str, Any]:
-    """The API's options. Raises TypeError for a name that is none."""
+    """The API's options. Raises as `check`."""
     return _renamed(options, _NAMES, "option")
 
 
-def _renamed(values: Mapping[str, Any], names: Mapping[str, Any], what: str) -> Dict[str, Any]:
+def _renamed(values: Mapping[str, Any], names: Mapping[str, Tuple[str, _Kind]], what: str) -> Dict[str, Any]:
     out: Dict[str, Any] = {}
     for name, value in values.items():
         if name not in names:
             _refuse(name, list(names), what)
         if value is not None:
-            there, change = names[name]  # type: str, Callable[[Any], Any]
-            out[there] = change(value)
+            there, kind = names[name]
+            if not kind.accepts(value):
+                # Of the right kind, and infinite or broken, or of another kind.
+                fault = ValueError if isinstance(value, (float, datetime.datetime)) else TypeError
+                raise fault("%s %r is %s, not %r" % (what, name, kind.words, value))
+            out[there] = kind.change(value)
     return out
 
 

@@ -62,5 +62,5 @@ class Registry:
         }
         headers = {"Content-Type": frames.MEDIA_TYPE, "Accept": "application/json"}
         body = frames.encode(json.dumps(header).encode(), [shipment.code])
-        answer: Dict[str, Any] = json.loads(self._transport.send("POST", "/v1/functions", headers, body).content)
-        return answer
+        answer = self._transport.send("POST", "/v1/functions", headers, body)
+        return self._transport.read(answer, lambda content: dict(json.loads(content)))

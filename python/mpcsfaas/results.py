@@ -27,7 +27,7 @@ _PORTION = 5000
 # A stream without anything to wait for is given up after so many seconds.
 _IDLE = 30.0
 _OPEN_TIMEOUT = 10.0
-_FOR_GOOD = (errors.AuthenticationError, errors.PermissionDeniedError, errors.ServiceTooOld, errors.ValidationError)
+_FOR_GOOD = (errors.AuthenticationError, errors.PermissionDeniedError, errors.ServiceTooOld, errors.NoService, errors.ValidationError)
 
 
 class Results:
@@ -324,4 +324,4 @@ def ask(transport: Transport, ids: Sequence[str], wait: float = 0.0, wait_for: s
     body = {"task_ids": list(ids), "wait_ms": int(wait * 1000), "wait_for": wait_for}
     headers = {"Content-Type": "application/json", "Accept": frames.MEDIA_TYPE}
     answer = transport.send("POST", "/v1/results", headers, (json.dumps(body).encode(),), wait=wait)
-    return frames.decode(answer.content)
+    return transport.read(answer, frames.decode)

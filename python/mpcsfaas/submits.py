@@ -3,7 +3,8 @@
 S1  A request holds at most so many tasks and so many bytes, but at least one task; nothing waits for company.
 S2  Each request has a key of its own: however often it is sent, each of its tasks is made once.
 S3  Where one task makes the service refuse a request, nothing of it was taken: that task fails, the others go again.
-S4  Arguments that are the same bytes go once in a request.
+S4  Arguments that are the same bytes go, and count, once in a request. The service keeps a copy for each task: those have a
+    limit of their own.
 S5  What is refused for want of room goes back to the head of what waits, where it can be withdrawn, and is sent again. A task
     by itself waits for room as long as the executor is patient, one of a map as long as the map is waited for.
 S6  Where nothing is under way, the caller's own thread writes the request and the thread here reads the answer: a call by
@@ -14,7 +15,7 @@ import json
 import os
 import threading
 import time
-from typing import Any, Deque, Dict, List, NamedTuple, Optional, Protocol, Sequence, Tuple
+from typing import Any, Deque, Dict, List, NamedTuple, Optional, Protocol, Sequence, Set, Tuple
 
 from . import backoff, errors, frames
 from .connection import Connection
@@ -22,7 +23,9 @@ from .futures import TaskFuture
 from .transport import Transport
 
 _MOST = 1000
+# Of a request's arguments, bytes: as they go, and as the service keeps them.
 _BYTES = 4 * 1024 * 1024
+_KEPT_BYTES = 64 * 1024 * 1024
 # Smaller ones are not looked for among the others.
 _SHARED_FROM = 1024
 # What a caller's thread may write itself: it fits into the connection's buffer.
@@ -260,11 +263,17 @@ class Submits:
 
     def _take(self) -> List[Wish]:
         wishes: List[Wish] = []
-        size = 0
+        shared: Set[bytes] = set()
+        size = kept = 0
         while self._waiting and len(wishes) < _MOST:
-            size += len(self._waiting[0].args)
-            if wishes and size > _BYTES:
+            args = self._waiting[0].args
+            goes = 0 if len(args) >= _SHARED_FROM and args in shared else len(args)
+            if wishes and (goes > 0 and size + goes > _BYTES or kept + len(args) > _KEPT_BYTES):
                 break
+            if len(args) >= _SHARED_FROM:
+                shared.add(args)
+            size += goes
+            kept += len(args)
             wishes.append(self._waiting.popleft())
         return wishes
 
@@ -281,7 +290,7 @@ class Submits:
                 answer = self._transport.send(
                     "POST", _PATH, request.headers, request.body, begun=connection, waits_for_room=False
                 )
-                ids: List[str] = json.loads(answer.content)["task_ids"]
+                ids = self._transport.read(answer, _ids)
             except errors.ServiceError as error:
                 self._desk.sent()
                 if isinstance(error, (errors.QueueFull, errors.RateLimitedError)):
@@ -350,6 +359,11 @@ def _request(wishes: List[Wish]) -> Request:
     key = os.urandom(16).hex()
     headers = {"Content-Type": frames.MEDIA_TYPE, "Accept": "application/json", "Idempotency-Key": key}
     return Request(headers, frames.encode(header.encode(), parts))
+
+
+def _ids(content: bytes) -> List[str]:
+    ids: List[str] = json.loads(content)["task_ids"]
+    return ids
 
 
 def _index(pointer: str) -> int:

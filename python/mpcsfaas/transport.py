@@ -6,12 +6,14 @@ import threading
 import time
 import urllib.parse
 import weakref
-from typing import Any, Deque, Dict, Mapping, Optional, Sequence
+from typing import Any, Callable, Deque, Dict, Mapping, Optional, Sequence, TypeVar
 
 from . import backoff, errors
 from .connection import FAULTS, Address, Answer, Connection, retry_after
 from .events import EventStream
 from .versions import __version__
+
+T = TypeVar("T")
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -24,6 +26,8 @@ _CONNECT_TIMEOUT = 10.0
 _ANSWER_TIMEOUT = 60.0
 _KEPT_CONNECTIONS = 16
 _AGAIN = ("queue_full", "rate_limited", "store_unavailable", "not_ready", "shutting_down")
+# What a proxy answers by itself where it cannot reach the service behind it.
+_OF_PROXIES = (502, 503, 504)
 
 
 class Transport:
@@ -71,7 +75,14 @@ class Transport:
             given["Content-Type"] = "application/json"
             pieces = (json.dumps({} if body is None else body).encode(),)
         answer = self.send(method, with_query(path, query), given, pieces, wait=wait, safe=safe, patience=patience)
-        return json.loads(answer.content) if answer.content else None
+        return None if answer.status == 204 else self.read(answer, json.loads)
+
+    def read(self, answer: Answer, how: Callable[[bytes], T]) -> T:
+        """What the answer says. Raises NoService where it cannot be read so."""
+        try:
+            return how(answer.content)
+        except (ValueError, TypeError, LookupError):
+            raise self._no_service(answer) from None
 
     def send(
         self,
@@ -115,8 +126,12 @@ class Transport:
                 if answer.status < 400:
                     return answer
                 refusal = self._refusal(answer, method, path)
-                if getattr(refusal, "code", "") not in _AGAIN or (answer.status == 429 and not waits_for_room):
+                if not _may_pass(refusal) or (answer.status == 429 and not waits_for_room):
                     raise refusal
+                if isinstance(refusal, errors.ServiceUnreachable) and not safe:
+                    raise errors.ServiceUnreachable(
+                        "%s The request %s %s may or may not have been done, so it is not sent again." % (refusal, method, path)
+                    )
             elif arrived and not safe:
                 raise errors.ServiceUnreachable(
                     "The connection to %s broke while the request %s %s was under way (%s): it may or may not have been "
@@ -171,6 +186,8 @@ class Transport:
 
     def unreachable(self, fault: Optional[BaseException]) -> errors.ServiceUnreachable:
         """The sentence for whoever finds nobody there."""
+        if isinstance(fault, errors.ServiceUnreachable):
+            return fault
         return errors.ServiceUnreachable(
             "There is no service at %s (%s): start one with `npm start` or `mpcsfaas up`, or name another URL "
             "(argument `url`, variable MPCSFAAS_URL)." % (self.address.url, fault)
@@ -218,11 +235,25 @@ class Transport:
             problem = None
         if not isinstance(problem, dict) or "code" not in problem:
             problem = {"status": answer.status}
+            if answer.status < 400:
+                return self._no_service(answer)
             if answer.status == 404:
                 return self._too_old(method, path)
+            if answer.status in _OF_PROXIES:
+                return errors.ServiceUnreachable(
+                    "A proxy answers %d at %s: it does not reach the service behind it. Is that one running, and the proxy's "
+                    "target right?" % (answer.status, self.address.url)
+                )
         if problem.get("code") in ("route_not_found", "method_not_allowed"):
             return self._too_old(method, path)
         return errors.of_problem(problem, answer.status)
+
+    def _no_service(self, answer: Answer) -> errors.NoService:
+        said = ", ".join(filter(None, (str(answer.status), answer.headers.get("content-type"), answer.headers.get("location"))))
+        return errors.NoService(
+            "What answers at %s is no MPCSFaaS service (%s): name another URL (argument `url`, variable MPCSFAAS_URL)."
+            % (self.address.url, said)
+        )
 
     def _too_old(self, method: str, path: str) -> errors.ServiceTooOld:
         address = self.address
@@ -255,13 +286,18 @@ class Reopening:
     def pause(self, error: BaseException) -> None:
         """Before the next try. Raises ServiceUnreachable where it has been tried for long enough, the refusal itself where it
         is one for good."""
-        if isinstance(error, errors.FaasError) and getattr(error, "code", "") not in _AGAIN:
+        if isinstance(error, errors.FaasError) and not _may_pass(error):
             raise error
         self._tries += 1
         pause = backoff.pause(self._tries)
         if time.monotonic() - self._contact + pause > self._patience:
             raise error if isinstance(error, errors.FaasError) else self._transport.unreachable(error)
         self._closing.wait(pause)
+
+
+def _may_pass(refusal: errors.FaasError) -> bool:
+    """Is it worth another try?"""
+    return isinstance(refusal, errors.ServiceUnreachable) or getattr(refusal, "code", "") in _AGAIN
 
 
 def with_query(path: str, query: Optional[Mapping[str, Any]]) -> str:

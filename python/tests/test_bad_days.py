@@ -14,7 +14,7 @@ import threading
 import time
 import unittest
 from concurrent.futures import wait
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 
 from mpcsfaas import Client, Executor, errors, versions
 
@@ -168,6 +168,57 @@ class Refusals(unittest.TestCase):
         with self.assertRaisesRegex(errors.ServiceTooOld, sentence), Client(url + "/api/") as client:
             client.stats()
 
+    def test_a_proxy_that_does_not_reach_the_service_is_asked_again(self):
+        for status in (502, 503, 504):
+            url, asked = serve(self, lambda n: answer(status, HTML, "text/html", "Retry-After: 0.2") if n < 3 else answer(200, b"{}"))
+            with Client(url) as client:
+                began = time.monotonic()
+                self.assertEqual(client.stats(), {})
+                # Twice so long as it asked for.
+                self.assertGreaterEqual(time.monotonic() - began, 0.4)
+            self.assertEqual(len(asked), 3)
+
+    def test_a_proxy_that_never_reaches_the_service_is_told_so(self):
+        url, asked = serve(self, lambda n: answer(503, HTML, "text/html"))
+        sentence = "^A proxy answers 503 at %s: it does not reach the service behind it" % re.escape(url)
+        with Client(url, patience=0.5) as client, Executor(url, patience=0.5) as ex:
+            for ask in (client.stats, lambda: next(client.events()), lambda: ex.submit(len, "x").result(20)):
+                asked.clear()
+                with self.assertRaisesRegex(errors.ServiceUnreachable, sentence):
+                    ask()
+                self.assertGreater(len(asked), 1)
+            # It may have been done.
+            asked.clear()
+            with self.assertRaisesRegex(errors.ServiceUnreachable, sentence + ".* may or may not have been done"):
+                client.create_key("x")
+            self.assertEqual(len(asked), 1)
+
+    def test_something_else_at_the_url_is_told_so(self):
+        task_id = "0b0ea9c5-5d0e-4c57-9bd0-3d9e9b0f0c11"
+        for body, kind, told in (
+            (answer(200, HTML, "text/html"), "text/html", "200, text/html"),
+            (answer(200, b"7"), "application/json", "200, application/json"),
+            (answer(302, b"", "text/plain", "Location: https://x.example/"), "", "302, text/plain, https://x.example/"),
+        ):
+            url, asked = serve(self, lambda _: body)
+            sentence = r"^What answers at %s is no MPCSFaaS service \(%s\): name another URL" % (re.escape(url), re.escape(told))
+            with Client(url, patience=20) as client, Executor(url, patience=20) as ex:
+                asks = [
+                    lambda: client.submit("f", [1]),
+                    lambda: client.batch("f", [[1]]),
+                    lambda: client.wait(task_id),
+                    lambda: next(client.events()),
+                    lambda: next(client.follow(task_id)),
+                    lambda: ex.submit(len, "x").result(20),
+                ]
+                if kind != "application/json":
+                    asks.append(client.stats)
+                for ask in asks:
+                    asked.clear()
+                    with self.assertRaisesRegex(errors.NoService, sentence):
+                        ask()
+                    self.assertLess(len(asked), 4)
+
     def test_a_proxy_of_http_1_0(self):
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self):
@@ -217,6 +268,38 @@ class _Older(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         """Silent."""
+
+
+HTML = b"<html><h1>It works!</h1></html>"
+
+
+def answer(status, body, kind="application/json", *lines):
+    """An answer's bytes; the connection ends with it."""
+    head = ["HTTP/1.1 %d ..." % status, "Content-Type: " + kind, "Content-Length: %d" % len(body), "Connection: close", *lines]
+    return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def serve(test, answers):
+    """A server until the test ends, that says `answers(n)` to request number n, from 1: (url, its requests' first lines)."""
+    asked = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.rfile.read(int(self.headers["Content-Length"] or 0))
+            asked.append(self.requestline)
+            self.wfile.write(answers(len(asked)))
+            self.close_connection = True
+
+        do_POST = do_DELETE = do_GET
+
+        def log_message(self, *_):
+            """Silent."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    test.addCleanup(server.server_close)
+    test.addCleanup(server.shutdown)
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    return "http://127.0.0.1:%d" % server.server_port, asked
 
 
 def _worker(version, state="ready"):

@@ -200,6 +200,64 @@ class Calls(unittest.TestCase):
 
         asyncio.run(one())
 
+    def test_an_awaited_task_that_is_canceled_raises_so(self):
+        async def main():
+            async with AsyncClient() as client:
+                stuck = await client.submit(triple, [1], labels=["nobody=has"])
+                waits = [asyncio.create_task(wait(stuck)) for wait in (client.wait, client.wait, lambda id: client.task(id).result(20))]
+                await asyncio.sleep(0.1)
+                # Only who is canceled hears of that, and the task goes on.
+                waits[0].cancel()
+                with self.assertRaises(asyncio.CancelledError):
+                    await waits[0]
+                self.assertEqual((await client.get(stuck))["status"], "QUEUED")
+                await client.cancel(stuck)
+                for wait in waits[1:]:
+                    with self.assertRaises(TaskCanceled) as caught:
+                        await wait
+                    self.assertNotIsInstance(caught.exception, asyncio.CancelledError)
+                    self.assertEqual(caught.exception.task_id, stuck)
+                with self.assertRaises(TaskCanceled):
+                    await client.wait(stuck)
+
+        asyncio.run(main())
+
+    def test_streams_hold_up_nothing_else_and_their_threads_end_with_them(self):
+        def threads():
+            return [one for one in threading.enumerate() if one.name == "mpcsfaas-stream"]
+
+        async def gone(count):
+            end = time.monotonic() + 20
+            while len(threads()) > count and time.monotonic() < end:
+                await asyncio.sleep(0.01)
+            self.assertEqual(len(threads()), count)
+
+        async def main():
+            async with AsyncClient() as client:
+                stuck = await client.submit(triple, [1], labels=["nobody=has"])
+                # More than any pool of asyncio has threads.
+                streams = [client.events(group="of-nobody") for _ in range(35)] + [client.follow(stuck) for _ in range(5)]
+                firsts = [asyncio.ensure_future(stream.__anext__()) for stream in streams]
+                await asyncio.sleep(0.2)
+                self.assertEqual((await asyncio.wait_for(client.version(), 10))["api"], "v1")
+                self.assertEqual(len(threads()), 40)
+                for first in firsts[:20]:
+                    first.cancel()
+                await asyncio.wait(firsts[:20])
+                await gone(20)
+                await client.cancel(stuck)
+                with self.assertRaises(StopAsyncIteration):
+                    await firsts[-1]
+                await gone(15)
+                with self.assertRaises(errors.NotFoundError):
+                    await client.follow("0b0ea9c5-5d0e-4c57-9bd0-3d9e9b0f0c11").__anext__()
+            # So do those that are open where the client is closed.
+            await asyncio.wait(firsts)
+            self.assertEqual({type(first.exception()) for first in firsts[20:]}, {StopAsyncIteration})
+            await gone(0)
+
+        asyncio.run(main())
+
     def test_what_runs_and_who_may_call(self):
         self.assertGreaterEqual(len(self.client.workers()["items"]), 1)
         self.assertGreater(self.client.stats()["slots"], 0)
@@ -213,7 +271,7 @@ class Calls(unittest.TestCase):
         def names(kind):
             return {name for name, _ in inspect.getmembers(kind, inspect.isfunction) if not name.startswith("_")}
 
-        self.assertEqual(names(Client) - names(AsyncClient), {"cancel_task", "task_call"})
+        self.assertEqual(names(Client) - names(AsyncClient), {"cancel_task", "is_bringing", "task_call"})
 
     def test_the_asynchronous_one_does_the_same(self):
         async def main():

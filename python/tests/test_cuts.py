@@ -5,7 +5,7 @@ from concurrent.futures import as_completed
 
 from cutting_proxy import CuttingProxy
 
-from mpcsfaas import Client, Executor
+from mpcsfaas import Client, Executor, submits
 
 CUTS = 100
 
@@ -52,6 +52,29 @@ class Wire(unittest.TestCase):
             sent = b"".join(proxy.sent)
         self.assertLess(sent.count(large[:50]), 10)
         self.assertEqual(sent.count(large[:50]), sent.count(b"POST /v1/tasks/batch"))
+
+    def test_so_do_those_that_fill_a_request_by_themselves(self):
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        for size in (3_000_000, 5_000_000):
+            large = os.urandom(size)
+            proxy.sent.clear()
+            with Executor(proxy.url) as ex:
+                self.assertEqual(list(ex.map(len, [large] * 12)), [size] * 12)
+            self.assertLess(b"".join(proxy.sent).count(large[:50]), 6)
+
+    def test_a_request_holds_so_much_as_the_service_is_to_keep(self):
+        waiting = submits.Submits(None, None, "", 0.0)
+        large, small = b"x" * 5_000_000, b"y" * 2_000
+        for args in (large, large, small, small, *[large] * 30):
+            # Equal, and not the same object.
+            waiting._waiting.append(submits.Wish(None, "", bytes(bytearray(args)), "", ""))
+        taken = []
+        while waiting._waiting:
+            taken.append([len(wish.args) for wish in waiting._take()])
+        # 64 MiB are thirteen of the large ones.
+        self.assertEqual([set(sizes) for sizes in taken], [{len(large)}, {len(small)}, *[{len(large)}] * 3])
+        self.assertEqual([len(sizes) for sizes in taken], [2, 2, 13, 13, 4])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Executor against a real service: values, faults with their own types, canceling, groups, forks, the end of a program."""
 import asyncio
 import concurrent.futures
+import datetime
 import os
 import pickle
 import signal
@@ -164,6 +165,34 @@ class Calls(unittest.TestCase):
         with self.assertLogs("mpcsfaas", "ERROR"):
             self.assertEqual(second.result(20), self.ex.submit(sleeps, 0.5).result(20))
 
+    def test_a_callback_cannot_wait_for_another_future(self):
+        with mpcsfaas.Client() as client:
+            stuck = client.submit(double, [1], labels=["nobody=has"])
+            self.addCleanup(client.cancel_many, [stuck])
+            others = self.ex.options(labels=["nobody=has"])
+            for begin in (
+                lambda: (others.submit(double, 1), self.ex.submit(sleeps, 1)),
+                lambda: (client.task(stuck).future(), client.task(client.submit(sleeps, [1])).future()),
+            ):
+                other, first = begin()
+                told, heard = [], threading.Event()
+
+                def callback(done, other=other, told=told, heard=heard):
+                    for ask in (other.result, other.exception, lambda: other.result(5), lambda: other.result(0), done.result):
+                        try:
+                            told.append(ask())
+                        except Exception as error:
+                            told.append(error)
+                    heard.set()
+
+                first.add_done_callback(callback)
+                self.assertTrue(heard.wait(20))
+                self.assertEqual([type(one) for one in told[:3]], [errors.NotHere] * 3)
+                self.assertRegex(str(told[0]), "^This future is waited for in a callback of another")
+                self.assertIsInstance(told[3], concurrent.futures.TimeoutError)
+                self.assertEqual(told[4], 1)
+                self.assertTrue(other.cancel())
+
     def test_a_wait_that_times_out_cancels_nothing(self):
         future = self.ex.submit(sleeps, 0.6)
         with self.assertRaises(concurrent.futures.TimeoutError):
@@ -210,6 +239,45 @@ class Calls(unittest.TestCase):
         self.assertEqual(limited.options(timeout=20.0, priority=3).remote(0).result(), 0)
         self.assertEqual(_ended(limited.remote(0)).record()["options"]["tags"], ["limited"])
         self.assertEqual((limited(0), limited.local(0), list(limited.map([0, 0]))), (0, 0, [0, 0]))
+
+    def test_an_option_of_a_wrong_kind_is_told_with_what_it_takes(self):
+        seconds = "a finite number of seconds or a timedelta"
+        for name, value, kind, words in (
+            ("timeout", "x", TypeError, "option 'timeout' is %s, not 'x'" % seconds),
+            ("timeout", float("inf"), ValueError, "option 'timeout' is %s, not inf" % seconds),
+            ("timeout", True, TypeError, "option 'timeout' is %s, not True" % seconds),
+            ("priority", 2.5, ValueError, "option 'priority' is an integer, not 2.5"),
+            ("retry", 3, TypeError, "option 'retry' is a dict such as {\"max_retries\": 3}, not 3"),
+            ("retry", {"backoff": "x"}, TypeError, "option of retry 'backoff' is %s, not 'x'" % seconds),
+            ("retry", {"on": OSError}, TypeError, "option of retry 'on' is a list of exceptions"),
+            ("tags", 5, TypeError, "option 'tags' is a text or a list of texts, not 5"),
+            ("labels", [5], TypeError, "option 'labels' is a text or a list of texts, not [5]"),
+            ("not_before", 5, TypeError, "option 'not_before' is a datetime with a time zone, a timedelta from now or"),
+            ("expires_at", datetime.datetime(2030, 1, 1), ValueError, "option 'expires_at' is a datetime with a time zone"),
+            ("at_most_once", "yes", TypeError, "option 'at_most_once' is True or False, not 'yes'"),
+            ("isolation", 1, TypeError, "option 'isolation' is a text, not 1"),
+        ):
+            for ask in (self.ex.options, function, Executor, lambda **more: mpcsfaas.Client().submit("f", **more)):
+                with self.assertRaises(kind) as caught:
+                    ask(**{name: value})
+                self.assertIn(words, str(caught.exception))
+        record = _ended(self.ex.options(timeout=_soon() * 20, tags="one", priority=2.0).submit(double, 1)).record()["options"]
+        self.assertEqual((record["timeout_ms"], record["tags"], record["priority"]), (10_000, ["one"], 2))
+
+    def test_a_group_is_the_executors(self):
+        for ask in (
+            lambda: function(group="mine"),
+            lambda: limited.options(group="mine"),
+            lambda: Counter(1).plus.options(group="mine"),
+            lambda: self.ex.options(group="mine"),
+            lambda: self.ex.options(priority=1).options(group="mine"),
+        ):
+            with self.assertRaisesRegex(TypeError, r"^'group' is one for all .* Executor\(group='mine'\), .* configure\(group='mine'\)$"):
+                ask()
+        group = "its-own-%d" % os.getpid()
+        self.addCleanup(mpcsfaas.configure)
+        mpcsfaas.configure(group=group)
+        self.assertEqual(_ended(limited.remote(0)).record()["options"]["group"], group)
 
     def test_a_decorated_method_takes_its_object_along(self):
         one, other = Counter(1), Counter(2)

@@ -2,6 +2,7 @@
 import collections
 import dataclasses
 import enum
+import functools
 import gc
 import io
 import pickle
@@ -81,6 +82,34 @@ def inner_quote(text):
 
 def locks():
     with LOCK:
+        return 1
+
+
+def down_and_locks(n):
+    return down_and_locks(n - 1) if n else locks()
+
+
+class Locking:
+    def __init__(self):
+        self.deep = {"k": [LOCK]}
+        self.waits = {LOCK}
+
+    def run(self):
+        return 1
+
+    def __call__(self):
+        return 1
+
+
+class Guarded:
+    lock = LOCK
+
+
+class Waiting:
+    def m(self):
+        return LOCK
+
+    def __call__(self):
         return 1
 
 
@@ -191,6 +220,25 @@ class Functions(unittest.TestCase):
             self.assertIn(words, str(caught.exception))
         deep["a"][1].close()
 
+    def test_names_it_in_objects_classes_and_what_holds_functions(self):
+        functions, waits = [inner, locks], Locking().waits
+        for shipped, words in (
+            (Locking().run, "cannot pickle `Locking.run`: its .__self__.deep['k'][0] is a _thread.lock"),
+            (Locking(), "cannot pickle `Locking`: its .deep['k'][0] is a _thread.lock"),
+            (functools.partial(inner, LOCK), "cannot pickle `inner`: its .args[0] is a _thread.lock"),
+            (functools.partial(inner, y={1: LOCK}), "cannot pickle `inner`: its .keywords['y'][1] is a _thread.lock"),
+            (functools.partial(locks), "cannot pickle `locks`: its .func, its global variable `LOCK` is a _thread.lock"),
+            (lambda: Guarded.lock, "its global variable `Guarded`, at .lock, is a _thread.lock"),
+            (lambda: Waiting().m(), "its global variable `Waiting`, at .m, its global variable `LOCK`, is a _thread.lock"),
+            (Waiting(), "cannot pickle `Waiting`: its .m, its global variable `LOCK` is a _thread.lock"),
+            (lambda: functions, "its captured variable `functions`, at [1], its global variable `LOCK`, is a _thread.lock"),
+            (lambda: waits, "its captured variable `waits`, at {…}, is a _thread.lock"),
+            (down_and_locks, "cannot pickle `down_and_locks`: its global variable `LOCK` is a _thread.lock"),
+        ):
+            with self.assertRaises(SerializationError) as caught:
+                shipment.shipment_of(shipped)
+            self.assertIn(words, str(caught.exception))
+
 
 class Values(unittest.TestCase):
     def test_plain_data_is_written_by_the_c_pickler(self):
@@ -234,8 +282,11 @@ class Values(unittest.TestCase):
             self.assertTrue(caught.exception.__suppress_context__)
 
     def test_arguments_that_are_no_json_say_so(self):
-        with self.assertRaisesRegex(SerializationError, "the arguments of scaled do not fit into JSON: .* set is not JSON"):
-            Client("http://127.0.0.1:1").submit("scaled", [{1}], as_json=True)
+        client = Client("http://127.0.0.1:1")
+        for value, told in (({1}, ".* set is not JSON"), (float("nan"), "Out of range float"), ([-float("inf")], "Out of range float")):
+            for ask in (client.submit, lambda name, args, **more: client.batch(name, [args], **more)):
+                with self.assertRaisesRegex(SerializationError, "the arguments of scaled do not fit into JSON: " + told):
+                    ask("scaled", [value], as_json=True)
 
     def test_large_ones_that_cannot_change_are_pickled_once(self):
         arguments = pickling.Arguments()

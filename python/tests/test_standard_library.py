@@ -90,6 +90,9 @@ if cases is not None:
         def task_call(self, method, path, body=None):
             raise NotImplementedError
 
+        def is_bringing(self):
+            return False
+
     setUpModule = cases.setUpModule
 
 
