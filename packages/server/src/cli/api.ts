@@ -1,5 +1,6 @@
 // The command line's own client of the REST API. Every failure becomes one sentence.
 import type { IncomingHttpHeaders } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { MAX_PAGE } from '@mpcsfaas/contract/words';
 import { parseExact } from './exact-json.ts';
 import { exchange, stream, type HttpAnswer } from './http.ts';
@@ -10,6 +11,10 @@ export interface ApiOptions {
   url: string;
   apiKey?: string;
 }
+
+/** How long a service may take to open its port, which began in the line before, ms; then who asks is told. */
+const START_MS = 2_500;
+const START_LOOK_MS = 100;
 
 export interface Answer {
   status: number;
@@ -47,6 +52,8 @@ type Query = Record<string, string | number | undefined>;
 export class Api {
   readonly #url: string;
   readonly #headers: Record<string, string>;
+  /** Until when a refused connection is tried again; no more once anything has answered: who works on has patience of its own. */
+  #startsUntil = performance.now() + START_MS;
 
   constructor({ url, apiKey }: ApiOptions) {
     this.#url = address(url);
@@ -82,9 +89,7 @@ export class Api {
   /** An answer that goes on, as its pieces of text come. */
   async follow(path: string, query: Query, signal: AbortSignal): Promise<AsyncIterable<string>> {
     const headers = { ...this.#headers, accept: 'text/event-stream' };
-    const opened = await stream(this.#target(path, query), { headers, signal }).catch((error: unknown) => {
-      throw this.#away(error);
-    });
+    const opened = await this.#answered(() => stream(this.#target(path, query), { headers, signal }));
     if (opened.is === 'open') return opened.pieces;
     throw this.#refused(opened.answer);
   }
@@ -101,12 +106,24 @@ export class Api {
     more: Record<string, string> = {},
   ): Promise<Answer> {
     const headers = { ...this.#headers, ...more, ...(body !== undefined && { 'content-type': 'application/json' }) };
-    const answered = await exchange(this.#target(path, query), { method, headers }, body).catch((error: unknown) => {
-      throw this.#away(error);
-    });
+    const answered = await this.#answered(() => exchange(this.#target(path, query), { method, headers }, body));
     const { status, text } = answered;
     if (status >= 200 && status < 300) return { status, body: parse(text), headers: answered.headers };
     throw this.#refused(answered);
+  }
+
+  /** A refused connection has done nothing: it is tried again while the service may still be starting. @throws Unreachable */
+  async #answered<T>(ask: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        const answer = await ask();
+        this.#startsUntil = 0;
+        return answer;
+      } catch (error) {
+        if (reason(error) !== 'ECONNREFUSED' || performance.now() > this.#startsUntil) throw this.#away(error);
+      }
+      await pause(START_LOOK_MS);
+    }
   }
 
   #target(path: string, query: Query): URL {

@@ -1,8 +1,10 @@
 // What the commands say of themselves, and to those who call them wrongly: one sentence, a non-zero exit, no trace.
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../../test/harness/redis.ts';
 import { blockedPort, mpcsfaas, program, takenPort, together, type Said } from './harness.ts';
@@ -252,6 +254,21 @@ describe('a wrong call', () => {
       `No service answers at ${nobody} (ECONNREFUSED): start one with \`mpcsfaas up\`, or name another with --url or --port.`,
     );
     expect(said.code).toBe(1);
+  });
+
+  it('a service that is starting is waited for, and not for long', async () => {
+    const { port, server } = await takenPort();
+    await new Promise((resolve) => server.close(resolve));
+    const asking = mpcsfaas(['fn', 'ls', '--port', String(port)]);
+    await pause(1_600);
+    const late = createServer((_request, answer) => answer.end('{"items": [], "next_cursor": ""}'));
+    await once(late.listen(port, '127.0.0.1'), 'listening');
+    expect(await asking).toMatchObject({ code: 0, stderr: '' });
+    late.closeAllConnections();
+    late.close();
+    const began = performance.now();
+    expect((await mpcsfaas(['fn', 'ls', '--url', nobody])).code).toBe(1);
+    expect(performance.now() - began).toBeLessThan(15_000);
   });
 
   it('a port that another program has', async () => {

@@ -65,10 +65,14 @@ describe('config', () => {
     const refusing = async (args: string[], env: Record<string, string>): Promise<string> =>
       /answers at (\S+) /.exec((await run(['fn', 'ls', ...args], env)).stderr)?.[1] ?? '';
     writeFileSync(file(), JSON.stringify({ url: 'http://127.0.0.1:1' }));
-    expect(await refusing([], {})).toBe('http://127.0.0.1:1');
-    expect(await refusing([], { MPCSFAAS_PORT: '2' })).toBe('http://127.0.0.1:2');
-    expect(await refusing(['--port', '3'], { MPCSFAAS_URL: 'http://127.0.0.1:4' })).toBe('http://127.0.0.1:3');
-    expect(await refusing([], { MPCSFAAS_PORT: '2', MPCSFAAS_URL: 'http://127.0.0.1:4' })).toBe('http://127.0.0.1:4');
+    // Together: each waits for a service that may be starting.
+    const asked = [
+      refusing([], {}),
+      refusing([], { MPCSFAAS_PORT: '2' }),
+      refusing(['--port', '3'], { MPCSFAAS_URL: 'http://127.0.0.1:4' }),
+      refusing([], { MPCSFAAS_PORT: '2', MPCSFAAS_URL: 'http://127.0.0.1:4' }),
+    ];
+    expect(await Promise.all(asked)).toEqual([1, 2, 3, 4].map((port) => `http://127.0.0.1:${port}`));
     writeFileSync(file(), JSON.stringify({ 'require-keys': true }));
     expect((await config())('require-keys')).toEqual(['true', 'file']);
     expect((await config([], { MPCSFAAS_REQUIRE_KEYS: 'off' }))('require-keys')[0]).toBe('off');
