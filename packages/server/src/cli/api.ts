@@ -70,11 +70,18 @@ export class Api {
     let cursor: string | undefined;
     do {
       const asked = { ...query, limit: Math.min(limit - items.length, MAX_PAGE), cursor };
-      const page = (await this.get(path, asked)).body as Listed;
+      const page = await this.page(path, asked);
       items.push(...page.items);
       cursor = page.next_cursor;
     } while (cursor !== '' && items.length < limit);
     return { items, next_cursor: cursor };
+  }
+
+  /** A list's items, or those of one page of it. */
+  async page<T extends { items: unknown[] } = Listed>(path: string, query: Query = {}): Promise<T> {
+    const answer = await this.get(path, query);
+    if (Array.isArray((answer.body as Partial<T> | null)?.items)) return answer.body as T;
+    throw this.notOurs(answer);
   }
 
   post(path: string, body: unknown, query: Query = {}): Promise<Answer> {
@@ -108,8 +115,18 @@ export class Api {
     const headers = { ...this.#headers, ...more, ...(body !== undefined && { 'content-type': 'application/json' }) };
     const answered = await this.#answered(() => exchange(this.#target(path, query), { method, headers }, body));
     const { status, text } = answered;
-    if (status >= 200 && status < 300) return { status, body: parse(text), headers: answered.headers };
-    throw this.#refused(answered);
+    if (status < 200 || status > 299) throw this.#refused(answered);
+    try {
+      return { status, body: parseExact(text), headers: answered.headers };
+    } catch {
+      // A page for people: each answer of ours is JSON.
+      throw this.#refused(answered);
+    }
+  }
+
+  /** For an answer that holds something else than it was asked for. */
+  notOurs({ status, body }: Answer): UserError {
+    return new UserError(otherText(this.#url, status, JSON.stringify(body)));
   }
 
   /** A refused connection has done nothing: it is tried again while the service may still be starting. @throws Unreachable */
@@ -166,6 +183,10 @@ function parse(text: string): unknown {
   }
 }
 
+function otherText(url: string, status: number, text: string): string {
+  return `What answers at ${url} is no MPCSFaaS service: it said ${status} ${JSON.stringify(text.slice(0, 80))}.`;
+}
+
 /** A problem's `detail`, with the faulty fields. `given`: a key was sent along. */
 function problemText({ status, body }: Answer, text: string, url: string, given: boolean): string {
   const problem = body as { code?: string; detail?: string; errors?: { pointer: string; message: string }[] } | null;
@@ -174,8 +195,7 @@ function problemText({ status, body }: Answer, text: string, url: string, given:
       ? `The service at ${url} does not know this API key: give a valid one with --api-key or ${placeOf('MPCSFAAS_API_KEY')}.`
       : `The service at ${url} wants an API key: give it with --api-key or MPCSFAAS_API_KEY.`;
   }
-  if (typeof problem?.detail !== 'string')
-    return `What answers at ${url} is no MPCSFaaS: it said ${status} ${JSON.stringify(text.slice(0, 80))}.`;
+  if (typeof problem?.detail !== 'string') return otherText(url, status, text);
   const { code, detail, errors = [] } = problem;
   if (code === 'route_not_found') {
     const { origin, pathname } = new URL(url);

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -297,7 +298,30 @@ describe('a wrong call', () => {
     const port = await blockedPort();
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     const said = await mpcsfaas(['fn', 'ls', '--url', `http://127.0.0.1:${port}`]);
-    expect(sentence(said)).toMatch(/is no MPCSFaaS: it said 404 "not here"/);
+    expect(sentence(said)).toMatch(/is no MPCSFaaS service: it said 404 "not here"/);
+    server.close();
+  });
+
+  it('something else says yes to everything', async () => {
+    let said = '';
+    const server = createServer((_request, response) => response.end(said)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const id = '01890000-0000-7000-8000-000000000000';
+    const lines = [
+      ...[['fn', 'ls'], ['call', 'x'], ['workers'], ['top'], ['keys', 'ls'], ['task', 'ls'], ['task', 'cancel', id]],
+      ...[['task', 'logs', '-f', id]],
+    ];
+    for (said of ['<html>hi</html>', '{"hi":1}']) {
+      const all = lines.filter((line) => said.startsWith('<') || line[1] !== 'cancel');
+      const answers = await Promise.all(all.map((line) => mpcsfaas([...line, '--port', String(port)])));
+      for (const answer of answers)
+        expect([answer.code, answer.stdout, sentence(answer).replace(`${id}: `, '')]).toEqual([
+          1,
+          '',
+          `What answers at http://127.0.0.1:${port} is no MPCSFaaS service: it said 200 ${JSON.stringify(said)}.`,
+        ]);
+    }
     server.close();
   });
 });

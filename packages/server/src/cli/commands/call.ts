@@ -74,6 +74,7 @@ async function begin(api: Api, name: string, body: object): Promise<{ id: string
     const path = `/v1/call/${encodeURIComponent(name)}`;
     const answer = await api.post(path, { ...body, options: { result_as: 'json' } }, { wait_ms: 0 });
     const id = String(answer.headers['x-task-id'] ?? '');
+    if (id === '') throw api.notOurs(answer);
     return { id, end: answer.status === 202 ? open(answer.body) : { is: 'value', value: answer.body } };
   } catch (refused) {
     const problem = refused instanceof Refused ? refused.answer.body : undefined;

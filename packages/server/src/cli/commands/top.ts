@@ -101,14 +101,14 @@ function passed(ms: number, signal: AbortSignal): Promise<boolean> {
 async function sampleOf(api: Api, { tasks }: TopOptions): Promise<Sample> {
   const [stats, fleet, newest] = await Promise.all([
     api.get('/v1/stats'),
-    api.get('/v1/workers'),
-    tasks === 0 ? { body: { items: [] } } : api.get('/v1/tasks', { limit: tasks }),
+    api.page<Fleet>('/v1/workers'),
+    tasks === 0 ? { items: [] } : api.page('/v1/tasks', { limit: tasks }),
   ]);
   return {
     at: Date.now(),
     stats: stats.body as Sample['stats'],
-    fleet: fleet.body as Fleet,
-    tasks: (newest.body as { items: Task[] }).items,
+    fleet,
+    tasks: newest.items as Task[],
   };
 }
 
