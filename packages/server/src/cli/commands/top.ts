@@ -43,7 +43,11 @@ async function top(options: TopOptions): Promise<void> {
   const { interval, frames = Infinity, json } = options;
   const api = new Api(options);
   const stop = new AbortController();
-  void interruption().first.then(() => stop.abort());
+  let exitCode = 0;
+  void interruption().first.then(() => {
+    exitCode = 130;
+    stop.abort();
+  });
   // Whoever leaves does not wait for a service that hangs.
   const left = new Promise<undefined>((resolve) => stop.signal.addEventListener('abort', () => resolve(undefined)));
   const sample = (): Promise<Sample | undefined> => Promise.race([sampleOf(api, options), left]);
@@ -85,7 +89,7 @@ async function top(options: TopOptions): Promise<void> {
     screen?.leave();
   }
   // An answer that is still to come would hold the program.
-  if (stop.signal.aborted) leaveQuietly(0);
+  if (stop.signal.aborted) leaveQuietly(exitCode);
 }
 
 /** `No service answers at http://… (ECONNREFUSED)`, without what else a sentence says. */
