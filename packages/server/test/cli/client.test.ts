@@ -366,6 +366,13 @@ describe('task', () => {
     expect(again.stderr).toMatch(new RegExp(`^mpcsfaas: ${id}: [^\\n]+\\n$`));
   });
 
+  it('cancel says of each that cannot be why, in a line of its own', async () => {
+    const ids = [1, 2].map((n) => `01890000-0000-7000-8000-00000000000${n}`);
+    const { code, stderr } = await cli('task', 'cancel', ...ids);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^mpcsfaas: ${ids[0]}: [^\n]+\nmpcsfaas: ${ids[1]}: [^\n]+\n$`));
+  });
+
   it('a wrong status is named', async () => {
     const { code, stderr } = await cli('task', 'ls', '--status', 'lost');
     expect(code).toBeGreaterThan(0);

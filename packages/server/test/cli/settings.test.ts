@@ -102,10 +102,11 @@ describe('config', () => {
       '{"require-keys": "maybe"}',
       /^mpcsfaas: "require-keys" of the config file \S+config\.json is a switch: .* "maybe"\./,
     ],
+    ['{"url": 5}', /^mpcsfaas: The config file \S+ says url with 5: give a text\./],
     ['{', /is no JSON/],
   ])('a command says so of %s', async (text, sentence) => {
     writeFileSync(file(), text);
-    const { code, stderr } = await run(['fn', 'ls']);
+    const { code, stderr } = await run(text.includes('5') ? ['config'] : ['fn', 'ls']);
     expect([code, stderr]).toEqual([2, expect.stringMatching(/^mpcsfaas: [^\n]+\n$/)]);
     expect(stderr).toMatch(sentence);
   });
@@ -180,6 +181,7 @@ _mpcsfaas; printf '%s\\n' "\${COMPREPLY[@]}"`;
     ['mpcsfaas map double oth', ['other.json']],
     ['mpcsfaas up --data-dir mp', ['mpcsfaas']],
     ['mpcsfaas up --port ', []],
+    ['mpcsfaas task ls --status C', ['COMPLETED', 'CANCELED']],
   ];
 
   it.each(COMMANDS)('bash offers for %j %j', (line, words) => {
