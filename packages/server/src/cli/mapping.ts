@@ -100,11 +100,10 @@ export class Mapping {
 
   async #take(inputs: AsyncIterable<Input>): Promise<void> {
     for await (const input of inputs) {
-      if (this.#over || this.#inputsOver) return;
+      if (this.#takesNoMore) return;
       this.#read.push(input);
       this.#ring();
-      while (this.#read.length + this.#calls.length >= WINDOW && !this.#over && !this.#inputsOver)
-        await this.#changed.promise;
+      while (this.#read.length + this.#calls.length >= WINDOW && !this.#takesNoMore) await this.#changed.promise;
     }
     this.#inputsOver = true;
     this.#ring();
@@ -204,6 +203,10 @@ export class Mapping {
       this.#ring();
       if (results.length < FEW && results.length < calls.size) await pause(GATHER_MS);
     }
+  }
+
+  get #takesNoMore(): boolean {
+    return this.#over || this.#inputsOver;
   }
 
   get #over(): boolean {
