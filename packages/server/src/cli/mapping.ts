@@ -100,10 +100,10 @@ export class Mapping {
 
   async #take(inputs: AsyncIterable<Input>): Promise<void> {
     for await (const input of inputs) {
-      if (this.#takesNoMore) return;
+      if (this.#takesNoMore()) return;
       this.#read.push(input);
       this.#ring();
-      while (this.#read.length + this.#calls.length >= WINDOW && !this.#takesNoMore) await this.#changed.promise;
+      while (this.#read.length + this.#calls.length >= WINDOW && !this.#takesNoMore()) await this.#changed.promise;
     }
     this.#inputsOver = true;
     this.#ring();
@@ -205,7 +205,7 @@ export class Mapping {
     }
   }
 
-  get #takesNoMore(): boolean {
+  #takesNoMore(): boolean {
     return this.#over || this.#inputsOver;
   }
 
