@@ -71,9 +71,18 @@ function declarations(folder) {
       .replaceAll(/^export (declare |interface |type )/gm, '$1')
       .replaceAll(/^export \{\};\n/gm, ''),
   );
-  return [...bodies, face.replaceAll(/ from '[^']+'/g, '').replaceAll(/^\/\/ .*\n/gm, '')]
-    .join('')
-    .replaceAll(/^(?: {4})+/gm, (blanks) => ' '.repeat(blanks.length / 4));
+  // Exported where they stand, which is shorter than a list; a class of which only the type is had cannot be.
+  const listed = (kind) =>
+    new Set([...face.matchAll(kind)].flatMap(([, list]) => list.split(',').map((name) => name.trim())).filter(Boolean));
+  const values = listed(/^export \{([^}]*)\}/gm);
+  const types = listed(/^export type \{([^}]*)\}/gm);
+  const text = bodies.join('').replaceAll(/^(declare class|interface|type) (\w+)/gm, (whole, kind, name) => {
+    const isHere = values.has(name) || (kind !== 'declare class' && types.delete(name));
+    return isHere ? `export ${whole}` : whole;
+  });
+  return `${text}export type { ${[...types].join(', ')} };\n`
+    .replaceAll(/^(?: {4})+/gm, (blanks) => ' '.repeat(blanks.length / 4))
+    .replaceAll('{\n}', '{}');
 }
 
 function compile(from, to) {

@@ -43,7 +43,7 @@ const counter = `(() => {
 
 /** esbuild and tsx; tsc, also from tslib; SWC; Vite and Vitest. */
 const WORDS: Record<string, string> = {
-  __name: itself,
+  __name: `(f, value) => Object.defineProperty(f, 'name', { value, configurable: true })`,
   __awaiter: awaiter,
   __assign: assign,
   __rest: rest,
@@ -127,5 +127,5 @@ export function withCure(fault: unknown, own: string): unknown {
 }
 
 function cure(helpers: readonly string[]): string {
-  return `A compiler keeps ${helpers.join(', ')} elsewhere in the file: compile for ES2022 or newer, or register the source (\`mpcsfaas fn register FILE:NAME\`).`;
+  return `A compiler keeps ${helpers.join(', ')} elsewhere in the file: compile for ${/using|dispos/i.test(helpers.join()) ? 'ESNext' : 'ES2022 or newer'}, or register the source (\`mpcsfaas fn register FILE:NAME\`).`;
 }

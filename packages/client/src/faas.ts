@@ -68,7 +68,11 @@ export class Faas {
     options: RegisterOptions = {},
   ): Promise<RemoteFunction<unknown[], unknown>> {
     const { description, signal, ...defaults } = options;
-    const { source, entry, runtime = 'javascript' } = typeof given === 'object' ? given : { source: sourceOf(given) };
+    const {
+      source,
+      entry,
+      runtime = 'javascript',
+    } = typeof given === 'object' && (given as unknown) ? given : { source: sourceOf(given as never) };
     const body = JSON.stringify({ name, runtime, source, entry, description, options: taskOptions(defaults) });
     const { function_id } = await this.#connection
       .ask<FunctionRecord>('POST', '/v1/functions', { body, signal })

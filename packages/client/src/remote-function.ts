@@ -10,6 +10,9 @@ import type { Inputs, MapOptions } from './mapped.ts';
 import type { Line } from './task-handle.ts';
 import type { Submitter } from './submitter.ts';
 
+/** `T` where one argument makes a call; else what nobody has, for the compiler to name. */
+type One<A, T> = A extends readonly [] | readonly [unknown, unknown, ...unknown[]] ? { useStarmap: never } : T;
+
 export interface RemoteFunction<A extends readonly unknown[], R> {
   /** Calls it and waits for its value. A signal given by `with` cancels the task. */
   (...args: A): Promise<R>;
@@ -18,7 +21,7 @@ export interface RemoteFunction<A extends readonly unknown[], R> {
   /** Queues a call; resolves once it is durable. */
   submit(...args: A): Promise<TaskHandle<R>>;
   /** One call for each input, which is the only argument. */
-  map(inputs: Inputs<A[0]>, options?: MapOptions): Mapped<R>;
+  map(inputs: One<A, Inputs<A[0]>>, options?: MapOptions): Mapped<R>;
   /** One call for each list of arguments. */
   starmap(inputs: Inputs<A>, options?: MapOptions): Mapped<R>;
   /** The same function, called with these options. */
@@ -70,7 +73,8 @@ export function remoteFunction<A extends readonly unknown[], R>(
   return Object.assign(call, {
     ref,
     submit: async (...args: A) => new TaskHandle<R>(await submit(args), caller),
-    map: (inputs: Inputs<A[0]>, given?: MapOptions) => mapped(inputs, (input) => [input], given),
+    map: (inputs: One<A, Inputs<A[0]>>, given?: MapOptions) =>
+      mapped(inputs as Inputs<unknown>, (input) => [input], given),
     starmap: (inputs: Inputs<A>, given?: MapOptions) => mapped(inputs, (input) => input as A, given),
     with: (more: CallOptions) => remoteFunction<A, R>(ref, caller, { ...options, ...more }, kwargs),
     keywords: (more: Record<string, unknown>) => remoteFunction<A, R>(ref, caller, options, { ...kwargs, ...more }),

@@ -116,6 +116,7 @@ describe('register and call', () => {
       ),
       /^The function sum is a method/,
     ],
+    ['null', null as never, /must be a function, or \{ source \}/],
     ['no function', 7 as never, /must be a function, or \{ source \}/],
   ])('%s cannot travel', async (_, fn, sentence) => {
     const error = await fault(faas.register('nothing', fn));

@@ -189,6 +189,17 @@ it.each<[string, string]>([
   await expect(refused).rejects.toMatchObject({ name: 'NotSelfContained', names: [helper] });
 });
 
+it('what disposes is written as it is for ESNext alone', async () => {
+  await expect(faas.register('using', load('exports.f = () => __using([], 1)'))).rejects.toThrow(
+    /keeps __using elsewhere in the file: compile for ESNext, or register/,
+  );
+});
+
+it('inner functions keep their names', async () => {
+  const code = esbuild('export const f = () => { const inner = () => 1; return inner.name; };');
+  expect(await (await faas.register('named', load(code)))()).toBe('inner');
+});
+
 it('one of tslib, too', () => {
   expect(() =>
     sourceOf(load('const tslib_1 = {}; exports.f = (a) => tslib_1.__esDecorate(tslib_1.__rest(a))')),

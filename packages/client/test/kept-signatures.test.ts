@@ -26,6 +26,25 @@ async function calls(): Promise<void> {
   for await (const value of later.map(['a', 'b'])) expectTypeOf(value).toEqualTypeOf<readonly [string, boolean]>();
   // @ts-expect-error inputs are texts
   later.map([1]);
+  // @ts-expect-error one input is no call of two arguments
+  add.map([1, 2]);
+  // @ts-expect-error nor is none
+  add.with({ priority: 1 }).map([]);
+  const now = await faas.register('now', () => 1);
+  // @ts-expect-error it takes no argument
+  now.map([1]);
+  expectTypeOf(now.starmap([[], []])).toEqualTypeOf<Mapped<number>>();
+  const many = await faas.register(
+    'many',
+    (first: number, second: number, ...rest: number[]) => first + second + rest.length,
+  );
+  // @ts-expect-error two are the least
+  many.map([1]);
+  const maybe = await faas.register('maybe', (text?: string) => text ?? '');
+  expectTypeOf(maybe.map(['a', undefined])).toEqualTypeOf<Mapped<string>>();
+  const all = await faas.register('all', (...texts: string[]) => texts.length);
+  expectTypeOf(all.map(['a'])).toEqualTypeOf<Mapped<number>>();
+  expectTypeOf(faas.function('anything').map([1, 'a'])).toEqualTypeOf<Mapped<unknown>>();
 
   const double = faas.function<[number], number>('py-double');
   expectTypeOf(await double(2)).toEqualTypeOf<number>();

@@ -1,5 +1,6 @@
 // The command line's own client of the REST API. Every failure becomes one sentence.
 import type { IncomingHttpHeaders } from 'node:http';
+import { setTimeout as pause } from 'node:timers/promises';
 import { MAX_PAGE } from '@mpcsfaas/contract/words';
 import { parseExact } from './exact-json.ts';
 import { exchange, stream, type HttpAnswer } from './http.ts';
@@ -10,6 +11,10 @@ export interface ApiOptions {
   url: string;
   apiKey?: string;
 }
+
+/** How long a service may take to open its port, which began in the line before, ms; then who asks is told. */
+const START_MS = 2_500;
+const START_LOOK_MS = 100;
 
 export interface Answer {
   status: number;
@@ -47,6 +52,8 @@ type Query = Record<string, string | number | undefined>;
 export class Api {
   readonly #url: string;
   readonly #headers: Record<string, string>;
+  /** Until when a refused connection is tried again; no more once anything has answered: who works on has patience of its own. */
+  #startsUntil = performance.now() + START_MS;
 
   constructor({ url, apiKey }: ApiOptions) {
     this.#url = address(url);
@@ -63,11 +70,18 @@ export class Api {
     let cursor: string | undefined;
     do {
       const asked = { ...query, limit: Math.min(limit - items.length, MAX_PAGE), cursor };
-      const page = (await this.get(path, asked)).body as Listed;
+      const page = await this.page(path, asked);
       items.push(...page.items);
       cursor = page.next_cursor;
     } while (cursor !== '' && items.length < limit);
     return { items, next_cursor: cursor };
+  }
+
+  /** A list's items, or those of one page of it. */
+  async page<T extends { items: unknown[] } = Listed>(path: string, query: Query = {}): Promise<T> {
+    const answer = await this.get(path, query);
+    if (Array.isArray((answer.body as Partial<T> | null)?.items)) return answer.body as T;
+    throw this.notOurs(answer);
   }
 
   post(path: string, body: unknown, query: Query = {}): Promise<Answer> {
@@ -82,9 +96,7 @@ export class Api {
   /** An answer that goes on, as its pieces of text come. */
   async follow(path: string, query: Query, signal: AbortSignal): Promise<AsyncIterable<string>> {
     const headers = { ...this.#headers, accept: 'text/event-stream' };
-    const opened = await stream(this.#target(path, query), { headers, signal }).catch((error: unknown) => {
-      throw this.#away(error);
-    });
+    const opened = await this.#answered(() => stream(this.#target(path, query), { headers, signal }));
     if (opened.is === 'open') return opened.pieces;
     throw this.#refused(opened.answer);
   }
@@ -101,12 +113,34 @@ export class Api {
     more: Record<string, string> = {},
   ): Promise<Answer> {
     const headers = { ...this.#headers, ...more, ...(body !== undefined && { 'content-type': 'application/json' }) };
-    const answered = await exchange(this.#target(path, query), { method, headers }, body).catch((error: unknown) => {
-      throw this.#away(error);
-    });
+    const answered = await this.#answered(() => exchange(this.#target(path, query), { method, headers }, body));
     const { status, text } = answered;
-    if (status >= 200 && status < 300) return { status, body: parse(text), headers: answered.headers };
-    throw this.#refused(answered);
+    if (status < 200 || status > 299) throw this.#refused(answered);
+    try {
+      return { status, body: parseExact(text), headers: answered.headers };
+    } catch {
+      // A page for people: each answer of ours is JSON.
+      throw this.#refused(answered);
+    }
+  }
+
+  /** For an answer that holds something else than it was asked for. */
+  notOurs({ status, body }: Answer): UserError {
+    return new UserError(otherText(this.#url, status, JSON.stringify(body)));
+  }
+
+  /** A refused connection has done nothing: it is tried again while the service may still be starting. @throws Unreachable */
+  async #answered<T>(ask: () => Promise<T>): Promise<T> {
+    for (;;) {
+      try {
+        const answer = await ask();
+        this.#startsUntil = 0;
+        return answer;
+      } catch (error) {
+        if (reason(error) !== 'ECONNREFUSED' || performance.now() > this.#startsUntil) throw this.#away(error);
+      }
+      await pause(START_LOOK_MS);
+    }
   }
 
   #target(path: string, query: Query): URL {
@@ -149,6 +183,10 @@ function parse(text: string): unknown {
   }
 }
 
+function otherText(url: string, status: number, text: string): string {
+  return `What answers at ${url} is no MPCSFaaS service: it said ${status} ${JSON.stringify(text.slice(0, 80))}.`;
+}
+
 /** A problem's `detail`, with the faulty fields. `given`: a key was sent along. */
 function problemText({ status, body }: Answer, text: string, url: string, given: boolean): string {
   const problem = body as { code?: string; detail?: string; errors?: { pointer: string; message: string }[] } | null;
@@ -157,8 +195,7 @@ function problemText({ status, body }: Answer, text: string, url: string, given:
       ? `The service at ${url} does not know this API key: give a valid one with --api-key or ${placeOf('MPCSFAAS_API_KEY')}.`
       : `The service at ${url} wants an API key: give it with --api-key or MPCSFAAS_API_KEY.`;
   }
-  if (typeof problem?.detail !== 'string')
-    return `What answers at ${url} is no MPCSFaaS: it said ${status} ${JSON.stringify(text.slice(0, 80))}.`;
+  if (typeof problem?.detail !== 'string') return otherText(url, status, text);
   const { code, detail, errors = [] } = problem;
   if (code === 'route_not_found') {
     const { origin, pathname } = new URL(url);

@@ -3,12 +3,13 @@ import { readFileSync } from 'node:fs';
 import { UserError } from './user-error.ts';
 
 /**
- * Variable → value, as if the environment had said it, and the setting's name in the file. `demanded`: it was named, so it must be there. @throws UserError
+ * Variable → value, as if the environment had said it, and the setting's name in the file. `demanded`: it was named, so it must be there; `texts`: what takes a text alone. @throws UserError
  */
 export function readConfigFile(
   path: string,
   known: ReadonlySet<string>,
   demanded: boolean,
+  texts: ReadonlySet<string> = new Set(),
 ): ReadonlyMap<string, { setting: string; value: string }> {
   const text = read(path, demanded);
   if (text === undefined) return new Map();
@@ -32,6 +33,8 @@ export function readConfigFile(
         throw wrong(
           `says ${setting} with ${JSON.stringify(value)}: give a text, a number, true or false, or a list of texts`,
         );
+      if (texts.has(name) && typeof value !== 'string')
+        throw wrong(`says ${setting} with ${JSON.stringify(value)}: give a text`);
       return [name, { setting, value: given }];
     }),
   );

@@ -21,7 +21,7 @@ export async function exchange(target: URL, options: RequestOptions, body?: stri
   return { status: answer.statusCode ?? 0, headers: answer.headers, text: await text(answer) };
 }
 
-/** An answer that is read as it comes: its pieces of text, as far as the connection lasts. Refusals are told whole. */
+/** An answer that is read as it comes: its pieces of text, as far as the connection lasts. Refusals, and what is none of these, are told whole. */
 export async function stream(
   target: URL,
   options: RequestOptions,
@@ -32,6 +32,7 @@ export async function stream(
   sent.end();
   const [answer] = (await answered) as [IncomingMessage];
   const { statusCode: status = 0, headers } = answer;
-  if (status !== 200) return { is: 'refused', answer: { status, headers, text: await text(answer) } };
+  if (status !== 200 || !/^text\/event-stream\b/.test(headers['content-type'] ?? ''))
+    return { is: 'refused', answer: { status, headers, text: await text(answer) } };
   return { is: 'open', pieces: answer.setEncoding('utf8') };
 }

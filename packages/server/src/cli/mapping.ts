@@ -47,6 +47,8 @@ export class Mapping {
   #calls: Call[] = [];
   #posting: Promise<void> = Promise.resolve();
   #inputsOver = false;
+  /** Of a line that is no call: told once all before it are. */
+  #inputFault: { error: unknown } | undefined;
   #fault: { error: unknown } | undefined;
   #changed = nextChange();
   #mostTasks = MOST_TASKS;
@@ -61,10 +63,13 @@ export class Mapping {
     stop.addEventListener('abort', () => this.#ring());
   }
 
-  /** The ends, in the order of the inputs, as soon as they can be told. @throws UserError; the signal's reason */
+  /**
+   * The ends, in the order of the inputs, as soon as they can be told. Of a line that is no call, or that the service
+   * refuses, those before it are told first; nothing after it is submitted. @throws UserError; the signal's reason
+   */
   async *outputs(inputs: AsyncIterable<Input>): AsyncGenerator<Output> {
-    for (const work of [this.#take(inputs), this.#submit(), this.#wait()])
-      work.catch((error: unknown) => this.#fail(error));
+    void this.#take(inputs).catch((error: unknown) => this.#endInputs(error));
+    for (const work of [this.#submit(), this.#wait()]) work.catch((error: unknown) => this.#fail(error));
     for (;;) {
       this.#stop.throwIfAborted();
       if (this.#fault !== undefined) throw this.#fault.error;
@@ -73,8 +78,10 @@ export class Mapping {
         this.#calls.shift();
         this.#ring();
         yield next.end;
-      } else if (this.#inputsOver && this.#read.length === 0 && next === undefined) return;
-      else await this.#changed.promise;
+      } else if (this.#inputsOver && this.#read.length === 0 && next === undefined) {
+        if (this.#inputFault !== undefined) throw this.#inputFault.error;
+        return;
+      } else await this.#changed.promise;
     }
   }
 
@@ -93,11 +100,18 @@ export class Mapping {
 
   async #take(inputs: AsyncIterable<Input>): Promise<void> {
     for await (const input of inputs) {
+      if (this.#takesNoMore()) return;
       this.#read.push(input);
       this.#ring();
-      while (this.#read.length + this.#calls.length >= WINDOW && !this.#over) await this.#changed.promise;
-      if (this.#over) return;
+      while (this.#read.length + this.#calls.length >= WINDOW && !this.#takesNoMore()) await this.#changed.promise;
     }
+    this.#inputsOver = true;
+    this.#ring();
+  }
+
+  /** The first fault is that of the earliest line: one that was refused was read before. */
+  #endInputs(error: unknown, replaces = false): void {
+    if (replaces || this.#inputFault === undefined) this.#inputFault = { error };
     this.#inputsOver = true;
     this.#ring();
   }
@@ -119,6 +133,11 @@ export class Mapping {
           this.#mostTasks = batch.length >> 1;
           return;
         }
+        if (!Array.isArray(ids)) {
+          this.#read = batch.slice(0, ids.first);
+          this.#endInputs(ids.error, true);
+          return;
+        }
         this.#read = this.#read.slice(batch.length);
         this.submitted += batch.length;
         this.#calls.push(...batch.map((input, at): Call => ({ input, id: ids[at]!, end: undefined })));
@@ -128,8 +147,8 @@ export class Mapping {
     }
   }
 
-  /** 'too many': the queue never holds as many, however long one waits. */
-  async #post(batch: readonly Input[]): Promise<string[] | 'too many'> {
+  /** 'too many': no queue, or no request, holds as many, however long one waits; `first`: how many come before what is refused. */
+  async #post(batch: readonly Input[]): Promise<string[] | 'too many' | { first: number; error: Refused }> {
     const tasks = batch.map(
       ({ args }) => `{"function":${JSON.stringify(this.#ref)},"args":${args},"options":${this.#options}}`,
     );
@@ -143,7 +162,11 @@ export class Mapping {
       if (!(error instanceof Refused)) throw error;
       const { code } = error.answer.body as { code?: string };
       if (code === 'exceeds_queue' && batch.length > 1) return 'too many';
-      throw inLines(error, batch);
+      const first = refusedPlace(error);
+      if (first !== undefined) return { first: Math.min(first, batch.length - 1), error: inLines(error, batch) };
+      if (error.answer.status !== 413) throw inLines(error, batch);
+      if (batch.length > 1) return 'too many';
+      return { first: 0, error: new Refused(`Line ${batch[0]!.line}: ${error.message}`, error.answer) };
     }
   }
 
@@ -182,6 +205,10 @@ export class Mapping {
     }
   }
 
+  #takesNoMore(): boolean {
+    return this.#over || this.#inputsOver;
+  }
+
   get #over(): boolean {
     return this.#stop.aborted || this.#fault !== undefined;
   }
@@ -200,6 +227,14 @@ export class Mapping {
 function nextChange(): { promise: Promise<void>; resolve: () => void } {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   return { promise, resolve: () => resolve(undefined) };
+}
+
+/** The first task of the batch that a refusal names. */
+function refusedPlace({ message }: Refused): number | undefined {
+  const places = Array.from(message.matchAll(/\/tasks\/(\d+)|task (\d+) of the batch/g), ([, one, other]) =>
+    Number(one ?? other),
+  );
+  return places.length === 0 ? undefined : Math.min(...places);
 }
 
 /** A refusal speaks of tasks by their places in the batch: people know lines. */

@@ -42,6 +42,7 @@ export function settleEnvironment(): void {
     path,
     new Set(options.map(({ envVar }) => envVar!)),
     demanded,
+    new Set(options.filter((one) => !one.isBoolean() && one.parseArg === undefined).map(({ envVar }) => envVar!)),
   )) {
     if (!known.has(name) || process.env[name] !== undefined || !said(name, value, inFile(setting, path))) continue;
     process.env[name] = value;

@@ -1,6 +1,9 @@
 // fn, call and task against a service that runs.
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -283,6 +286,37 @@ describe('call', () => {
     await other.ended;
   });
 
+  it.each(['SIGINT', 'SIGTERM'] as const)('that is interrupted by %s goes on, and tells its task', async (name) => {
+    const call = program('mpcsfaas', ['call', 'nap', '600'], env);
+    const running = async (): Promise<string> => done('task', 'ls', '--function', 'nap', '--status', 'queued,running');
+    await expect.poll(running, { timeout: 20_000 }).toMatch(/RUNNING/);
+    call.signal(name);
+    const { code, stdout, stderr } = await call.ended;
+    expect([code, stdout]).toEqual([130, '']);
+    const [, id = ''] =
+      /^mpcsfaas: Interrupted; the call goes on as task (\S+): `mpcsfaas task show \1` tells, `mpcsfaas task cancel \1` ends it\.\n$/.exec(
+        stderr,
+      ) ?? [];
+    expect(await running()).toContain(id);
+    expect(await done('task', 'cancel', id)).toBe(`${id} canceled\n`);
+  });
+
+  it('that is interrupted before anything answers says that it may go on', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const call = program('mpcsfaas', ['call', 'nap', '--port', String((silent.address() as AddressInfo).port)]);
+    await once(silent, 'request');
+    call.signal('SIGINT');
+    expect(await call.ended).toEqual({
+      code: 130,
+      stdout: '',
+      stderr:
+        'mpcsfaas: Interrupted before the service answered; the call may go on all the same: `mpcsfaas task ls` tells.\n',
+    });
+    silent.closeAllConnections();
+    silent.close();
+  });
+
   it('of nothing that is registered', async () => {
     const said = await cli('call', 'nobody');
     expect([said.code, said.stdout]).toEqual([1, '']);
@@ -330,6 +364,13 @@ describe('task', () => {
     const again = await cli('task', 'cancel', id);
     expect(again.code).toBe(1);
     expect(again.stderr).toMatch(new RegExp(`^mpcsfaas: ${id}: [^\\n]+\\n$`));
+  });
+
+  it('cancel says of each that cannot be why, in a line of its own', async () => {
+    const ids = [1, 2].map((n) => `01890000-0000-7000-8000-00000000000${n}`);
+    const { code, stderr } = await cli('task', 'cancel', ...ids);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(new RegExp(`^mpcsfaas: ${ids[0]}: [^\n]+\nmpcsfaas: ${ids[1]}: [^\n]+\n$`));
   });
 
   it('a wrong status is named', async () => {

@@ -1,8 +1,11 @@
 // What the commands say of themselves, and to those who call them wrongly: one sentence, a non-zero exit, no trace.
+import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../../test/harness/redis.ts';
 import { blockedPort, mpcsfaas, program, takenPort, together, type Said } from './harness.ts';
@@ -254,6 +257,21 @@ describe('a wrong call', () => {
     expect(said.code).toBe(1);
   });
 
+  it('a service that is starting is waited for, and not for long', async () => {
+    const { port, server } = await takenPort();
+    await new Promise((resolve) => server.close(resolve));
+    const asking = mpcsfaas(['fn', 'ls', '--port', String(port)]);
+    await pause(1_600);
+    const late = createServer((_request, answer) => answer.end('{"items": [], "next_cursor": ""}'));
+    await once(late.listen(port, '127.0.0.1'), 'listening');
+    expect(await asking).toMatchObject({ code: 0, stderr: '' });
+    late.closeAllConnections();
+    late.close();
+    const began = performance.now();
+    expect((await mpcsfaas(['fn', 'ls', '--url', nobody])).code).toBe(1);
+    expect(performance.now() - began).toBeLessThan(15_000);
+  });
+
   it('a port that another program has', async () => {
     const { port, server } = await takenPort();
     const args = ['up', '--port', String(port), '--data-dir', join(folder, 'taken'), '--log-level', 'silent'];
@@ -280,7 +298,30 @@ describe('a wrong call', () => {
     const port = await blockedPort();
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     const said = await mpcsfaas(['fn', 'ls', '--url', `http://127.0.0.1:${port}`]);
-    expect(sentence(said)).toMatch(/is no MPCSFaaS: it said 404 "not here"/);
+    expect(sentence(said)).toMatch(/is no MPCSFaaS service: it said 404 "not here"/);
+    server.close();
+  });
+
+  it('something else says yes to everything', async () => {
+    let said = '';
+    const server = createServer((_request, response) => response.end(said)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const id = '01890000-0000-7000-8000-000000000000';
+    const lines = [
+      ...[['fn', 'ls'], ['call', 'x'], ['workers'], ['top'], ['keys', 'ls'], ['task', 'ls'], ['task', 'cancel', id]],
+      ...[['task', 'logs', '-f', id]],
+    ];
+    for (said of ['<html>hi</html>', '{"hi":1}']) {
+      const all = lines.filter((line) => said.startsWith('<') || line[1] !== 'cancel');
+      const answers = await Promise.all(all.map((line) => mpcsfaas([...line, '--port', String(port)])));
+      for (const answer of answers)
+        expect([answer.code, answer.stdout, sentence(answer).replace(`${id}: `, '')]).toEqual([
+          1,
+          '',
+          `What answers at http://127.0.0.1:${port} is no MPCSFaaS service: it said 200 ${JSON.stringify(said)}.`,
+        ]);
+    }
     server.close();
   });
 });

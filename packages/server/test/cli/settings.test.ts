@@ -65,10 +65,14 @@ describe('config', () => {
     const refusing = async (args: string[], env: Record<string, string>): Promise<string> =>
       /answers at (\S+) /.exec((await run(['fn', 'ls', ...args], env)).stderr)?.[1] ?? '';
     writeFileSync(file(), JSON.stringify({ url: 'http://127.0.0.1:1' }));
-    expect(await refusing([], {})).toBe('http://127.0.0.1:1');
-    expect(await refusing([], { MPCSFAAS_PORT: '2' })).toBe('http://127.0.0.1:2');
-    expect(await refusing(['--port', '3'], { MPCSFAAS_URL: 'http://127.0.0.1:4' })).toBe('http://127.0.0.1:3');
-    expect(await refusing([], { MPCSFAAS_PORT: '2', MPCSFAAS_URL: 'http://127.0.0.1:4' })).toBe('http://127.0.0.1:4');
+    // Together: each waits for a service that may be starting.
+    const asked = [
+      refusing([], {}),
+      refusing([], { MPCSFAAS_PORT: '2' }),
+      refusing(['--port', '3'], { MPCSFAAS_URL: 'http://127.0.0.1:4' }),
+      refusing([], { MPCSFAAS_PORT: '2', MPCSFAAS_URL: 'http://127.0.0.1:4' }),
+    ];
+    expect(await Promise.all(asked)).toEqual([1, 2, 3, 4].map((port) => `http://127.0.0.1:${port}`));
     writeFileSync(file(), JSON.stringify({ 'require-keys': true }));
     expect((await config())('require-keys')).toEqual(['true', 'file']);
     expect((await config([], { MPCSFAAS_REQUIRE_KEYS: 'off' }))('require-keys')[0]).toBe('off');
@@ -98,10 +102,11 @@ describe('config', () => {
       '{"require-keys": "maybe"}',
       /^mpcsfaas: "require-keys" of the config file \S+config\.json is a switch: .* "maybe"\./,
     ],
+    ['{"url": 5}', /^mpcsfaas: The config file \S+ says url with 5: give a text\./],
     ['{', /is no JSON/],
   ])('a command says so of %s', async (text, sentence) => {
     writeFileSync(file(), text);
-    const { code, stderr } = await run(['fn', 'ls']);
+    const { code, stderr } = await run(text.includes('5') ? ['config'] : ['fn', 'ls']);
     expect([code, stderr]).toEqual([2, expect.stringMatching(/^mpcsfaas: [^\n]+\n$/)]);
     expect(stderr).toMatch(sentence);
   });
@@ -176,6 +181,7 @@ _mpcsfaas; printf '%s\\n' "\${COMPREPLY[@]}"`;
     ['mpcsfaas map double oth', ['other.json']],
     ['mpcsfaas up --data-dir mp', ['mpcsfaas']],
     ['mpcsfaas up --port ', []],
+    ['mpcsfaas task ls --status C', ['COMPLETED', 'CANCELED']],
   ];
 
   it.each(COMMANDS)('bash offers for %j %j', (line, words) => {

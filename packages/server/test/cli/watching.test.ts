@@ -112,7 +112,7 @@ describe('task logs', () => {
     const following = service.running('task', 'logs', '-f', id);
     await following.says(/^four\n/);
     following.signal('SIGINT');
-    expect((await following.ended).code).toBe(0);
+    expect(await following.ended).toMatchObject({ code: 130, stdout: 'four\n' });
     expect(await service.done('task', 'cancel', id)).toBe(`${id} canceled\n`);
   });
 
@@ -182,7 +182,7 @@ describe('top', () => {
     await top.says(/"failed_per_s":(?!0,)/);
     top.signal('SIGINT');
     const { stdout, code } = await top.ended;
-    expect(code).toBe(0);
+    expect(code).toBe(130);
     const [first] = stdout.split('\n').map((line) => (line === '' ? {} : (JSON.parse(line) as object)));
     expect(first).toMatchObject({ ended_per_s: 0, stats: { slots: 2 }, workers: [{ mode: 'local' }] });
   });
@@ -208,7 +208,7 @@ describe('top', () => {
     const top = service.running('top', '--url', `http://127.0.0.1:${(silent.address() as AddressInfo).port}`);
     await once(silent, 'request');
     top.signal('SIGINT');
-    expect((await top.ended).code).toBe(0);
+    expect((await top.ended).code).toBe(130);
     silent.closeAllConnections();
     silent.close();
   });
@@ -231,7 +231,7 @@ describe('top', () => {
     await expect.poll(frames, { timeout: 20_000 }).toBeGreaterThan(before);
     expect((await onScreen.ended).code).toBe(0);
     piped.signal('SIGINT');
-    expect((await piped.ended).code).toBe(0);
+    expect((await piped.ended).code).toBe(130);
     await gate.shut();
   });
 

@@ -1,4 +1,5 @@
 // `mpcsfaas call NAME ARGS…`: runs a function and prints its value.
+import { setTimeout as pause } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import { MAX_WAIT_MS } from '@mpcsfaas/contract/words';
 import type { Task, TaskError } from '@mpcsfaas/contract';
@@ -6,6 +7,7 @@ import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
 import { parseExact } from '../exact-json.ts';
 import { withExamples } from '../help.ts';
 import { withOptions } from '../options.ts';
+import { interruption, leaveQuietly } from '../process.ts';
 import { printJson, printValue } from '../print.ts';
 import { UserError } from '../user-error.ts';
 import { duration, named } from '../units.ts';
@@ -16,6 +18,9 @@ interface CallOptions extends ApiOptions {
   wait: number;
   traceback: boolean;
 }
+
+/** How long whoever is interrupted waits for the id of what it began, ms. */
+const LAST_WORDS_MS = 1_000;
 
 /** How a call went. */
 type End = { is: 'value'; value: unknown } | { is: 'failed'; error: TaskError } | { is: 'open'; status: string };
@@ -47,11 +52,31 @@ export function callCommand(parent: Command): void {
 async function call(name: string, args: string[], options: CallOptions): Promise<void> {
   const kwargs = Object.fromEntries((options.kw ?? []).map(keyword));
   const api = new Api(options);
+  const body = { args: args.map(value), kwargs };
   const until = performance.now() + options.wait;
+  const { first: signal, cut } = interruption();
+  const interrupted = signal.then(() => 'interrupted' as const);
+  cut.addEventListener('abort', () => leaveQuietly(130));
   // Begun without a wait: the task's id is here before anything can happen to the service.
-  const { id, end: first } = await begin(api, name, { args: args.map(value), kwargs });
-  let end = first;
-  while (end.is === 'open' && performance.now() < until) end = await waitOn(api, id, waitMs(until));
+  const begun = await Promise.race([begin(api, name, body), interrupted.then(() => pause(LAST_WORDS_MS))]);
+  if (begun === undefined)
+    throw new UserError(
+      'Interrupted before the service answered; the call may go on all the same: `mpcsfaas task ls` tells.',
+      130,
+    );
+  const { id } = begun;
+  let { end } = begun;
+  while (end.is === 'open' && performance.now() < until) {
+    const next = await Promise.race([interrupted, waitOn(api, id, waitMs(until))]);
+    if (next === 'interrupted') {
+      if (options.json) printJson({ task_id: id, status: end.status });
+      throw new UserError(
+        `Interrupted; the call goes on as task ${id}: \`mpcsfaas task show ${id}\` tells, \`mpcsfaas task cancel ${id}\` ends it.`,
+        130,
+      );
+    }
+    end = next;
+  }
   switch (end.is) {
     case 'value':
       if (options.json) printJson({ task_id: id, value: end.value });
@@ -74,6 +99,7 @@ async function begin(api: Api, name: string, body: object): Promise<{ id: string
     const path = `/v1/call/${encodeURIComponent(name)}`;
     const answer = await api.post(path, { ...body, options: { result_as: 'json' } }, { wait_ms: 0 });
     const id = String(answer.headers['x-task-id'] ?? '');
+    if (id === '') throw api.notOurs(answer);
     return { id, end: answer.status === 202 ? open(answer.body) : { is: 'value', value: answer.body } };
   } catch (refused) {
     const problem = refused instanceof Refused ? refused.answer.body : undefined;

@@ -43,11 +43,11 @@ async function create(name: string | undefined, options: ClientOptions): Promise
 }
 
 async function list(options: ClientOptions): Promise<void> {
-  const { body } = await new Api(options).get('/v1/keys');
-  if (options.json) return printJson(body);
+  const listed = await new Api(options).page<{ items: KeyBody[] }>('/v1/keys');
+  if (options.json) return printJson(listed);
   printTable(
     ['ID', 'NAME', 'CREATED'],
-    (body as { items: KeyBody[] }).items.map((key) => [key.key_id, key.name, key.created_at]),
+    listed.items.map((key) => [key.key_id, key.name, key.created_at]),
   );
 }
 

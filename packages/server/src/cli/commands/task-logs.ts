@@ -5,7 +5,7 @@ import { Api, type ApiOptions } from '../api.ts';
 import { followLogs } from '../follow-logs.ts';
 import { withOptions } from '../options.ts';
 import { printJson, printLine } from '../print.ts';
-import { interruption } from '../process.ts';
+import { interruption, leaveQuietly } from '../process.ts';
 import { visible } from '../visible.ts';
 
 interface LogsOptions extends ApiOptions {
@@ -56,6 +56,8 @@ async function follow(api: Api, id: string, json: boolean): Promise<void> {
   } catch (error) {
     if (!stop.signal.aborted) throw error;
   }
+  // What was printed is not all.
+  if (stop.signal.aborted) leaveQuietly(130);
 }
 
 /** On a terminal, which it must not steer, what it would steer with is shown. */

@@ -1,5 +1,5 @@
 // `mpcsfaas task ls | show | logs | cancel | retry`.
-import { InvalidArgumentError, type Command } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Task } from '@mpcsfaas/contract';
 import { TASK_STATES } from '@mpcsfaas/contract/words';
 import { logsCommand } from './task-logs.ts';
@@ -24,7 +24,7 @@ export function taskCommands(parent: Command): void {
     task
       .command('ls')
       .description('list tasks, newest first')
-      .option('--status <statuses>', `some of ${TASK_STATES.join(',')}`, taskStates)
+      .addOption(statusOption())
       .option('--function <ref>', 'of this function only')
       .option('--group <group>', 'of this group only')
       .option('--tag <tag>', 'with this tag only')
@@ -52,6 +52,13 @@ interface ListOptions extends ClientOptions {
   group?: string;
   tag?: string;
   limit: number;
+}
+
+/** Its words are told to who asks for help or completion; it takes several, too. */
+function statusOption(): Option {
+  const option = new Option('--status <statuses>', 'in these states only, with commas between');
+  option.argChoices = [...TASK_STATES];
+  return option.argParser(taskStates);
 }
 
 /** Small letters will do. @throws InvalidArgumentError */
@@ -94,5 +101,5 @@ async function each(given: string[], options: ClientOptions, act: 'cancel' | 're
     }
   }
   if (options.json) printJson(done);
-  if (faults.length > 0) throw new UserError(faults.join('\n'));
+  if (faults.length > 0) throw new UserError(faults.join('\nmpcsfaas: '));
 }

@@ -43,7 +43,11 @@ async function top(options: TopOptions): Promise<void> {
   const { interval, frames = Infinity, json } = options;
   const api = new Api(options);
   const stop = new AbortController();
-  void interruption().first.then(() => stop.abort());
+  let exitCode = 0;
+  void interruption().first.then(() => {
+    exitCode = 130;
+    stop.abort();
+  });
   // Whoever leaves does not wait for a service that hangs.
   const left = new Promise<undefined>((resolve) => stop.signal.addEventListener('abort', () => resolve(undefined)));
   const sample = (): Promise<Sample | undefined> => Promise.race([sampleOf(api, options), left]);
@@ -85,7 +89,7 @@ async function top(options: TopOptions): Promise<void> {
     screen?.leave();
   }
   // An answer that is still to come would hold the program.
-  if (stop.signal.aborted) leaveQuietly(0);
+  if (stop.signal.aborted) leaveQuietly(exitCode);
 }
 
 /** `No service answers at http://… (ECONNREFUSED)`, without what else a sentence says. */
@@ -101,14 +105,14 @@ function passed(ms: number, signal: AbortSignal): Promise<boolean> {
 async function sampleOf(api: Api, { tasks }: TopOptions): Promise<Sample> {
   const [stats, fleet, newest] = await Promise.all([
     api.get('/v1/stats'),
-    api.get('/v1/workers'),
-    tasks === 0 ? { body: { items: [] } } : api.get('/v1/tasks', { limit: tasks }),
+    api.page<Fleet>('/v1/workers'),
+    tasks === 0 ? { items: [] } : api.page('/v1/tasks', { limit: tasks }),
   ]);
   return {
     at: Date.now(),
     stats: stats.body as Sample['stats'],
-    fleet: fleet.body as Fleet,
-    tasks: (newest.body as { items: Task[] }).items,
+    fleet,
+    tasks: newest.items as Task[],
   };
 }
 

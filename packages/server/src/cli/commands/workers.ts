@@ -12,9 +12,9 @@ export function workersCommand(parent: Command): void {
 }
 
 async function list(options: ApiOptions & { json: boolean }): Promise<void> {
-  const { body } = await new Api(options).get('/v1/workers');
-  if (options.json) return printJson(body);
-  printTable(WORKER_COLUMNS, (body as Fleet).items.map(workerRow));
+  const fleet = await new Api(options).page<Fleet>('/v1/workers');
+  if (options.json) return printJson(fleet);
+  printTable(WORKER_COLUMNS, fleet.items.map(workerRow));
 }
 
 export const WORKER_COLUMNS = [
