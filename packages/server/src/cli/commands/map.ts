@@ -71,8 +71,7 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
     }
     // Without a call nobody has told whether there is such a function.
     if (ended === 0) await api.get(`/v1/functions/${encodeURIComponent(name)}`);
-    // A disk that is full tells it of the last lines, too.
-    await new Promise<void>((resolve) => process.stdout.write('', () => setImmediate(resolve)));
+    await written();
     stop.signal.throwIfAborted();
   } catch (error) {
     bar.clear();
@@ -84,7 +83,11 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
       throw new UserError(
         `The values cannot be written (${unwritten.code ?? unwritten.message}): ${canceled} calls that had not ended are canceled.`,
       );
-    if (!stop.signal.aborted) throw error;
+    if (!stop.signal.aborted) {
+      // Of the lines before the one that ended it, all are told.
+      await written();
+      throw error;
+    }
     throw new UserError(
       `Interrupted: ${ended} ${ended === 1 ? 'call had' : 'calls had'} ended, ${canceled} that had not ${canceled === 1 ? 'is' : 'are'} canceled.`,
       130,
@@ -94,6 +97,11 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
   }
   bar.clear();
   if (failed > 0) throw new UserError(`${failed} of ${ended} calls failed: their lines hold {"error": …}.`);
+}
+
+/** Resolves when stdout has taken all; a disk that is full tells it of the last lines, too. */
+function written(): Promise<void> {
+  return new Promise((resolve) => process.stdout.write('', () => setImmediate(resolve)));
 }
 
 function lineOf(output: Output): string {
