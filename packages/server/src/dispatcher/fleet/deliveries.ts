@@ -168,8 +168,6 @@ export class Deliveries {
         else unknown.push(token);
         continue;
       }
-      // Only who was given it keeps it alive.
-      if (delivery.worker !== worker) continue;
       named.add(token.t);
       delivery.namedAt = mono;
       if (token.at > 0) delivery.startedAt = token.at;
