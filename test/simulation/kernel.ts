@@ -22,6 +22,11 @@ interface Event {
   act: (() => void) | undefined;
 }
 
+/**
+ * No time is shorter, ms: a sum of fractions may miss its goal by less than the clock can show, and who waits for that little would
+ * wait again and again while the clock stands still.
+ */
+const SHORTEST_MS = 1e-6;
 /** Where the clocks of all begin, Unix ms. */
 const EPOCH = 1_800_000_000_000;
 
@@ -37,7 +42,7 @@ export class Kernel {
   /** In `ms`, to this process; without one, to the world. */
   after(ms: number, life: Life | undefined, act: () => void): Cancel {
     this.#order += 1;
-    const event: Event = { at: this.now + Math.max(0, ms), order: this.#order, life, act };
+    const event: Event = { at: this.now + (ms > 0 ? Math.max(ms, SHORTEST_MS) : 0), order: this.#order, life, act };
     this.#push(event);
     return () => {
       event.act = undefined;

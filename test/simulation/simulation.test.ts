@@ -1,6 +1,7 @@
 // Whole systems on simulated time: ten thousand schedules hold, every broken system is caught, and what failed once never
 // fails again.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Kernel, newLife } from './kernel.ts';
 import { MUTANTS, type MutantName } from './mutants.ts';
 import { scheduleOf, type Schedule } from './plan.ts';
 import { REGRESSIONS } from './regressions.ts';
@@ -43,6 +44,20 @@ describe('the real system', () => {
     expect(second).toEqual(first);
     expect(first.steps).toBeGreaterThan(100);
   });
+});
+
+it('the clock moves on, however little is waited for', async () => {
+  const kernel = new Kernel();
+  const clock = kernel.clockOf(newLife('waits'), 0);
+  const until = clock.mono() + 0.3;
+  let waits = 0;
+  const wait = (): void => {
+    waits += 1;
+    if (clock.mono() < until && waits < 100) clock.after(Number.EPSILON, wait);
+  };
+  clock.after(0.3 - 2e-6, wait);
+  await kernel.run(() => false);
+  expect(clock.mono()).toBeGreaterThanOrEqual(until);
 });
 
 describe('a broken system is caught', () => {
