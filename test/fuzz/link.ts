@@ -82,8 +82,8 @@ export async function oddDispatcher(url: string): Promise<OddDispatcher> {
         })();
       }
       back.set(name, known);
-      const [oldest, gone] = back.entries().next().value!;
       if (back.size > MOST_CONNECTIONS) {
+        const [oldest, gone] = back.entries().next().value!;
         back.delete(oldest);
         gone.dealer.close();
       }

@@ -22,10 +22,12 @@ function misfit(path, why) {
 }
 
 function plain(value, path, above, key) {
-  // What these say of themselves by toJSON is null and a list of numbers under a name.
-  if (types.isDate(value) && Number.isNaN(+value)) throw misfit(path, 'it is an invalid Date');
-  refuseBytes(value, path);
-  if (typeof value?.toJSON === 'function') value = value.toJSON(key);
+  if (typeof value?.toJSON === 'function') {
+    // What these say of themselves is null, and a list of numbers under a name.
+    if (types.isDate(value) && Number.isNaN(+value)) throw misfit(path, 'it is an invalid Date');
+    refuseBytes(value, path);
+    value = value.toJSON(key);
+  }
   switch (typeof value) {
     case 'string':
     case 'boolean':

@@ -26,6 +26,13 @@ export interface HeldCall {
   place: Place;
 }
 
+/** A call that has just come: whether its code is there is looked at next. */
+export function heldCall(call: Call, fn: Fn): HeldCall {
+  const { isolation, at_most_once: once, memory_bytes: memory } = call.spec;
+  const exclusive = isolation === 'task' || once || memory > 0;
+  return { call, fn, exclusive, wantsFresh: false, place: { is: 'code' } };
+}
+
 /** The pool's waiting line: first in, first out; what comes back from a runner goes to its front. */
 export class WaitingLine {
   #front: HeldCall[] = [];

@@ -6,7 +6,7 @@ import type { Outcome, TaskLogs } from '../lifecycle/outcome.ts';
 import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
 import type { Call, PoolListener, PoolRoom, RunnerPool } from './call.ts';
 import { CodeShelf, FunctionTable } from './functions.ts';
-import { WaitingLine, type HeldCall, type Holder } from './held.ts';
+import { heldCall, WaitingLine, type HeldCall, type Holder } from './held.ts';
 import type { LogLimits } from './logs.ts';
 import type { Log } from './log.ts';
 import { residentBytes } from './memory.ts';
@@ -98,15 +98,7 @@ export class Pool implements RunnerPool {
 
   submit(calls: readonly Call[]): void {
     for (const call of calls) {
-      const { spec } = call;
-      const exclusive = spec.isolation === 'task' || spec.at_most_once || spec.memory_bytes > 0;
-      const held: HeldCall = {
-        call,
-        fn: this.#functions.of(spec),
-        exclusive,
-        wantsFresh: false,
-        place: { is: 'code' },
-      };
+      const held = heldCall(call, this.#functions.of(call.spec));
       this.#calls.set(call.key, held);
       this.#enqueue(held);
     }

@@ -295,7 +295,10 @@ export class Runner {
     notePace(held.fn, runMs, nowMono);
     this.#events.ran(held, runMs);
     if (frame.untidy) this.#clean = false;
-    const spoiled = outcome.is === 'failed' && outcome.kind === 'load_failed' && this.#isSpoiledFor(sent);
+    const unloaded = outcome.is === 'failed' && outcome.kind === 'load_failed';
+    // Where nothing had run before, nothing but the function is why.
+    if (unloaded && frame.number === 1) held.fn.unloadable = true;
+    const spoiled = unloaded && !held.fn.unloadable && !held.call.spec.at_most_once;
     if (spoiled || frame.untidy || held.call.spec.isolation === 'task') this.#withdrawAndRetire();
     if (spoiled) {
       held.wantsFresh = true;
@@ -314,13 +317,6 @@ export class Runner {
     if (next) this.#begin(next);
     else this.#retireIfEmpty();
     this.#events.freed(this);
-  }
-
-  /** Can the calls before this one be why its function was not loaded? Once it was not where nothing had run, no (N6). */
-  #isSpoiledFor({ held, number }: Sent): boolean {
-    const { fn, call, wantsFresh } = held;
-    if (number === 1 || wantsFresh) fn.unloadable = true;
-    return !fn.unloadable && !call.spec.at_most_once;
   }
 
   /** Raw bytes written before the answer are readable by the second turn from now at the latest (N4). */

@@ -6,7 +6,7 @@ import type { Outcome } from '../../src/lifecycle/outcome.ts';
 import type { Child, Death } from '../../src/runner/child.ts';
 import { notePace } from '../../src/runner/depth.ts';
 import { FunctionTable, type Fn } from '../../src/runner/functions.ts';
-import type { HeldCall } from '../../src/runner/held.ts';
+import { heldCall, type HeldCall } from '../../src/runner/held.ts';
 import { killGroup } from '../../src/runner/processes.ts';
 import { Runner, type RunnerEvents } from '../../src/runner/runner.ts';
 import { start } from '../../src/runner/spawn.ts';
@@ -62,13 +62,7 @@ function trusted(): Fn {
 /** A runner over the child, which is sent `count` calls at once when it is ready; `told` hears the rest. */
 function sending(child: Child, count: number, told: Partial<RunnerEvents>): { runner: Runner; held: HeldCall[] } {
   const fn = trusted();
-  const held = Array.from({ length: count }, (): HeldCall => ({
-    call: makeCall(code, []),
-    fn,
-    exclusive: false,
-    wantsFresh: false,
-    place: { is: 'line' },
-  }));
+  const held = Array.from({ length: count }, () => heldCall(makeCall(code, []), fn));
   const nothing = (): void => undefined;
   const limits = { headBytes: 100, tailBytes: 100 };
   const runner = new Runner(child, { runtime: 'python', version: '3' }, systemClock, limits, {
