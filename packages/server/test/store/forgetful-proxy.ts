@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 
 export interface ForgetfulProxy {
   url: string;
-  /** The next answer to a script is swallowed, with its connection. */
+  /** The next answer to an act is swallowed, with its connection. */
   forgetNextAnswer(): void;
   forgotten(): number;
   close(): Promise<void>;
@@ -18,7 +18,7 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
   let forgotten = 0;
   const server = createServer((near) => {
     const far = connect(target);
-    let script = false;
+    let act = false;
     for (const [link, other] of [
       [near, far],
       [far, near],
@@ -31,15 +31,15 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
       });
     }
     near.on('data', (bytes) => {
-      script ||= armed && bytes.includes('EVAL');
+      act ||= armed && bytes.includes('FCALL');
       far.write(bytes);
     });
     far.on('data', (bytes) => {
-      if (!script) {
+      if (!act) {
         near.write(bytes);
         return;
       }
-      armed = script = false;
+      armed = act = false;
       forgotten += 1;
       near.destroy();
     });

@@ -203,11 +203,11 @@ describe('10 a server that refuses', () => {
     expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
   });
 
-  it('to know a script is given its text', async () => {
+  it('to know a function is given the library', async () => {
     const redis = await server();
     const store = await open(redis.url);
     await store.submit(T, 0, [submission()], NO_LIMITS);
-    await client(redis.url).script('FLUSH');
+    await client(redis.url).function('FLUSH');
     expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
   });
 });
@@ -429,7 +429,7 @@ describe('10 what a server says of itself', () => {
   });
 
   it('every error has one remedy, a bug has none', () => {
-    expect(remedyFor(new Error('NOSCRIPT No matching script.'))?.remedy).toBe('load');
+    expect(remedyFor(new Error('ERR Function not found'))?.remedy).toBe('load');
     expect(remedyFor(new Error('LOADING Redis is loading the dataset in memory'))?.remedy).toBe('again');
     expect(remedyFor(new Error("READONLY You can't write against a read only replica."))?.remedy).toBe('reconnect');
     expect(remedyFor(new Error('OOM command not allowed'))?.remedy).toBe('refuse');

@@ -15,8 +15,8 @@ import type { Link, Place } from './address.ts';
 import { Confirmation } from './confirmation.ts';
 import { isAboutCredentials, remedyFor } from './faults.ts';
 import { readHint } from './hints.ts';
+import { loadLibrary, type Library } from './library.ts';
 import { readServer, readWarnings } from './readings.ts';
-import type { Script } from './scripts.ts';
 import type { ExpectedAof, ServerFacts } from './server-facts.ts';
 
 /** What all connections of a store tell: something about one has changed; a hint came. */
@@ -35,7 +35,7 @@ export interface ConnectionOptions {
   onError: (message: string) => void;
   events: StoreEvents;
   /** Loaded at every greeting, so that acts need only name them. */
-  scripts: readonly Script[];
+  library: Library;
   /** The channels that are to be heard here now, by the commands that subscribe to them. */
   channels: () => string[][];
   /** Before the first act on a server: what has to be known of it. */
@@ -302,7 +302,7 @@ export class Connection {
 
   /** R1. */
   async #greet(): Promise<void> {
-    const { clock, expectAof, onError, events, scripts, name, isCluster, greeting, greeted } = this.#options;
+    const { clock, expectAof, onError, events, library, name, isCluster, greeting, greeted } = this.#options;
     const { server, why } = await readServer(this.#redis, isCluster);
     if (why !== '') {
       this.#phase = { is: 'unfit', why };
@@ -312,7 +312,7 @@ export class Connection {
       return;
     }
     if (server.role !== 'master') throw new Error('this Redis is a replica');
-    await Promise.all(scripts.map(({ text }) => this.#redis.script('LOAD', text)));
+    await loadLibrary(this.#redis, library);
     await greeting(this.#redis);
     const warnings = await readWarnings(this.#redis, expectAof);
     if (this.#phase.is === 'closed' || this.#redis.status !== 'ready') return;

@@ -3,7 +3,7 @@
 
 /**
  * `again`: wait a moment; `moving`: until it is there (the server to which a key is going is not asked); `look`: where is the shard now?; `reconnect`: on a new connection, wherever the server is; `load`:
- * with the script's text; `refuse`: no use repeating.
+ * after the library; `refuse`: no use repeating.
  */
 export type Remedy = 'again' | 'moving' | 'look' | 'reconnect' | 'load' | 'refuse';
 
@@ -17,7 +17,7 @@ interface Row {
 const AWAY = 'Redis cannot be reached.';
 
 const TABLE: readonly Row[] = [
-  { begins: 'NOSCRIPT', remedy: 'load', sentence: 'Redis does not keep the scripts it is given.' },
+  { begins: 'ERR Function not found', remedy: 'load', sentence: 'Redis does not keep the functions it is given.' },
   { begins: 'LOADING', remedy: 'again', sentence: 'Redis is loading its data.' },
   { begins: 'BUSY', remedy: 'again', sentence: 'Redis is busy with a script that runs too long.' },
   { begins: 'TRYAGAIN', remedy: 'moving', sentence: 'The Redis Cluster is moving this shard.' },

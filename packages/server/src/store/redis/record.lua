@@ -1,6 +1,7 @@
--- A task's record and the moves that every act is made of. scripts.ts puts this before each act's own lines.
+-- A task's record and the moves that every act is made of. library.ts makes one library of this and all acts, whose files hold
+-- the lines of one function each; what stands here in the plain is made once, when the library is loaded.
 --
--- KEYS[1]  the declared prefix `{s<n>}:<tenant>:`. A script touches keys that begin with it, and no other.
+-- KEYS[1]  the declared prefix `{s<n>}:<tenant>:`. An act touches keys that begin with it, and no other.
 -- ARGV[1]  how ends and work are announced: '0' = on channels of the server, '2' = on the shard's own (in a Cluster), '1' = not
 --          here: the announcements are returned (they wait for the replicas); '3' = nor here, and the answer waits for them, too.
 --
@@ -16,16 +17,12 @@
 -- Where an entry names several tasks (q, lease, del, all) it is their ids, packed to 16 bytes each, one after the other.
 -- An entry of lease or del is a hint about time, the record is the truth: RUNNING tasks have an entry at the lease end that
 -- their record tells, ended ones that are not pinned have one at their deletion; whatever else is named is let be.
-local P, OWN_CHANNELS, DURABLE = KEYS[1], ARGV[1] == '2', ARGV[1] == '3'
-local QUIET = DURABLE or ARGV[1] == '1'
-local RECORD, QUEUE = P .. 't:', P .. 'q:'
-local call, pack, from_bytes, sub = redis.call, struct.pack, struct.unpack, string.sub
-local clock = call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- Redis has no global names while the library is loaded, so these are set when an act begins.
+local call, pack, from_bytes, sub
 
 local QUEUED, DELAYED, RUNNING, COMPLETED, FAILED, CANCELED = 0, 1, 3, 4, 5, 6
 local STATE_COUNTER = { [0] = 'state:QUEUED', 'state:DELAYED', 'state:BLOCKED', 'state:RUNNING' }
-local NO_TOKEN, NO_BYTES = string.rep('\0', 8), string.rep('\0', 4)
+local NO_TOKEN, NO_BYTES = ('\0'):rep(8), ('\0'):rep(4)
 local ID_BYTES = 16
 local BAND = 2 ^ 43
 -- How much longer than its task a payload may live, ms: the sweep deletes first, this is for when nobody sweeps.
@@ -45,15 +42,38 @@ local HEAD, HEAD_FIELDS, HEAD_BYTES = '<BBBBI2I2I4c8I6I6I6I6I5I2I6I6I2I7', 18, 7
 local EXPIRES, ARGS, SHAPE, PRIORITY, MAX_ATTEMPTS, TTL = 19, 20, 21, 22, 23, 24
 local LANE_BYTES, DIGEST_BYTES, KEY_BYTES, GROUP_BYTES, FUNCTION_BYTES, TEXT = 25, 26, 27, 28, 29, 30
 local REST = '<I6I5BBI2I6I2BBI2B'
-local WHOLE = HEAD .. sub(REST, 2)
+local WHOLE = HEAD .. REST:sub(2)
 -- The record ends with its tail: claimer NUL worker of a RUNNING task, of an ended one its end where that is small.
 
 -- Where some fields begin in the bytes, counted from 1.
 local FENCE_AT, STARTED_AT, LEASE_AT, TAIL_AT, SCORE_AT, ARGS_IN_REST = 9, 27, 33, 50, 66, 7
 
-local counts, depths, woken, deletions, ended, canceled, told = {}, {}, {}, {}, {}, {}, {}
+-- Of the act that runs: what it was called with, its keys' beginnings, the server's time in ms, and what it has come to so far.
+local ARGV, P, RECORD, QUEUE, OWN_CHANNELS, DURABLE, QUIET, now
+local counts, depths, woken, deletions, ended, canceled, told
 -- What the event log and what the hint says of each end.
-local events, ends = {}, {}
+local events, ends
+
+local function begin(keys, arguments)
+  call, pack, from_bytes, sub = redis.call, struct.pack, struct.unpack, string.sub
+  ARGV, P = arguments, keys[1]
+  RECORD, QUEUE = P .. 't:', P .. 'q:'
+  OWN_CHANNELS, DURABLE = ARGV[1] == '2', ARGV[1] == '3'
+  QUIET = DURABLE or ARGV[1] == '1'
+  local clock = call('TIME')
+  now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+  counts, depths, woken, deletions, ended, canceled, told = {}, {}, {}, {}, {}, {}, {}
+  events, ends = {}, {}
+end
+
+-- An act under the name that callers know it by. `flags` as Redis has them: without 'allow-oom' it is refused at maxmemory.
+local function act(name, flags, run)
+  local function called(keys, arguments)
+    begin(keys, arguments)
+    return run()
+  end
+  redis.register_function({ function_name = name, callback = called, flags = flags })
+end
 
 local function count(name, by)
   counts[name] = (counts[name] or 0) + by

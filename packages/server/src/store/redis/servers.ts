@@ -20,8 +20,8 @@ import { remedyFor } from './faults.ts';
 import { HINT_CHANNELS } from './hints.ts';
 import type { HintTopic } from './hints.ts';
 import type { Layout } from './layout.ts';
+import type { Library } from './library.ts';
 import { OneServer, SentinelMaster } from './one-server.ts';
-import type { Script } from './scripts.ts';
 import type { ExpectedAof } from './server-facts.ts';
 import { FACTS_KEY, tagOf } from './tags.ts';
 
@@ -38,7 +38,7 @@ export interface ServersOptions {
   /** What is listened for; a message that nobody here needs is a wake-up less. */
   topics: readonly HintTopic[];
   /** Loaded at every greeting, so that acts need only name them. */
-  scripts: readonly Script[];
+  library: Library;
 }
 
 export const RETRY_MS = 3000;
@@ -95,9 +95,9 @@ export class Servers {
   }
 
   #connection(link: string | Link, name: string, channels: () => string[][]): Connection {
-    const { expectAof, waitReplicas, clock, onError, scripts } = this.#options;
+    const { expectAof, waitReplicas, clock, onError, library } = this.#options;
     const connection: Connection = new Connection({
-      ...{ link, name, expectAof, waitReplicas, clock, onError, scripts, channels, events: this.#events },
+      ...{ link, name, expectAof, waitReplicas, clock, onError, library, channels, events: this.#events },
       isCluster: this.isCluster,
       greeting: async (redis) => {
         if (this.#layout.of(0) === connection) await this.#agreeOnShards(redis);
@@ -144,7 +144,7 @@ export class Servers {
     return !isMoving && this.#layout.of(shard)?.phase.is === 'ready';
   }
 
-  /** Runs an act, again where that helps (R2). `load` = send the script's text, not its digest. */
+  /** Runs an act, again where that helps (R2). `load` = give the server the library first. */
   async run<T>(
     shard: number,
     act: (redis: Redis, load: boolean, confirmation: Confirmation | undefined) => Promise<T>,

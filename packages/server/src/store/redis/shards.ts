@@ -4,9 +4,9 @@ import { shardOf } from '../../lifecycle/ids.ts';
 import { StoreUnavailable } from '../store.ts';
 import type { Confirmation } from './confirmation.ts';
 import { HINT_CHANNELS } from './hints.ts';
+import { loadLibrary, type ActName, type Library } from './library.ts';
 import { OwedHints } from './owed-hints.ts';
 import { RecordHeaders } from './record-header.ts';
-import type { Script, ScriptName } from './scripts.ts';
 import type { Servers } from './servers.ts';
 import { tagOf } from './tags.ts';
 
@@ -37,7 +37,7 @@ export class Unconfirmed extends StoreUnavailable {
 }
 
 /** Acts whose announcement somebody waits for, a dispatcher for work or a service for an end. */
-const AWAITED: ReadonlySet<ScriptName> = new Set<ScriptName>(['submit', 'settle']);
+const AWAITED: ReadonlySet<ActName> = new Set<ActName>(['submit', 'settle']);
 
 /**
  * What follows in this turn is told to those who listen before it is answered. Redis writes to clients in the reverse order
@@ -52,10 +52,10 @@ export class Shards {
   readonly #servers: Servers;
   readonly #waitReplicas: number;
   readonly #owed: OwedHints;
-  readonly #scripts: Record<ScriptName, Script>;
+  readonly #library: Library;
 
-  constructor(servers: Servers, scripts: Record<ScriptName, Script>, waitReplicas: number) {
-    this.#scripts = scripts;
+  constructor(servers: Servers, library: Library, waitReplicas: number) {
+    this.#library = library;
     this.#servers = servers;
     this.#waitReplicas = waitReplicas;
     this.#owed = new OwedHints(servers.isCluster);
@@ -89,19 +89,19 @@ export class Shards {
    * them, whether its answer waits or not. @throws Unconfirmed where too few have it in time
    */
   act(
-    name: ScriptName,
+    name: ActName,
     shard: number,
     tenant: string,
     args: readonly Argument[],
     durable: boolean,
     forMs?: number,
   ): Promise<Reply> {
-    const { text, sha } = this.#scripts[name];
+    const called = this.#library.functions[name];
     const prefix = this.prefix(shard, tenant);
     const run = async (redis: Redis, load: boolean, how: string): Promise<[Buffer[], Reply]> => {
-      const [command, body] = load ? (['EVAL', text] as const) : (['EVALSHA', sha] as const);
+      if (load) await loadLibrary(redis, this.#library);
       if (AWAITED.has(name)) heardFirst(redis);
-      return (await redis.callBuffer(command, body, 1, prefix, how, ...args)) as [Buffer[], Reply];
+      return (await redis.callBuffer('FCALL', called, 1, prefix, how, ...args)) as [Buffer[], Reply];
     };
     if (this.#waitReplicas === 0) {
       const how = this.#servers.isCluster ? '2' : '0';

@@ -1,6 +1,6 @@
-// The Redis store: one Lua script an act, beside the file that calls it.
+// The Redis store: one Lua function an act, beside the file that calls it.
 //   address, servers (which server has a shard, retries), layout: one-server, sentinels, cluster, cluster-view  |  connection (to one server)
-//   faults (the table of retries)  server-facts, readings, inspect (what a server is)  shards (keys, batches), tags  scripts  record
+//   faults (the table of retries)  server-facts, readings, inspect (what a server is)  shards (keys, batches), tags  library  record
 //   queue/ submit claim hold settle cancel sweep depths  |  results/ records listing logs events
 //   functions/ functions code  |  fleet  |  hints, record-header, header-bytes, end-bytes, squeeze (bytes at rest and in flight)
 import type { Clock } from '../../clock.ts';
@@ -22,7 +22,7 @@ import { listTasks } from './results/listing.ts';
 import { appendLogs, taskLogs } from './results/logs.ts';
 import { pinTask, taskArgs, taskProgress, taskRecords, taskStates } from './results/records.ts';
 import type { HintTopic } from './hints.ts';
-import { readScripts } from './scripts.ts';
+import { readLibrary } from './library.ts';
 import type { ExpectedAof } from './server-facts.ts';
 import { Servers } from './servers.ts';
 import { Shards } from './shards.ts';
@@ -52,8 +52,7 @@ export interface RedisOptions {
 export async function openRedisStore(options: RedisOptions): Promise<Store> {
   const { url, clock, onError, shards: wished, waitReplicas = 0, expectAof = 'none', leaseMs = LEASE_MS } = options;
   const { topics = ['work', 'ends'] } = options;
-  const scripts = readScripts();
-  const loaded = Object.values(scripts);
+  const library = readLibrary();
   const address = parseAddress(url);
   if (address === undefined) throw new Error(`${withoutPassword(url)} is no address of a Redis.`);
   const servers = new Servers({
@@ -65,10 +64,10 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     clock,
     onError,
     topics,
-    scripts: loaded,
+    library,
   });
   await servers.open();
-  const shards = new Shards(servers, scripts, waitReplicas);
+  const shards = new Shards(servers, library, waitReplicas);
 
   return {
     kind: 'redis',

@@ -1,17 +1,17 @@
-#!lua flags=allow-oom
+-- flags: allow-oom
 -- delete: functions go; their code stays as long as tasks name it (reap).
 -- ARGV three a function from [2]: id, name, digest
 -- answers how many there were
 local deleted = 0
 for at = 2, #ARGV, 3 do
   local id, name, digest = ARGV[at], ARGV[at + 1], ARGV[at + 2]
-  if redis.call('DEL', P .. 'f:' .. id) == 1 then
+  if call('DEL', P .. 'f:' .. id) == 1 then
     deleted = deleted + 1
-    redis.call('ZREM', P .. 'fs', id)
-    redis.call('ZREM', P .. 'fv:' .. name, id)
-    if redis.call('HINCRBY', P .. 'cref', digest, -1) <= 0 then
-      redis.call('HDEL', P .. 'cref', digest)
-      redis.call('ZADD', P .. 'doomed', now, digest)
+    call('ZREM', P .. 'fs', id)
+    call('ZREM', P .. 'fv:' .. name, id)
+    if call('HINCRBY', P .. 'cref', digest, -1) <= 0 then
+      call('HDEL', P .. 'cref', digest)
+      call('ZADD', P .. 'doomed', now, digest)
     end
   end
 end

@@ -1,4 +1,4 @@
-#!lua
+-- flags: none
 -- register: one more function.
 -- ARGV[2] id  [3] name  [4] '1' = classic  [5] id of the newest version as the caller read it ('' = none)  [6] digest
 --      [7] record  [8] code, or '' where it waits under b:<id>
@@ -6,20 +6,20 @@
 --      fnext name → newest number ever, c:<digest> code, cref digest → functions, doomed digests without a function
 -- answers { version, created_at }, or 0 where the newest version is another one by now: read again
 local id, name, classic, digest = ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[6]
-if not classic and (redis.call('ZRANGE', P .. 'fv:' .. name, -1, -1)[1] or '') ~= ARGV[5] then return answer(0) end
+if not classic and (call('ZRANGE', P .. 'fv:' .. name, -1, -1)[1] or '') ~= ARGV[5] then return answer(0) end
 local version = 0
 if not classic then
-  version = redis.call('HINCRBY', P .. 'fnext', name, 1)
-  redis.call('ZADD', P .. 'fv:' .. name, version, id)
+  version = call('HINCRBY', P .. 'fnext', name, 1)
+  call('ZADD', P .. 'fv:' .. name, version, id)
 end
-redis.call('SET', P .. 'f:' .. id, version .. ' ' .. now .. ' ' .. ARGV[7])
-redis.call('ZADD', P .. 'fs', redis.call('HINCRBY', P .. 'n', 'functions', 1), id)
-redis.call('HINCRBY', P .. 'cref', digest, 1)
-redis.call('ZREM', P .. 'doomed', digest)
+call('SET', P .. 'f:' .. id, version .. ' ' .. now .. ' ' .. ARGV[7])
+call('ZADD', P .. 'fs', call('HINCRBY', P .. 'n', 'functions', 1), id)
+call('HINCRBY', P .. 'cref', digest, 1)
+call('ZREM', P .. 'doomed', digest)
 if ARGV[8] ~= '' then
-  redis.call('SET', P .. 'c:' .. digest, ARGV[8])
+  call('SET', P .. 'c:' .. digest, ARGV[8])
 else
-  redis.call('RENAME', P .. 'b:' .. id, P .. 'c:' .. digest)
-  redis.call('PERSIST', P .. 'c:' .. digest)
+  call('RENAME', P .. 'b:' .. id, P .. 'c:' .. digest)
+  call('PERSIST', P .. 'c:' .. digest)
 end
 return answer({ version, now })

@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+-- flags: allow-oom
 -- abandon: these RUNNING tasks of a claimer that is gone.
 -- ARGV[2] claimer  [3] limit of abandonments  [4] kind of a lost task  [5] what the history notes  [6] end of one
 --      abandoned too often  [7] end of an at-most-once task; then ids

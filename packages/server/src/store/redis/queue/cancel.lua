@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+-- flags: allow-oom
 -- cancel: a settle without a token.
 -- ARGV[2] kind and [3] end of a canceled task; then ids
 -- answers for each: 0 canceled while waiting, 1 canceled while RUNNING, 2 unknown, else the state in which it ended

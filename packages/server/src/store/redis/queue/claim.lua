@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+-- flags: allow-oom
 -- claim: hands out the best waiting tasks of several lanes, in one order.
 -- ARGV[2] claimer  [3] max  [4] lease ms  [5] bytes of arguments that may ride along  [6] bytes of arguments in all
 --      [7] tokens, 8 bytes each, at least max  [8] kind and [9] end of a task that expired; then two a lane: lane, quota

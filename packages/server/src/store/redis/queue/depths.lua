@@ -1,4 +1,4 @@
-#!lua flags=no-writes
+-- flags: no-writes
 -- depths: what waits in each lane, and since when.
 -- answers three a lane: lane, how many, submission time of the oldest
 local out, lanes = {}, call('HGETALL', P .. 'lanes')

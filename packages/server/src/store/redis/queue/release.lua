@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+-- flags: allow-oom
 -- release: back to the queue, uncharged, under the first score.
 -- ARGV: three a task from [2]: id, fence (attempt and token), what the history notes
 -- answers 1 (was current) or 0 for each

@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+-- flags: allow-oom
 -- renew: extends the leases of those that are still current.
 -- ARGV[2] lease ms; then four a task: id, fence (attempt and token), worker, started_at
 -- answers 1 (current) or 0 for each

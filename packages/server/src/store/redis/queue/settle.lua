@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+-- flags: allow-oom
 -- settle: ends attempts.
 -- ARGV[2] kind of a lost task  [3] ids, packed; then six a task: id, fence (attempt and token), facts (what: 0 end, 1 loss,
 --      2 retry; state, kind, started_at, size of the result, delay ms), end ('' = it waits under b:<id>), logs ('' = none,

@@ -1,4 +1,4 @@
-#!lua
+-- flags: none
 -- submit: accepts up to 256 tasks, or refuses them all.
 -- ARGV[2] maxTasks  [3] maxBytes  [4] more tasks and [5] more bytes of the same batch, still to come; -1 = do not check
 --      [6] ids, packed; then four a task: id, the record without its changing head, the arguments ('' where the record

@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+-- flags: allow-oom
 -- sweep: what time does to tasks.
 -- ARGV[2] tasks of each kind at most  [3] '1' = let leases be  [4] kind and [5] end of an expired task  [6] limit of
 --      abandonments  [7] kind of a lost task  [8] what the history notes  [9] end of one abandoned too often

@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+-- flags: allow-oom
 -- logs: replaces what is kept of a running attempt's output, if nobody else did since it was read.
 -- ARGV[2] id  [3] attempt  [4] the first bytes of the logs as they were read ('' = there were none)  [5] the new logs,
 --      or '' where they wait under b:<id>:l
@@ -8,16 +8,16 @@ local key, waiting = P .. 'l:' .. ARGV[2], P .. 'b:' .. ARGV[2] .. ':l'
 if not r or r[ATTEMPT] ~= tonumber(ARGV[3]) or r[STATE] > RUNNING then return answer(2) end
 local unchanged
 if ARGV[4] == '' then
-  unchanged = redis.call('EXISTS', key) == 0
+  unchanged = call('EXISTS', key) == 0
 else
-  unchanged = redis.call('GETRANGE', key, 0, #ARGV[4] - 1) == ARGV[4]
+  unchanged = call('GETRANGE', key, 0, #ARGV[4] - 1) == ARGV[4]
 end
 if not unchanged then return answer(0) end
-if ARGV[5] == '' and redis.call('EXISTS', waiting) == 0 then return answer(0) end
+if ARGV[5] == '' and call('EXISTS', waiting) == 0 then return answer(0) end
 if ARGV[5] ~= '' then
-  redis.call('SET', key, ARGV[5])
+  call('SET', key, ARGV[5])
 else
-  redis.call('RENAME', waiting, key)
-  redis.call('PERSIST', key)
+  call('RENAME', waiting, key)
+  call('PERSIST', key)
 end
 return answer(1)

@@ -1,4 +1,4 @@
-#!lua flags=allow-oom
+-- flags: allow-oom
 -- pin: keeps an ended task, or lets it go with its retention again.
 -- ARGV[2] id  [3] 1 or 0
 -- answers 1, or 0 where there is no such task
