@@ -50,7 +50,8 @@ local FENCE_AT, STARTED_AT, LEASE_AT, TAIL_AT, SCORE_AT, ARGS_IN_REST = 9, 27, 3
 
 -- Of the act that runs: what it was called with, its keys' beginnings, the server's time in ms, and what it has come to so far.
 local ARGV, P, RECORD, QUEUE, OWN_CHANNELS, DURABLE, QUIET, now
-local counts, depths, woken, deletions, ended, canceled, told
+-- `counters` = what the act has read of `n`, `counts` = by how much it changes them; both are empty when it begins.
+local counters, counts, depths, woken, deletions, ended, canceled, told
 -- What the event log and what the hint says of each end.
 local events, ends
 
@@ -62,7 +63,7 @@ local function begin(keys, arguments)
   QUIET = DURABLE or ARGV[1] == '1'
   local clock = call('TIME')
   now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-  counts, depths, woken, deletions, ended, canceled, told = {}, {}, {}, {}, {}, {}, {}
+  counters, counts, depths, woken, deletions, ended, canceled, told = {}, {}, {}, {}, {}, {}, {}, {}
   events, ends = {}, {}
 end
 
@@ -77,6 +78,31 @@ end
 
 local function count(name, by)
   counts[name] = (counts[name] or 0) + by
+end
+
+-- Reads the named counters that have not been read yet, in one call.
+local function look_at(names)
+  local unread = {}
+  for _, name in ipairs(names) do
+    if not counters[name] then unread[#unread + 1] = name end
+  end
+  if #unread == 0 then return end
+  local found = call('HMGET', P .. 'n', unpack(unread))
+  for i, name in ipairs(unread) do counters[name] = tonumber(found[i] or 0) end
+end
+
+-- What all that the act has counted leaves them at, in one write.
+local function keep_counts()
+  local names, fields = {}, {}
+  for name, by in pairs(counts) do
+    if by ~= 0 then names[#names + 1] = name end
+  end
+  if #names == 0 then return end
+  look_at(names)
+  for i, name in ipairs(names) do
+    fields[2 * i - 1], fields[2 * i] = name, counters[name] + counts[name]
+  end
+  call('HSET', P .. 'n', unpack(fields))
 end
 
 -- An id as the entries of indexes hold it, and back.
@@ -154,7 +180,9 @@ local function score_of(priority, sequence)
 end
 
 local function next_score(priority)
-  return score_of(priority, call('HINCRBY', P .. 'n', 'sequence', 1))
+  look_at({ 'sequence' })
+  count('sequence', 1)
+  return score_of(priority, counters.sequence + counts.sequence)
 end
 
 -- Who claimed a RUNNING task, and the worker that holds it ('' where unknown).
@@ -315,9 +343,7 @@ local function answer(value)
     for kind, by in pairs(ended) do count('ended:' .. kind, by) end
   end
   for at, ids in pairs(deletions) do call('ZADD', P .. 'del', at, table.concat(ids)) end
-  for name, by in pairs(counts) do
-    if by ~= 0 then call('HINCRBY', P .. 'n', name, by) end
-  end
+  keep_counts()
   for lane, by in pairs(depths) do
     if by ~= 0 and call('HINCRBY', P .. 'lanes', lane, by) <= 0 then call('HDEL', P .. 'lanes', lane) end
   end

@@ -77,11 +77,11 @@ end
 local function over_the_limit()
   local new, new_bytes = fresh + tonumber(ARGV[4]), fresh_bytes + tonumber(ARGV[5])
   if new <= 0 then return false end
-  local depth = call('HMGET', P .. 'n', 'state:QUEUED', 'state:DELAYED', 'state:BLOCKED', 'bytes')
-  local waiting = (depth[1] or 0) + (depth[2] or 0) + (depth[3] or 0)
-  return over(waiting, new, ARGV[2], 'max_queued_tasks') or over(depth[4] or 0, new_bytes, ARGV[3], 'max_queued_bytes')
+  local waiting = counters['state:QUEUED'] + counters['state:DELAYED'] + counters['state:BLOCKED']
+  return over(waiting, new, ARGV[2], 'max_queued_tasks') or over(counters.bytes, new_bytes, ARGV[3], 'max_queued_bytes')
 end
 
+look_at({ 'sequence', 'submitted', 'bytes', 'state:QUEUED', 'state:DELAYED', 'state:BLOCKED' })
 if tonumber(ARGV[4]) >= 0 and over_the_limit() then
   -- Tasks that came before take no room.
   for i = 1, total do
@@ -116,8 +116,7 @@ local function end_stretch()
 end
 
 local accepted, queued, bytes_accepted, references = {}, 0, 0, {}
--- One step of the counter for the whole batch.
-local sequence = fresh > 0 and call('HINCRBY', P .. 'n', 'sequence', fresh) - fresh or 0
+local sequence = counters.sequence
 -- A new record's head up to its due time is zeros, but for the state.
 local blank = { [QUEUED] = string.rep('\0', 51), [DELAYED] = pack('B', DELAYED) .. string.rep('\0', 50) }
 
@@ -181,6 +180,7 @@ for i = 1, total do
 end
 end_run()
 end_stretch()
+count('sequence', #accepted)
 count('submitted', #accepted)
 count('bytes', bytes_accepted)
 count(STATE_COUNTER[QUEUED], queued)
