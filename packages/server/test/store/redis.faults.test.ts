@@ -145,6 +145,17 @@ describe('10 a server that refuses', () => {
     expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
   });
 
+  it('at maxmemory lets those in who come now: work goes on under them', async () => {
+    const redis = await server();
+    const admin = client(redis.url);
+    const before = await open(redis.url);
+    await before.submit(T, 0, [submission()], NO_LIMITS);
+    await admin.config('SET', 'maxmemory', '1mb');
+    const store = await open(redis.url);
+    const [claimed] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
+    expect(await store.settle(T, [completion(claimed!.fence)])).toEqual([{ is: 'accepted', state: 'COMPLETED' }]);
+  });
+
   it('to keep what it was asked to keep is noticed while it runs', async () => {
     const redis = await server();
     let later = 0;

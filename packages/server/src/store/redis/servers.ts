@@ -265,11 +265,15 @@ export class Servers {
     this.#events.removeAllListeners('hint');
   }
 
-  /** The number of shards is written once, by whoever comes first. */
+  /** The number of shards is written once, by whoever comes first; a server at its maxmemory can only be asked. */
   async #agreeOnShards(redis: Redis): Promise<void> {
     const wished = this.#options.shards;
-    await redis.hsetnx(FACTS_KEY, 'shards', String(wished ?? 1));
-    this.#shards = Number(await redis.hget(FACTS_KEY, 'shards'));
+    let known = await redis.hget(FACTS_KEY, 'shards');
+    if (known === null) {
+      await redis.hsetnx(FACTS_KEY, 'shards', String(wished ?? 1));
+      known = await redis.hget(FACTS_KEY, 'shards');
+    }
+    this.#shards = Number(known);
     if (wished !== undefined && wished !== this.#shards) {
       this.#options.onError(
         `The store has ${this.#shards} shards and keeps them; the ${wished} asked for are ignored.`,
