@@ -1,6 +1,6 @@
 // The load generator's HTTP client: kept connections, bytes in and out, nothing parsed that is not asked for. undici, because it
 // takes less of the machine that it shares with what it measures than node:http does.
-import { Pool } from 'undici';
+import { Pool, type Dispatcher } from 'undici';
 
 export interface Answer {
   status: number;
@@ -19,11 +19,14 @@ export interface Client {
 /** Up to `connections` requests at a time, each on a connection that is kept. */
 export function connect(url: string, connections: number): Client {
   const pool = new Pool(url, { connections });
-  const send: Client['send'] = async (method, path, body, headers = {}) => {
-    const type = body === undefined ? {} : { 'content-type': 'application/json' };
-    const answer = await pool.request({ method, path, body: body ?? null, headers: { ...type, ...headers } });
-    const { buffer, byteOffset, length } = await answer.body.bytes();
-    return { status: answer.statusCode, bytes: Buffer.from(buffer, byteOffset, length) };
+  const { origin } = new URL(url);
+  const send: Client['send'] = (method, path, body, headers) => {
+    const { promise, resolve, reject } = Promise.withResolvers<Answer>();
+    const type = body === undefined ? NO_HEADERS : JSON_TYPE;
+    const all = headers === undefined ? type : { ...type, ...headers };
+    const request = { origin, method, path, body: body ?? null, headers: all };
+    pool.dispatch(request, new Gathering(resolve, reject));
+    return promise;
   };
   const parsed = async <T>(path: string, answer: Promise<Answer>): Promise<T> => {
     const { status, bytes } = await answer;
@@ -36,4 +39,40 @@ export function connect(url: string, connections: number): Client {
     read: <T>(path: string) => parsed<T>(path, send('GET', path)),
     close: () => void pool.destroy(),
   };
+}
+
+const NO_HEADERS = {};
+const JSON_TYPE = { 'content-type': 'application/json' };
+
+/** One answer as it comes. Below undici's `request`, which makes a stream of every body: half of what a small call took here. */
+class Gathering implements Dispatcher.DispatchHandler {
+  readonly #resolve: (answer: Answer) => void;
+  readonly #reject: (fault: Error) => void;
+  readonly #chunks: Buffer[] = [];
+  #status = 0;
+
+  constructor(resolve: (answer: Answer) => void, reject: (fault: Error) => void) {
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onRequestStart(): void {}
+
+  onResponseStart(_controller: unknown, status: number): void {
+    this.#status = status;
+  }
+
+  onResponseData(_controller: unknown, chunk: Buffer): void {
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    const [only] = this.#chunks;
+    const bytes = only !== undefined && this.#chunks.length === 1 ? only : Buffer.concat(this.#chunks);
+    this.#resolve({ status: this.#status, bytes });
+  }
+
+  onResponseError(_controller: unknown, fault: Error): void {
+    this.#reject(fault);
+  }
 }
