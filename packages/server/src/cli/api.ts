@@ -79,9 +79,14 @@ export class Api {
 
   /** A list's items, or those of one page of it. */
   async page<T extends { items: unknown[] } = Listed>(path: string, query: Query = {}): Promise<T> {
-    const answer = await this.get(path, query);
-    if (Array.isArray((answer.body as Partial<T> | null)?.items)) return answer.body as T;
-    throw this.notOurs(answer);
+    return this.bodyOf<T>(await this.get(path, query), 'items');
+  }
+
+  /** What was answered, which has this field where it is a service of ours that answers. @throws UserError */
+  bodyOf<T extends object>(answer: Answer, field: keyof T & string): T {
+    const body = answer.body as Partial<T> | null;
+    if (typeof body !== 'object' || body?.[field] === undefined) throw this.notOurs(answer);
+    return body as T;
   }
 
   post(path: string, body: unknown, query: Query = {}): Promise<Answer> {

@@ -35,6 +35,11 @@ const WAIT_MS = 10_000;
 const GATHER_MS = 20;
 const FEW = 200;
 
+interface Results {
+  results: { task_id: string; value?: unknown; error: TaskError | null }[];
+  unknown: string[];
+}
+
 export class Mapping {
   readonly #api: Api;
   readonly #ref: string;
@@ -155,9 +160,8 @@ export class Mapping {
     const key = randomUUID();
     const post = () => this.#api.postText('/v1/tasks/batch', `{"tasks":[${tasks.join(',')}]}`, {}, key);
     try {
-      return (
-        (await patiently(post, this.submitted === 0 ? SHORT_MS : LONG_MS, this.#stop)).body as { task_ids: string[] }
-      ).task_ids;
+      const answer = await patiently(post, this.submitted === 0 ? SHORT_MS : LONG_MS, this.#stop);
+      return this.#api.bodyOf<{ task_ids: string[] }>(answer, 'task_ids').task_ids;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       const { code } = error.answer.body as { code?: string };
@@ -180,10 +184,8 @@ export class Mapping {
       }
       const calls = new Map(open.map((call) => [call.id, call]));
       const ask = () => this.#api.post('/v1/results', { task_ids: [...calls.keys()], wait_ms: WAIT_MS });
-      const { results, unknown } = (await patiently(ask, LONG_MS, this.#stop)).body as {
-        results: { task_id: string; value?: unknown; error: TaskError | null }[];
-        unknown: string[];
-      };
+      const answer = await patiently(ask, LONG_MS, this.#stop);
+      const { results, unknown } = this.#api.bodyOf<Results>(answer, 'results');
       for (const { task_id: id, value, error } of results) {
         const call = calls.get(id)!;
         const { line, bytes } = call.input;

@@ -100,16 +100,17 @@ async function register(target: string, options: RegisterOptions): Promise<void>
   const fault = options.check ? await sourceFault(runtime, source, entry, options.python) : '';
   if (fault !== '') throw new UserError(`${file} ${fault} (--no-check registers it all the same).`);
   const name = options.as ?? (entry || baseName(file));
-  const { status, body } = await new Api(options).post('/v1/functions', {
+  const api = new Api(options);
+  const answer = await api.post('/v1/functions', {
     name,
     runtime,
     source,
     entry,
     ...(options.description !== '' && { description: options.description }),
   });
-  if (options.json) return printJson(body);
-  const fn = body as FunctionBody;
-  printLine(`${fn.name}@${fn.version} ${status === 201 ? 'registered' : 'is unchanged'} (${fn.function_id})`);
+  const fn = api.bodyOf<FunctionBody>(answer, 'function_id');
+  if (options.json) return printJson(fn);
+  printLine(`${fn.name}@${fn.version} ${answer.status === 201 ? 'registered' : 'is unchanged'} (${fn.function_id})`);
 }
 
 /** `dir/file.py:name`; a colon further left belongs to the path. */
@@ -160,13 +161,14 @@ async function list(options: ClientOptions & { limit: number }): Promise<void> {
 }
 
 async function show(ref: string, options: ClientOptions): Promise<void> {
-  const { body } = await new Api(options).get(`/v1/functions/${encodeURIComponent(ref)}`);
-  printJson(body);
+  const api = new Api(options);
+  printJson(api.bodyOf<FunctionBody>(await api.get(`/v1/functions/${encodeURIComponent(ref)}`), 'function_id'));
 }
 
 async function remove(ref: string, options: ClientOptions): Promise<void> {
-  const { body } = await new Api(options).delete(`/v1/functions/${encodeURIComponent(ref)}`);
+  const api = new Api(options);
+  const body = api.bodyOf<{ deleted: number }>(await api.delete(`/v1/functions/${encodeURIComponent(ref)}`), 'deleted');
   if (options.json) return printJson(body);
-  const { deleted } = body as { deleted: number };
+  const { deleted } = body;
   printLine(`${deleted} ${deleted === 1 ? 'version' : 'versions'} of ${ref} removed.`);
 }

@@ -13,7 +13,10 @@ interface KeyBody {
   key_id: string;
   name: string;
   created_at: string;
-  key?: string;
+}
+
+interface NewKey extends KeyBody {
+  key: string;
 }
 
 export function keyCommands(parent: Command): void {
@@ -33,10 +36,10 @@ export function keyCommands(parent: Command): void {
 }
 
 async function create(name: string | undefined, options: ClientOptions): Promise<void> {
-  const { body } = await new Api(options).post('/v1/keys', { name: name ?? '' });
-  if (options.json) return printJson(body);
-  const key = body as KeyBody;
-  printLine(key.key ?? '');
+  const api = new Api(options);
+  const key = api.bodyOf<NewKey>(await api.post('/v1/keys', { name: name ?? '' }), 'key');
+  if (options.json) return printJson(key);
+  printLine(key.key);
   process.stderr.write(
     `Key ${key.key_id}: shown this once. Callers send it as \`Authorization: Bearer …\` (MPCSFAAS_API_KEY for this command).\n`,
   );
@@ -52,7 +55,8 @@ async function list(options: ClientOptions): Promise<void> {
 }
 
 async function revoke(id: string, options: ClientOptions): Promise<void> {
-  const { body } = await new Api(options).delete(`/v1/keys/${encodeURIComponent(id)}`);
+  const api = new Api(options);
+  const body = api.bodyOf<{ revoked: boolean }>(await api.delete(`/v1/keys/${encodeURIComponent(id)}`), 'revoked');
   if (options.json) return printJson(body);
   printLine(`Key ${id} is revoked.`);
 }

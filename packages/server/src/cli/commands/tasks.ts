@@ -81,7 +81,8 @@ async function list(options: ListOptions): Promise<void> {
 }
 
 async function show(id: string, options: ClientOptions): Promise<void> {
-  printJson((await new Api(options).get(`/v1/tasks/${encodeURIComponent(id)}`)).body);
+  const api = new Api(options);
+  printJson(api.bodyOf<Task>(await api.get(`/v1/tasks/${encodeURIComponent(id)}`), 'task_id'));
 }
 
 /** What is done to each by itself; the faults of all are told at the end. */
@@ -91,10 +92,10 @@ async function each(given: string[], options: ClientOptions, act: 'cancel' | 're
   const done: unknown[] = [];
   for (const id of given) {
     try {
-      const { body } = await api.post(`/v1/tasks/${encodeURIComponent(id)}/${act}`, {});
-      done.push(body);
-      const { task_id: told } = body as { task_id: string };
-      if (!options.json) printLine(act === 'cancel' ? `${id} canceled` : `${id} runs again as ${told}`);
+      const answer = await api.post(`/v1/tasks/${encodeURIComponent(id)}/${act}`, {});
+      const task = api.bodyOf<Task>(answer, 'task_id');
+      done.push(task);
+      if (!options.json) printLine(act === 'cancel' ? `${id} canceled` : `${id} runs again as ${task.task_id}`);
     } catch (error) {
       if (!(error instanceof UserError)) throw error;
       faults.push(`${id}: ${error.message}`);

@@ -110,7 +110,7 @@ async function sampleOf(api: Api, { tasks }: TopOptions): Promise<Sample> {
   ]);
   return {
     at: Date.now(),
-    stats: stats.body as Sample['stats'],
+    stats: api.bodyOf<Sample['stats']>(stats, 'submitted'),
     fleet,
     tasks: newest.items as Task[],
   };
