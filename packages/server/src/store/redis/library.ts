@@ -55,6 +55,6 @@ function registered(name: string, lines: string): string {
 
 /** Gives the server the library, unless it keeps it already: one that is at maxmemory takes no new one. */
 export async function loadLibrary(redis: Redis, { name, text }: Library): Promise<void> {
-  const kept = (await redis.function('LIST', 'LIBRARYNAME', name)) as unknown[];
+  const kept = await redis.function('LIST', 'LIBRARYNAME', name);
   if (kept.length === 0) await redis.function('LOAD', 'REPLACE', text);
 }

@@ -1,7 +1,7 @@
 -- flags: allow-oom
 -- claim: hands out the best waiting tasks of several lanes, in one order.
 -- ARGV[2] claimer  [3] max  [4] lease ms  [5] bytes of arguments that may ride along  [6] bytes of arguments in all
---      [7] tokens, 8 bytes each, at least max  [8] kind and [9] end of a task that expired; then two a lane: lane, quota
+--      [7] first token, 8 bytes: the last four are counted up from task to task  [8] kind and [9] end of a task that expired; then two a lane: lane, quota
 -- answers 1 where more tasks within the quotas wait, else 0; then three a task: id, record, arguments (false = in the
 --      record, or read them outside); the nth task has the nth token
 local max, lease = tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -39,14 +39,15 @@ end
 
 local out, handed, claimed, looked, bytes_taken = {}, {}, 0, 0, 0
 local tail = ARGV[2] .. '\0'
+local token_start, token_count = sub(ARGV[7], 1, 4), from_bytes('<I4', ARGV[7], 5)
 -- From `claimed` to the length of the tail, the same for all.
 local leased = pack('<I6I6I6I6I5I2', now, 0, now + lease, 0, 0, #tail)
 
 local function hand_out(id, bytes, args, inline)
+  local token = token_start .. pack('<I4', (token_count + claimed) % 2 ^ 32)
   claimed = claimed + 1
   bytes_taken = bytes_taken + args
   room = room - args
-  local token = sub(ARGV[7], claimed * 8 - 7, claimed * 8)
   local attempt = from_bytes('<I4', bytes, FENCE_AT) + 1
   local record = pack('B', RUNNING) .. sub(bytes, 2, FENCE_AT - 1) .. pack('<I4', attempt) .. token .. leased
     .. sub(bytes, TAIL_AT + 2) .. tail

@@ -1,5 +1,5 @@
 // claim: from the shard whose best waiting task is the best of all, then from the others.
-import { randomFillSync } from 'node:crypto';
+import { newToken } from '../../../lifecycle/ids.ts';
 import { parseLane } from '../../../lifecycle/lane.ts';
 import { EXPIRED } from '../../platform-error.ts';
 import type { Claim, ClaimedTask, LaneQuota } from '../../store.ts';
@@ -12,7 +12,6 @@ import type { Shards } from '../shards.ts';
 import { release } from './hold.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
-const TOKEN_BYTES = 8;
 
 export async function claim(
   shards: Shards,
@@ -67,8 +66,8 @@ async function claimFrom(
 ): Promise<Claim> {
   const open = [...quotas].filter(([, quota]) => quota > 0);
   if (open.length === 0) return { tasks: [], more: false };
-  const tokens = randomFillSync(Buffer.alloc(TOKEN_BYTES * max));
-  const fixed = [claimer, max, leaseMs, SCRIPT_BYTES, room, tokens, kindCode('expired'), EXPIRED_END];
+  const token = Buffer.from(newToken(), 'hex');
+  const fixed = [claimer, max, leaseMs, SCRIPT_BYTES, room, token, kindCode('expired'), EXPIRED_END];
   const once = open.some(([lane]) => parseLane(lane).atMostOnce);
   const acting = shards.act('claim', shard, tenant, [...fixed, ...open.flat()], once, patience(shards));
   const unsure: { fault?: Unconfirmed } = {};
@@ -83,13 +82,12 @@ async function claimFrom(
   for (let i = 0; i < handed.length; i += 3) {
     const id = String(handed[i]);
     const n = i / 3;
-    const token = tokens.toString('hex', TOKEN_BYTES * n, TOKEN_BYTES * (n + 1));
     const record = readRecord(shards.headers, tenant, id, handed[i + 1]!);
     const { spec, packed, attempt, lane, losses, retries, args: inline } = record;
     const args = inline ?? handed[i + 2];
     if (args === undefined || args === null) absent.push(n);
     tasks.push({
-      fence: { id, attempt, token },
+      fence: { id, attempt, token: nthToken(token, n) },
       spec,
       packed,
       lane,
@@ -104,6 +102,15 @@ async function claimFrom(
   if (sent.length === 0 && tasks.length > 0) throw unsure.fault;
   return { tasks: sent, more: true };
 }
+
+/** One draw of random bits is enough for a claim: tokens must differ between attempts, and nobody has to guess them. */
+function nthToken(first: Buffer, n: number): string {
+  const token = Buffer.from(first);
+  token.writeUInt32LE((first.readUInt32LE(COUNTED_AT) + n) % 2 ** 32, COUNTED_AT);
+  return token.toString('hex');
+}
+
+const COUNTED_AT = 4;
 
 /**
  * Too few replicas know of this claim: a failover might forget it, so an at-most-once task is not handed out, but given back,
