@@ -59,6 +59,16 @@ describe('with --wait-replicas', () => {
     expect((await store.stats(T)).submitted).toBe(1);
   });
 
+  it('a submission to a server that has forgotten the functions waits for them as well', async () => {
+    const admin = new Redis(master.url);
+    const refused = withoutReplica(async () => {
+      await admin.function('FLUSH');
+      return store.submit(tenant(), 0, [submission()], NO_LIMITS);
+    });
+    await expect(refused).rejects.toThrow(UNCONFIRMED);
+    admin.disconnect();
+  });
+
   it('a repeat that changes nothing waits for them as well, on whatever connection', async () => {
     const T = tenant();
     const task = submission();

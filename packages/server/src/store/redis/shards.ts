@@ -98,22 +98,26 @@ export class Shards {
   ): Promise<Reply> {
     const called = this.#library.functions[name];
     const prefix = this.prefix(shard, tenant);
-    const run = async (redis: Redis, load: boolean, how: string): Promise<[Buffer[], Reply]> => {
-      if (load) await loadLibrary(redis, this.#library);
+    const run = async (redis: Redis, how: string): Promise<[Buffer[], Reply]> => {
       if (AWAITED.has(name)) heardFirst(redis);
       return (await redis.callBuffer('FCALL', called, 1, prefix, how, ...args)) as [Buffer[], Reply];
     };
     if (this.#waitReplicas === 0) {
       const how = this.#servers.isCluster ? '2' : '0';
-      return this.#servers.run(shard, async (redis, load) => (await run(redis, load, how))[1], forMs);
+      const plain = async (redis: Redis, load: boolean): Promise<Reply> => {
+        if (load) await loadLibrary(redis, this.#library);
+        return (await run(redis, how))[1];
+      };
+      return this.#servers.run(shard, plain, forMs);
     }
     const replicated = async (redis: Redis, load: boolean, confirmation: Confirmation | undefined): Promise<Reply> => {
+      if (load) await loadLibrary(redis, this.#library);
       if (!durable) {
-        const [told, value] = await run(redis, load, '1');
+        const [told, value] = await run(redis, '1');
         this.#announceLater(shard, told);
         return value;
       }
-      const { value, replicas } = await confirmation!.run((waiting) => run(waiting, load, '3'));
+      const { value, replicas } = await confirmation!.run((waiting) => run(waiting, '3'));
       const [told, answer] = value;
       this.#owed.owe(shard, told);
       if (replicas < this.#waitReplicas) throw new Unconfirmed(replicas, this.#waitReplicas, answer);
