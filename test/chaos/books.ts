@@ -38,21 +38,28 @@ interface Listed {
   options: { tags: string[]; max_attempts: number };
 }
 
+/** Also an answer: there is no such task. */
+const GONE = [200, 404, 410];
+
 /** Everything answers now: what does not within ten seconds is a fault of its own. */
-async function insist<T>(request: () => Promise<Reply<T>>): Promise<T> {
+async function insist<T>(request: () => Promise<Reply<T>>, answers: readonly number[] = [200]): Promise<Reply<T>> {
   const until = now() + 10_000;
   for (;;) {
     const reply = await request().catch(() => undefined);
-    if (reply?.status === 200) return reply.body;
+    if (reply !== undefined && answers.includes(reply.status)) return reply;
     if (now() > until) throw new Error(`the system does not answer: ${reply?.status} ${JSON.stringify(reply?.body)}`);
     await sleep(100);
   }
 }
 
+async function whole<T>(request: () => Promise<Reply<T>>): Promise<T> {
+  return (await insist(request)).body;
+}
+
 /** Nothing waits and nothing runs; what was in doubt and accepted has no client that waits for it. */
 export async function untilIdle(url: string, until: number): Promise<void> {
   while (now() < until) {
-    const { states } = await insist<Pick<Books, 'states'>>(() => get(`${url}/v1/stats`));
+    const { states } = await whole<Pick<Books, 'states'>>(() => get(`${url}/v1/stats`));
     if (Object.values(states).every((count) => count === 0)) return;
     await sleep(100);
   }
@@ -62,14 +69,14 @@ export async function readBooks(url: string): Promise<Books> {
   const tasks = new Map<string, TaskRecord>();
   let cursor = '';
   do {
-    const page = await insist<{ items: Listed[]; next_cursor: string }>(() =>
+    const page = await whole<{ items: Listed[]; next_cursor: string }>(() =>
       get(`${url}/v1/tasks?limit=1000${cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`}`),
     );
     for (const item of page.items) tasks.set(item.task_id, recordOf(item));
     cursor = page.next_cursor;
   } while (cursor !== '');
-  const stats = await insist<Pick<Books, 'submitted' | 'ended' | 'states'>>(() => get(`${url}/v1/stats`));
-  const text = await insist<string>(() => get(`${url}/metrics`));
+  const stats = await whole<Pick<Books, 'submitted' | 'ended' | 'states'>>(() => get(`${url}/v1/stats`));
+  const text = await whole<string>(() => get(`${url}/metrics`));
   const sum = (name: string): number =>
     [...text.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))].reduce(
       (total, [, n]) => total + Number(n),
@@ -104,7 +111,7 @@ export async function readAgain(url: string, ledger: Ledger): Promise<void> {
     const entries = new Map(modern.slice(at, at + 500).map((entry) => [entry.acks[0]!.id, entry]));
     // An answer is bounded: what was left for the next one is asked for again.
     while (entries.size > 0) {
-      const { results, unknown } = await insist<{ results: (Ended & { pickle?: string })[]; unknown: string[] }>(() =>
+      const { results, unknown } = await whole<{ results: (Ended & { pickle?: string })[]; unknown: string[] }>(() =>
         post(`${url}/v1/results`, { task_ids: [...entries.keys()], wait_ms: 1000 }),
       );
       for (const end of results) {
@@ -124,7 +131,9 @@ export async function readAgain(url: string, ledger: Ledger): Promise<void> {
     }
   }
   for (const entry of ended.filter(({ via }) => via === 'classic')) {
-    const again = await insist<{ status: string; result: string }>(() => get(`${url}/result/${entry.acks[0]!.id}`));
-    entry.reads.push(readClassic(again, `classic ${entry.label}`));
+    const { id } = entry.acks[0]!;
+    const asked = await insist<{ status: string; result: string }>(() => get(`${url}/result/${id}`), GONE);
+    if (asked.status === 200) entry.reads.push(readClassic(asked.body, `classic ${entry.label}`));
+    else ledger.violation('I1', `task ${id} was read as ended and is unknown now`, entry.label);
   }
 }

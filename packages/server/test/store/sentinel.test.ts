@@ -100,6 +100,32 @@ describe('behind sentinels', () => {
     expect(await server.admin.exists(`{s0}:default:t:${task.spec.id}`)).toBe(1);
   });
 
+  it('nor is a confirmation one while they replace a master that lives: other replicas go on confirming to it', async () => {
+    const three = await startSentinels({ replicas: 2 });
+    leftovers.push(() => three.stop());
+    const store = await open(three.url, 1);
+    const acknowledged: string[] = [];
+    const announced = three.nextSwitch();
+    // As long as the failover takes, and on until the new master has taken some.
+    const load = (async () => {
+      for (let after = 0; after < 20; after += three.switches.length > 0 ? 1 : 0) {
+        const task = submission();
+        await store.submit(T, 0, [task], NO_LIMITS).then(
+          () => acknowledged.push(task.spec.id),
+          (error: unknown) => {
+            if (!(error instanceof StoreUnavailable)) throw error;
+          },
+        );
+      }
+    })();
+    await until(() => (acknowledged.length > 0 ? true : undefined));
+    await three.failover();
+    await announced;
+    await load;
+    const states = await patiently(() => store.states(T, acknowledged));
+    expect(states.filter((state) => state !== 'QUEUED')).toEqual([]);
+  });
+
   it('says that it could not follow while no sentinel answers, and starts without one', async () => {
     const store = await open(sentinels.url);
     expect((await store.health()).troubles).toEqual([]);

@@ -84,6 +84,11 @@ export class ClusterNodes implements Layout {
     else void this.#lookOnce();
   }
 
+  isReplaced(): boolean {
+    // A Cluster's own manual failover waits until the replica has everything.
+    return false;
+  }
+
   trouble(): string {
     return '';
   }

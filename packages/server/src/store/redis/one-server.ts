@@ -34,6 +34,10 @@ export class OneServer implements Layout {
     // There is no other place to look at.
   }
 
+  isReplaced(): boolean {
+    return false;
+  }
+
   trouble(): string {
     return '';
   }
@@ -76,6 +80,10 @@ export class SentinelMaster extends OneServer {
 
   override look(): void {
     this.#sentinels.askNowAndThen();
+  }
+
+  override isReplaced(): boolean {
+    return this.#sentinels.isReplacing;
   }
 
   override trouble(): string {

@@ -16,11 +16,19 @@ const LAST_MS = 100;
 const SET_UP_ANEW_MS = 15_000;
 const UNKNOWN_MS = 5_000;
 const SWITCHED = '+switch-master';
+/** Said by the sentinel that makes a failover, a tenth of a second or more before it makes a replica the master. */
+const BEGUN = '+failover-state-select-slave';
+const GIVEN_UP = ['-failover-abort-no-good-slave', '-failover-abort-slave-timeout', '-failover-abort-not-elected'];
 
 interface Answer {
   place: Place;
   /** Of the configuration: a failover makes a new one. */
   epoch: number;
+  /** This sentinel is making a failover. */
+  replaces: boolean;
+  /** Which sentinel answered, and when it was asked. */
+  link: number;
+  askedAt: number;
 }
 
 export class Sentinels {
@@ -29,6 +37,8 @@ export class Sentinels {
   readonly #onMaster: (place: Place, before: Place | undefined) => void;
   readonly #links: { asker: Redis; listener: Redis }[];
   #known: Answer | undefined;
+  /** Who makes a failover, as was heard last, and when. */
+  #replacer: { link: number; at: number } | undefined;
   /** Since when all that answer tell of an older configuration than the one that is known. */
   #olderSince: number | undefined;
   #asking: Promise<string> | undefined;
@@ -57,16 +67,19 @@ export class Sentinels {
   /** The master's place, undefined where none tells; or why there can be none. */
   async open(): Promise<Place | string | undefined> {
     this.#watchdog.begun(this.#clock.mono());
-    for (const { listener } of this.#links) {
+    for (const [link, { listener }] of this.#links.entries()) {
       listener.on('ready', () => {
         // Subscribe, then ask: nothing is missed.
-        listener.subscribe(SWITCHED).then(
+        listener.subscribe(SWITCHED, BEGUN, ...GIVEN_UP).then(
           () => this.ask(),
           () => listener.disconnect(true),
         );
       });
-      listener.on('message', (_channel: string, message: string) => {
-        if (message.startsWith(`${this.#name} `)) this.ask();
+      listener.on('message', (channel: string, message: string) => {
+        // '<name> …' of a switch, 'master <name> …' of what comes before.
+        if (!message.startsWith(`${this.#name} `) && !message.startsWith(`master ${this.#name} `)) return;
+        if (channel === BEGUN) this.#replacer = { link, at: this.#clock.mono() };
+        this.ask();
       });
       listener.connect().catch(() => undefined);
     }
@@ -94,6 +107,14 @@ export class Sentinels {
   /** Whoever waits for the master; many may. */
   askNowAndThen(): void {
     if (this.#clock.mono() - this.#askedAt > LAST_MS) this.ask();
+  }
+
+  /**
+   * A failover is under way. The old master may live on and take writes, and other replicas confirm them, until the sentinels have
+   * told all of them; whatever it says in this time may be forgotten.
+   */
+  get isReplacing(): boolean {
+    return this.#replacer !== undefined;
   }
 
   /** '' or since when no sentinel has told where the master is: a failover would not be followed. */
@@ -145,11 +166,12 @@ export class Sentinels {
     const answers: Answer[] = [];
     const refusals: string[] = [];
     const enough = Promise.withResolvers<undefined>();
-    const asked = this.#links.map(async ({ asker }) => {
+    const askedAt = this.#clock.mono();
+    const asked = this.#links.map(async ({ asker }, link) => {
       try {
         const reply = await asker.call('SENTINEL', 'MASTER', this.#name);
         const answer = readAnswer(reply);
-        if (answer !== undefined) answers.push(answer);
+        if (answer !== undefined) answers.push({ ...answer, link, askedAt });
       } catch (fault) {
         if (isRefusal(fault)) refusals.push(fault.message);
       }
@@ -164,12 +186,24 @@ export class Sentinels {
       : `The sentinels refuse to tell where the master is (${refusal}).`;
   }
 
+  /** It is over when the sentinel that made it says so, when another master is known, or when that one is not to be heard any more. */
+  #learnReplacer(answers: readonly Answer[]): void {
+    const at = this.#clock.mono();
+    const replacing = answers.find(({ replaces }) => replaces);
+    const known = this.#replacer;
+    if (replacing !== undefined) this.#replacer = { link: replacing.link, at };
+    else if (known === undefined) return;
+    else if (answers.some(({ link, askedAt }) => link === known.link && askedAt > known.at)) this.#replacer = undefined;
+    else if (at - known.at > SET_UP_ANEW_MS) this.#replacer = undefined;
+  }
+
   #learn(answers: readonly Answer[]): void {
     const newest = answers.reduce<Answer | undefined>(
       (best, one) => (best && best.epoch >= one.epoch ? best : one),
       undefined,
     );
     if (newest === undefined || this.#closed) return;
+    this.#learnReplacer(answers);
     this.#watchdog.turned(this.#clock.mono());
     const before = this.#known;
     if (before !== undefined && newest.epoch < before.epoch && !this.#isSetUpAnew()) return;
@@ -177,19 +211,20 @@ export class Sentinels {
     this.#known = newest;
     const { host, port } = newest.place;
     if (before?.place.host === host && before.place.port === port) return;
+    this.#replacer = undefined;
     this.#onMaster(newest.place, before?.place);
   }
 }
 
 /** Name, value, name, value … */
-function readAnswer(reply: unknown): Answer | undefined {
+function readAnswer(reply: unknown): Pick<Answer, 'place' | 'epoch' | 'replaces'> | undefined {
   if (!Array.isArray(reply)) return undefined;
   const fields = new Map<string, string>();
   for (let i = 0; i < reply.length; i += 2) fields.set(String(reply[i]), String(reply[i + 1]));
   const [host, port] = [fields.get('ip') ?? '', Number(fields.get('port'))];
-  return host === '' || !(port > 0)
-    ? undefined
-    : { place: { host, port }, epoch: Number(fields.get('config-epoch')) || 0 };
+  if (host === '' || !(port > 0)) return undefined;
+  const replaces = (fields.get('flags') ?? '').includes('failover_in_progress');
+  return { place: { host, port }, epoch: Number(fields.get('config-epoch')) || 0, replaces };
 }
 
 function isRefusal(fault: unknown): fault is Error {

@@ -144,6 +144,11 @@ export class Servers {
     return !isMoving && this.#layout.of(shard)?.phase.is === 'ready';
   }
 
+  /** See `Layout`. */
+  isReplaced(shard: number): boolean {
+    return this.#layout.isReplaced(shard);
+  }
+
   /** Runs an act, again where that helps (R2). `load` = give the server the library first. */
   async run<T>(
     shard: number,

@@ -5,7 +5,7 @@ import { StoreUnavailable } from '../store.ts';
 import type { Confirmation } from './confirmation.ts';
 import { HINT_CHANNELS } from './hints.ts';
 import { loadLibrary, type ActName, type Library } from './library.ts';
-import { OwedHints } from './owed-hints.ts';
+import { OwedHints, serverOf } from './owed-hints.ts';
 import { RecordHeaders } from './record-header.ts';
 import type { Servers } from './servers.ts';
 import { tagOf } from './tags.ts';
@@ -28,9 +28,11 @@ const WAITING_MS = 600_000;
 export class Unconfirmed extends StoreUnavailable {
   readonly value: Reply;
 
-  constructor(replicas: number, wanted: number, value: Reply) {
+  constructor(confirmed: number | 'nobody knows', wanted: number, value: Reply) {
     super(
-      `Only ${replicas} of ${wanted} replicas confirmed the write: it may have been accepted, repeat it with the same key.`,
+      confirmed === 'nobody knows'
+        ? 'The sentinels are replacing the master: the write may have been accepted, repeat it with the same key.'
+        : `Only ${confirmed} of ${wanted} replicas confirmed the write: it may have been accepted, repeat it with the same key.`,
     );
     this.value = value;
   }
@@ -112,15 +114,18 @@ export class Shards {
     }
     const replicated = async (redis: Redis, load: boolean, confirmation: Confirmation | undefined): Promise<Reply> => {
       if (load) await loadLibrary(redis, this.#library);
+      const server = serverOf(redis);
       if (!durable) {
         const [told, value] = await run(redis, '1');
-        this.#announceLater(shard, told);
+        this.#announceLater(shard, server, told);
         return value;
       }
       const { value, replicas } = await confirmation!.run((waiting) => run(waiting, '3'));
       const [told, answer] = value;
-      this.#owed.owe(shard, told);
-      if (replicas < this.#waitReplicas) throw new Unconfirmed(replicas, this.#waitReplicas, answer);
+      this.#owed.owe(shard, server, told);
+      const confirmed = this.#servers.isReplaced(shard) ? 'nobody knows' : replicas;
+      if (confirmed === 'nobody knows' || confirmed < this.#waitReplicas)
+        throw new Unconfirmed(confirmed, this.#waitReplicas, answer);
       await this.#owed.pay(shard, redis);
       return answer;
     };
@@ -128,15 +133,15 @@ export class Shards {
   }
 
   /** What is no end is told at once; an end when replicas have it, and nobody waits for that here. */
-  #announceLater(shard: number, told: readonly Buffer[]): void {
+  #announceLater(shard: number, server: string, told: readonly Buffer[]): void {
     if (told.length === 0) return;
-    this.#owed.owe(shard, told);
+    this.#owed.owe(shard, server, told);
     const confirmed = this.#servers.run(shard, async (redis, _load, confirmation) => {
       await this.#owed.pay(shard, redis, (channel) => channel !== HINT_CHANNELS.ends);
       if (!this.#owed.owes(shard)) return;
       const said = `${tagOf(shard)}:said`;
       const { replicas } = await confirmation!.run((waiting) => waiting.set(said, '1', 'PX', WAITING_MS));
-      if (replicas >= this.#waitReplicas) await this.#owed.pay(shard, redis);
+      if (replicas >= this.#waitReplicas && !this.#servers.isReplaced(shard)) await this.#owed.pay(shard, redis);
     });
     // It is owed, and told with the next one: whoever waits for it reads again in the meantime.
     confirmed.catch(() => undefined);
