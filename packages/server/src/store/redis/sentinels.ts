@@ -187,9 +187,9 @@ export class Sentinels {
   }
 
   /** It is over when the sentinel that made it says so, when another master is known, or when that one is not to be heard any more. */
-  #learnReplacer(answers: readonly Answer[]): void {
+  #learnReplacer(answers: readonly Answer[], master: Place): void {
     const at = this.#clock.mono();
-    const replacing = answers.find(({ replaces }) => replaces);
+    const replacing = answers.find(({ replaces, place }) => replaces && isSame(place, master));
     const known = this.#replacer;
     if (replacing !== undefined) this.#replacer = { link: replacing.link, at };
     else if (known === undefined) return;
@@ -199,21 +199,29 @@ export class Sentinels {
 
   #learn(answers: readonly Answer[]): void {
     const newest = answers.reduce<Answer | undefined>(
-      (best, one) => (best && best.epoch >= one.epoch ? best : one),
+      (best, one) => (best && !isNewer(one, best) ? best : one),
       undefined,
     );
     if (newest === undefined || this.#closed) return;
-    this.#learnReplacer(answers);
+    this.#learnReplacer(answers, newest.place);
     this.#watchdog.turned(this.#clock.mono());
     const before = this.#known;
     if (before !== undefined && newest.epoch < before.epoch && !this.#isSetUpAnew()) return;
     this.#olderSince = undefined;
     this.#known = newest;
-    const { host, port } = newest.place;
-    if (before?.place.host === host && before.place.port === port) return;
+    if (before !== undefined && isSame(before.place, newest.place)) return;
     this.#replacer = undefined;
     this.#onMaster(newest.place, before?.place);
   }
+}
+
+/** Who makes a failover counts it at once, and names the old master until all replicas follow the new one. */
+function isNewer(one: Answer, other: Answer): boolean {
+  return one.epoch === other.epoch ? other.replaces && !one.replaces : one.epoch > other.epoch;
+}
+
+function isSame(one: Place, other: Place): boolean {
+  return one.host === other.host && one.port === other.port;
 }
 
 /** Name, value, name, value … */

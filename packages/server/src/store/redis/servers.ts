@@ -42,6 +42,9 @@ export interface ServersOptions {
 }
 
 export const RETRY_MS = 3000;
+/** How often it is looked whether a master has been replaced, ms. */
+const REPLACED_LOOK_MS = 50;
+const REPLACED = 'The sentinels are replacing the master of this Redis.';
 const RETRY = { baseMs: 20, maxMs: 500, factor: 2 };
 const PROBE_MS = 1000;
 const REFUSAL_MS = 2000;
@@ -182,13 +185,23 @@ export class Servers {
     for (;;) {
       const connection = this.#layout.of(shard);
       const phase = this.#closed ? ({ is: 'closed' } as const) : (connection?.phase ?? this.#layout.nowhere());
-      if (phase.is === 'ready') return connection!;
+      if (phase.is === 'ready' && !this.#isInDoubt(shard)) return connection!;
+      if (phase.is === 'ready') {
+        if (this.#options.clock.mono() >= deadline) throw new StoreUnavailable(REPLACED);
+        await this.#changed(REPLACED_LOOK_MS);
+        continue;
+      }
       if (phase.is !== 'away') throw new StoreUnavailable(sentenceOf(phase));
       this.#layout.look();
       const left = Math.min(deadline, phase.since + RETRY_MS) - this.#options.clock.mono();
       if (left <= 0) throw new StoreUnavailable(sentenceOf(phase));
       await this.#changed(left);
     }
+  }
+
+  /** Where replicas are waited for, a master that is being replaced is not asked either: what it tells may be forgotten. */
+  #isInDoubt(shard: number): boolean {
+    return this.#options.waitReplicas > 0 && this.isReplaced(shard);
   }
 
   async #changed(withinMs: number): Promise<void> {
