@@ -8,17 +8,6 @@ import { start, type Program } from './harness/program.ts';
 import { freePort } from './harness/redis.ts';
 import { startSystem, type Form, type System } from './harness/system.ts';
 
-let system: System | undefined;
-let others: Program[] = [];
-afterEach(async () => {
-  await Promise.all(others.map((program) => program.stop()));
-  others = [];
-  const mark = system?.dataDir;
-  await system?.stop();
-  system = undefined;
-  if (mark !== undefined) expect(await leftovers(mark)).toEqual([]);
-});
-
 /** Says in a file that it began, then takes its time. */
 const HOLD = `
 import os, time
@@ -176,55 +165,59 @@ describe.each(['redis pull', 'redis push'] as Form[])('SIGTERM to a worker: %s',
 });
 
 describe.each(['pull', 'push'] as const)('two dispatchers, one worker that serves both: %s', (mode) => {
-  const begin = async (): Promise<{ first: Program; second: Program; worker: Program; url: string; file: string }> => {
-    system = await startSystem({ form: `redis ${mode}`, workers: 0, slots: 2 });
-    const { dataDir, url, redis } = system;
+  let served: System;
+  let second: Program;
+  let worker: Program;
+  const fileOf = (test: string): string => join(served.dataDir, test);
+  beforeAll(async () => {
+    served = await startSystem({ form: `redis ${mode}`, workers: 0, slots: 2 });
+    const { dataDir, redis } = served;
     const port = String(await freePort());
-    const second = start('mpcsfaas', [
-      'dispatcher',
-      '-m',
-      mode,
-      '-p',
-      port,
-      '--redis',
-      redis!.url,
-      '--data-dir',
-      dataDir,
-    ]);
-    others.push(second);
+    second = start('mpcsfaas', ['dispatcher', '-m', mode, '-p', port, '--redis', redis!.url, '--data-dir', dataDir]);
     await second.says(/is ready/);
-    const worker = start('mpcsfaas', [
-      ...['worker', mode, system.dispatcherUrl, `tcp://127.0.0.1:${port}`, '--slots', '4'],
+    worker = start('mpcsfaas', [
+      ...['worker', mode, served.dispatcherUrl, `tcp://127.0.0.1:${port}`, '--slots', '4'],
       ...['--python', '/usr/bin/python3', '--data-dir', `${dataDir}/both`],
     ]);
-    others.push(worker);
     await worker.says(/Registered[^]*Registered/);
-    await registerSource(url, 'hold', HOLD);
-    return { first: system.dispatcher, second, worker, url, file: `${dataDir}/starts` };
+    await registerSource(served.url, 'hold', HOLD);
+  });
+  afterAll(async () => {
+    await Promise.all([second.stop(), worker.stop()]);
+    await served.stop();
+    expect(await leftovers(served.dataDir)).toEqual([]);
+  });
+  /** Starts the first one again; resolves when the worker serves both. */
+  const startFirst = async (): Promise<Program> => {
+    const before = worker.output().length;
+    const first = await served.startDispatcher();
+    await expect.poll(() => worker.output().slice(before), { timeout: 20_000 }).toMatch(/Registered/);
+    return first;
   };
 
-  it('gets work from each', async () => {
-    const { url, file, first, second, worker } = await begin();
-    expect((await workers(url)).map(({ slots }) => slots)).toEqual([4, 4]);
-    expect(await values(url, await submit(url, 60, 0.02, file))).toEqual(numbers(60));
-    // Each of the two alone.
-    await first.stop();
-    expect(await values(url, await submit(url, 8, 0, file))).toEqual(numbers(8));
-    const before = worker.output().length;
-    const again = await system!.startDispatcher();
-    await expect.poll(() => worker.output().slice(before), { timeout: 20_000 }).toMatch(/Registered/);
-    await second.stop();
-    expect(await values(url, await submit(url, 8, 0, file))).toEqual(numbers(8));
-    expect(await again.stop()).toBe(0);
-  });
-
   it('SIGTERM to a dispatcher: nothing is lost, nothing runs twice', async () => {
-    const { url, file, first } = await begin();
+    const { url, dispatcher: first } = served;
+    const file = fileOf('leaves');
     const ids = await submit(url, 40, 0.25, file);
     await until(url, ids.slice(0, 8), () => begun(file).length >= 4);
     expect(await first.stop(), first.output()).toBe(0);
     expect(await values(url, ids)).toEqual(numbers(40));
     expect((await records(url, ids)).map(({ losses }) => losses)).toEqual(numbers(40).map(() => 0));
     expect(inOrder(begun(file))).toEqual(numbers(40));
+  });
+
+  it('gets work from each', async () => {
+    const { url } = served;
+    const file = fileOf('each');
+    const first = await startFirst();
+    await expect.poll(async () => (await workers(url)).map(({ slots }) => slots), { timeout: 20_000 }).toEqual([4, 4]);
+    expect(await values(url, await submit(url, 60, 0.02, file))).toEqual(numbers(60));
+    // Each of the two alone.
+    await first.stop();
+    expect(await values(url, await submit(url, 8, 0, file))).toEqual(numbers(8));
+    const again = await startFirst();
+    await second.stop();
+    expect(await values(url, await submit(url, 8, 0, file))).toEqual(numbers(8));
+    expect(await again.stop()).toBe(0);
   });
 });

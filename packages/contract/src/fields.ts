@@ -1,5 +1,5 @@
 // The small schemas that bodies are built from: ids, times, payloads.
-import Type from 'typebox';
+import { Type } from './type.ts';
 import type { TSchema } from 'typebox';
 import { ID_PATTERN, NAME_PATTERN, REF_PATTERN } from './patterns.ts';
 

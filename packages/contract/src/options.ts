@@ -1,5 +1,5 @@
 // What can be asked of a task's life: at submit, or as a function's default for all of its tasks.
-import Type from 'typebox';
+import { Type } from './type.ts';
 import type { Static } from 'typebox';
 import { ISOLATIONS, RESULT_FORMS } from './vocabulary.ts';
 import { MAX_PRIORITY, MIN_RESULT_TTL_MS } from './limits.ts';

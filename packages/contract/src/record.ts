@@ -1,5 +1,5 @@
 // A task as the API tells it, its end, and a problem.
-import Type from 'typebox';
+import { Type } from './type.ts';
 import type { Static } from 'typebox';
 import { ARGS_ENCODINGS, FAILURE_KINDS, ISOLATIONS, RESULT_FORMS, RUNTIMES, TASK_STATES } from './vocabulary.ts';
 import { TERMINAL_STATES } from './vocabulary.ts';

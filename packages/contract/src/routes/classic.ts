@@ -1,5 +1,5 @@
 // The classic API: the four calls that existing MPCSFaaS clients send, and the front page.
-import Type from 'typebox';
+import { Type } from '../type.ts';
 import { Id } from '../fields.ts';
 import { KEY_HEADERS } from './tasks.ts';
 import { SAMPLE } from '../samples.ts';

@@ -1,5 +1,5 @@
 // /v1/events: the ends of tasks as server-sent events.
-import Type from 'typebox';
+import { Type } from '../type.ts';
 import { FAILURE_KINDS, TERMINAL_STATES } from '../vocabulary.ts';
 import { FunctionRef, Id, Nullable } from '../fields.ts';
 import { TaskResult } from '../record.ts';

@@ -1,5 +1,5 @@
 // /v1/workers, /v1/stats, /v1/version: what runs here.
-import Type from 'typebox';
+import { Type } from '../type.ts';
 import { Nullable, Time } from '../fields.ts';
 import { RUNTIMES } from '../vocabulary.ts';
 import { route } from '../route.ts';

@@ -1,5 +1,5 @@
 // /v1/functions: register a version, list, look at and delete.
-import Type from 'typebox';
+import { Type } from '../type.ts';
 import { CODE_FORMS, RUNTIMES } from '../vocabulary.ts';
 import { FunctionName, Id, Payload, FunctionRef, Time } from '../fields.ts';
 import { FunctionOptions } from '../options.ts';

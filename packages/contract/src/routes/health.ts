@@ -1,5 +1,5 @@
 // /healthz, /readyz, /metrics: for probes and Prometheus.
-import Type from 'typebox';
+import { Type } from '../type.ts';
 import { route } from '../route.ts';
 
 export const healthz = route({

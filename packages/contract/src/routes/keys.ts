@@ -1,5 +1,5 @@
 // /v1/keys: make, list and revoke API keys.
-import Type from 'typebox';
+import { Type } from '../type.ts';
 import { Id, Time } from '../fields.ts';
 import { SAMPLE } from '../samples.ts';
 import { route } from '../route.ts';

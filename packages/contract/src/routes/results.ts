@@ -1,5 +1,5 @@
 // /v1/results and /v1/call: the ends of many, and the value of one call.
-import Type from 'typebox';
+import { Type } from '../type.ts';
 import { FunctionRef, Id } from '../fields.ts';
 import { MAX_RESULT_IDS } from '../limits.ts';
 import { Task, TaskResult } from '../record.ts';

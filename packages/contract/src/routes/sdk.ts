@@ -1,5 +1,5 @@
 // /sdk/python: the Python SDK as this service fits it, for pip.
-import Type from 'typebox';
+import { Type } from '../type.ts';
 import { route } from '../route.ts';
 
 export const pythonSdk = route({

@@ -1,5 +1,5 @@
 // /v1/tasks: submit, list, look at, read the result and the output, cancel, retry, pin.
-import Type from 'typebox';
+import { Type } from '../type.ts';
 import { FunctionRef, Id, Nullable, Payload, Time } from '../fields.ts';
 import { LOG_STREAMS, TASK_STATES } from '../vocabulary.ts';
 import { MAX_BATCH_TASKS, MAX_PAGE, MAX_WAIT_MS } from '../limits.ts';

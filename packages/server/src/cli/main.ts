@@ -1,14 +1,5 @@
 // The command line's entry: which program was called, its commands, and how a wrong call is answered.
 import { Command, CommanderError } from 'commander';
-import { callCommand } from './commands/call.ts';
-import { functionCommands } from './commands/functions.ts';
-import { completionCommand } from './commands/completion.ts';
-import { configCommand } from './commands/config.ts';
-import { mapCommand } from './commands/map.ts';
-import { topCommand } from './commands/top.ts';
-import { workersCommand } from './commands/workers.ts';
-import { keyCommands } from './commands/keys.ts';
-import { taskCommands } from './commands/tasks.ts';
 import { describeOptions } from './help.ts';
 import { ignoreEnvironment, settleEnvironment, toldPlace } from './options.ts';
 import { version } from './package.ts';
@@ -59,32 +50,51 @@ const GROUPS = ['fn', 'task', 'keys'];
 async function programOf(name: string, args: readonly string[]): Promise<Command> {
   const program = new Command(name).version(version).showHelpAfterError(false);
   if (name === 'mpcsfaas') return modern(program, args);
-  const { classicWorkerCommand, taskDispatcherCommand } = await import('./programs.ts');
+  const { classicWorkerCommand, taskDispatcherCommand } = await import('./commands/classic.ts');
   if (name === 'task_dispatcher') return taskDispatcherCommand(program);
   return classicWorkerCommand(program, name === 'pull_worker' ? 'pull' : 'push');
 }
 
-const CLIENT_COMMANDS = {
-  ...{ fn: functionCommands, call: callCommand, map: mapCommand, task: taskCommands, workers: workersCommand },
-  ...{ top: topCommand, keys: keyCommands, config: configCommand },
+type AddCommand = (parent: Command) => void;
+
+/**
+ * What adds each command, read when it is wanted: one that is named needs no other, and to read the others takes longer than
+ * most calls. Its parts, too, are read when they start (roots/): a worker needs no service.
+ */
+const PROGRAMS: Record<string, () => Promise<AddCommand>> = {
+  up: async () => (await import('./commands/up.ts')).upCommand,
+  service: async () => (await import('./commands/service.ts')).serviceCommand,
+  dispatcher: async () => (await import('./commands/dispatcher.ts')).dispatcherCommand,
+  worker: async () => (await import('./commands/worker.ts')).workerCommand,
 };
+const AT_WORK: typeof PROGRAMS = {
+  fn: async () => (await import('./commands/functions.ts')).functionCommands,
+  call: async () => (await import('./commands/call.ts')).callCommand,
+  map: async () => (await import('./commands/map.ts')).mapCommand,
+  task: async () => (await import('./commands/tasks.ts')).taskCommands,
+  workers: async () => (await import('./commands/workers.ts')).workersCommand,
+  top: async () => (await import('./commands/top.ts')).topCommand,
+  keys: async () => (await import('./commands/keys.ts')).keyCommands,
+  config: async () => (await import('./commands/config.ts')).configCommand,
+  doctor: async () => (await import('./commands/doctor.ts')).doctorCommand,
+};
+const COMMANDS = { ...PROGRAMS, ...AT_WORK };
 
 async function modern(program: Command, [first = '']: readonly string[]): Promise<Command> {
-  program.description(
-    'Ship a function, call it from anywhere: every call is queued durably and its result pushed back.',
-  );
-  // A client command is there at once: the programs, which it does not need, are not even read.
-  const programs = Object.hasOwn(CLIENT_COMMANDS, first) ? undefined : await import('./programs.ts');
-  if (programs !== undefined) {
-    program.commandsGroup('Programs:');
-    const { upCommand, serviceCommand, dispatcherCommand, workerCommand } = programs;
-    for (const add of [upCommand, serviceCommand, dispatcherCommand, workerCommand]) add(program);
+  program
+    .description('Ship a function, call it from anywhere: every call is queued durably and its result pushed back.')
+    .addHelpText('after', EPILOGUE);
+  if (Object.hasOwn(COMMANDS, first)) {
+    (await COMMANDS[first]!())(program);
+    return program;
   }
-  program.commandsGroup('At work:');
-  for (const add of Object.values(CLIENT_COMMANDS)) add(program);
-  programs?.doctorCommand(program);
-  if (programs !== undefined) completionCommand(program);
-  return program.addHelpText('after', EPILOGUE);
+  for (const [group, commands] of Object.entries({ 'Programs:': PROGRAMS, 'At work:': AT_WORK })) {
+    program.commandsGroup(group);
+    for (const read of Object.values(commands)) (await read())(program);
+  }
+  const { completionCommand } = await import('./commands/completion.ts');
+  completionCommand(program);
+  return program;
 }
 
 /** commander must neither exit nor print an error by itself, in any command. */

@@ -3,7 +3,7 @@ import { ERRORS, PROBLEM_JSON, openApiDocument } from '@mpcsfaas/contract';
 import fastifySwagger from '@fastify/swagger';
 import fastifySwaggerUi from '@fastify/swagger-ui';
 import Fastify, { LogController } from 'fastify';
-import type { FastifyBaseLogger, FastifyError, FastifyInstance } from 'fastify';
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyServerOptions } from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { newId } from '../lifecycle/ids.ts';
@@ -21,6 +21,13 @@ const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
 /** Longer than a long wait of a proxy's idle connection. */
 const KEEP_ALIVE_MS = 75_000;
 const MAX_PARAM_CHARS = 1024;
+/**
+ * Requests are checked by `schema-check`, answers written by JSON.stringify, and no route gives Fastify a schema. Its own
+ * compilers, Ajv and all, would be read at every start where it is not told so here.
+ */
+const OWN_COMPILERS: NonNullable<FastifyServerOptions['schemaController']> = {
+  compilersFactory: { buildValidator: () => (() => () => true) as never, buildSerializer: () => () => JSON.stringify },
+};
 
 /** Builds the application; it listens nowhere yet. */
 export async function buildApp(parts: ServiceParts, logger: Logger): Promise<FastifyInstance> {
@@ -31,6 +38,7 @@ export async function buildApp(parts: ServiceParts, logger: Logger): Promise<Fas
     // One line a request, at debug level, is written by our own hook.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     genReqId: requestId,
+    schemaController: OWN_COMPILERS,
     bodyLimit: config.limits.maxBodyBytes,
     keepAliveTimeout: KEEP_ALIVE_MS,
     forceCloseConnections: 'idle',
@@ -41,7 +49,6 @@ export async function buildApp(parts: ServiceParts, logger: Logger): Promise<Fas
     http: { requireHostHeader: false },
     frameworkErrors: (fault, request, reply) => void answerFault(fault, request, reply, config.limits.maxBodyBytes),
   });
-  fastify.setSerializerCompiler(() => JSON.stringify);
   fastify.setErrorHandler<FastifyError>((fault, request, reply) =>
     answerFault(fault, request, reply, config.limits.maxBodyBytes),
   );

@@ -32,7 +32,9 @@ export function registerRoutes(fastify: FastifyInstance, parts: ServiceParts): v
   fastify.decorateRequest('taskId', '');
   const departures = new Departures(parts.stopping, parts.keys);
   for (const [operation, contract] of Object.entries<RouteContract>(ROUTES)) {
-    const checks = compileChecks(contract);
+    // Most routes are asked nothing in most processes' lives, and to compile all of them costs a start a tenth of its time.
+    let compiled: RequestChecks | undefined;
+    const checks = (): RequestChecks => (compiled ??= compileChecks(contract));
     // The table of handlers is total and typed; here, in the loop over it, one operation is any operation.
     const handle = HANDLERS[operation as OperationId] as Handler<OperationId>;
     fastify.route({
@@ -44,7 +46,7 @@ export function registerRoutes(fastify: FastifyInstance, parts: ServiceParts): v
         checkContentType(request, contract);
         if (parts.leaving.aborted && SUBMITS.has(operation)) throw shuttingDown();
       },
-      handler: (request, reply) => handle(checkedCall(request, reply, contract, checks, departures), parts),
+      handler: (request, reply) => handle(checkedCall(request, reply, contract, checks(), departures), parts),
     });
   }
 }

@@ -26,7 +26,7 @@ export interface RequestChecks {
 
 const accept: Check = () => undefined;
 
-/** All checks of one route, compiled once. */
+/** All checks of one route, compiled. */
 export function compileChecks(contract: RouteContract): RequestChecks {
   return {
     params: contract.params === undefined ? accept : paramsCheck(contract.params),

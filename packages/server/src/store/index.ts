@@ -1,5 +1,5 @@
 // The store's public face: the interface, its two implementations, their bounds.
-export { openEmbeddedStore } from './embedded/store.ts';
+export { inspectRedis, openEmbeddedStore, openRedisStore } from './open.ts';
 export type { EmbeddedOptions } from './embedded/store.ts';
 export { StoreUnavailable } from './store.ts';
 export { LEASE_MS, MAX_ABANDONMENTS, CLAIM_BYTES, RIDE_ALONG_BYTES } from './timing.ts';
@@ -39,9 +39,7 @@ export type {
   ApiKeyRecord,
   FleetStore,
 } from './fleet.ts';
-export { openRedisStore } from './redis/store.ts';
 export type { RedisOptions } from './redis/store.ts';
 export { parseAddress, withoutPassword } from './redis/address.ts';
-export { inspectRedis } from './redis/inspect.ts';
 export type { RedisReport } from './redis/inspect.ts';
 export type { ExpectedAof } from './redis/server-facts.ts';

@@ -154,7 +154,7 @@ describe('a wrong call', () => {
     MPCSFAAS_URL: nobody,
   });
 
-  describe('of its arguments', () => {
+  describe('that is told before anything begins', () => {
     const calls: [string[], RegExp][] = [
       [['upp'], /unknown command 'upp' \(Did you mean up\?\) See `mpcsfaas --help`/i],
       [['fn', 'lss'], /Did you mean ls\?/],
@@ -189,6 +189,23 @@ describe('a wrong call', () => {
         ],
       ),
       [['up', '--data-dir', ''], /Give a path; an empty one names nothing/],
+      [['up', '--mode', 'push', '--host', '0.0.0.0'], /shared key: set MPCSFAAS_WORKER_KEY/],
+      [
+        ['up', '--mode', 'push', '--worker-key-file', '/nowhere'],
+        /worker key file \/nowhere cannot be read \(ENOENT\)/,
+      ],
+      [['service'], /meets its dispatchers in Redis/],
+      [['dispatcher'], /meets the service in Redis/],
+      [['worker', 'push', 'nonsense'], /address looks like tcp:\/\/127\.0\.0\.1:5555, not "nonsense"/],
+      [['worker', 'push', 'tcp://127.0.0.1:0'], /address looks like tcp:\/\/127\.0\.0\.1:5555/],
+      [['worker', 'push', 'tcp://[::1]:5555'], /dispatcher's address is an IPv4 address or a host's name, not \[::1\]/],
+      [['up', '--mode', 'push', '--host', '::1'], /workers' port is an IPv4 address or a host's name, not ::1/],
+      [['worker', 'push', 'tcp://10.9.9.9:5555'], /reached with the shared worker key only/],
+      [['call', 'f', '--kw', 'oops'], /--kw takes name=value, not "oops"/],
+      [['fn', 'ls', '--url', 'nowhere'], /--url takes an address such as http:/],
+      [['keys', 'revoke', ''], /Give the key's id, from `keys ls`/],
+      [['fn', 'register', 'gone.py'], /The file gone\.py cannot be read \(ENOENT\)/],
+      [['fn', 'register', 'words.txt'], /\.py, \.js, \.mjs, \.ts or \.mts, not "\.txt"/],
     ];
     let said: Said[];
     beforeAll(async () => {
@@ -203,15 +220,7 @@ describe('a wrong call', () => {
   it.each<[string[], RegExp]>([
     [['up', '--redis', 'localhost:6379'], /--redis takes an address such as redis:/],
     [['up', '--host', '0.0.0.0', '--port', '0'], /without API keys it listens on loopback only/],
-    [['up', '--mode', 'push', '--host', '0.0.0.0'], /shared key: set MPCSFAAS_WORKER_KEY/],
     [['up', '--data-dir', '/dev/null/x'], /data directory \/dev\/null\/x cannot be made/],
-    [['up', '--mode', 'push', '--worker-key-file', '/nowhere'], /worker key file \/nowhere cannot be read \(ENOENT\)/],
-    [['service'], /meets its dispatchers in Redis/],
-    [['dispatcher'], /meets the service in Redis/],
-    [['worker', 'push', 'nonsense'], /address looks like tcp:\/\/127\.0\.0\.1:5555, not "nonsense"/],
-    [['worker', 'push', 'tcp://127.0.0.1:0'], /address looks like tcp:\/\/127\.0\.0\.1:5555/],
-    [['worker', 'push', 'tcp://[::1]:5555'], /dispatcher's address is an IPv4 address or a host's name, not \[::1\]/],
-    [['up', '--mode', 'push', '--host', '::1'], /workers' port is an IPv4 address or a host's name, not ::1/],
     [
       ['up', '--mode', 'push', '--host', '10.9.9.9', '--require-keys', '--worker-key', 'a-worker-key-of-sixteen'],
       /workers' port 10\.9\.9\.9:5555 cannot be opened: 10\.9\.9\.9 is no address of this machine; .* --host\./,
@@ -220,16 +229,10 @@ describe('a wrong call', () => {
       ['up', '--mode', 'push', '--host', 'no.such.host', '--require-keys', '--worker-key', 'a-worker-key-of-sixteen'],
       /there is no host no\.such\.host; choose another with --host\./,
     ],
-    [['worker', 'push', 'tcp://10.9.9.9:5555'], /reached with the shared worker key only/],
-    [['call', 'f', '--kw', 'oops'], /--kw takes name=value, not "oops"/],
-    [['fn', 'ls', '--url', 'nowhere'], /--url takes an address such as http:/],
-    [['keys', 'revoke', ''], /Give the key's id, from `keys ls`/],
     [['up', '--shards', '3'], /--shards is for Redis/],
     [['up', '--wait-replicas', '2'], /--wait-replicas is for Redis/],
     [['up', '--max-args-bytes', '200MiB', '--port', '0'], /--max-args-bytes \(209715200\) is more than a request/],
     [['up', '--redis', 'rediss//u:secret@h'], /^(?!.*secret).*--redis takes an address/],
-    [['fn', 'register', 'gone.py'], /The file gone\.py cannot be read \(ENOENT\)/],
-    [['fn', 'register', 'words.txt'], /\.py, \.js, \.mjs, \.ts or \.mts, not "\.txt"/],
   ])('%s', async (args, expected) => {
     expect(sentence(await mpcsfaas(args, env()))).toMatch(expected);
   });
@@ -325,7 +328,9 @@ describe('a wrong call', () => {
     for (said of ['{"hi":1}', '<html>hi</html>']) {
       // A page for people is seen where all answers are read, or where one goes on.
       const asked = said.startsWith('<') ? lines.filter(([group]) => group === 'call' || group === 'task') : lines;
-      const answers = await Promise.all(asked.map((line) => mpcsfaas([...line, '--port', String(port)])));
+      const answers = await together(
+        asked.map((line) => ({ program: 'mpcsfaas', args: [...line, '--port', String(port)], env: {} })),
+      );
       for (const answer of answers)
         expect([answer.code, answer.stdout, sentence(answer).replace(`${id}: `, '')]).toEqual([
           1,
