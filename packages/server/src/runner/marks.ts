@@ -3,8 +3,10 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { makeDirectory } from '../directory.ts';
+import { isAlive } from '../process-alive.ts';
 import { removeGates } from './gates.ts';
 import { MARK_NAME } from './launch.ts';
+import { statFields } from './processes.ts';
 
 /** Pids of living processes that carry `mark`, or a mark that begins with `mark` and a dot. */
 export function findMarked(mark: string): number[] {
@@ -13,7 +15,7 @@ export function findMarked(mark: string): number[] {
     if (pid === process.pid) return false;
     const environ = read(`/proc/${pid}/environ`);
     const at = environ.indexOf(exact);
-    return at >= 0 && ['\0', '.', ''].includes(environ.charAt(at + exact.length)) && !isZombie(pid);
+    return at >= 0 && ['\0', '.', ''].includes(environ.charAt(at + exact.length)) && statFields(pid)[0] !== 'Z';
   });
 }
 
@@ -109,26 +111,7 @@ function read(file: string): string {
   }
 }
 
-function isZombie(pid: number): boolean {
-  return statFields(pid)[0] === 'Z';
-}
-
 /** In clock ticks since boot: with the pid, a name that is never given twice. '' where unknown. */
 function startTime(pid: number): string {
   return statFields(pid)[19] ?? '';
-}
-
-/** Fields of /proc/PID/stat from the third on. */
-function statFields(pid: number): string[] {
-  const stat = read(`/proc/${pid}/stat`);
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

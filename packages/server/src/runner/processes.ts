@@ -1,6 +1,8 @@
 // The room's one door to other processes.
 import { execFile, spawn, type ChildProcess, type StdioOptions } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { promisify } from 'node:util';
+import { isAlive } from '../process-alive.ts';
 
 const execute = promisify(execFile);
 
@@ -42,6 +44,21 @@ export function startDetached(
   child.on('error', () => undefined);
   if (child.pid === undefined) throw new Error(`cannot start ${command}`);
   return child as ChildProcess & { pid: number };
+}
+
+/** Is it dead, its parent told of it or not? False where the system does not say. */
+export function hasEnded(pid: number): boolean {
+  return statFields(pid)[0] === 'Z' || !isAlive(pid);
+}
+
+/** Fields of /proc/PID/stat from the third on; none where there is no such process, or no /proc. */
+export function statFields(pid: number): string[] {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  } catch {
+    return [];
+  }
 }
 
 /** SIGKILL to the process group of `pid`, or to the process where it has no group yet. */

@@ -21,6 +21,7 @@ import type { HeldCall } from './held.ts';
 import { CallLogs, type LogLimits } from './logs.ts';
 import { Outgoing } from './outgoing.ts';
 import { Pipe, type Sent } from './pipe.ts';
+import { hasEnded } from './processes.ts';
 
 /** What a runner tells its pool. */
 export interface RunnerEvents {
@@ -40,6 +41,8 @@ type Phase = { is: 'starting' } | { is: 'live' } | { is: 'dying'; reason: KillRe
 
 /** How long a child that closed its channel has to be found dead, in ms. */
 const END_GRACE_MS = 200;
+/** How long the word of a death may take on a busy machine, in ms. */
+const WORD_MS = 5_000;
 /** How often a running call's output is told of, in ms. */
 const PRINT_MS = 250;
 
@@ -369,7 +372,11 @@ export class Runner {
   #onChannelEnd(): void {
     this.#ended = true;
     // Usually the child is dead and its parent says so in a moment; one that lives on has closed its channel.
-    const timer = setTimeout(() => this.kill({ is: 'fault', why: 'it closed it' }), END_GRACE_MS);
+    const kill = (): void => this.kill({ is: 'fault', why: 'it closed it' });
+    let timer = setTimeout(() => {
+      if (hasEnded(this.child.pid)) timer = setTimeout(kill, WORD_MS);
+      else kill();
+    }, END_GRACE_MS);
     void this.child.gone.then(() => clearTimeout(timer));
   }
 
