@@ -1,5 +1,6 @@
 // One runner over a scripted child that speaks the real sockets: who is charged when it dies.
 import { once } from 'node:events';
+import { setTimeout as pause } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import type { Outcome } from '../../src/lifecycle/outcome.ts';
@@ -107,6 +108,18 @@ test.each([
   ],
 ])('a child that dies %s', async (_when, script, expected) => {
   expect(await fates(script)).toEqual(expected);
+});
+
+test('a child whose death is told late, by a parent that is busy, died as it did', async () => {
+  const child = await scripted('frame(); frame(); os._exit(3)');
+  const told = Promise.withResolvers<Outcome>();
+  sending({ ...child, gone: child.gone.then((death) => pause(400, death)) }, 1, {
+    ended: (_one, outcome) => told.resolve(outcome),
+  });
+  expect(await told.promise).toMatchObject({
+    is: 'lost',
+    error: { message: expect.stringMatching(/exit code 3/) as string },
+  });
 });
 
 test('a child that answers out of turn is killed, and only the running call is charged', async () => {
