@@ -133,7 +133,10 @@ it('an interpreter that is not there yet: its worker waits for it', async () => 
   const python = ownPython('late', '--system-site-packages');
   renameSync(python, `${python}.away`);
   const late = await startWorker('push', python);
-  expect((await pythonOf(late.pid)).broken).toMatch(/there is no Python at .*: correct --python/);
+  await until(
+    async () => /there is no Python at .*: correct --python/.test((await pythonOf(late.pid)).broken ?? ''),
+    true,
+  );
   const ids = await submit('one', [[]]);
   const { body } = await get<{ waits: { detail: string } }>(`${system.url}/v1/tasks/${ids[0]!}`);
   expect(body.waits.detail).toMatch(/^No connected worker has python\. One is out of order: there is no Python at/);

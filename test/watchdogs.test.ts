@@ -49,7 +49,7 @@ it('a dispatcher that may not claim any more says so, until it may', async () =>
     (await get<Fleet>(`${url}/v1/workers`)).body.dispatchers.flatMap((one) => one.troubles);
   expect(await troubles()).toEqual([]);
 
-  await admin.acl('SETUSER', 'dispatcher', '-evalsha', '-eval');
+  await admin.acl('SETUSER', 'dispatcher', '-fcall');
   const told = await until(async () => {
     const now = await troubles();
     return now.some((sentence) => sentence.includes('claim')) && now.some((sentence) => sentence.includes('sweep'))

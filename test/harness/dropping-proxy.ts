@@ -26,6 +26,7 @@ export async function startDroppingProxy(dispatcherPort: number): Promise<Droppi
   const port = Number(front.lastEndpoint!.split(':').at(-1));
   const backs = new Map<string, zmq.Dealer>();
   let orders: Order[] = [];
+  let closed = false;
   // One send in flight a socket.
   let sending = Promise.resolve();
   const toFront = (frames: Buffer[]): void => {
@@ -62,7 +63,14 @@ export async function startDroppingProxy(dispatcherPort: number): Promise<Droppi
 
   const passOn = async (): Promise<void> => {
     for await (const [peer, ...frames] of front) {
-      if (peer !== undefined && !isLost('to dispatcher', frames)) await backOf(peer).send(frames);
+      if (closed) return;
+      if (peer === undefined || isLost('to dispatcher', frames)) continue;
+      await backOf(peer)
+        .send(frames)
+        .catch((fault: unknown) => {
+          // What is on its way while all is closed gets nowhere.
+          if (!closed) throw fault;
+        });
     }
   };
   const running = passOn();
@@ -74,6 +82,7 @@ export async function startDroppingProxy(dispatcherPort: number): Promise<Droppi
         orders.push({ way, kind, left: count, done });
       }),
     close: async () => {
+      closed = true;
       front.close();
       for (const back of backs.values()) back.close();
       await running;
