@@ -6,7 +6,7 @@ import { makeDirectory } from '../directory.ts';
 import { isAlive } from '../process-alive.ts';
 import { removeGates } from './gates.ts';
 import { MARK_NAME } from './launch.ts';
-import { statFields } from './processes.ts';
+import { hasEnded, statFields } from './processes.ts';
 
 /** Pids of living processes that carry `mark`, or a mark that begins with `mark` and a dot. */
 export function findMarked(mark: string): number[] {
@@ -15,7 +15,7 @@ export function findMarked(mark: string): number[] {
     if (pid === process.pid) return false;
     const environ = read(`/proc/${pid}/environ`);
     const at = environ.indexOf(exact);
-    return at >= 0 && ['\0', '.', ''].includes(environ.charAt(at + exact.length)) && statFields(pid)[0] !== 'Z';
+    return at >= 0 && ['\0', '.', ''].includes(environ.charAt(at + exact.length)) && !hasEnded(pid);
   });
 }
 
