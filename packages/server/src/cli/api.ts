@@ -79,7 +79,10 @@ export class Api {
 
   /** A list's items, or those of one page of it. */
   async page<T extends { items: unknown[] } = Listed>(path: string, query: Query = {}): Promise<T> {
-    return this.bodyOf<T>(await this.get(path, query), 'items');
+    const answer = await this.get(path, query);
+    const page = this.bodyOf<T>(answer, 'items');
+    if (!Array.isArray(page.items)) throw this.notOurs(answer);
+    return page;
   }
 
   /** What was answered, which has this field where it is a service of ours that answers. @throws UserError */

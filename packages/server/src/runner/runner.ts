@@ -199,7 +199,7 @@ export class Runner {
   /** Time limits, calls stuck behind a long one, output to tell. Called by the pool's clock. */
   tick(nowMono: number): void {
     const { first, second } = this.#pipe;
-    if (this.#phase.is !== 'live' || !first) return;
+    if (this.#phase.is !== 'live' || this.#ended || !first) return;
     const ranMs = nowMono - first.startedMono;
     const { spec } = first.held.call;
     if (spec.timeout_ms > 0 && ranMs >= spec.timeout_ms) {

@@ -174,9 +174,11 @@ export class Connection {
       if (options.host === host && options.port === port && redis.status !== 'wait') continue;
       options.host = host;
       options.port = port;
-      // Whoever waits for it waits for the new one.
-      if (redis === this.#redis && this.#phase.is !== 'ready')
-        this.#phase = this.#awaySince(`it is at ${host}:${port} now`);
+      // Whoever waits for it waits for the new one; and from here on nothing is asked of the old one, which may still answer.
+      if (redis === this.#redis) {
+        if (this.#phase.is === 'ready') this.#away(new Error(`it is at ${host}:${port} now`));
+        else this.#phase = this.#awaySince(`it is at ${host}:${port} now`);
+      }
       this.#again(redis);
     }
   }
@@ -272,7 +274,8 @@ export class Connection {
     const phase = this.#phase;
     const { name, onError, events } = this.#options;
     if (phase.is === 'closed' || phase.is === 'unfit') return;
-    const why = fault instanceof Error ? fault.message : undefined;
+    const row = remedyFor(fault);
+    const why = row?.remedy === 'refuse' ? row.sentence : fault instanceof Error ? fault.message : undefined;
     if (phase.is === 'ready') {
       this.#missed = true;
       onError(`The connection to ${name} is lost${why === undefined ? '' : ` (${why})`}; trying again.`);

@@ -39,11 +39,13 @@ export async function inspectRedis(url: string, expectAof: ExpectedAof): Promise
   }
 }
 
+const nothing = (): void => undefined;
+
 async function inspectMaster(
   address: Extract<StoreAddress, { is: 'sentinel' }>,
   expectAof: ExpectedAof,
 ): Promise<RedisReport> {
-  const sentinels = new Sentinels(address, systemClock, () => undefined);
+  const sentinels = new Sentinels(address, systemClock, nothing, nothing);
   const place = await sentinels.open();
   sentinels.close();
   if (place === undefined) return wrong('none of the sentinels answers');

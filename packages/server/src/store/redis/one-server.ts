@@ -1,6 +1,6 @@
 // All shards on one server: the one that the address names, or the master that sentinels name.
 import type { Clock } from '../../clock.ts';
-import type { Link, StoreAddress } from './address.ts';
+import type { Link, Place, StoreAddress } from './address.ts';
 import { spelled } from './address.ts';
 import type { Connection } from './connection.ts';
 import type { Layout } from './layout.ts';
@@ -57,13 +57,15 @@ export class SentinelMaster extends OneServer {
     clock: Clock,
     connect: (link: Link) => Connection,
     onError: (message: string) => void,
+    onSettled: () => void,
   ) {
     const { credentials, db, tls, name } = address;
     super(connect({ ...credentials, db, ...(tls && { tls: {} }) }));
-    this.#sentinels = new Sentinels(address, clock, (place, before) => {
+    const follow = (place: Place, before: Place | undefined): void => {
       if (before !== undefined) onError(`The sentinels have moved ${name} to ${spelled(place)}.`);
       if (this.#opened || before !== undefined) this.connection.moveTo(place);
-    });
+    };
+    this.#sentinels = new Sentinels(address, clock, follow, onSettled);
   }
 
   override async open(): Promise<string> {

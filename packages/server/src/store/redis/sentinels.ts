@@ -35,6 +35,7 @@ export class Sentinels {
   readonly #name: string;
   readonly #clock: Clock;
   readonly #onMaster: (place: Place, before: Place | undefined) => void;
+  readonly #onSettled: () => void;
   readonly #links: { asker: Redis; listener: Redis }[];
   #known: Answer | undefined;
   /** Who makes a failover, as was heard last, and when. */
@@ -48,16 +49,18 @@ export class Sentinels {
   #closed = false;
   readonly #watchdog = new Watchdog('asking the sentinels for the master', UNKNOWN_MS);
 
-  /** `onMaster` is told each new place. */
+  /** `onMaster` is told each new place, `onSettled` when a failover is over, however it went. */
   constructor(
     address: Extract<StoreAddress, { is: 'sentinel' }>,
     clock: Clock,
     onMaster: (place: Place, before: Place | undefined) => void,
+    onSettled: () => void,
   ) {
     const { sentinels, name, tls, sentinelCredentials } = address;
     this.#name = name;
     this.#clock = clock;
     this.#onMaster = onMaster;
+    this.#onSettled = onSettled;
     this.#links = sentinels.map((place) => {
       const settings = { ...place, ...sentinelCredentials, ...(tls && { tls: {} }) };
       return { asker: this.#link(settings), listener: this.#link(settings) };
@@ -78,7 +81,10 @@ export class Sentinels {
       listener.on('message', (channel: string, message: string) => {
         // '<name> …' of a switch, 'master <name> …' of what comes before.
         if (!message.startsWith(`${this.#name} `) && !message.startsWith(`master ${this.#name} `)) return;
-        if (channel === BEGUN) this.#replacer = { link, at: this.#clock.mono() };
+        // One that comes late, after the switch that it led to, tells of the master before.
+        const port = Number(message.split(' ')[3]);
+        if (channel === BEGUN && (this.#known === undefined || this.#known.place.port === port))
+          this.#replacer = { link, at: this.#clock.mono() };
         this.ask();
       });
       listener.connect().catch(() => undefined);
@@ -169,8 +175,11 @@ export class Sentinels {
     const askedAt = this.#clock.mono();
     const asked = this.#links.map(async ({ asker }, link) => {
       try {
-        const reply = await asker.call('SENTINEL', 'MASTER', this.#name);
-        const answer = readAnswer(reply);
+        const [place, reply] = await Promise.all([
+          asker.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', this.#name),
+          asker.call('SENTINEL', 'MASTER', this.#name),
+        ]);
+        const answer = readAnswer(place, reply);
         if (answer !== undefined) answers.push({ ...answer, link, askedAt });
       } catch (fault) {
         if (isRefusal(fault)) refusals.push(fault.message);
@@ -186,53 +195,56 @@ export class Sentinels {
       : `The sentinels refuse to tell where the master is (${refusal}).`;
   }
 
-  /** It is over when the sentinel that made it says so, when another master is known, or when that one is not to be heard any more. */
-  #learnReplacer(answers: readonly Answer[], master: Place): void {
-    const at = this.#clock.mono();
-    const replacing = answers.find(({ replaces, place }) => replaces && isSame(place, master));
-    const known = this.#replacer;
-    if (replacing !== undefined) this.#replacer = { link: replacing.link, at };
-    else if (known === undefined) return;
-    else if (answers.some(({ link, askedAt }) => link === known.link && askedAt > known.at)) this.#replacer = undefined;
-    else if (at - known.at > SET_UP_ANEW_MS) this.#replacer = undefined;
-  }
-
   #learn(answers: readonly Answer[]): void {
     const newest = answers.reduce<Answer | undefined>(
-      (best, one) => (best && !isNewer(one, best) ? best : one),
+      (best, one) => (best && best.epoch >= one.epoch ? best : one),
       undefined,
     );
     if (newest === undefined || this.#closed) return;
-    this.#learnReplacer(answers, newest.place);
     this.#watchdog.turned(this.#clock.mono());
     const before = this.#known;
     if (before !== undefined && newest.epoch < before.epoch && !this.#isSetUpAnew()) return;
     this.#olderSince = undefined;
     this.#known = newest;
-    if (before !== undefined && isSame(before.place, newest.place)) return;
-    this.#replacer = undefined;
-    this.#onMaster(newest.place, before?.place);
+    const isMoved = before === undefined || !isSame(before.place, newest.place);
+    if (isMoved) this.#onMaster(newest.place, before?.place);
+    this.#learnReplacer(answers, newest.place, isMoved);
   }
-}
 
-/** Who makes a failover counts it at once, and names the old master until all replicas follow the new one. */
-function isNewer(one: Answer, other: Answer): boolean {
-  return one.epoch === other.epoch ? other.replaces && !one.replaces : one.epoch > other.epoch;
+  /** A failover is over when the sentinel that made it says so, when another master is known, or when that one is silent for long. */
+  #learnReplacer(answers: readonly Answer[], master: Place, isMoved: boolean): void {
+    const at = this.#clock.mono();
+    const before = this.#replacer;
+    const isOver = (known: { link: number; at: number }): boolean =>
+      isMoved ||
+      at - known.at > SET_UP_ANEW_MS ||
+      answers.some(({ link, askedAt }) => link === known.link && askedAt > known.at);
+    const replacing = answers.find(({ replaces, place }) => replaces && isSame(place, master));
+    if (replacing !== undefined) this.#replacer = { link: replacing.link, at };
+    else if (before !== undefined && isOver(before)) this.#replacer = undefined;
+    if (before !== undefined && this.#replacer === undefined) this.#onSettled();
+  }
 }
 
 function isSame(one: Place, other: Place): boolean {
   return one.host === other.host && one.port === other.port;
 }
 
-/** Name, value, name, value … */
-function readAnswer(reply: unknown): Pick<Answer, 'place' | 'epoch' | 'replaces'> | undefined {
-  if (!Array.isArray(reply)) return undefined;
+/**
+ * Who makes a failover tells, of where the master is, the new one as soon as there is one, and, of the master, the old one until
+ * all replicas follow the new one.
+ * @param told - [host, port]
+ * @param reply - name, value, name, value …
+ */
+function readAnswer(told: unknown, reply: unknown): Pick<Answer, 'place' | 'epoch' | 'replaces'> | undefined {
+  if (!Array.isArray(told) || !Array.isArray(reply)) return undefined;
+  const place = { host: String(told[0]), port: Number(told[1]) };
+  if (place.host === '' || !(place.port > 0)) return undefined;
   const fields = new Map<string, string>();
   for (let i = 0; i < reply.length; i += 2) fields.set(String(reply[i]), String(reply[i + 1]));
-  const [host, port] = [fields.get('ip') ?? '', Number(fields.get('port'))];
-  if (host === '' || !(port > 0)) return undefined;
-  const replaces = (fields.get('flags') ?? '').includes('failover_in_progress');
-  return { place: { host, port }, epoch: Number(fields.get('config-epoch')) || 0, replaces };
+  const isOld = isSame(place, { host: fields.get('ip') ?? '', port: Number(fields.get('port')) });
+  const replaces = isOld && (fields.get('flags') ?? '').includes('failover_in_progress');
+  return { place, epoch: Number(fields.get('config-epoch')) || 0, replaces };
 }
 
 function isRefusal(fault: unknown): fault is Error {

@@ -42,8 +42,6 @@ export interface ServersOptions {
 }
 
 export const RETRY_MS = 3000;
-/** How often it is looked whether a master has been replaced, ms. */
-const REPLACED_LOOK_MS = 50;
 const REPLACED = 'The sentinels are replacing the master of this Redis.';
 const RETRY = { baseMs: 20, maxMs: 500, factor: 2 };
 const PROBE_MS = 1000;
@@ -77,6 +75,7 @@ export class Servers {
           this.#options.clock,
           (link) => this.#connection(link, 'Redis', () => [this.#channels()]),
           this.#options.onError,
+          () => this.#settled(),
         );
       case 'cluster':
         return new ClusterNodes(address, {
@@ -91,6 +90,14 @@ export class Servers {
           },
         });
     }
+  }
+
+  /** Where nothing was asked while a master was being replaced, owners could not renew: they do first, as after a reconnect (R3). */
+  #settled(): void {
+    if (this.#options.waitReplicas === 0) return;
+    for (const shard of this.all()) this.#restOf(shard).reconnected(this.#options.clock.mono());
+    this.#events.emit('changed');
+    this.#events.emit('hint', { is: 'reconnected' });
   }
 
   #channels(prefix = ''): string[] {
@@ -187,8 +194,9 @@ export class Servers {
       const phase = this.#closed ? ({ is: 'closed' } as const) : (connection?.phase ?? this.#layout.nowhere());
       if (phase.is === 'ready' && !this.#isInDoubt(shard)) return connection!;
       if (phase.is === 'ready') {
-        if (this.#options.clock.mono() >= deadline) throw new StoreUnavailable(REPLACED);
-        await this.#changed(REPLACED_LOOK_MS);
+        const left = deadline - this.#options.clock.mono();
+        if (left <= 0) throw new StoreUnavailable(REPLACED);
+        await this.#changed(left);
         continue;
       }
       if (phase.is !== 'away') throw new StoreUnavailable(sentenceOf(phase));
@@ -264,6 +272,7 @@ export class Servers {
   /** '' or why a server takes no write that needs memory. */
   async refusal(): Promise<string> {
     const probes = this.all().map(async (shard) => {
+      if (this.#isInDoubt(shard)) return REPLACED;
       try {
         const probe = this.run(shard, (redis) => redis.set(`${tagOf(shard)}:probe`, '1', 'PX', PROBE_MS), REFUSAL_MS);
         await within(REFUSAL_MS, probe);

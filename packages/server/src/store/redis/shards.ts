@@ -123,7 +123,9 @@ export class Shards {
       const { value, replicas } = await confirmation!.run((waiting) => run(waiting, '3'));
       const [told, answer] = value;
       this.#owed.owe(shard, server, told);
-      const confirmed = this.#servers.isReplaced(shard) ? 'nobody knows' : replicas;
+      // Or it has been replaced meanwhile, and has answered all the same.
+      const isInDoubt = this.#servers.isReplaced(shard) || serverOf(redis) !== server;
+      const confirmed = isInDoubt ? 'nobody knows' : replicas;
       if (confirmed === 'nobody knows' || confirmed < this.#waitReplicas)
         throw new Unconfirmed(confirmed, this.#waitReplicas, answer);
       await this.#owed.pay(shard, redis);
@@ -139,9 +141,11 @@ export class Shards {
     const confirmed = this.#servers.run(shard, async (redis, _load, confirmation) => {
       await this.#owed.pay(shard, redis, (channel) => channel !== HINT_CHANNELS.ends);
       if (!this.#owed.owes(shard)) return;
+      const server = serverOf(redis);
       const said = `${tagOf(shard)}:said`;
       const { replicas } = await confirmation!.run((waiting) => waiting.set(said, '1', 'PX', WAITING_MS));
-      if (replicas >= this.#waitReplicas && !this.#servers.isReplaced(shard)) await this.#owed.pay(shard, redis);
+      const isInDoubt = this.#servers.isReplaced(shard) || serverOf(redis) !== server;
+      if (replicas >= this.#waitReplicas && !isInDoubt) await this.#owed.pay(shard, redis);
     });
     // It is owed, and told with the next one: whoever waits for it reads again in the meantime.
     confirmed.catch(() => undefined);

@@ -1,4 +1,5 @@
 // claim: from the shard whose best waiting task is the best of all, then from the others.
+import { setTimeout as pause } from 'node:timers/promises';
 import { newToken } from '../../../lifecycle/ids.ts';
 import { parseLane } from '../../../lifecycle/lane.ts';
 import { EXPIRED } from '../../platform-error.ts';
@@ -96,9 +97,14 @@ async function claimFrom(
       retries,
     });
   }
-  await readLarge(shards, shard, tenant, tasks, absent);
+  try {
+    await readLarge(shards, shard, tenant, tasks, absent);
+  } catch (fault) {
+    void giveBack(shards, leaseMs, tenant, tasks, 'the arguments could not be read');
+    throw fault;
+  }
   if (unsure.fault === undefined) return { tasks, more: more === 1 };
-  const sent = await withoutUnsure(shards, tenant, tasks);
+  const sent = await withoutUnsure(shards, leaseMs, tenant, tasks);
   if (sent.length === 0 && tasks.length > 0) throw unsure.fault;
   return { tasks: sent, more: true };
 }
@@ -116,15 +122,40 @@ const COUNTED_AT = 4;
  * Too few replicas know of this claim: a failover might forget it, so an at-most-once task is not handed out, but given back,
  * which nobody but us may do, for we know that it went nowhere.
  */
-async function withoutUnsure(shards: Shards, tenant: string, tasks: readonly ClaimedTask[]): Promise<ClaimedTask[]> {
+async function withoutUnsure(
+  shards: Shards,
+  leaseMs: number,
+  tenant: string,
+  tasks: readonly ClaimedTask[],
+): Promise<ClaimedTask[]> {
   const back = tasks.filter(({ spec }) => spec.at_most_once);
-  const message = 'too few replicas confirmed the claim';
-  await release(
-    shards,
-    tenant,
-    back.map(({ fence }) => ({ fence, reason: 'unclaimed_answer' as const, worker: '', message })),
-  );
+  const given = giveBack(shards, leaseMs, tenant, back, 'too few replicas confirmed the claim');
+  // The others do not wait for a store that is not there.
+  await Promise.race([given, pause(BACK_MS, undefined, { ref: false })]);
   return tasks.filter(({ spec }) => !spec.at_most_once);
+}
+
+/** How long a claim waits until what it cannot hand out is back, ms. */
+const BACK_MS = 500;
+
+/** Until it is done, or the lease is over. Never rejects. */
+async function giveBack(
+  shards: Shards,
+  leaseMs: number,
+  tenant: string,
+  tasks: readonly ClaimedTask[],
+  message: string,
+): Promise<void> {
+  const releases = tasks.map(({ fence }) => ({ fence, reason: 'unclaimed_answer' as const, worker: '', message }));
+  const until = performance.now() + leaseMs;
+  do {
+    try {
+      await release(shards, tenant, releases);
+      return;
+    } catch {
+      await pause(BACK_MS);
+    }
+  } while (performance.now() < until);
 }
 
 const NOTHING = Buffer.alloc(0);
