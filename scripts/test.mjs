@@ -1,5 +1,4 @@
-// `npm test`: every test, with type check, lint and format beside them, then two minutes of chaos. `--quick`: the packages'
-// own tests only.
+// `npm test`: every test, with type check, lint and format beside them, then chaos. `--quick`: the packages' own tests only.
 // Installs nothing and skips nothing: what is missing fails with the name of the package that brings it.
 import { spawn } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
