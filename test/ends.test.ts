@@ -125,6 +125,7 @@ function rows(folder: string): Row[] {
     }),
     failed('hogs memory', 'hogs', 'memory_exceeded', 'MemoryError', /memory_bytes/, ['MemoryError', /memory_bytes/], {
       options: { memory_bytes: 300 * MiB },
+      details: { limit_bytes: 300 * MiB },
     }),
     failed('cannot be loaded', 'unloadable', 'load_failed', 'ModuleNotFoundError', /not_there_at_all.*--python-path/s, [
       'ModuleNotFoundError',

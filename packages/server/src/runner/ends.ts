@@ -25,7 +25,7 @@ const CHILD_KINDS = new Set<string>(ATTEMPT_KINDS);
 
 /** The outcome of an answer; a string says what is wrong with the answer itself. */
 export function outcomeOf(frame: Answer, spec: TaskSpec): Outcome | string {
-  if (frame.is === 'failure') return failureOf(frame);
+  if (frame.is === 'failure') return failureOf(frame, spec);
   for (const part of [frame.json, frame.pickle]) {
     if (part && part.length > spec.max_result_bytes) return tooLarge(part.length, spec.max_result_bytes);
   }
@@ -37,7 +37,7 @@ export function outcomeOf(frame: Answer, spec: TaskSpec): Outcome | string {
   };
 }
 
-function failureOf(frame: Extract<Answer, { is: 'failure' }>): Failed | string {
+function failureOf(frame: Extract<Answer, { is: 'failure' }>, spec: TaskSpec): Failed | string {
   let info: unknown;
   try {
     info = JSON.parse(frame.info.toString());
@@ -52,6 +52,7 @@ function failureOf(frame: Extract<Answer, { is: 'failure' }>): Failed | string {
     type: text(said['type']),
     message: text(said['message']) || (said['kind'] === 'memory_exceeded' ? OUT_OF_MEMORY : ''),
     traceback: text(said['traceback']),
+    ...(said['kind'] === 'memory_exceeded' && { details: { limit_bytes: spec.memory_bytes } }),
     ...(Array.isArray(bases) && { bases: bases.filter((base) => typeof base === 'string').slice(0, 64) }),
   };
   return {
