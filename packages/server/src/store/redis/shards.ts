@@ -123,15 +123,18 @@ export class Shards {
       const { value, replicas } = await confirmation!.run((waiting) => run(waiting, '3'));
       const [told, answer] = value;
       this.#owed.owe(shard, server, told);
-      // Or it has been replaced meanwhile, and has answered all the same.
-      const isInDoubt = this.#servers.isReplaced(shard) || serverOf(redis) !== server;
-      const confirmed = isInDoubt ? 'nobody knows' : replicas;
+      const confirmed = this.#isInDoubt(shard, redis, server) ? 'nobody knows' : replicas;
       if (confirmed === 'nobody knows' || confirmed < this.#waitReplicas)
         throw new Unconfirmed(confirmed, this.#waitReplicas, answer);
       await this.#owed.pay(shard, redis);
       return answer;
     };
     return this.#servers.run(shard, replicated, forMs);
+  }
+
+  /** `server`, which has just answered, is being replaced, or has been meanwhile: what replicas confirmed to it proves nothing. */
+  #isInDoubt(shard: number, redis: Redis, server: string): boolean {
+    return this.#servers.isReplaced(shard) || serverOf(redis) !== server;
   }
 
   /** What is no end is told at once; an end when replicas have it, and nobody waits for that here. */
@@ -144,8 +147,7 @@ export class Shards {
       const server = serverOf(redis);
       const said = `${tagOf(shard)}:said`;
       const { replicas } = await confirmation!.run((waiting) => waiting.set(said, '1', 'PX', WAITING_MS));
-      const isInDoubt = this.#servers.isReplaced(shard) || serverOf(redis) !== server;
-      if (replicas >= this.#waitReplicas && !isInDoubt) await this.#owed.pay(shard, redis);
+      if (replicas >= this.#waitReplicas && !this.#isInDoubt(shard, redis, server)) await this.#owed.pay(shard, redis);
     });
     // It is owed, and told with the next one: whoever waits for it reads again in the meantime.
     confirmed.catch(() => undefined);
