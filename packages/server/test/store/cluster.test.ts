@@ -156,6 +156,20 @@ describe('a shard on its way to another node', () => {
     }
   });
 
+  it('away and back before anybody looked: whoever listened there hears of it again', async () => {
+    const [listener, other] = [await open({ topics: ['ends'] }), await open()];
+    const { hints } = await listen(listener);
+    const home = await cluster.ownerOf(slotOf(3));
+    await cluster.moveSlot(slotOf(3), await elsewhere(3));
+    await cluster.moveSlot(slotOf(3), home);
+    await until(async () => {
+      const task = in_(3);
+      await other.submit(T, 3, [task], NO_LIMITS);
+      await other.cancel(T, [task.spec.id]);
+      return hints.find(({ is }) => is === 'ends');
+    });
+  });
+
   it('is found where it was before anybody knew', async () => {
     const store = await open();
     await cluster.moveSlot(slotOf(3), await elsewhere(3));

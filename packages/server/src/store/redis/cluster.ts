@@ -3,6 +3,8 @@
 //  K1  Nothing is sent to a slot that is on its way (ASK): the keys of a shard are in two places then, and a script would
 //      see half of them. Scripts declare the shard's prefix, which is no key, so the server itself refuses them meanwhile.
 //  K2  Where a shard is, is looked up whenever something says that it may have moved, and while any server is away.
+//  K3  A node that gives a slot away ends its subscriptions, also where the slot is back before anybody has looked: after the
+//      next look all that is found there is subscribed to again.
 import { Redis } from 'ioredis';
 import type { Clock } from '../../clock.ts';
 import { spelled, type Link, type Place, type StoreAddress } from './address.ts';
@@ -31,6 +33,8 @@ export class ClusterNodes implements Layout {
   /** By `host:port`. */
   readonly #connections = new Map<string, Connection>();
   readonly #routes = new Map<number, Connection>();
+  /** K3 */
+  readonly #deafened = new Set<Connection>();
   #looking: Promise<void> | undefined;
   #lookAgain = false;
   #lookedAt = -Infinity;
@@ -56,7 +60,7 @@ export class ClusterNodes implements Layout {
       await Promise.all(this.all().flatMap((one) => (one === first ? [] : [one.open()])));
     }
     this.#timer = setInterval(() => {
-      if (this.#lookAgain || this.#isWanting()) void this.#lookOnce();
+      if (this.#lookAgain || this.#deafened.size > 0 || this.#isWanting()) void this.#lookOnce();
     }, LOOK_MS).unref();
     return first === undefined ? this.#refusal : '';
   }
@@ -82,6 +86,11 @@ export class ClusterNodes implements Layout {
     // Many acts may wait for one server.
     if (this.#looking !== undefined || this.#parts.clock.mono() - this.#lookedAt < LOOK_MS) this.#lookAgain = true;
     else void this.#lookOnce();
+  }
+
+  deafened(connection: Connection): void {
+    this.#deafened.add(connection);
+    this.look();
   }
 
   isReplaced(): boolean {
@@ -122,6 +131,9 @@ export class ClusterNodes implements Layout {
       else this.#nowhere.why = `no node of the Cluster has shard ${shard}`;
     }
     this.#leaveUnused();
+    const deafened = this.all().filter((connection) => this.#deafened.has(connection));
+    this.#deafened.clear();
+    for (const connection of deafened) connection.listenAgain();
   }
 
   async #viewOf(place: Place): Promise<ClusterView | undefined> {

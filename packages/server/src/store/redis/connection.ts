@@ -12,6 +12,7 @@ import type { Clock } from '../../clock.ts';
 import { Watchdog } from '../../watchdog.ts';
 import type { Hint } from '../store.ts';
 import type { Link, Place } from './address.ts';
+import { movedTo } from './cluster-view.ts';
 import { Confirmation } from './confirmation.ts';
 import { isAboutCredentials, remedyFor } from './faults.ts';
 import { readHint } from './hints.ts';
@@ -42,8 +43,8 @@ export interface ConnectionOptions {
   greeting: (redis: Redis) => Promise<void>;
   /** An act may run now; after each greeting. */
   greeted: () => void;
-  /** The server says that something has moved. */
-  moved: () => void;
+  /** The server has ended subscriptions, or refused one, for the slot is elsewhere. */
+  deafened: () => void;
 }
 
 const RECONNECT = { baseMs: 50, maxMs: 1000, factor: 2 };
@@ -200,7 +201,11 @@ export class Connection {
 
   /** Hears what is to be heard by now. */
   listenAgain(): void {
-    if (this.#listener.status === 'ready') void this.#listen().catch(() => this.#listener.disconnect(true));
+    if (this.#listener.status !== 'ready') return;
+    void this.#listen().catch((fault: unknown) => {
+      // That a slot is elsewhere has been told already (`deafened`).
+      if (movedTo(String((fault as Error).message)) === undefined) this.#listener.disconnect(true);
+    });
   }
 
   /** '' or why it does not answer; and what of its settings may lose tasks. */
@@ -252,7 +257,7 @@ export class Connection {
   }
 
   #watch(): void {
-    const { events, moved } = this.#options;
+    const { events, deafened } = this.#options;
     this.#redis.on('error', (fault: unknown) => this.#away(fault));
     this.#redis.on('close', () => this.#away(undefined));
     this.#redis.on('ready', () => {
@@ -262,7 +267,7 @@ export class Connection {
     this.#listener.on('error', () => undefined);
     this.#listener.on('close', () => (this.#subscribed = false));
     this.#listener.on('ready', () => this.listenAgain());
-    this.#listener.on('moved', moved);
+    this.#listener.on('moved', deafened);
     const hear = (_channel: Buffer, message: Buffer): void => {
       const hint = readHint(message);
       if (hint !== undefined) events.emit('hint', hint);

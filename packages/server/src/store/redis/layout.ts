@@ -11,6 +11,8 @@ export interface Layout {
   nowhere(): Extract<Phase, { is: 'away' }>;
   /** Something may have moved; `said` = what a server answered to an act on the shard. Returns at once. */
   look(shard?: number, said?: string): void;
+  /** The server has ended subscriptions that were made there. Returns at once. */
+  deafened(connection: Connection): void;
   /** The server that has the shard is being replaced: what replicas confirm to it may be forgotten all the same. */
   isReplaced(shard: number): boolean;
   /** '' or why a server that moves would not be followed. */

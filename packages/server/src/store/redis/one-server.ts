@@ -34,6 +34,10 @@ export class OneServer implements Layout {
     // There is no other place to look at.
   }
 
+  deafened(): void {
+    // Only nodes of a Cluster end subscriptions.
+  }
+
   isReplaced(): boolean {
     return false;
   }

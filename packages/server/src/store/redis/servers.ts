@@ -116,7 +116,7 @@ export class Servers {
         const own = this.all().filter((shard) => this.#layout.of(shard) === connection);
         for (const shard of own) this.#restOf(shard).reconnected(clock.mono());
       },
-      moved: () => this.#layout.look(),
+      deafened: () => this.#layout.deafened(connection),
     });
     return connection;
   }
