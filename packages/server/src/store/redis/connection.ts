@@ -204,7 +204,7 @@ export class Connection {
     if (this.#listener.status !== 'ready') return;
     void this.#listen().catch((fault: unknown) => {
       // That a slot is elsewhere has been told already (`deafened`).
-      if (movedTo(String((fault as Error).message)) === undefined) this.#listener.disconnect(true);
+      if (movedTo((fault as Error).message) === undefined) this.#listener.disconnect(true);
     });
   }
 
