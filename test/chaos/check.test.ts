@@ -3,6 +3,9 @@ import { describe, expect, it } from 'vitest';
 import type { Books, TaskRecord } from './books.ts';
 import { check, tally, type Evidence } from './check.ts';
 import type { Entry, FaultNote } from './ledger.ts';
+import { grown } from './orphans.ts';
+import { isClean, neverRecovered, quietAfter } from './recovery.ts';
+import { tooSlow } from './report.ts';
 import type { Reported } from './reports.ts';
 
 /** One task of each kind, ended as it should. */
@@ -161,4 +164,43 @@ it('lets a task start again for each fault that touched it', () => {
   run.faults.push({ fault: 'F1 kill worker', target: 'worker-1', from: 1150, to: 1900 });
   expect(run.found()).toEqual([]);
   expect(tally(run.evidence(), []).duplicates).toBe(1);
+});
+
+describe('recoveries and holdings', () => {
+  const kill: FaultNote = { fault: 'F1 kill worker', target: 'worker-1', from: 10_000, to: 13_000 };
+  const recovery = { kind: 'worker', from: 10_000, ms: 3000, given_up: false } as const;
+
+  it('are a kill’s own where no other fault, and nothing of its aftermath, lies in them', () => {
+    const stop: FaultNote = { fault: 'F2 stop worker', target: 'worker-2', from: 2000, to: 5000 };
+    expect(isClean(recovery, { faults: [stop, kill] })).toBe(true);
+    expect(isClean(recovery, { faults: [{ ...stop, to: 7000 }, kill] })).toBe(false);
+    expect(isClean(recovery, { faults: [kill, { ...stop, from: 12_000, to: 14_000 }] })).toBe(false);
+    expect(quietAfter({ faults: [stop, { ...kill, from: 1000, to: 2000 }] })).toBe(9001);
+  });
+
+  it('that never came are a violation, if nothing else was in the way', () => {
+    const never = { ...recovery, ms: 15_000, given_up: true };
+    expect(neverRecovered([{ ...recovery, clean: true }])).toEqual([]);
+    expect(neverRecovered([{ ...never, clean: false }])).toEqual([]);
+    expect(neverRecovered([{ ...never, clean: true }])).toHaveLength(1);
+  });
+
+  it('that take too long fail a run that has enough of them', () => {
+    const of = (count: number, p99: number) => ({
+      target: 4000,
+      all: { count, p50: 1, p99 },
+      alone: { count, p50: 1, p99 },
+    });
+    expect(tooSlow({ worker: of(10, 4000) })).toEqual([]);
+    expect(tooSlow({ worker: of(9, 9000) })).toEqual([]);
+    expect(tooSlow({ worker: of(10, 4001) })).toHaveLength(1);
+  });
+
+  it('of a part that holds much more than before are told', () => {
+    const part = (mebibytes: number, descriptors: number) =>
+      new Map([['worker-1', { memoryBytes: mebibytes * 2 ** 20, descriptors }]]);
+    expect(grown(part(100, 100), part(400, 180))).toEqual([]);
+    expect(grown(part(100, 100), part(600, 100))).toHaveLength(1);
+    expect(grown(part(100, 100), part(100, 300))).toHaveLength(1);
+  });
 });

@@ -28,3 +28,21 @@ export function holdings(stage: Stage): Map<string, Holding> {
     }),
   );
 }
+
+/** What the young generation of V8 and the buffers behind it may take at the next burst of work, however little there was before. */
+const MORE_MEMORY_BYTES = 384 * 2 ** 20;
+/** Kept connections of clients, and the pipes of runners that were forked for more at once. */
+const MORE_DESCRIPTORS = 100;
+
+/** Parts that hold so much more than before the faults that it is no chance, each in a sentence. */
+export function grown(before: ReadonlyMap<string, Holding>, after: ReadonlyMap<string, Holding>): string[] {
+  return [...after].flatMap(([name, then]) => {
+    const first = before.get(name) ?? { memoryBytes: 0, descriptors: 0 };
+    const memory = then.memoryBytes - first.memoryBytes;
+    const descriptors = then.descriptors - first.descriptors;
+    return [
+      ...(memory > MORE_MEMORY_BYTES ? [`${name} has ${Math.round(memory / 2 ** 20)} MiB more than before`] : []),
+      ...(descriptors > MORE_DESCRIPTORS ? [`${name} has ${descriptors} descriptors more than before`] : []),
+    ];
+  });
+}

@@ -1,5 +1,5 @@
 // How long it took until work that was hit went on: read from the functions' own reports and from what clients read.
-import type { Entry } from './ledger.ts';
+import type { Entry, FaultNote, Ledger } from './ledger.ts';
 import { now } from './now.ts';
 import type { Reported, Start } from './reports.ts';
 import { sleep, type Recovery, type Scene } from './scene.ts';
@@ -7,6 +7,36 @@ import { sleep, type Recovery, type Scene } from './scene.ts';
 /** A recovery that takes longer is given up, and counted so, ms. */
 const PATIENCE_MS = 15_000;
 const LOOK_MS = 10;
+/** A fault's aftermath may slow what another one is timed by: a kill was waited for, ms. */
+const KILL_MARGIN_MS = 300;
+/** After a silence or a standstill nobody is taken for dead for 3 s. */
+const SILENCE_MARGIN_MS = 4000;
+
+/** Nothing else was at work that could have made it longer. */
+export function isClean({ from, ms }: Recovery, { faults }: Pick<Ledger, 'faults'>): boolean {
+  // Its own fault began then, or, of a restart that is timed from its end, had begun before.
+  const own = faults.find((fault) => fault.from <= from && from <= fault.to + 1);
+  return !faults.some((fault) => fault !== own && fault.from <= from + ms && from <= quietFrom(fault));
+}
+
+/** `clean` = no other fault was at work that could have made it longer. */
+export type Recovered = Recovery & { clean: boolean };
+
+/** Of a kill that nothing else disturbed the work must go on, however slow the machine is; each in a sentence. */
+export function neverRecovered(recoveries: readonly Recovered[]): string[] {
+  return recoveries
+    .filter(({ clean, given_up }) => clean && given_up)
+    .map(({ kind, ms }) => `${kind}: what was hit had not gone on ${Math.round(ms)} ms after the kill`);
+}
+
+/** When nothing of these faults is left that could slow another one's recovery. */
+export function quietAfter({ faults }: Pick<Ledger, 'faults'>): number {
+  return Math.max(0, ...faults.map(quietFrom)) + 1;
+}
+
+function quietFrom({ fault, to }: FaultNote): number {
+  return to + (fault.startsWith('F1') ? KILL_MARGIN_MS : SILENCE_MARGIN_MS);
+}
 
 interface Hit {
   entry: Entry;

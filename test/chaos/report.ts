@@ -1,5 +1,8 @@
 // The report of a run, for people in Markdown and for programs in JSON.
+import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
+import { root } from '../harness/program.ts';
+import type { Holding } from './orphans.ts';
 import type { Outcome } from './variant.ts';
 
 interface Percentiles {
@@ -8,8 +11,16 @@ interface Percentiles {
   p99: number;
 }
 
+interface Times {
+  target: number | undefined;
+  all: Percentiles;
+  alone: Percentiles;
+}
+
 export interface Report {
   seed: string;
+  /** Of the programs; '' where they are no checkout. */
+  commit: string;
   minutes: number;
   machine: string;
   at: string;
@@ -26,10 +37,12 @@ export interface Report {
     starts: number;
     orphans: number;
   };
-  recovery: Record<string, { target: number | undefined; all: Percentiles; alone: Percentiles }>;
+  recovery: Record<string, Times>;
+  /** Recoveries that take longer than is wanted. */
+  slow: string[];
 }
 
-/** What was promised, ms. */
+/** What is wanted of the kills that no other fault overlapped, p99 in ms. */
 const TARGETS: Record<string, number> = {
   runner: 1000,
   worker: 4000,
@@ -38,16 +51,21 @@ const TARGETS: Record<string, number> = {
   'Sentinel failover': 2000,
 };
 
+/** Of fewer kills the slowest says more about the machine's other work than about us. */
+const ENOUGH_KILLS = 10;
+
 export function makeReport(seed: string, minutes: number, outcomes: Outcome[]): Report {
   const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, one) => total + of(one), 0);
   const counts = (pattern: RegExp) => (outcome: Outcome) =>
     Object.entries(outcome.faults).reduce((total, [name, count]) => total + (pattern.test(name) ? count : 0), 0);
-  const all = outcomes.flatMap(({ recoveries }) => recoveries);
+  const recovery = recovered(outcomes);
+  const slow = tooSlow(recovery);
   return {
-    ...{ seed, minutes, outcomes },
+    ...{ seed, minutes, outcomes, recovery, slow },
+    commit: commit(),
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}`,
     at: new Date().toISOString(),
-    passed: outcomes.every(({ violations }) => violations.length === 0),
+    passed: slow.length === 0 && outcomes.every(({ violations }) => violations.length === 0),
     totals: {
       tasks: sum(({ tally }) => tally.acknowledged),
       kills: sum(counts(/ kill /)),
@@ -59,19 +77,48 @@ export function makeReport(seed: string, minutes: number, outcomes: Outcome[]): 
       starts: sum(({ tally }) => tally.starts),
       orphans: sum(({ orphans }) => orphans.length),
     },
-    recovery: Object.fromEntries(
-      Object.entries(Object.groupBy(all, ({ kind }) => kind)).map(([kind, list]) => {
-        return [
-          kind,
-          {
-            target: TARGETS[kind],
-            all: percentiles(list.map(({ ms }) => ms)),
-            alone: percentiles(list.filter(({ clean }) => clean).map(({ ms }) => ms)),
-          },
-        ];
-      }),
-    ),
   };
+}
+
+function recovered(outcomes: readonly Outcome[]): Record<string, Times> {
+  const all = outcomes.flatMap(({ recoveries }) => recoveries);
+  const kinds = Object.entries(Object.groupBy(all, ({ kind }) => kind)).map(([kind, list]) => {
+    const times = {
+      target: TARGETS[kind],
+      all: percentiles(list.map(({ ms }) => ms)),
+      alone: percentiles(list.filter(({ clean }) => clean).map(({ ms }) => ms)),
+    };
+    return [kind, times] as const;
+  });
+  return Object.fromEntries(kinds);
+}
+
+/** Where enough kills tell, what is wanted must hold. */
+export function tooSlow(recovery: Record<string, Times>): string[] {
+  return Object.entries(recovery).flatMap(([kind, { target = Infinity, alone }]) =>
+    alone.count < ENOUGH_KILLS || alone.p99 <= target
+      ? []
+      : [`${kind}: ${ms(alone.p99)} in the 99th percentile of ${alone.count} kills alone, wanted are ${ms(target)}`],
+  );
+}
+
+function held({ before, after }: Outcome['holdings']): string {
+  const mebibytes = ({ memoryBytes }: Holding): number => Math.round(memoryBytes / 2 ** 20);
+  const parts = Object.entries(after).map(([name, then]) => {
+    const first = before[name];
+    if (first === undefined) return `${name} ${mebibytes(then)}, ${then.descriptors}`;
+    return `${name} ${mebibytes(first)} → ${mebibytes(then)}, ${first.descriptors} → ${then.descriptors}`;
+  });
+  return parts.join('; ');
+}
+
+function commit(): string {
+  try {
+    const git = (...words: string[]): string => execFileSync('git', words, { cwd: root, encoding: 'utf8' }).trim();
+    return git('rev-parse', '--short', 'HEAD') + (git('status', '--porcelain') === '' ? '' : ', changed');
+  } catch {
+    return '';
+  }
 }
 
 function percentiles(values: readonly number[]): Percentiles {
@@ -87,12 +134,12 @@ function quantile(values: readonly number[], q: number): number {
 const ms = (value: number): string => (Number.isNaN(value) ? '–' : `${Math.round(value)} ms`);
 
 export function asMarkdown(report: Report): string {
-  const { totals, recovery, outcomes } = report;
+  const { totals, recovery, outcomes, slow } = report;
   const rate = totals.starts === 0 ? 0 : (100 * totals.duplicates) / totals.starts;
   const lines = [
     `# Chaos: ${report.passed ? 'passed' : 'FAILED'}`,
     '',
-    `Seed ${report.seed}, ${report.minutes} minutes, ${report.at}, on ${report.machine}.`,
+    `Seed ${report.seed}, ${report.minutes} minutes, ${report.at}, on ${report.machine}${report.commit === '' ? '' : `, commit ${report.commit}`}.`,
     '',
     '| | |',
     '| --- | --- |',
@@ -113,14 +160,17 @@ export function asMarkdown(report: Report): string {
         `| ${kind} | ${all.count} | ${ms(all.p50)} | ${ms(all.p99)} | ${alone.count} | ${ms(alone.p50)} | ${ms(alone.p99)} | ` +
         `${target === undefined ? '–' : `≤ ${target} ms`} |`,
     ),
+    ...slow.flatMap((sentence) => ['', `**Too slow**: ${sentence}`]),
   ];
   for (const outcome of outcomes) {
-    const { variant, seconds, tally, throughput, faults, skipped, violations } = outcome;
+    const { variant, seconds, tally, throughput, faults, skipped, violations, holdings } = outcome;
     const back = Math.round((100 * throughput.after) / throughput.before);
     lines.push(
       ...['', `## ${variant}`, ''],
       `${Math.round(seconds)} s; ${tally.acknowledged} tasks acknowledged of ${tally.submitted}, ${tally.succeeded} ended as asked for; ` +
         `throughput ${Math.round(throughput.before)}/s before, ${Math.round(throughput.after)}/s after (${back} %).`,
+      '',
+      `Memory in MiB and descriptors, before → after: ${held(holdings)}.`,
       '',
       ...Object.entries(faults).map(([name, count]) => `- ${name}: ${count}`),
       ...Object.entries(skipped).map(([name, reason]) => `- ${name}: skipped, ${reason}`),

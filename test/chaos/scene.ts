@@ -31,6 +31,8 @@ export interface Fault {
   name: string;
   /** How many cards of it are in the deck. */
   weight: number;
+  /** How often it waits until nothing of other faults is left that could make its recovery longer; never unless said. */
+  quiet?: number;
   /** Why it cannot be had here, if so. */
   missing?(stage: Stage): string | undefined;
   /** Is it one for this variant at all? */

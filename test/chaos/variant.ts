@@ -7,13 +7,14 @@ import { check, tally, type Tally, type Violation } from './check.ts';
 import { draw, skipped } from './faults/index.ts';
 import { register } from './functions.ts';
 import { history } from './history.ts';
-import { Ledger, type FaultNote } from './ledger.ts';
+import { Ledger } from './ledger.ts';
 import { startLoad } from './load.ts';
 import { now } from './now.ts';
-import { holdings, orphans, type Holding } from './orphans.ts';
+import { grown, holdings, orphans, type Holding } from './orphans.ts';
 import type { Dice } from './random.ts';
+import { isClean, neverRecovered, quietAfter, type Recovered } from './recovery.ts';
 import { openReports } from './reports.ts';
-import { sleep, type Recovery, type Scene } from './scene.ts';
+import { sleep, type Scene } from './scene.ts';
 import { setStage, type Stage, type Variant } from './stage.ts';
 import { throughput } from './throughput.ts';
 import { watch } from './watch.ts';
@@ -33,7 +34,7 @@ export interface Outcome {
   watched: { records: number; events: number };
   /** By how many ms the clock of each part was wrong, all the time (F10). */
   skews: Record<string, number>;
-  recoveries: (Recovery & { clean: boolean })[];
+  recoveries: Recovered[];
   throughput: { before: number; after: number };
   holdings: { before: Record<string, Holding>; after: Record<string, Holding> };
   orphans: string[];
@@ -47,10 +48,6 @@ export interface Outcome {
 const DRAIN_MS = 45_000;
 /** What the drain, the second measurement and the books take of the time of a variant at least, ms. */
 const SHORTEST_END_MS = 10_000;
-/** A fault's aftermath may slow what another one is timed by: a kill was waited for, ms. */
-const KILL_MARGIN_MS = 300;
-/** After a silence or a standstill nobody is taken for dead for 3 s. */
-const SILENCE_MARGIN_MS = 4000;
 const THROUGHPUT_BACK_WITHIN_MS = 10_000;
 /** Fewer successes a second of load than this prove nothing. */
 const ENOUGH_A_SECOND = 10;
@@ -122,6 +119,9 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
     if (how !== 0) ledger.violation('crash', `${name} was told to end and ended with ${how}`);
   const left = await orphans(stage);
   for (const one of left) ledger.violation('I10', `orphan: ${one}`);
+  for (const one of grown(held, heldAfter)) ledger.violation('I10', one);
+  const recoveries = scene.recoveries.map((one) => ({ ...one, clean: isClean(one, ledger) }));
+  for (const one of neverRecovered(recoveries)) ledger.violation('recovery', one);
   if (after.perSecond < floor) {
     ledger.violation(
       'I10',
@@ -157,7 +157,7 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
       .map(([at, what]) => `${((at - begun) / 1000).toFixed(1)} ${what}`),
     watched,
     skews: Object.fromEntries(stage.skews),
-    recoveries: scene.recoveries.map((one) => ({ ...one, clean: isClean(one, ledger) })),
+    recoveries,
     throughput: { before: before.perSecond, after: after.perSecond },
     holdings: { before: Object.fromEntries(held), after: Object.fromEntries(heldAfter) },
     orphans: left,
@@ -171,8 +171,12 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
 async function faultsUntil(scene: Scene, dice: Dice, until: number): Promise<string[]> {
   const drawn: string[] = [];
   const under = new Set<Promise<void>>();
-  for (const { fault, dice: own, restMs, alone } of draw(scene.stage, dice)) {
+  for (const { fault, dice: own, restMs, quiet, alone } of draw(scene.stage, dice)) {
     await sleep(restMs);
+    if (quiet) {
+      await Promise.all(under);
+      await sleep(Math.max(0, Math.min(quietAfter(scene.ledger), until) - now()));
+    }
     if (now() > until) break;
     drawn.push(fault.name);
     const done = fault.run(scene, own).finally(() => under.delete(done));
@@ -181,17 +185,6 @@ async function faultsUntil(scene: Scene, dice: Dice, until: number): Promise<str
   }
   await Promise.all(under);
   return drawn;
-}
-
-/** Nothing else was at work that could have made it longer. */
-function isClean({ from, ms }: Recovery, { faults }: Ledger): boolean {
-  // Its own fault began then, or, of a restart that is timed from its end, had begun before.
-  const own = faults.find((fault) => fault.from <= from && from <= fault.to + 1);
-  return !faults.some((fault) => fault !== own && fault.from <= from + ms && from <= fault.to + marginMs(fault));
-}
-
-function marginMs({ fault }: FaultNote): number {
-  return fault.startsWith('F1') ? KILL_MARGIN_MS : SILENCE_MARGIN_MS;
 }
 
 function countBy(words: readonly string[]): Record<string, number> {

@@ -27,6 +27,8 @@ export interface Drawn {
   dice: Dice;
   /** Rest before it, ms. */
   restMs: number;
+  /** Is it to come after the aftermath of all others, so that its recovery is its own? */
+  quiet: boolean;
   /** Does the next one wait until this one is over and its work goes on? Overlapping faults are the cruel ones. */
   alone: boolean;
 }
@@ -43,7 +45,8 @@ export function* draw(stage: Stage, dice: Dice): Generator<Drawn, never> {
     for (const fault of first) rest.splice(rest.indexOf(fault), 1);
     for (const [index, fault] of [...dice.shuffled(first), ...dice.shuffled(rest)].entries()) {
       const own = dice.apart(`fault ${round} ${index}`);
-      yield { fault, dice: own, restMs: own.between(100, 1200), alone: own.chance(0.75) };
+      const quiet = own.chance(fault.quiet ?? 0);
+      yield { fault, dice: own, restMs: own.between(100, 1200), quiet, alone: own.chance(0.75) || quiet };
     }
   }
 }

@@ -6,6 +6,8 @@ import { sleep, withPart, type Fault, type Scene } from '../scene.ts';
 import type { Part } from '../part.ts';
 
 const SUPERVISOR_MS = 1000;
+/** Few of these come in a run, and how long each takes is promised. */
+const QUIET = 0.5;
 
 async function startAgain(part: Part, dice: Dice): Promise<void> {
   await sleep(dice.between(0, SUPERVISOR_MS));
@@ -14,7 +16,8 @@ async function startAgain(part: Part, dice: Dice): Promise<void> {
 
 export const killWorker: Fault = {
   name: 'F1 kill worker',
-  weight: 4,
+  weight: 5,
+  quiet: QUIET,
   applies: () => true,
   run: (scene, dice) =>
     withPart(scene, 'worker', dice, async (worker) => {
@@ -28,7 +31,8 @@ export const killWorker: Fault = {
 
 export const killDispatcher: Fault = {
   name: 'F1 kill dispatcher',
-  weight: 3,
+  weight: 4,
+  quiet: QUIET,
   applies: ({ of }) => of('dispatcher').length > 0,
   run: (scene, dice) =>
     withPart(scene, 'dispatcher', dice, async (dispatcher) => {

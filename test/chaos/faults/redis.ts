@@ -33,7 +33,8 @@ const applies: Fault['applies'] = ({ redis }) => redis !== undefined;
 
 export const killRedis: Fault = {
   name: 'F1 kill Redis',
-  weight: 2,
+  weight: 3,
+  quiet: 0.5,
   applies,
   run: (scene, dice) =>
     withRedis(scene, async () => {
