@@ -19,11 +19,15 @@ export function isClean({ from, ms }: Recovery, { faults }: Pick<Ledger, 'faults
   return !faults.some((fault) => fault !== own && fault.from <= from + ms && from <= quietFrom(fault));
 }
 
-/** `clean` = no other fault was at work that could have made it longer. */
-export type Recovered = Recovery & { clean: boolean };
+export type Recovered = Recovery & {
+  /** No other fault was at work that could have made it longer. */
+  clean: boolean;
+  /** Of the task that went on last, where that took long. */
+  history: string[];
+};
 
 /** Of a kill that nothing else disturbed the work must go on, however slow the machine is; each in a sentence. */
-export function neverRecovered(recoveries: readonly Recovered[]): string[] {
+export function neverRecovered(recoveries: readonly Pick<Recovered, 'kind' | 'ms' | 'clean' | 'given_up'>[]): string[] {
   return recoveries
     .filter(({ clean, given_up }) => clean && given_up)
     .map(({ kind, ms }) => `${kind}: what was hit had not gone on ${Math.round(ms)} ms after the kill`);
@@ -116,19 +120,23 @@ async function until(
   hits: Hit[],
   wentOn: (hit: Hit, reported: Reported | undefined) => number | undefined,
 ): Promise<void> {
-  const note = (ms: number, given_up: boolean): void => {
-    scene.recoveries.push({ kind, from, ms: Math.max(0, ms), given_up });
-  };
   let open = hits;
   let slowest = 0;
+  let last = hits[0]?.entry.label;
   while (open.length > 0 && now() - from < PATIENCE_MS) {
     const reported = scene.reports.read();
     open = open.filter((one) => {
       const at = wentOn(one, reported.get(one.entry.label));
-      if (at !== undefined) slowest = Math.max(slowest, at - from);
+      if (at !== undefined && at - from >= slowest) {
+        slowest = at - from;
+        last = one.entry.label;
+      }
       return at === undefined;
     });
     if (open.length > 0) await sleep(LOOK_MS);
   }
-  if (hits.length > 0) note(open.length > 0 ? now() - from : slowest, open.length > 0);
+  if (last === undefined) return;
+  const [never] = open;
+  const ms = never === undefined ? slowest : now() - from;
+  scene.recoveries.push({ kind, from, ms, given_up: never !== undefined, last: never?.entry.label ?? last });
 }

@@ -13,6 +13,8 @@ export interface Recovery {
   ms: number;
   /** Work was affected by it that had not gone on when the wait for it ended. */
   given_up: boolean;
+  /** The label of the task that went on last. */
+  last?: number;
 }
 
 export interface Scene {

@@ -48,6 +48,8 @@ export interface Outcome {
 const DRAIN_MS = 45_000;
 /** What the drain, the second measurement and the books take of the time of a variant at least, ms. */
 const SHORTEST_END_MS = 10_000;
+/** Whoever looks into a recovery of more wants to know what it waited for. */
+const LONG_RECOVERY_MS = 3000;
 const THROUGHPUT_BACK_WITHIN_MS = 10_000;
 /** Fewer successes a second of load than this prove nothing. */
 const ENOUGH_A_SECOND = 10;
@@ -120,8 +122,6 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
   const left = await orphans(stage);
   for (const one of left) ledger.violation('I10', `orphan: ${one}`);
   for (const one of grown(held, heldAfter)) ledger.violation('I10', one);
-  const recoveries = scene.recoveries.map((one) => ({ ...one, clean: isClean(one, ledger) }));
-  for (const one of neverRecovered(recoveries)) ledger.violation('recovery', one);
   if (after.perSecond < floor) {
     ledger.violation(
       'I10',
@@ -129,6 +129,12 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
     );
   }
   const evidence = { ledger, reported: reports.read(), books, apart: before.tasks + after.tasks };
+  const recoveries = scene.recoveries.map((one) => ({
+    ...one,
+    clean: isClean(one, ledger),
+    history: one.ms > LONG_RECOVERY_MS ? history(one.last, evidence) : [],
+  }));
+  for (const one of neverRecovered(recoveries)) ledger.violation('recovery', one);
   const violations = check(evidence);
   const counts = tally(evidence, violations);
   const seconds = (now() - begun) / 1000;
