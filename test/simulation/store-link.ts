@@ -96,7 +96,8 @@ export class RemoteLink implements StoreLink {
   }
 
   letBe(): string {
-    return this.#rest.why(this.#server.shard.now(), this.#clock.mono());
+    const mono = this.#clock.mono();
+    return this.#rest.why(this.#server.shard.now(), mono, mono);
   }
 
   subscribe(onHint: (hint: Hint) => void): () => void {

@@ -1,5 +1,5 @@
-// When leases are let be (DELIVERY: the owners renew first): in the first lease time after a (re)connect to the server, and
-// after a jump of its clock. Pure; times are arguments.
+// When leases are let be (DELIVERY: the owners renew first): in the first lease time after a (re)connect to the server, after
+// it stood still, and after a jump of its clock. Pure; times are arguments.
 
 /** A jump of the server's clock against ours of more than this counts as one, ms. */
 const JUMP_MS = 1000;
@@ -7,8 +7,8 @@ const JUMP_MS = 1000;
 export class LeaseRest {
   readonly #leaseMs: number;
   #untilMono = 0;
-  /** Server's time less ours, as last seen on this connection. */
-  #offset: number | undefined;
+  /** The server's time less ours on this connection, as far as its answers tell. */
+  #offset: Range | undefined;
 
   constructor(leaseMs: number) {
     this.#leaseMs = leaseMs;
@@ -20,11 +20,29 @@ export class LeaseRest {
     this.#offset = undefined;
   }
 
-  /** Why leases are to be let be, or ''. `serverMs` = the server's time just now. */
-  why(serverMs: number, mono: number): string {
-    const offset = serverMs - mono;
-    if (this.#offset !== undefined && Math.abs(offset - this.#offset) > JUMP_MS) this.#untilMono = mono + this.#leaseMs;
-    this.#offset = offset;
-    return mono < this.#untilMono ? 'first lease time after a (re)connect or a jump of the server’s clock' : '';
+  /** Why leases are to be let be, or ''. `serverMs` = the server's time when it answered, between `askedMono` and `mono`. */
+  why(serverMs: number, askedMono: number, mono: number): string {
+    // How long which way took nobody knows: an answer that comes late is no jump.
+    const told = { least: serverMs - mono, most: serverMs - askedMono };
+    const known = this.#offset ?? told;
+    const hasJumped = told.least > known.most + JUMP_MS || told.most < known.least - JUMP_MS;
+    // Renewals stood as long in the queue, so leases may be over that nobody gave up.
+    const hasStood = mono - askedMono > this.#leaseMs / 2;
+    if (hasJumped || hasStood) this.#untilMono = mono + this.#leaseMs;
+    this.#offset = common(known, told) ?? told;
+    return mono < this.#untilMono
+      ? 'first lease time after a (re)connect, a standstill of the server or a jump of its clock'
+      : '';
   }
+}
+
+interface Range {
+  least: number;
+  most: number;
+}
+
+function common(one: Range, other: Range): Range | undefined {
+  const least = Math.max(one.least, other.least);
+  const most = Math.min(one.most, other.most);
+  return least <= most ? { least, most } : undefined;
 }

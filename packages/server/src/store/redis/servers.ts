@@ -2,8 +2,8 @@
 //
 //  R2  An act is repeated as faults.ts says, for RETRY_MS at most; then StoreUnavailable. A server that has been away
 //      for longer is not waited for.
-//  R3  After every reconnect, whenever a shard is served by another server, and whenever a server's time jumps, the leases of
-//      the shards concerned are let be for one lease time.
+//  R3  After every reconnect, whenever a shard is served by another server, and whenever a server stood still or its time
+//      jumps, the leases of the shards concerned are let be for one lease time.
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
@@ -220,9 +220,12 @@ export class Servers {
     waiting.abort();
   }
 
-  /** Why the shard's leases are to be let be, or '' (R3). `serverMs` = its server's time just now. */
-  letBe(shard: number, serverMs: number): string {
-    return this.#restOf(shard).why(serverMs, this.#options.clock.mono());
+  /** Why the shard's leases are to be let be, or '' (R3), by its server's time, which `ask` asks for. */
+  async letBe(shard: number, ask: () => Promise<number>): Promise<string> {
+    const { clock } = this.#options;
+    const asked = clock.mono();
+    const serverMs = await ask();
+    return this.#restOf(shard).why(serverMs, asked, clock.mono());
   }
 
   #restOf(shard: number): LeaseRest {
