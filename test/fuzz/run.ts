@@ -1,7 +1,7 @@
 // One fuzzing: a system of real programs, odd workers, an odd dispatcher and odd requests, and between them calls that must
 // go on being answered rightly, in bounded memory, without a line about a fault of ours.
-import { readFileSync } from 'node:fs';
 import { SAMPLE } from '@mpcsfaas/contract';
+import { faultLines, peakBytes } from '../harness/health.ts';
 import { post, registerSource, endsOf } from '../harness/http.ts';
 import { start, type Program } from '../harness/program.ts';
 import { startSystem } from '../harness/system.ts';
@@ -118,22 +118,4 @@ async function realIds(url: string): Promise<Map<string, string>> {
     [SAMPLE.cancelTask, await task({ labels: ['nowhere'] })],
     [SAMPLE.classicTask, await task({})],
   ]);
-}
-
-/** VmHWM of /proc/PID/status; NaN where the process is gone. */
-function peakBytes(pid: number): number {
-  try {
-    return Number(/^VmHWM:\s*(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
-  } catch {
-    return Number.NaN;
-  }
-}
-
-/** Lines about faults of ours: pino's levels from 50 on; and what is no log line at all. */
-function faultLines(output: string): string[] {
-  return output
-    .split('\n')
-    .filter((line) => line !== '' && (/"level":[56]0/.test(line) || /^\s+at |Error:/.test(line)))
-    .slice(0, 5)
-    .map((line) => line.slice(0, 600));
 }
