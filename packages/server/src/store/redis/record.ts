@@ -32,6 +32,9 @@ export function kindOf(code: number): FailureKind | '' {
   return KIND_BY_CODE.get(code) ?? '';
 }
 
+/** Stands in the kind's place while a task has not ended: some attempt of it is known to have been started. */
+const BEGUN = 255;
+
 /** Arguments up to this size stand in the record: a key of their own would cost more than they do. */
 const INLINE_BYTES = 256;
 
@@ -72,6 +75,8 @@ export interface StoredRecord {
   state: number;
   pinned: boolean;
   kind: FailureKind | '';
+  /** Of a task that has not ended: was an earlier attempt started, as far as is known? */
+  hasBegun: boolean;
   abandonments: number;
   losses: number;
   retries: number;
@@ -102,6 +107,7 @@ export function readRecord(headers: RecordHeaders, tenant: string, id: string, b
     state: bytes.readUInt8(0),
     pinned: bytes.readUInt8(1) === 1,
     kind: kindOf(bytes.readUInt8(2)),
+    hasBegun: bytes.readUInt8(2) === BEGUN,
     abandonments: bytes.readUInt8(3),
     losses: bytes.readUInt16LE(4),
     retries: bytes.readUInt16LE(6),
