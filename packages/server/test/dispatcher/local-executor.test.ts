@@ -13,8 +13,8 @@ import { submission } from '../store/submission.ts';
 it('gives back what was not started in its time', async () => {
   const dataDir = mkdtempSync(join(tmpdir(), 'local-executor-'));
   const { promise: code, resolve: hasCode } = Promise.withResolvers<Buffer>();
-  const { promise: asked, resolve: isAsked } = Promise.withResolvers<void>();
-  const { promise: ended, resolve: haveEnded } = Promise.withResolvers<void>();
+  const { promise: asked, resolve: isAsked } = Promise.withResolvers<true>();
+  const { promise: ended, resolve: haveEnded } = Promise.withResolvers<true>();
   const endings = new Map<string, Ending>();
   const executor = await openLocalExecutor({
     dispatcherId: 'd',
@@ -24,13 +24,13 @@ it('gives back what was not started in its time', async () => {
     events: {
       ended: (some) => {
         for (const ending of some) endings.set(ending.fence.token, ending);
-        if (endings.size === 3) haveEnded();
+        if (endings.size === 3) haveEnded(true);
       },
       capacity: () => undefined,
       fleet: () => undefined,
       printed: () => undefined,
       code: () => {
-        isAsked();
+        isAsked(true);
         return code;
       },
       adopt: () => Promise.resolve([]),

@@ -75,8 +75,6 @@ export interface StoredRecord {
   state: number;
   pinned: boolean;
   kind: FailureKind | '';
-  /** Of a task that has not ended: was an earlier attempt started, as far as is known? */
-  hasBegun: boolean;
   abandonments: number;
   losses: number;
   retries: number;
@@ -98,6 +96,11 @@ export interface StoredRecord {
   spec: TaskSpec;
 }
 
+/** Of a task that has not ended: is an earlier attempt known to have been started? */
+export function hasBegun(record: Buffer): boolean {
+  return record.readUInt8(2) === BEGUN;
+}
+
 /** The reverse: the whole record of the task `id` of `tenant`. */
 export function readRecord(headers: RecordHeaders, tenant: string, id: string, bytes: Buffer): StoredRecord {
   const u48 = (at: number): number => bytes.readUIntLE(at, 6);
@@ -107,7 +110,6 @@ export function readRecord(headers: RecordHeaders, tenant: string, id: string, b
     state: bytes.readUInt8(0),
     pinned: bytes.readUInt8(1) === 1,
     kind: kindOf(bytes.readUInt8(2)),
-    hasBegun: bytes.readUInt8(2) === BEGUN,
     abandonments: bytes.readUInt8(3),
     losses: bytes.readUInt16LE(4),
     retries: bytes.readUInt16LE(6),
