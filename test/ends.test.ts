@@ -1,6 +1,6 @@
 // What an end means: every row of the table in docs/state-machine.md on real programs, in the record, in the result and in
 // the exception that a classic client unpickles. Hand-back and drain stand in drain.test.ts, a runner that cannot start in
-// breaker.test.ts.
+// breaker.test.ts; the end after ten abandonments, which takes ten leases, in the suite of the stores.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +34,19 @@ def fourth(path):
             raise ConnectionResetError("not yet")
     return "at last"
 `,
+  // Its first life begins before this time and ends after it.
+  outlives: `
+import datetime, os, time
+def outlives(path, when):
+    first = not os.path.exists(path)
+    open(path, "ab").close()
+    if not first:
+        return "again"
+    until = datetime.datetime.strptime(when + "+0000", "%Y-%m-%dT%H:%M:%S.%fZ%z").timestamp()
+    while time.time() <= until:
+        time.sleep(0.01)
+    os._exit(9)
+`,
   third_life: `
 import os
 def third_life(path):
@@ -45,6 +58,8 @@ def third_life(path):
     return "alive"
 `,
 };
+/** As classic clients send them, by value: a code object made by a Python whose code objects have other fields. */
+const PICKLES = { of_another_python: 'ctypes\nCodeType\n(I1\ntR.' };
 const JAVASCRIPT = {
   js_raises: 'export default function js_raises() { throw new RangeError("too far"); }',
   js_hangs: 'export default function js_hangs() { for (;;); }',
@@ -54,7 +69,7 @@ const JAVASCRIPT = {
 
 interface Row {
   what: string;
-  function: keyof typeof PYTHON | keyof typeof JAVASCRIPT;
+  function: keyof typeof PYTHON | keyof typeof PICKLES | keyof typeof JAVASCRIPT;
   args?: unknown[];
   options?: object;
   status: 'COMPLETED' | 'FAILED' | 'CANCELED';
@@ -132,6 +147,14 @@ function rows(folder: string): Row[] {
       /not_there_at_all/,
     ]),
     failed(
+      'was pickled by another Python',
+      'of_another_python',
+      'version_mismatch',
+      'RuntimeError',
+      /another Python version and this worker runs Python 3\.\d+: .*--python/,
+      ['RuntimeError', /another Python version/],
+    ),
+    failed(
       'does not take its arguments',
       'fine',
       'raised',
@@ -206,6 +229,15 @@ function rows(folder: string): Row[] {
       ['TimeoutError', /expires_at/],
       { args: [1], options: { labels: ['nowhere'], expires_at: 'SOON' }, attempts: [0, 0, []] },
     ),
+    {
+      what: 'is started by expires_at, and lost after it: it runs again',
+      function: 'outlives',
+      args: [file('outlives'), 'LATER'],
+      options: { expires_at: 'LATER', priority: 100 },
+      status: 'COMPLETED',
+      value: 'again',
+      attempts: [2, 1, ['lost']],
+    },
     failed('JavaScript throws', 'js_raises', 'raised', 'RangeError', /too far/, [
       'RuntimeError',
       /RangeError: too far/,
@@ -264,79 +296,92 @@ async function classically(url: string, ids: readonly string[]): Promise<[type: 
   return JSON.parse(client.output()) as [string, string][];
 }
 
-describe.each(['redis push', 'redis pull', 'embedded local'] as Form[])('%s', (form) => {
-  let system: System;
-  let folder: string;
-  beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'test-ends-'));
-    system = await startSystem({ form, workers: 2, slots: 2, args: ['--max-result-bytes', '2MiB'] });
-    for (const [name, source] of Object.entries(PYTHON)) await registerSource(system.url, name, source);
-    for (const [name, source] of Object.entries(JAVASCRIPT)) {
-      await registerSource(system.url, name, source, 'javascript');
-    }
-  });
-  afterAll(async () => {
-    await system.stop();
-    rmSync(folder, { recursive: true, force: true });
-  });
-
-  it('each row of the table', async () => {
-    const { url } = system;
-    const table = rows(folder);
-    const soon = new Date(Date.now() + 1000).toISOString();
-    const tasks = table.map(({ function: fn, args = [], options = {} }) => ({
-      function: fn,
-      args,
-      options: JSON.parse(JSON.stringify(options).replace('"SOON"', JSON.stringify(soon))) as object,
-    }));
-    const { status, body } = await post<{ task_ids: string[] }>(`${url}/v1/tasks/batch`, { tasks });
-    expect(status, JSON.stringify(body)).toBe(201);
-    const ids = body.task_ids;
-    const ends = await endsOf(url, ids);
-    const classic = await classically(url, ids);
-    for (const [at, row] of table.entries()) {
-      const end = ends.get(ids[at]!)!;
-      const kept = await record(url, ids[at]!);
-      const where = `${row.what}: ${JSON.stringify(end)}`;
-      expect([end.status, end.error?.kind, end.error?.type], where).toEqual([row.status, row.kind, row.type]);
-      if (row.status === 'COMPLETED') expect(end.value, where).toEqual(row.value);
-      if (row.message) expect(end.error!.message, where).toMatch(row.message);
-      if (row.details) expect((end.error as LostError).details, where).toMatchObject(row.details);
-      // Beside hanging ones some are given back unbegun, uncharged: those attempts are not of the table.
-      const reasons = kept.attempts.map(({ reason }) => reason).filter((reason) => COUNTED.has(reason));
-      const begun = kept.attempt - (kept.attempts.length - reasons.length);
-      expect([begun, kept.losses, reasons], where).toEqual(row.attempts);
-      // The end alone tells of a lost task what the record does.
-      if (row.kind === 'lost') expect((end.error as LostError).attempts, where).toEqual(kept.attempts);
-      if (row.classic) {
-        const [type, text] = classic[at]!;
-        expect(type, where).toMatch(new RegExp(`^(${row.classic[0]})$`));
-        expect(text, where).toMatch(row.classic[1]);
+describe.each(['redis push', 'redis pull', 'embedded push', 'embedded pull', 'embedded local'] as Form[])(
+  '%s',
+  (form) => {
+    let system: System;
+    let folder: string;
+    /** Of what has no name to be called by. */
+    const ids = new Map<string, string>();
+    beforeAll(async () => {
+      folder = mkdtempSync(join(tmpdir(), 'test-ends-'));
+      system = await startSystem({ form, workers: 2, slots: 2, args: ['--max-result-bytes', '2MiB'] });
+      for (const [name, source] of Object.entries(PYTHON)) await registerSource(system.url, name, source);
+      for (const [name, pickle] of Object.entries(PICKLES)) {
+        const payload = Buffer.from(pickle).toString('base64');
+        const { body } = await post<{ function_id: string }>(`${system.url}/register_function`, { name, payload });
+        ids.set(name, body.function_id);
       }
-    }
-  });
+      for (const [name, source] of Object.entries(JAVASCRIPT)) {
+        await registerSource(system.url, name, source, 'javascript');
+      }
+    });
+    afterAll(async () => {
+      await system.stop();
+      rmSync(folder, { recursive: true, force: true });
+    });
 
-  it('a retry that waits for its pause is DELAYED, and says until when', async () => {
-    const { url } = system;
-    const { body } = await post<{ task_id: string }>(`${url}/v1/tasks`, {
-      function: 'raises',
-      args: [],
-      // With full jitter a pause may be short: many of an hour at most are not all.
-      options: { retry: { max_retries: 50, backoff_ms: 3_600_000, max_backoff_ms: 3_600_000 } },
+    it('each row of the table', async () => {
+      const { url } = system;
+      const table = rows(folder);
+      const moment = (ms: number): string => JSON.stringify(new Date(Date.now() + ms).toISOString());
+      const [soon, later] = [moment(1000), moment(4000)];
+      const tasks = JSON.parse(
+        JSON.stringify(
+          table.map(({ function: fn, args = [], options = {} }) => ({ function: ids.get(fn) ?? fn, args, options })),
+        )
+          .replaceAll('"SOON"', soon)
+          .replaceAll('"LATER"', later),
+      ) as object[];
+      const { status, body } = await post<{ task_ids: string[] }>(`${url}/v1/tasks/batch`, { tasks });
+      expect(status, JSON.stringify(body)).toBe(201);
+      const { task_ids } = body;
+      const ends = await endsOf(url, task_ids);
+      const classic = await classically(url, task_ids);
+      for (const [at, row] of table.entries()) {
+        const end = ends.get(task_ids[at]!)!;
+        const kept = await record(url, task_ids[at]!);
+        const where = `${row.what}: ${JSON.stringify(end)}`;
+        expect([end.status, end.error?.kind, end.error?.type], where).toEqual([row.status, row.kind, row.type]);
+        if (row.status === 'COMPLETED') expect(end.value, where).toEqual(row.value);
+        if (row.message) expect(end.error!.message, where).toMatch(row.message);
+        if (row.details) expect((end.error as LostError).details, where).toMatchObject(row.details);
+        // Beside hanging ones some are given back unbegun, uncharged: those attempts are not of the table.
+        const reasons = kept.attempts.map(({ reason }) => reason).filter((reason) => COUNTED.has(reason));
+        const begun = kept.attempt - (kept.attempts.length - reasons.length);
+        expect([begun, kept.losses, reasons], where).toEqual(row.attempts);
+        // The end alone tells of a lost task what the record does.
+        if (row.kind === 'lost') expect((end.error as LostError).attempts, where).toEqual(kept.attempts);
+        if (row.classic) {
+          const [type, text] = classic[at]!;
+          expect(type, where).toMatch(new RegExp(`^(${row.classic[0]})$`));
+          expect(text, where).toMatch(row.classic[1]);
+        }
+      }
     });
-    const delayed = (): Promise<unknown> =>
-      get<{ status: string }>(`${url}/v1/tasks/${body.task_id}`).then((r) => r.body);
-    await expect.poll(delayed, { timeout: 20_000 }).toMatchObject({
-      status: 'DELAYED',
-      waits: { reason: 'delayed' },
-      attempts: [{ reason: 'retry', message: expect.stringMatching(/KeyError/) as string }],
+
+    it('a retry that waits for its pause is DELAYED, and says until when', async () => {
+      const { url } = system;
+      const { body } = await post<{ task_id: string }>(`${url}/v1/tasks`, {
+        function: 'raises',
+        args: [],
+        // With full jitter a pause may be short: many of an hour at most are not all.
+        options: { retry: { max_retries: 50, backoff_ms: 3_600_000, max_backoff_ms: 3_600_000 } },
+      });
+      const delayed = (): Promise<unknown> =>
+        get<{ status: string }>(`${url}/v1/tasks/${body.task_id}`).then((r) => r.body);
+      await expect.poll(delayed, { timeout: 20_000 }).toMatchObject({
+        status: 'DELAYED',
+        waits: { reason: 'delayed' },
+        attempts: [{ reason: 'retry', message: expect.stringMatching(/KeyError/) as string }],
+      });
+      expect((await post(`${url}/v1/tasks/${body.task_id}/cancel`, {})).status).toBe(200);
+      const end = (await endsOf(url, [body.task_id])).get(body.task_id)!;
+      expect([end.status, end.error?.kind]).toEqual(['CANCELED', 'canceled']);
+      expect((await classically(url, [body.task_id]))[0]).toEqual(['RuntimeError', expect.stringMatching(/^Canceled/)]);
     });
-    expect((await post(`${url}/v1/tasks/${body.task_id}/cancel`, {})).status).toBe(200);
-    const end = (await endsOf(url, [body.task_id])).get(body.task_id)!;
-    expect([end.status, end.error?.kind]).toEqual(['CANCELED', 'canceled']);
-    expect((await classically(url, [body.task_id]))[0]).toEqual(['RuntimeError', expect.stringMatching(/^Canceled/)]);
-  });
-});
+  },
+);
 
 describe.each(['redis push', 'embedded pull'] as Form[])('%s', (form) => {
   it('a worker that is killed is a loss of what it ran, and of nothing else', async () => {

@@ -96,6 +96,28 @@ class Calls(unittest.TestCase):
         with self.assertRaises(TimeoutError):
             self.client.wait(self.client.submit(triple, [7], labels=["nobody=has"], expires_at=_minute()), timeout=0.05)
 
+    def test_what_is_known_of_a_loss_is_told_whoever_waits(self):
+        self.client.register("import os\n\ndef exits(code):\n    os._exit(code)\n", name="exits", entry="exits")
+        task_id = self.client.submit("exits", [7], max_attempts=2)
+
+        async def wait():
+            async with AsyncClient() as client:
+                await client.wait(task_id)
+
+        waits = (
+            lambda: self.client.wait(task_id),
+            lambda: self.client.task(task_id).result(),
+            lambda: self.client.task(task_id).future().result(),
+            lambda: asyncio.run(wait()),
+        )
+        for waited in waits:
+            with self.assertRaisesRegex(errors.WorkerLost, "exit code 7") as caught:
+                waited()
+            error = caught.exception
+            self.assertEqual((error.task_id, error.kind, error.details["exit_code"]), (task_id, "lost", 7))
+            self.assertEqual([one["attempt"] for one in error.attempts], [1, 2])
+            self.assertEqual(error.attempts, self.client.get(task_id)["attempts"])
+
     def test_every_future_of_one_task_ends(self):
         self.client.register(SOURCE, name="nap-often", entry="nap")
         task_id = self.client.submit("nap-often", [0.3])

@@ -60,6 +60,14 @@ def dies():
     os._exit(3)
 
 
+def kills_itself():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def hogs():
+    return len(bytearray(10**9))
+
+
 @function(timeout=0.3, tags=["limited"])
 def limited(seconds):
     time.sleep(seconds)
@@ -147,17 +155,54 @@ class Calls(unittest.TestCase):
         with self.assertRaises(errors.TaskTimeout) as caught:
             self.ex.submit(limited, 30).result()
         self.assertNotIsInstance(caught.exception, (TimeoutError, concurrent.futures.TimeoutError))
-        with self.assertRaises(errors.WorkerLost) as caught:
-            self.ex.options(max_attempts=2).submit(dies).result()
-        self.assertIn("exit_code", caught.exception.details)
-        self.assertEqual([one["reason"] for one in caught.exception.attempts], ["lost", "lost"])
-        self.assertEqual(pickle.loads(pickle.dumps(caught.exception)).attempts, caught.exception.attempts)
         with self.assertRaises(errors.SerializationError):
             self.ex.submit(generates).result()
         with self.assertRaises(errors.TaskExpired):
             self.ex.options(labels=["nobody=has"], expires_at=_soon()).submit(double, 1).result()
         with self.assertRaises(errors.LoadFailed):
             self.ex.submit(_of_a_missing_module()).result()
+
+    def test_what_is_known_of_an_end_is_told(self):
+        before = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
+
+        def ended(future, kind):
+            with self.assertRaises(kind) as caught:
+                future.result()
+            error = caught.exception
+            self.assertEqual(error.task_id, future.task_id)
+            copy = pickle.loads(pickle.dumps(error))
+            for name in ("message", "task_id", "kind", "details", "attempts"):
+                self.assertEqual(getattr(copy, name), getattr(error, name))
+            return error
+
+        lost = self.ex.options(max_attempts=2).submit(dies)
+        killed = self.ex.options(max_attempts=1).submit(kills_itself)
+        hogged = self.ex.options(memory=150 * 2**20).submit(hogs)
+        late = self.ex.submit(limited, 30)
+
+        error = ended(lost, errors.WorkerLost)
+        self.assertEqual((error.kind, error.details["exit_code"]), ("lost", 3))
+        self.assertIn("exit code 3", str(error))
+        self.assertNotIn("signal", error.details)
+        self.assertEqual([(one["attempt"], one["reason"]) for one in error.attempts], [(1, "lost"), (2, "lost")])
+        for one in error.attempts:
+            self.assertTrue(one["worker"])
+            self.assertIn("exit code 3", one["message"])
+        times = [datetime.datetime.fromisoformat(one["at"].replace("Z", "+00:00")) for one in error.attempts]
+        self.assertEqual([before, *times], sorted([before, *times]))
+        self.assertEqual(error.attempts, lost.record()["attempts"])
+
+        error = ended(killed, errors.WorkerLost)
+        self.assertEqual(error.details["signal"], "SIGKILL")
+        self.assertNotIn("exit_code", error.details)
+        self.assertEqual([one["attempt"] for one in error.attempts], [1])
+
+        error = ended(hogged, errors.MemoryExceeded)
+        self.assertEqual((error.kind, error.details["limit_bytes"]), ("memory_exceeded", 150 * 2**20))
+        self.assertEqual(error.attempts, [])
+
+        error = ended(late, errors.TaskTimeout)
+        self.assertEqual((error.kind, error.details["timeout_ms"], error.attempts), ("timed_out", 300, []))
 
     def test_a_callback_that_exits_harms_no_other_call(self):
         first, second = self.ex.submit(sleeps, 0.2), self.ex.submit(sleeps, 0.5)

@@ -63,7 +63,12 @@ const HEADER = {
 };
 const OF_DISPATCHERS = [
   { k: 'welcome', session: 's', dispatcher: 'd' },
-  { k: 'tasks', number: 1, headers: [packr.pack(HEADER)], tasks: [{ t: TOKEN, id: ID, a: 1, h: 0, args: [1, 0, 2] }] },
+  {
+    k: 'tasks',
+    number: 1,
+    headers: [packr.pack(HEADER)],
+    tasks: [{ t: TOKEN, id: ID, a: 1, h: 0, args: [1, 0, 2], within: 9 }],
+  },
   { k: 'code', digest: DIGEST, bytes: [1, 0, 3] },
   { k: 'no_code', digest: DIGEST, gone: true, message: 'm' },
   { k: 'part', t: TOKEN, of: 'args', offset: 0, total: 9, bytes: [1, 0, 3] },

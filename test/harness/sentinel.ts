@@ -36,8 +36,15 @@ export interface SentinelSet {
 
 const NAME = 'main';
 
-export async function startSentinels(options: { replicas?: number; downAfterMs?: number } = {}): Promise<SentinelSet> {
-  const { replicas = 1, downAfterMs = 1000 } = options;
+export interface SentinelOptions {
+  replicas?: number;
+  downAfterMs?: number;
+  /** After so long a failover is given up. */
+  failoverTimeoutMs?: number;
+}
+
+export async function startSentinels(options: SentinelOptions = {}): Promise<SentinelSet> {
+  const { replicas = 1, downAfterMs = 1000, failoverTimeoutMs = 10_000 } = options;
   const dir = mkdtempSync(join(tmpdir(), 'test-sentinel-'));
   const servers: DataServer[] = [];
   const sentinels: { program: Program; admin: Redis; listener: Redis; port: number }[] = [];
@@ -69,7 +76,7 @@ export async function startSentinels(options: { replicas?: number; downAfterMs?:
         `dir ${dir}`,
         `sentinel monitor ${NAME} 127.0.0.1 ${servers[0]!.port} 2`,
         `sentinel down-after-milliseconds ${NAME} ${downAfterMs}`,
-        `sentinel failover-timeout ${NAME} 10000`,
+        `sentinel failover-timeout ${NAME} ${failoverTimeoutMs}`,
         `sentinel parallel-syncs ${NAME} ${replicas}`,
       ];
       writeFileSync(file, `${lines.join('\n')}\n`);

@@ -4,7 +4,7 @@
 //  I1  every acknowledged submission ends        I2  one accepted end, of the attempt that holds the task; it never changes
 //  I3  starts ≤ 1 + the faults that touched the task; of an at-most-once task ≤ 1
 //  I4  nothing stays RUNNING without a lease, or named by no live worker, for longer than recovery takes
-//  I5  moves are legal, and only losses and abandonments are counted
+//  I5  moves are legal, only losses and abandonments are counted, and what was started once does not expire
 //  I6  a key is one task      I7  after a cancel no other end, and soon no code of it runs      I8  order within a claim
 //
 // What a store forgets that goes back in time is forgiven by `wentBack`, and nothing else.
@@ -207,6 +207,8 @@ export class Ledger implements Watcher {
         this.break(`I2: the value of ${entry.name} is of another attempt`);
     }
     const isEarned = entry.plan.once || entry.losses >= task.max_attempts || entry.abandonments >= MAX_ABANDONMENTS;
+    if (task.kind === 'expired' && task.losses + task.retries > 0)
+      this.break(`I5: ${entry.name} had been started and ended expired`);
     if (task.kind === 'lost' && !isEarned) this.break(`I5: ${entry.name} ended lost after ${entry.losses} losses`);
   }
 

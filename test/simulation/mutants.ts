@@ -34,6 +34,8 @@ export const MUTANTS = {
     events: (events) => ({ ...events, ended: (endings) => events.ended(endings.map(releasedIfSilent)) }),
   },
 
+  'what was started expires': withRules({ mayExpire: () => true }),
+
   'a cancel that leaves the token': withRules({ tokenOfPlatformEnd: ({ token }) => token }),
 
   'hints taken for facts': { ...REAL, store: believingHints },

@@ -185,7 +185,9 @@ export class SimulatedPool implements RunnerPool {
     while (this.#running < this.slots) {
       const held = this.#line.shift();
       if (held === undefined) break;
-      if (held.place === 'line') this.#begin(held);
+      if (held.place !== 'line') continue;
+      if (this.#clock.mono() >= (held.call.startBy ?? Infinity)) this.#endUnbegun(held, 'handed_back');
+      else this.#begin(held);
     }
   }
 

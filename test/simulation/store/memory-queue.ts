@@ -14,7 +14,7 @@ import {
   LEASE_RAN_OUT,
   finalLoss,
 } from '../../../packages/server/src/store/platform-error.ts';
-import type { Fate, Rules } from '../../../packages/server/src/store/rules.ts';
+import { startWithinMs, type Fate, type Rules } from '../../../packages/server/src/store/rules.ts';
 import { STATE_CODE, endOf, hasEnded, stateOf } from '../../../packages/server/src/store/state-code.ts';
 import type {
   CancelAnswer,
@@ -140,7 +140,7 @@ export class MemoryQueue {
       if (handed.length >= max || expired >= SWEEP_ENTRIES) break;
       const quota = quotas.get(task.lane)!;
       if (quota <= 0) continue;
-      if (task.spec.expires_at > 0 && task.spec.expires_at <= now) {
+      if (task.expiresAt > 0 && task.expiresAt <= now) {
         this.#platformEnd(task, 'expire', 'FAILED', 'expired', EXPIRED);
         expired += 1;
         continue;
@@ -173,7 +173,8 @@ export class MemoryQueue {
     task.leaseUntil = now + this.#host.leaseMs;
     this.#host.watcher.moved(task, 'claim', from, { id: task.spec.id, attempt, token });
     const { spec, packed, lane, args, losses, retries } = task;
-    return { fence: { id: spec.id, attempt, token }, spec, packed, lane, args, losses, retries };
+    const within = startWithinMs({ expires_at: task.expiresAt }, now);
+    return { fence: { id: spec.id, attempt, token }, spec, packed, lane, args, losses, retries, startWithinMs: within };
   }
 
   renew(renewals: readonly Renewal[]): boolean[] {
@@ -290,7 +291,7 @@ export class MemoryQueue {
   sweep(letBe: string): SweepReport {
     const now = this.#host.now();
     const expired = this.#each(
-      ({ state, spec }) => state < STATE_CODE.RUNNING && spec.expires_at > 0 && spec.expires_at <= now,
+      ({ state, expiresAt }) => state < STATE_CODE.RUNNING && expiresAt > 0 && expiresAt <= now,
       (task) => this.#platformEnd(task, 'expire', 'FAILED', 'expired', EXPIRED),
     );
     const promoted = this.#each(
@@ -384,6 +385,7 @@ export class MemoryQueue {
     const from = this.#move(task, act, to);
     task.dueAt = to === 'DELAYED' ? this.#host.now() + Math.ceil(delayMs) : 0;
     const { losses, abandonments, retries } = fate;
+    if (!this.#host.rules.mayExpire(fate, task.startedAt)) task.expiresAt = 0;
     Object.assign(task, {
       token: '',
       claimer: '',

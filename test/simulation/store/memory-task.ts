@@ -20,6 +20,8 @@ export interface MemoryTask extends Standing {
   startedAt: number;
   endedAt: number;
   dueAt: number;
+  /** 0 = does not expire (any more). */
+  expiresAt: number;
   /** End of the lease of a RUNNING task. */
   leaseUntil: number;
   deleteAt: number;
@@ -55,6 +57,7 @@ export function newTask(submission: Submission, state: TaskState, score: number,
     startedAt: 0,
     endedAt: 0,
     dueAt: state === 'DELAYED' ? spec.not_before : 0,
+    expiresAt: spec.expires_at,
     leaseUntil: 0,
     deleteAt: 0,
     pinned: false,

@@ -86,7 +86,13 @@ class LocalExecutor implements Executor {
       this.#given.set(task.fence.token, { task, phase: 'given', startedAt: 0 });
       this.#tokenOf.set(task.fence.id, task.fence.token);
     }
-    this.#pool.submit(tasks.map(({ fence, spec, args }) => ({ key: fence.token, attempt: fence.attempt, spec, args })));
+    const mono = this.#options.clock.mono();
+    this.#pool.submit(
+      tasks.map(({ fence, spec, args, startWithinMs }) => {
+        const startBy = startWithinMs === undefined ? undefined : mono + startWithinMs;
+        return { key: fence.token, attempt: fence.attempt, spec, args, startBy };
+      }),
+    );
   }
 
   named(): Renewal[] {

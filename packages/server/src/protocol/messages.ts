@@ -73,6 +73,8 @@ export interface TaskItem {
   /** Which of the delivery's headers is its own. */
   h: number;
   args: PayloadRef;
+  /** How long it may still wait for its start, ms from its arrival; without it, for ever. */
+  within?: number;
 }
 
 /** Which payload a part belongs to. */

@@ -89,7 +89,7 @@ const SHAPES: Record<Item['k'], Shape> = {
   tasks: {
     number: count,
     headers: blobs,
-    tasks: listOf('tasks', () => ({ t: text, id: text, a: attempt, h: count, args: payload })),
+    tasks: listOf('tasks', () => ({ t: text, id: text, a: attempt, h: count, args: payload, within: optional(count) })),
   },
   code: { digest: text, bytes: bytesHere },
   no_code: { digest: text, gone: flag, message: text },

@@ -9,6 +9,8 @@ export interface Call {
   attempt: number;
   spec: TaskSpec;
   args: Buffer;
+  /** Monotonic ms after which it is not begun any more, but handed back: its expires_at. */
+  startBy?: number | undefined;
 }
 
 /** What the pool tells its owner. Callbacks are called from the event loop, never from within a pool method. */

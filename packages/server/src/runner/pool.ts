@@ -338,6 +338,12 @@ export class Pool implements RunnerPool {
         this.#endUnbegun(held, { is: 'released', reason: 'runner_unavailable' });
         continue;
       }
+      // It goes back: the store, whose clock counts, ends it.
+      if (nowMono >= (held.call.startBy ?? Infinity)) {
+        this.#line.shift();
+        this.#endUnbegun(held, { is: 'released', reason: 'handed_back' });
+        continue;
+      }
       const code = this.#code.get(held.fn.digest);
       if (!code) {
         // It was pushed off the shelf while the call waited.

@@ -1,6 +1,7 @@
 // What an act makes of a task, decided before anything is written: fences, and what is counted. Pure. The embedded store and
 // the simulation's keep to it by calling it; the scripts of redis/ say the same in Lua, and the suite compares them.
 import type { Fence } from '../lifecycle/fence.ts';
+import type { TaskHeader } from '../lifecycle/spec.ts';
 import { STATE_CODE, hasEnded } from './state-code.ts';
 import { MAX_ABANDONMENTS } from './timing.ts';
 
@@ -41,6 +42,8 @@ export interface Rules {
   retried: (task: Standing) => Fate;
   /** Its holder is gone without a word. */
   abandoned: (task: Standing) => Fate;
+  /** Not started by its expires_at: what an attempt has started once does not expire. `startedAt`: of the latest one. */
+  mayExpire: (task: Pick<Standing, 'losses' | 'retries'>, startedAt: number) => boolean;
   /** The token of a task that no attempt has ended: cancel, expiry, the last abandonment. */
   tokenOfPlatformEnd: (task: Standing) => string;
 }
@@ -63,8 +66,14 @@ export const RULES: Rules = {
     const abandonments = task.abandonments + 1;
     return fate(task.once === 1 || abandonments >= MAX_ABANDONMENTS ? 'over' : 'waits', { ...task, abandonments });
   },
+  mayExpire: ({ losses, retries }, startedAt) => losses === 0 && retries === 0 && startedAt === 0,
   tokenOfPlatformEnd: () => '',
 };
+
+/** How long after its claim a task that may expire may still be started, ms; undefined = for ever. */
+export function startWithinMs({ expires_at }: Pick<TaskHeader, 'expires_at'>, claimedAt: number): number | undefined {
+  return expires_at === 0 ? undefined : expires_at - claimedAt;
+}
 
 function fate(is: Fate['is'], { losses, abandonments, retries }: Standing): Fate {
   return { is, losses, abandonments, retries };

@@ -134,6 +134,8 @@ export interface ClaimedTask {
   losses: number;
   /** How often the user's own retry policy has sent it round again (settled as 'retry'). */
   retries: number;
+  /** How long after the claim it may still be started, ms by the store's clock; undefined = for ever. */
+  startWithinMs?: number | undefined;
 }
 
 export interface Renewal {

@@ -21,6 +21,8 @@ export interface Attempt {
   id: string;
   attempt: number;
   spec: TaskSpec;
+  /** Monotonic ms after which it is not begun any more; undefined = never. */
+  startBy: number | undefined;
   /** URL of the dispatcher that sent it. */
   owner: string;
   /** Other dispatchers that it has been named to: each may have adopted it, and gives it up when it is named no more. */

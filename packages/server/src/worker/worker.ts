@@ -243,14 +243,15 @@ class RunningWorker implements Worker, SessionHost {
       case 'tasks': {
         const calls = [];
         const headers = item.headers.map((bytes) => this.#headers.read(bytes));
-        for (const { t, id, a, h, args } of item.tasks) {
+        for (const { t, id, a, h, args, within } of item.tasks) {
           // Named twice (a repeat that crossed an answer): it is here already.
           if (this.#attempts.get(t) !== undefined) continue;
           const header = headers[h];
           // A delivery that is not whole is not named in the next heartbeat, and comes again.
           if (header === undefined) continue;
           const spec = specOf(id, header);
-          const attempt = { token: t, id, attempt: a, spec, owner: session.url };
+          const startBy = within === undefined ? undefined : this.clock.mono() + within;
+          const attempt = { token: t, id, attempt: a, spec, startBy, owner: session.url };
           if ('parts' in args) {
             const arriving: Attempt = { ...attempt, phase: { is: 'arriving' } };
             this.#attempts.add(arriving);
@@ -259,7 +260,7 @@ class RunningWorker implements Worker, SessionHost {
             if (this.draining) this.#handBack(arriving, 'drain');
           } else {
             this.#attempts.add({ ...attempt, phase: { is: 'running', startedAt: 0 } });
-            calls.push({ key: t, attempt: a, spec, args: reader.read(args) });
+            calls.push({ key: t, attempt: a, spec, startBy, args: reader.read(args) });
           }
         }
         if (calls.length > 0) this.#pool.submit(calls);
@@ -318,7 +319,8 @@ class RunningWorker implements Worker, SessionHost {
     if (args === undefined || attempt?.phase.is !== 'arriving') return;
     this.#arriving -= 1;
     attempt.phase = { is: 'running', startedAt: 0 };
-    this.#pool.submit([{ key, attempt: attempt.attempt, spec: attempt.spec, args }]);
+    const { spec, startBy } = attempt;
+    this.#pool.submit([{ key, attempt: attempt.attempt, spec, startBy, args }]);
   }
 
   #ended(token: string, outcome: Outcome, at: number, logs: TaskLogs | null): void {

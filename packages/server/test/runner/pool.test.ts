@@ -74,6 +74,24 @@ describe('hand-back', () => {
   });
 });
 
+test('what may not be started any more when its turn comes goes back, and nothing else does', async () => {
+  const pool = await start({ slots: 1 });
+  const code = source('def f(x): return x\n');
+  const calls = [1, 2, 3, 4].map((x) => makeCall(code, [x]));
+  const [late, ahead, free, last] = calls as [Call, Call, Call, Call];
+  late.startBy = performance.now();
+  ahead.startBy = performance.now() + 3_600_000;
+  last.startBy = late.startBy;
+  pool.submit(...calls);
+  await pool.until(() => pool.asked.length > 0);
+  pool.pool.provideCode(code.digest, code.bytes);
+  for (const { key } of [late, last]) {
+    expect((await pool.end(key)).outcome).toEqual({ is: 'released', reason: 'handed_back' });
+    expect(pool.started.has(key)).toBe(false);
+  }
+  expect([valueOf(await pool.end(ahead)), valueOf(await pool.end(free))]).toEqual([2, 3]);
+});
+
 describe('pipelining', () => {
   test('what waits behind a call that turns out long runs elsewhere, once', async () => {
     const pool = await start({ slots: 2 });

@@ -21,7 +21,7 @@ type Step =
       priority: number;
       once: boolean;
       attempts: number;
-      when: 'now' | 'later' | 'too late';
+      when: 'now' | 'later' | 'in time' | 'too late';
       key: number | null;
       again: boolean;
       /** So many tasks in one call. */
@@ -45,7 +45,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
       priority: fc.constantFrom(0, 0, 0, 0, -100, 7, 100),
       once: fc.constantFrom(false, false, true),
       attempts: fc.integer({ min: 1, max: 3 }),
-      when: fc.constantFrom('now' as const, 'now' as const, 'later' as const, 'too late' as const),
+      when: fc.constantFrom<'now' | 'later' | 'in time' | 'too late'>('now', 'now', 'later', 'in time', 'too late'),
       key: fc.constantFrom(null, null, null, null, null, 0, 1, 2),
       again: fc.constantFrom(false, false, false, true),
       many: fc.constantFrom(1, 1, 4),
@@ -125,12 +125,13 @@ class Life {
         const claimed = (await store.claim(t, step.claimer, lanes, step.max)).tasks;
         this.#fences.push(...claimed.map((task) => task.fence));
         return this.#named(
-          claimed.map(({ fence: { id: of, attempt }, losses, retries, lane }) => ({
+          claimed.map(({ fence: { id: of, attempt }, losses, retries, lane, startWithinMs }) => ({
             of,
             attempt,
             losses,
             retries,
             lane,
+            mayExpire: startWithinMs !== undefined,
           })),
         );
       }
@@ -188,7 +189,7 @@ class Life {
       at_most_once: step.once,
       max_attempts: step.attempts,
       not_before: step.when === 'later' ? now + HOUR : 0,
-      expires_at: step.when === 'too late' ? 1 : 0,
+      expires_at: step.when === 'too late' ? 1 : step.when === 'in time' ? now + 2 * HOUR : 0,
     });
     this.#ids.push(task.spec.id);
     return step.key === null || n > 0

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe } from 'vitest';
 import type { Store } from '../../src/store/store.ts';
 import { describeClaims } from './conformance-claims.ts';
 import { describeEnds } from './conformance-ends.ts';
+import { describeExpiry } from './conformance-expiry.ts';
 import { describeFleet } from './conformance-fleet.ts';
 import { describeFunctions } from './conformance-functions.ts';
 import { describeRecords } from './conformance-records.ts';
@@ -39,5 +40,6 @@ export function describeStore(name: string, open: (options: { leaseMs: number })
     describeRecords(bench);
     describeFunctions(bench);
     describeFleet(bench);
+    describeExpiry(bench);
   });
 }

@@ -6,7 +6,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DatabaseSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { StoreUnavailable, openEmbeddedStore } from '../../src/store/index.ts';
 import type { Claim, Store } from '../../src/store/store.ts';
@@ -53,6 +54,28 @@ describe('3 one owner', () => {
     await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toBeInstanceOf(StoreUnavailable);
     await expect(store.states(T, [])).rejects.toBeInstanceOf(StoreUnavailable);
     expect(await store.health()).toMatchObject({ ok: false });
+  });
+});
+
+describe('11 what a COMMIT waits for', () => {
+  // As SQLite numbers them: in FULL the log is on the disk before a COMMIT is over, in NORMAL at a checkpoint.
+  it.each([
+    ['normal', 1],
+    ['full', 2],
+  ] as const)('--sync %s', async (sync, synchronous) => {
+    const opening = vi.spyOn(DatabaseSync.prototype, 'exec');
+    try {
+      const store = await openEmbeddedStore({ dataDir, sync, clock: systemClock });
+      opened.push(store);
+      await store.submit(T, 0, [submission()], NO_LIMITS);
+      // The setting is a connection's own: the store's is asked itself.
+      const connections = new Set(opening.mock.contexts as DatabaseSync[]);
+      const own = [...connections].filter((db) => db.location()?.endsWith('store.db') === true);
+      expect(own.map((db) => db.prepare('PRAGMA synchronous').get())).toEqual([{ synchronous }]);
+      expect(own.map((db) => db.prepare('PRAGMA journal_mode').get())).toEqual([{ journal_mode: 'wal' }]);
+    } finally {
+      opening.mockRestore();
+    }
   });
 });
 

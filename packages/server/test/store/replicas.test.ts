@@ -5,7 +5,7 @@ import { freePort } from '../../../../test/harness/redis.ts';
 import { systemClock } from '../../src/clock.ts';
 import { openRedisStore, StoreUnavailable, type Store } from '../../src/store/index.ts';
 import { startRedis, type RedisServer } from './redis-server.ts';
-import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
+import { LANE, NO_LIMITS, completion, newFunction, submission } from './submission.ts';
 import { listen, until } from './waiting.ts';
 
 const CLAIM = [{ lane: LANE, max: 100 }];
@@ -42,6 +42,11 @@ async function withoutReplica<T>(act: () => Promise<T>): Promise<T> {
   } finally {
     replica.process.kill('SIGCONT');
   }
+}
+
+/** A task's record as the replica has it: its state in the first byte, in the second whether it is pinned. */
+function onReplica(tenant: string, id: string): Promise<Buffer | null> {
+  return follower.getBuffer(`{s0}:${tenant}:t:${id}`);
 }
 
 const UNCONFIRMED =
@@ -116,7 +121,44 @@ describe('with --wait-replicas', () => {
     expect((await store.tasks(T, [task.spec.id]))[0]).toMatchObject({ state: 'QUEUED', losses: 0, abandonments: 0 });
     const [again] = (await store.claim(T, 'me', lanes, 10)).tasks;
     expect(again).toMatchObject({ fence: { id: task.spec.id }, lane: ONCE });
-    expect((await follower.getBuffer(`{s0}:${T}:t:${task.spec.id}`))?.[0]).toBe(3);
+    expect((await onReplica(T, task.spec.id))?.[0]).toBe(3);
+  });
+
+  it('a registration is acknowledged when they have it; else its repeat is the same version', async () => {
+    const T = tenant();
+    const fn = newFunction({ name: `registered-${T}` });
+    await expect(withoutReplica(() => store.register(T, fn))).rejects.toThrow(UNCONFIRMED);
+    await expect(withoutReplica(() => store.register(T, fn))).rejects.toThrow(UNCONFIRMED);
+    const again = await store.register(T, fn);
+    expect(again).toMatchObject({ created: false, fn: { version: 1 } });
+    expect(await follower.exists(`{s0}:${T}:f:${again.fn.id}`)).toBe(1);
+  });
+
+  it('a cancel is answered when they have it; else its repeat tells how the task ended', async () => {
+    const T = tenant();
+    const task = submission();
+    await store.submit(T, 0, [task], NO_LIMITS);
+    const { hints, stop } = await listen(store);
+    await withoutReplica(async () => {
+      await expect(store.cancel(T, [task.spec.id])).rejects.toThrow(UNCONFIRMED);
+      await expect(store.cancel(T, [task.spec.id])).rejects.toThrow(UNCONFIRMED);
+      expect(hints.filter((hint) => hint.is === 'ends')).toEqual([]);
+    });
+    expect(await store.cancel(T, [task.spec.id])).toEqual([{ is: 'ended', state: 'CANCELED' }]);
+    expect((await onReplica(T, task.spec.id))?.[0]).toBe(6);
+    await until(() => hints.find((hint) => hint.is === 'ends'));
+    await stop();
+  });
+
+  it('a pin is answered when they have it, and so is the end of one', async () => {
+    const T = tenant();
+    const task = submission();
+    await store.submit(T, 0, [task], NO_LIMITS);
+    for (const pinned of [true, false]) {
+      await expect(withoutReplica(() => store.pin(T, task.spec.id, pinned))).rejects.toThrow(UNCONFIRMED);
+      expect(await store.pin(T, task.spec.id, pinned)).toBe(true);
+      expect((await onReplica(T, task.spec.id))?.[1]).toBe(pinned ? 1 : 0);
+    }
   });
 
   it('what does not wait is not held up by what does, and what waits waits together', async () => {

@@ -2,9 +2,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startSentinels, type SentinelSet } from '../../../../test/harness/sentinel.ts';
 import { systemClock } from '../../src/clock.ts';
-import { inspectRedis, openRedisStore, StoreUnavailable, type Store } from '../../src/store/index.ts';
+import { inspectRedis, LEASE_MS, openRedisStore, StoreUnavailable, type Store } from '../../src/store/index.ts';
 import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
-import { listen, until } from './waiting.ts';
+import { listen, sweptUntil, until } from './waiting.ts';
 
 const T = 'default';
 const CLAIM = [{ lane: LANE, max: 100 }];
@@ -19,10 +19,10 @@ afterAll(async () => {
   await sentinels.stop();
 });
 
-async function open(url: string, waitReplicas = 0): Promise<Store & { told: string[] }> {
+async function open(url: string, waitReplicas = 0, leaseMs = LEASE_MS): Promise<Store & { told: string[] }> {
   const told: string[] = [];
   const onError = (message: string): number => told.push(message);
-  const store = await openRedisStore({ url, waitReplicas, clock: systemClock, onError });
+  const store = await openRedisStore({ url, waitReplicas, leaseMs, clock: systemClock, onError });
   leftovers.push(() => store.close());
   return Object.assign(store, { told });
 }
@@ -124,6 +124,30 @@ describe('behind sentinels', () => {
     await load;
     const states = await patiently(() => store.states(T, acknowledged));
     expect(states.filter((state) => state !== 'QUEUED')).toEqual([]);
+  });
+
+  it('after one that they give up nobody’s lease is swept for one lease time: owners could not renew meanwhile', async () => {
+    const own = await startSentinels({ failoverTimeoutMs: 2_000 });
+    leftovers.push(() => own.stop());
+    const leaseMs = 1_000;
+    const store = await open(own.url, 1, leaseMs);
+    const { hints } = await listen(store);
+    await sweptUntil(store, T, ({ skipped }) => skipped === '');
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    // Its lease is over when the failover is.
+    const [held] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
+    // It is chosen, for it answered a moment ago, and cannot become the master.
+    own.servers[1]!.signal('SIGSTOP');
+    await own.failover();
+    await until(async () => (/replacing the master/.test(await store.refusal()) ? true : undefined));
+    const told = hints.length;
+    const swept = await patiently(() => store.sweep(T));
+    expect(own.switches).toEqual([]);
+    expect(swept).toMatchObject({ abandoned: 0, skipped: expect.stringContaining('first lease time') as string });
+    expect(await store.renew(T, [{ fence: held!.fence, worker: 'w', startedAt: 1 }])).toEqual([true]);
+    expect(hints.slice(told)).toContainEqual({ is: 'reconnected' });
+    // For one lease time, and no longer.
+    await sweptUntil(store, T, ({ abandoned }) => abandoned === 1);
   });
 
   it('says that it could not follow while no sentinel answers, and starts without one', async () => {

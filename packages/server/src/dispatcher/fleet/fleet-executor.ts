@@ -145,7 +145,7 @@ class FleetExecutor implements Executor {
       }
       this.#deliveries.give(task, link.id, mono);
       link.member.reserved += 1;
-      link.outgoing.task(task);
+      link.outgoing.task(task, mono);
       touched.add(link);
     }
     for (const link of touched) link.flush(mono);

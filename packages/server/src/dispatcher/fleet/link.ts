@@ -83,7 +83,7 @@ export class Link implements Candidate {
     this.#post(
       peer,
       this,
-      this.outgoing.take(false, () => 0),
+      this.outgoing.take(false, 0, () => 0),
     );
   }
 
@@ -108,7 +108,7 @@ export class Link implements Candidate {
   }
 
   #take(mono: number): Message {
-    return this.outgoing.take(true, (tasks) => {
+    return this.outgoing.take(true, mono, (tasks) => {
       const number = this.member.deliver(tasks.length, mono);
       this.#sent(
         this,

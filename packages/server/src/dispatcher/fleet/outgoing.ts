@@ -15,6 +15,12 @@ const FULL_TASKS = 512;
 
 type TokenList = 'settled' | 'resend' | 'drop' | 'recall';
 
+/** `since`: when it was given, monotonic ms. */
+interface Leaving {
+  task: ClaimedTask;
+  since: number;
+}
+
 export interface Message {
   items: DispatcherItem[];
   payloads: Buffer[];
@@ -24,7 +30,7 @@ export class Outgoing {
   #items: DispatcherItem[] = [];
   readonly #tokens = new Map<TokenList, string[]>();
   #codes: { digest: string; bytes: Buffer }[] = [];
-  #tasks: ClaimedTask[] = [];
+  #tasks: Leaving[] = [];
   readonly #parts: { t: string; of: PartOf; bytes: Buffer; offset: number }[] = [];
   #partBytesSent = 0;
   #partBytesReceived = 0;
@@ -39,8 +45,8 @@ export class Outgoing {
     else tokens.push(token);
   }
 
-  task(task: ClaimedTask): void {
-    this.#tasks.push(task);
+  task(task: ClaimedTask, mono: number): void {
+    this.#tasks.push({ task, since: mono });
   }
 
   code(digest: string, bytes: Buffer): void {
@@ -55,8 +61,8 @@ export class Outgoing {
 
   /** Takes a task back that has not left yet. */
   recallUnsent(token: string): ClaimedTask | undefined {
-    const at = this.#tasks.findIndex((task) => task.fence.token === token);
-    return at < 0 ? undefined : this.#tasks.splice(at, 1)[0];
+    const at = this.#tasks.findIndex(({ task }) => task.fence.token === token);
+    return at < 0 ? undefined : this.#tasks.splice(at, 1)[0]!.task;
   }
 
   /** Parts of an attempt that is over or dropped need not travel. */
@@ -80,14 +86,14 @@ export class Outgoing {
 
   /** Tasks that have not left yet. */
   get unsent(): readonly ClaimedTask[] {
-    return this.#tasks;
+    return this.#tasks.map(({ task }) => task);
   }
 
   /**
    * The next message. `work`: may it carry tasks and parts (on a pull worker's asking lane, and always on push)?
-   * `deliver` numbers the delivery and takes note of it.
+   * `deliver` numbers the delivery and takes note of it; it leaves at `mono`.
    */
-  take(work: boolean, deliver: (tasks: readonly ClaimedTask[]) => number): Message {
+  take(work: boolean, mono: number, deliver: (tasks: readonly ClaimedTask[]) => number): Message {
     const writer = new PayloadWriter();
     const items = this.#items;
     this.#items = [];
@@ -98,23 +104,25 @@ export class Outgoing {
       items.push({ k: 'code', digest, bytes: writer.add(bytes) });
     }
     if (work && writer.bytes < FULL_BYTES) {
-      if (this.#tasks.length > 0) items.push(this.#takeTasks(writer, deliver));
+      if (this.#tasks.length > 0) items.push(this.#takeTasks(writer, mono, deliver));
       if (this.#mayPart() && writer.bytes < FULL_BYTES / 2) items.push(this.#takePart(writer));
     }
     return { items, payloads: writer.frames() };
   }
 
-  #takeTasks(writer: PayloadWriter, deliver: (tasks: readonly ClaimedTask[]) => number): DispatcherItem {
+  #takeTasks(writer: PayloadWriter, mono: number, deliver: (tasks: readonly ClaimedTask[]) => number): DispatcherItem {
     const leaving: ClaimedTask[] = [];
     const tasks: TaskItem[] = [];
     const headers = new Map<Buffer, number>();
-    for (const task of this.#tasks) {
+    for (const { task, since } of this.#tasks) {
       if (leaving.length >= FULL_TASKS || writer.bytes >= FULL_BYTES) break;
-      const { fence, packed, args } = task;
+      const { fence, packed, args, startWithinMs } = task;
       leaving.push(task);
       let h = headers.get(packed);
       if (h === undefined) headers.set(packed, (h = headers.size));
-      tasks.push({ t: fence.token, id: fence.id, a: fence.attempt, h, args: writer.addOrParts(args) });
+      const item: TaskItem = { t: fence.token, id: fence.id, a: fence.attempt, h, args: writer.addOrParts(args) };
+      if (startWithinMs !== undefined) item.within = Math.max(0, Math.ceil(startWithinMs - (mono - since)));
+      tasks.push(item);
       if (args.length > PART_BYTES) this.#parts.push({ t: fence.token, of: 'args', bytes: args, offset: 0 });
     }
     this.#tasks = this.#tasks.slice(leaving.length);

@@ -2,6 +2,7 @@
 import { newToken } from '../../lifecycle/ids.ts';
 import { specOf } from '../../lifecycle/spec.ts';
 import { EXPIRED } from '../platform-error.ts';
+import { startWithinMs } from '../rules.ts';
 import { STATE_CODE } from '../state-code.ts';
 import type { Claim, ClaimedTask, LaneQuota } from '../store.ts';
 import { CLAIM_BYTES, SWEEP_ENTRIES } from '../timing.ts';
@@ -72,6 +73,7 @@ function handOut(act: Act, row: TaskRow, claimer: string, monoMs: number): Claim
     args: asBuffer(payload[1]),
     losses: row.losses,
     retries: row.retries,
+    startWithinMs: startWithinMs(row, act.now),
   };
 }
 

@@ -18,6 +18,7 @@ export interface TaskRow {
   abandonments: number;
   retries: number;
   started_at: number;
+  /** 0 = does not expire (any more). */
   expires_at: number;
   pinned: number;
   ttl: number;

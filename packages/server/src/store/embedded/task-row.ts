@@ -89,13 +89,14 @@ export function putBack(act: Act, row: TaskRow, requeue: Requeue): void {
   leave(act, row, requeue.move, requeue.to);
   act.db.run(
     `UPDATE task SET state = ?, token = '', claimer = '', worker = '', claimed_at = 0, started_at = 0,
-      score = ?, due_at = ?, losses = ?, abandonments = ?, retries = ? WHERE n = ?`,
+      score = ?, due_at = ?, losses = ?, abandonments = ?, retries = ?, expires_at = ? WHERE n = ?`,
     STATE_CODE[requeue.to],
     requeue.score,
     requeue.dueAt,
     requeue.losses,
     requeue.abandonments,
     requeue.retries,
+    RULES.mayExpire(requeue, row.started_at) ? row.expires_at : 0,
     row.n,
   );
   if (requeue.to === 'QUEUED') act.announceWork(row.lane);

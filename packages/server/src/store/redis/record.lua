@@ -10,7 +10,7 @@
 --   said  written by every act that waits for replicas
 --   b:<id>… large bytes on their way in  k:<digest of name> idempotency key  g:<group> ids of a group
 --   q:<lane> runs of waiting tasks by the score of their first  lanes  lane → how many wait
---   due  DELAYED by time  exp  waiting, by expires_at  n counters  ev events  evfloor  ref  digest → tasks
+--   due  DELAYED by time  exp  waiting and never started, by expires_at  n counters  ev events  evfloor  ref  digest → tasks
 --   lease  del  all   entries that name a script's tasks: claimed or renewed by lease end, ended by time of deletion,
 --                     submitted by time of their ids
 --
@@ -28,6 +28,8 @@ local BAND = 2 ^ 43
 -- How much longer than its task a payload may live, ms: the sweep deletes first, this is for when nobody sweeps.
 local PAYLOAD_GRACE = 3600000
 local HISTORY_KEPT = 32
+-- KIND of a task that has not ended: an attempt of it is known to have been started, so it does not expire any more.
+local BEGUN = 255
 local RIDE_ALONG = 1024
 -- An end of at most this many bytes stands in the record.
 local END_INSIDE = 512
@@ -46,7 +48,7 @@ local WHOLE = HEAD .. REST:sub(2)
 -- The record ends with its tail: claimer NUL worker of a RUNNING task, of an ended one its end where that is small.
 
 -- Where some fields begin in the bytes, counted from 1.
-local FENCE_AT, STARTED_AT, LEASE_AT, TAIL_AT, SCORE_AT, ARGS_IN_REST = 9, 27, 33, 50, 66, 7
+local KIND_AT, FENCE_AT, STARTED_AT, LEASE_AT, TAIL_AT, SCORE_AT, ARGS_IN_REST = 3, 9, 27, 33, 50, 66, 7
 
 -- Of the act that runs: what it was called with, its keys' beginnings, the server's time in ms, and what it has come to so far.
 local ARGV, P, RECORD, QUEUE, OWN_CHANNELS, DURABLE, QUIET, now
@@ -224,12 +226,16 @@ local function dequeue(r)
   wait_in(lane_of(r), -1)
 end
 
+local function may_expire(r)
+  return r[EXPIRES] > 0 and r[KIND] ~= BEGUN
+end
+
 -- Takes a task out of all that its state put it in.
 local function leave(r)
   count(STATE_COUNTER[r[STATE]], -1)
   if r[STATE] == RUNNING then return end
   count('bytes', -r[ARGS])
-  if r[EXPIRES] > 0 then call('ZREM', P .. 'exp', r.id) end
+  if may_expire(r) then call('ZREM', P .. 'exp', r.id) end
   if r[STATE] == QUEUED then
     -- What a claim looks at it has taken off its run already.
     if not r.taken then dequeue(r) end
@@ -242,7 +248,7 @@ end
 local function enter(r)
   count(STATE_COUNTER[r[STATE]], 1)
   count('bytes', r[ARGS])
-  if r[EXPIRES] > 0 then call('ZADD', P .. 'exp', r[EXPIRES], r.id) end
+  if may_expire(r) then call('ZADD', P .. 'exp', r[EXPIRES], r.id) end
   if r[STATE] == QUEUED then
     enqueue(lane_of(r), r[SCORE], packed(r.id))
   else
@@ -253,6 +259,7 @@ end
 -- Back to wait, its fence void. The caller has set score and counters.
 local function put_back(r, state, due)
   leave(r)
+  if r[STARTED] > 0 or r[LOSSES] > 0 or r[RETRIES] > 0 then r[KIND] = BEGUN end
   r[STATE], r[DUE], r[TOKEN], r[CLAIMED], r[STARTED], r[LEASE] = state, due, NO_TOKEN, 0, 0, 0
   enter(r)
   save(r, '')

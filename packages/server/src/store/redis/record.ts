@@ -32,6 +32,9 @@ export function kindOf(code: number): FailureKind | '' {
   return KIND_BY_CODE.get(code) ?? '';
 }
 
+/** Stands in the kind's place while a task has not ended: some attempt of it is known to have been started. */
+const BEGUN = 255;
+
 /** Arguments up to this size stand in the record: a key of their own would cost more than they do. */
 const INLINE_BYTES = 256;
 
@@ -91,6 +94,11 @@ export interface StoredRecord {
   /** Who claimed a RUNNING task and the worker that holds it, NUL between; of an ended task its end, if small. */
   tail: Buffer;
   spec: TaskSpec;
+}
+
+/** Of a task that has not ended: is an earlier attempt known to have been started? */
+export function hasBegun(record: Buffer): boolean {
+  return record.readUInt8(2) === BEGUN;
 }
 
 /** The reverse: the whole record of the task `id` of `tenant`. */

@@ -123,13 +123,18 @@ export class Shards {
       const { value, replicas } = await confirmation!.run((waiting) => run(waiting, '3'));
       const [told, answer] = value;
       this.#owed.owe(shard, server, told);
-      const confirmed = this.#isInDoubt(shard, redis, server) ? 'nobody knows' : replicas;
-      if (confirmed === 'nobody knows' || confirmed < this.#waitReplicas)
-        throw new Unconfirmed(confirmed, this.#waitReplicas, answer);
+      this.#demand(shard, redis, server, replicas, answer);
       await this.#owed.pay(shard, redis);
       return answer;
     };
     return this.#servers.run(shard, replicated, forMs);
+  }
+
+  /** @throws Unconfirmed where these are too few replicas, or what they confirmed to `server` proves nothing */
+  #demand(shard: number, redis: Redis, server: string, replicas: number, value: Reply): void {
+    const confirmed = this.#isInDoubt(shard, redis, server) ? 'nobody knows' : replicas;
+    if (confirmed === 'nobody knows' || confirmed < this.#waitReplicas)
+      throw new Unconfirmed(confirmed, this.#waitReplicas, value);
   }
 
   /** `server`, which has just answered, is being replaced, or has been meanwhile: what replicas confirmed to it proves nothing. */
@@ -145,12 +150,30 @@ export class Shards {
       await this.#owed.pay(shard, redis, (channel) => channel !== HINT_CHANNELS.ends);
       if (!this.#owed.owes(shard)) return;
       const server = serverOf(redis);
-      const said = `${tagOf(shard)}:said`;
-      const { replicas } = await confirmation!.run((waiting) => waiting.set(said, '1', 'PX', WAITING_MS));
+      const replicas = await this.#replicasNow(shard, confirmation!);
       if (replicas >= this.#waitReplicas && !this.#isInDoubt(shard, redis, server)) await this.#owed.pay(shard, redis);
     });
     // It is owed, and told with the next one: whoever waits for it reads again in the meantime.
     confirmed.catch(() => undefined);
+  }
+
+  /** How many replicas have all that was written so far. WAIT waits for its link's last write, so there is one. */
+  async #replicasNow(shard: number, confirmation: Confirmation): Promise<number> {
+    const said = `${tagOf(shard)}:said`;
+    return (await confirmation.run((waiting) => waiting.set(said, '1', 'PX', WAITING_MS))).replicas;
+  }
+
+  /**
+   * Waits until as many replicas as were asked for have what the shard's server has; false where none were.
+   * @throws Unconfirmed where too few have it in time
+   */
+  async confirm(shard: number): Promise<boolean> {
+    if (this.#waitReplicas === 0) return false;
+    return this.#servers.run(shard, async (redis, _load, confirmation) => {
+      const server = serverOf(redis);
+      this.#demand(shard, redis, server, await this.#replicasNow(shard, confirmation!), null);
+      return true;
+    });
   }
 
   /** All keys that `look` names are the shard's. */

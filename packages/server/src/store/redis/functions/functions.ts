@@ -21,8 +21,12 @@ export async function registerFunction(
   for (let i = 0; i < TRIES; i += 1) {
     const newest = fn.classic ? undefined : await newestOf(shards, tenant, fn.name);
     // Ours already, where the answer to the last try was lost.
-    if (newest?.id === id) return { fn: newest, created: true };
-    if (newest !== undefined && isSameFunction(newest, fn)) return { fn: newest, created: false };
+    if (newest !== undefined && (newest.id === id || isSameFunction(newest, fn))) {
+      // Nothing is changed, but what is answered must be on the replicas all the same; another server may not have it.
+      const isThere = !(await shards.confirm(0)) || (await newestOf(shards, tenant, fn.name))?.id === newest.id;
+      if (isThere) return { fn: newest, created: newest.id === id };
+      continue;
+    }
     const rides = fn.code.length <= RIDES_IN_SCRIPT && fn.code.length > 0;
     if (!rides) await shards.leave(0, tenant, id, fn.code, false);
     const names = [id, fn.name, fn.classic ? '1' : '0', newest?.id ?? '', fn.digest];

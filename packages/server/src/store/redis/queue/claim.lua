@@ -78,12 +78,13 @@ while claimed < max and looked - claimed < 256 do
   if lane.at == #lane.run then next_run(lane) end
   -- An entry without a record (a server that evicts), or one that the record does not know of, is dropped.
   if bytes and string.byte(bytes) == QUEUED and score == expected then
-    if expires > 0 and expires <= now then
+    local may_expire = expires > 0 and string.byte(bytes, KIND_AT) ~= BEGUN
+    if may_expire and expires <= now then
       local r = read(id, bytes)
       r.taken, r.packed = true, packed_id
       end_by_platform(r, FAILED, expired_kind, expired_end)
     else
-      if expires > 0 then call('ZREM', P .. 'exp', id) end
+      if may_expire then call('ZREM', P .. 'exp', id) end
       hand_out(id, bytes, args, is_inline(shape))
       handed[claimed] = packed_id
       lane.quota = lane.quota - 1

@@ -6,8 +6,9 @@ import { EXPIRED } from '../../platform-error.ts';
 import type { Claim, ClaimedTask, LaneQuota } from '../../store.ts';
 import { CLAIM_BYTES } from '../../timing.ts';
 import { StoreUnavailable } from '../../store.ts';
+import { startWithinMs } from '../../rules.ts';
 import { packUnsigned } from '../end-bytes.ts';
-import { kindCode, readRecord } from '../record.ts';
+import { hasBegun, kindCode, readRecord } from '../record.ts';
 import { ONE_OF_SEVERAL_MS, SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
 import type { Shards } from '../shards.ts';
 import { release } from './hold.ts';
@@ -95,6 +96,7 @@ async function claimFrom(
       args: args ?? NOTHING,
       losses,
       retries,
+      startWithinMs: hasBegun(handed[i + 1]!) ? undefined : startWithinMs(spec, record.claimedAt),
     });
   }
   try {
