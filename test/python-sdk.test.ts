@@ -94,55 +94,56 @@ describe.each(SUITES)('%s, %s', (form, python, modules) => {
   });
 });
 
-describe('the examples', () => {
+describe('for whoever begins', () => {
   let system: System;
   beforeAll(async () => {
     system = await startSystem({ form: 'embedded local', workers: 1, slots: 4 });
   });
   afterAll(() => system.stop());
 
-  it.concurrent.each([
-    ['hello.py', /^hello, Ada\n.*Ada and Grace/s],
-    ['monte_carlo_pi.py', /^π ≈ 3\.1\d+ from 4,000,000 points/m],
-    ['text_pipeline.py', /^ *\d+ +the$/m],
-    ['scraper.py', /^12 pages read, \d+ links; 2 could not be read/m],
-    ['notebook_like.py', /^ *setosa +5\.0/m],
-  ])('%s', async (file, tells) => {
-    const told = await passes(SYSTEM_PYTHON, [join(root, 'examples/python', file)], { MPCSFAAS_URL: system.url });
-    expect(told).toMatch(tells);
-  });
-});
-
-describe('the wheel', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'test-wheel-'));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
-
-  const contents = async (wheel: string): Promise<Record<string, string>> =>
-    JSON.parse(await passes(SYSTEM_PYTHON, ['-c', READ, wheel], {})) as Record<string, string>;
-
-  it('that the service makes holds what setuptools puts into its own', async () => {
-    for (const name of ['pyproject.toml', 'README.md', 'LICENSE', 'mpcsfaas'])
-      cpSync(join(SDK, name), join(folder, name), { recursive: true });
-    const build = 'from setuptools import build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")';
-    const built = run(SYSTEM_PYTHON, ['-c', build], {}, folder);
-    expect(await built.ended, built.output()).toBe(0);
-    expect(readdirSync(join(folder, 'dist')).sort()).toEqual([
-      'mpcsfaas-0.1.0-py3-none-any.whl',
-      'mpcsfaas-0.1.0.tar.gz',
-    ]);
-    const theirs = await contents(join(folder, 'dist/mpcsfaas-0.1.0-py3-none-any.whl'));
-    const { file, bytes } = pythonWheelOf(SDK);
-    writeFileSync(join(folder, file), bytes);
-    const ours = await contents(join(folder, file));
-    expect(ours).toEqual(theirs);
-    expect(ours['mpcsfaas-0.1.0.dist-info/LICENSE']).toBe(readFileSync(join(root, 'LICENSE'), 'utf8'));
-    const sources = spawnSync('tar', ['-tzf', join(folder, 'dist/mpcsfaas-0.1.0.tar.gz')], { encoding: 'utf8' }).stdout;
-    expect(sources).toMatch(/^mpcsfaas-0\.1\.0\/LICENSE$/m);
+  describe('the examples', () => {
+    it.concurrent.each([
+      ['hello.py', /^hello, Ada\n.*Ada and Grace/s],
+      ['monte_carlo_pi.py', /^π ≈ 3\.1\d+ from 4,000,000 points/m],
+      ['text_pipeline.py', /^ *\d+ +the$/m],
+      ['scraper.py', /^12 pages read, \d+ links; 2 could not be read/m],
+      ['notebook_like.py', /^ *setosa +5\.0/m],
+    ])('%s', async (file, tells) => {
+      const told = await passes(SYSTEM_PYTHON, [join(root, 'examples/python', file)], { MPCSFAAS_URL: system.url });
+      expect(told).toMatch(tells);
+    });
   });
 
-  it('installs with pip from a running service, and works', async () => {
-    const system = await startSystem({ form: 'embedded local', workers: 1, slots: 2 });
-    try {
+  describe('the wheel', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'test-wheel-'));
+    afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+    const contents = async (wheel: string): Promise<Record<string, string>> =>
+      JSON.parse(await passes(SYSTEM_PYTHON, ['-c', READ, wheel], {})) as Record<string, string>;
+
+    it('that the service makes holds what setuptools puts into its own', async () => {
+      for (const name of ['pyproject.toml', 'README.md', 'LICENSE', 'mpcsfaas'])
+        cpSync(join(SDK, name), join(folder, name), { recursive: true });
+      const build = 'from setuptools import build_meta as b; b.build_sdist("dist"); b.build_wheel("dist")';
+      const built = run(SYSTEM_PYTHON, ['-c', build], {}, folder);
+      expect(await built.ended, built.output()).toBe(0);
+      expect(readdirSync(join(folder, 'dist')).sort()).toEqual([
+        'mpcsfaas-0.1.0-py3-none-any.whl',
+        'mpcsfaas-0.1.0.tar.gz',
+      ]);
+      const theirs = await contents(join(folder, 'dist/mpcsfaas-0.1.0-py3-none-any.whl'));
+      const { file, bytes } = pythonWheelOf(SDK);
+      writeFileSync(join(folder, file), bytes);
+      const ours = await contents(join(folder, file));
+      expect(ours).toEqual(theirs);
+      expect(ours['mpcsfaas-0.1.0.dist-info/LICENSE']).toBe(readFileSync(join(root, 'LICENSE'), 'utf8'));
+      const sources = spawnSync('tar', ['-tzf', join(folder, 'dist/mpcsfaas-0.1.0.tar.gz')], {
+        encoding: 'utf8',
+      }).stdout;
+      expect(sources).toMatch(/^mpcsfaas-0\.1\.0\/LICENSE$/m);
+    });
+
+    it('installs with pip from a running service, and works', async () => {
       const target = join(folder, 'installed');
       const pip = ['-m', 'pip', 'install', '--no-deps', '--no-index', '--disable-pip-version-check', '--no-cache-dir'];
       await passes(
@@ -154,9 +155,7 @@ describe('the wheel', () => {
       expect(await passes(SYSTEM_PYTHON, hello, { PYTHONPATH: target, MPCSFAAS_URL: system.url })).toMatch(
         /^hello, Ada/,
       );
-    } finally {
-      await system.stop();
-    }
+    });
   });
 });
 

@@ -19,8 +19,11 @@ function folder(): string {
   return path;
 }
 
+/** The system's has dill: for another one that has none it would be fetched, at every start. */
+const WITH_DILL = { MPCSFAAS_PYTHON: '/usr/bin/python3' };
+
 function program(args: string[], env: Record<string, string> = {}): Program {
-  const one = start('mpcsfaas', args, env);
+  const one = start('mpcsfaas', args, { ...WITH_DILL, ...env });
   cleanups.push(() => one.stop());
   return one;
 }
@@ -95,7 +98,7 @@ describe.each(['pull', 'push'])('a %s worker that serves two dispatchers', (mode
     const data = mkdtempSync(join(tmpdir(), 'test-link-'));
     stops.push(() => rmSync(data, { recursive: true, force: true }));
     const begin = (args: string[]): Program => {
-      const one = start('mpcsfaas', args);
+      const one = start('mpcsfaas', args, WITH_DILL);
       stops.push(() => one.stop());
       return one;
     };

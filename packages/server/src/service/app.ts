@@ -1,7 +1,5 @@
-// The Fastify instance: its settings, the guard, faults and unknown routes, the docs.
-import { ERRORS, PROBLEM_JSON, openApiDocument } from '@mpcsfaas/contract';
-import fastifySwagger from '@fastify/swagger';
-import fastifySwaggerUi from '@fastify/swagger-ui';
+// The Fastify instance: its settings, the guard, faults and unknown routes.
+import { ERRORS, PROBLEM_JSON } from '@mpcsfaas/contract';
 import Fastify, { LogController } from 'fastify';
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyServerOptions } from 'fastify';
 import type { IncomingMessage } from 'node:http';
@@ -12,6 +10,7 @@ import type { Logger } from '../telemetry/index.ts';
 import { allowedMethods } from './allowed-methods.ts';
 import { addBodyReaders } from './bodies.ts';
 import { concerning } from './concerning.ts';
+import { addDocs } from './docs.ts';
 import { answerPreflight, guardOrigin, isPreflight } from './guard.ts';
 import type { ServiceParts } from './parts.ts';
 import { answerFault, problemOf } from './problem.ts';
@@ -55,7 +54,7 @@ export async function buildApp(parts: ServiceParts, logger: Logger): Promise<Fas
   addBodyReaders(fastify);
   addHooks(fastify, parts);
   registerRoutes(fastify, parts);
-  await addDocs(fastify, parts.version);
+  addDocs(fastify, parts.version);
   fastify.setNotFoundHandler((request, reply) => {
     const methods = allowedMethods(request.url);
     // A method that is taken here met a page's file that is not there.
@@ -93,16 +92,6 @@ function addHooks(fastify: FastifyInstance, { config, metrics, stopping }: Servi
     request.log.debug({ operation, status, ms: Math.round(elapsedTime), ...concerning(request) }, 'answered');
     done();
   });
-}
-
-async function addDocs(fastify: FastifyInstance, version: string): Promise<void> {
-  const document = openApiDocument(version);
-  const text = JSON.stringify(document);
-  await fastify.register(fastifySwagger, { mode: 'static', specification: { document: document as never } });
-  await fastify.register(fastifySwaggerUi, { routePrefix: '/docs' });
-  fastify.get('/openapi.json', (_request, reply) =>
-    reply.header('content-type', 'application/json; charset=utf-8').send(text),
-  );
 }
 
 /** The caller's X-Request-Id where it is a plain word, else a new one. */

@@ -1,5 +1,5 @@
 // The service: the HTTP API on a store. Stateless: any number of them may serve one store.
-//   app (Fastify)  guard  register-routes  schema-check  text-check  bodies  frames  problem  |  handlers/ (one file a noun)
+//   app (Fastify)  guard  register-routes  schema-check  text-check  bodies  frames  problem  docs  |  handlers/ (one file a noun)
 //   result-writer  answer-parts  event-stream (answers)  |  payloads  request-key  negotiate (requests)
 //   python-wheel  zip (the SDK to install)
 import { setTimeout as pause } from 'node:timers/promises';

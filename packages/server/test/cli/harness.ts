@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Line } from './together.program.ts';
@@ -96,7 +97,9 @@ export function mpcsfaas(args: readonly string[], env: Record<string, string> = 
 
 /** Runs command lines that begin nothing, one after the other in one process; answers in their order. */
 export async function together(lines: readonly Line[]): Promise<Said[]> {
-  const driver = start(process.execPath, [join(here, 'together.program.ts')], {}, bin, false, JSON.stringify(lines));
+  // What it has compiled the next one reads, as it is with the launchers.
+  const env = { NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache') };
+  const driver = start(process.execPath, [join(here, 'together.program.ts')], env, bin, false, JSON.stringify(lines));
   const { code, stdout, stderr } = await driver.ended;
   if (code !== 0 || stderr !== '') throw new Error(`it ended with ${code}: ${stderr}`);
   return JSON.parse(stdout) as Said[];

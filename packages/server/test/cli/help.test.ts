@@ -21,6 +21,8 @@ const ON_THE_LINE_ALONE = [
   ...['--status', '--function', '--group', '--tag', '--spread', '--follow', '--interval', '--frames', '--tasks'],
 ];
 const PROGRAMS = ['task_dispatcher', 'pull_worker', 'push_worker'];
+/** The system's has dill: for another one that has none it would be fetched, at every start. */
+const PYTHON = '/usr/bin/python3';
 
 let folder: string;
 let nobody: string;
@@ -149,6 +151,7 @@ describe('--help', () => {
 
 describe('a wrong call', () => {
   const env = (): Record<string, string> => ({
+    MPCSFAAS_PYTHON: PYTHON,
     MPCSFAAS_DATA_DIR: folder,
     MPCSFAAS_LOG_LEVEL: 'silent',
     MPCSFAAS_URL: nobody,
@@ -278,7 +281,9 @@ describe('a wrong call', () => {
   it('a port that another program has', async () => {
     const { port, server } = await takenPort();
     const args = ['up', '--port', String(port), '--data-dir', join(folder, 'taken'), '--log-level', 'silent'];
-    expect(sentence(await mpcsfaas(args))).toMatch(new RegExp(`Port ${port} on 127.0.0.1 is taken by another program`));
+    expect(sentence(await mpcsfaas(args, { MPCSFAAS_PYTHON: PYTHON }))).toMatch(
+      new RegExp(`Port ${port} on 127.0.0.1 is taken by another program`),
+    );
     const workers = [
       'up',
       '--port',
@@ -290,7 +295,7 @@ describe('a wrong call', () => {
       '--data-dir',
       join(folder, 'p'),
     ];
-    expect(sentence(await mpcsfaas([...workers, '--log-level', 'silent']))).toMatch(
+    expect(sentence(await mpcsfaas([...workers, '--log-level', 'silent'], { MPCSFAAS_PYTHON: PYTHON }))).toMatch(
       new RegExp(`workers' port 127.0.0.1:${port} cannot be opened: another program has it; .* --worker-port\\.$`),
     );
     server.close();
@@ -344,7 +349,12 @@ describe('a wrong call', () => {
 
 describe('settings in the environment', () => {
   it.each(['1', 'true', 'YES', 'on'])('a switch is on at %j', async (on) => {
-    const env = { MPCSFAAS_REQUIRE_KEYS: on, MPCSFAAS_DATA_DIR: join(folder, 'on'), MPCSFAAS_PORT: '0' };
+    const env = {
+      MPCSFAAS_REQUIRE_KEYS: on,
+      MPCSFAAS_DATA_DIR: join(folder, 'on'),
+      MPCSFAAS_PORT: '0',
+      MPCSFAAS_PYTHON: PYTHON,
+    };
     expect(sentence(await mpcsfaas(['up', '--log-level', 'silent'], env))).toMatch(/^Callers need a key/);
   });
 
@@ -358,7 +368,12 @@ describe('settings in the environment', () => {
 
   it('origins are taken as browsers send them', async () => {
     const origins = 'https://a.example,http://localhost:3000,http://[::1]:5000,chrome-extension://abc,*';
-    const env = { MPCSFAAS_CORS_ORIGIN: origins, MPCSFAAS_PORT: '0', MPCSFAAS_DATA_DIR: join(folder, 'cors') };
+    const env = {
+      MPCSFAAS_CORS_ORIGIN: origins,
+      MPCSFAAS_PORT: '0',
+      MPCSFAAS_DATA_DIR: join(folder, 'cors'),
+      MPCSFAAS_PYTHON: PYTHON,
+    };
     const up = program('mpcsfaas', ['up', '--json'], env);
     await up.says(/"url": "(http:[^"]+)"/);
     up.signal('SIGTERM');
@@ -371,6 +386,7 @@ describe('settings in the environment', () => {
       MPCSFAAS_PORT: '0',
       MPCSFAAS_REQUIRE_KEYS: '0',
       MPCSFAAS_DATA_DIR: join(folder, 'env'),
+      MPCSFAAS_PYTHON: PYTHON,
     };
     const up = program('mpcsfaas', ['up', '--json'], env);
     const [, url = ''] = await up.says(/"url": "(http:[^"]+)"/);

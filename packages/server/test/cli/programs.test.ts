@@ -168,7 +168,7 @@ describe('npm start', () => {
   it('a shell of npm that ends without a word takes the program along', async () => {
     // What npx starts: the shell stays between npm and the program, and passes no signal on.
     const bin = join(root, 'packages/server/bin/mpcsfaas.mjs');
-    const line = `"${process.execPath}" "${bin}" up --port 0 --json --data-dir "${folder}"; exit`;
+    const line = `"${process.execPath}" "${bin}" up --port 0 --json --python /usr/bin/python3 --data-dir "${folder}"; exit`;
     const shell = start('sh', ['-c', line], { npm_lifecycle_event: 'npx' }, folder);
     running.push(shell);
     const pid = Number((await shell.says(/"pid": (\d+)/))[1]);

@@ -191,7 +191,7 @@ _mpcsfaas; printf '%s\\n' "\${COMPREPLY[@]}"`;
   });
 
   describe.each<[string, (script: string, line: string) => string[]]>([
-    ['zsh', (script, line) => ['-f', join(here, 'fixtures/complete.zsh'), script, line]],
+    ['zsh', (script, line) => ['-f', join(here, 'fixtures/complete.zsh'), script, line, join(home, 'compdump')]],
     ['fish', (script, line) => ['--no-config', '-c', `source ${script}; complete -C '${line}'`]],
   ])('%s', (shell, args) => {
     // Nobody needs these shells to work on the project: where they are not, the name of the case says so.

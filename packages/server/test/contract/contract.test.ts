@@ -47,6 +47,10 @@ describe('the OpenAPI document', () => {
         expect(link).not.toMatch(/^(https?:)?\/\//);
         expect((await rig.get(new URL(link, `${rig.url}/docs/`).pathname)).status).toBe(200);
       }
+      const style = '/docs/static/swagger-ui.css';
+      const { headers, bytes } = await rig.get(style);
+      expect((await rig.send('HEAD', style)).headers.get('content-length')).toBe(String(bytes.length));
+      expect((await rig.get(style, { 'if-none-match': headers.get('etag') ?? '' })).status).toBe(304);
     } finally {
       await rig.stop();
     }

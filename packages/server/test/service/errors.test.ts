@@ -42,6 +42,7 @@ describe('a refusal', () => {
     ['DELETE', '/docs/static/index.html', undefined, {}, 405, 'method_not_allowed'],
     ['PUT', '/openapi.json?a', '{}', json, 405, 'method_not_allowed'],
     ['GET', '/docs/nowhere', undefined, {}, 404, 'route_not_found'],
+    ['GET', '/docs/static/a%00b', undefined, {}, 404, 'route_not_found'],
     ['POST', '/v1/tasks', '{"a":', json, 400, 'invalid_json'],
     ['POST', '/v1/tasks', '', json, 400, 'invalid_json'],
     ['POST', '/v1/tasks', '[]', json, 422, 'validation_failed'],
