@@ -156,8 +156,7 @@ test('keyword arguments come as a last object', async () => {
 test('many calls come back right', async () => {
   const square = javascript('(x) => x * x');
   const calls = Array.from({ length: 1000 }, (_, x) => pool.call(square, [x]));
-  pool.submit(...calls);
-  const ends = await Promise.all(calls.map((call) => pool.end(call)));
+  const ends = await pool.runAll(calls);
   expect(ends.map(valueOf)).toEqual(calls.map((_, x) => x * x));
 });
 

@@ -37,7 +37,6 @@ test('code that the pool lacks is asked for once', async () => {
 test('many calls come back right, each once', async () => {
   const square = source('def square(x): return x * x');
   const calls = Array.from({ length: 2000 }, (_, x) => pool.call(square, [x]));
-  pool.submit(...calls);
-  const ends = await Promise.all(calls.map((call) => pool.end(call)));
+  const ends = await pool.runAll(calls);
   expect(ends.map(valueOf)).toEqual(calls.map((_, x) => x * x));
 });
