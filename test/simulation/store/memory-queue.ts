@@ -189,10 +189,11 @@ export class MemoryQueue {
   }
 
   release(releases: readonly Release[]): boolean[] {
-    const answers = releases.map(({ fence, reason, worker, message }) => {
+    const answers = releases.map(({ fence, reason, worker, message, startedAt = 0 }) => {
       const task = this.#current(fence);
       if (task === undefined) return false;
       this.#note(task, { worker, reason, message });
+      task.startedAt = Math.max(task.startedAt, startedAt);
       this.#putBack(task, 'release', 'QUEUED', this.#host.rules.released(task), { fence });
       this.count('requeued:released', 1);
       return true;

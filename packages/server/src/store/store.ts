@@ -151,6 +151,8 @@ export interface Release {
   reason: ReleaseReason;
   worker: string;
   message: string;
+  /** Unix ms at which the user's code had begun; 0 or left out = it had not. */
+  startedAt?: number;
 }
 
 export type Settlement = { fence: Fence; worker: string; startedAt: number; logs: TaskLogs | null } & (

@@ -31,7 +31,7 @@ export function verdictOf(ending: Ending, random: number): Verdict {
     case 'released':
       // Whoever gives it back: what runs at most once and had begun is over.
       if (spec.at_most_once && startedAt > 0) return settle({ ...base, is: 'loss', error: begunOnce(outcome.reason) });
-      return { is: 'release', release: { fence, reason: outcome.reason, worker, message: '' } };
+      return { is: 'release', release: { fence, reason: outcome.reason, worker, message: '', startedAt } };
   }
 }
 

@@ -26,10 +26,11 @@ export function renew(act: Act, tenant: string, renewals: readonly Renewal[], mo
 }
 
 export function release(act: Act, tenant: string, releases: readonly Release[]): boolean[] {
-  return releases.map(({ fence, reason, worker, message }) => {
+  return releases.map(({ fence, reason, worker, message, startedAt = 0 }) => {
     const row = currentRow(act, tenant, fence);
     if (row === undefined) return false;
     addNote(act, row, { worker, reason, message });
+    row.started_at = Math.max(row.started_at, startedAt);
     putBack(act, row, { ...unchanged(row), ...RULES.released(row), move: 'release', to: 'QUEUED' });
     act.count(tenant, 'requeued:released', 1);
     return true;

@@ -220,12 +220,16 @@ export class Servers {
     waiting.abort();
   }
 
-  /** Why the shard's leases are to be let be, or '' (R3), by its server's time, which `ask` asks for. */
-  async letBe(shard: number, ask: () => Promise<number>): Promise<string> {
-    const { clock } = this.#options;
+  /**
+   * Why the shard's leases are to be let be, or '' (R3), by its server's time, which `ask` asks for. `until`: the time of the server up to
+   * which they may be looked at: a sweep that arrives later was repeated after a reconnect, or stood in a queue.
+   */
+  async letBe(shard: number, ask: () => Promise<number>): Promise<{ why: string; until: number }> {
+    const { clock, leaseMs } = this.#options;
     const asked = clock.mono();
     const serverMs = await ask();
-    return this.#restOf(shard).why(serverMs, asked, clock.mono());
+    const why = this.#restOf(shard).why(serverMs, asked, clock.mono());
+    return { why, until: why === '' ? serverMs + leaseMs / 2 : 0 };
   }
 
   #restOf(shard: number): LeaseRest {

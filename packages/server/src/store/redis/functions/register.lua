@@ -6,6 +6,12 @@
 --      fnext name → newest number ever, c:<digest> code, cref digest → functions, doomed digests without a function
 -- answers { version, created_at }, or 0 where the newest version is another one by now: read again
 local id, name, classic, digest = ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[6]
+-- Repeated because its answer was lost.
+local known = call('GET', P .. 'f:' .. id)
+if known then
+  local number, created_at = string.match(known, '^(%d+) (%d+) ')
+  return answer({ tonumber(number), tonumber(created_at) })
+end
 if not classic and (call('ZRANGE', P .. 'fv:' .. name, -1, -1)[1] or '') ~= ARGV[5] then return answer(0) end
 local version = 0
 if not classic then

@@ -58,9 +58,10 @@ export function release(shards: Shards, tenant: string, releases: readonly Relea
     ({ fence }) => fence.id,
     ({ worker, message }) => FENCE_BYTES + worker.length + message.length,
     async (shard, piece) => {
-      const args = piece.flatMap(({ fence, worker, reason, message }) => [
+      const args = piece.flatMap(({ fence, worker, reason, message, startedAt = 0 }) => [
         ...fenceArguments(fence),
         noteArgument(worker, reason, message),
+        asTime(startedAt),
       ]);
       return flags(await shards.act('release', shard, tenant, args, false));
     },

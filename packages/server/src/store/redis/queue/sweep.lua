@@ -1,6 +1,6 @@
 -- flags: allow-oom
 -- sweep: what time does to tasks.
--- ARGV[2] tasks of each kind at most  [3] '1' = let leases be  [4] kind and [5] end of an expired task  [6] limit of
+-- ARGV[2] tasks of each kind at most  [3] until when leases may be looked at, ms  [4] kind and [5] end of an expired task  [6] limit of
 --      abandonments  [7] kind of a lost task  [8] what the history notes  [9] end of one abandoned too often
 --      [10] end of an at-most-once task  [11] how long and [12] how many events are kept
 -- answers { now, promoted, expired, abandoned, deleted, 1 = there may be more }
@@ -37,14 +37,16 @@ local function each_named(index, act)
 end
 
 local expired = each_due('exp', function(r)
-  end_by_platform(r, FAILED, tonumber(ARGV[4]), ARGV[5])
+  -- A program of another version may have left an entry of a task that was started.
+  if r[STATE] >= RUNNING or not may_expire(r) then call('ZREM', P .. 'exp', r.id)
+  else end_by_platform(r, FAILED, tonumber(ARGV[4]), ARGV[5]) end
 end)
 
 local promoted = each_due('due', function(r)
   put_back(r, QUEUED, 0)
 end)
 
-local abandoned = ARGV[3] == '1' and 0 or each_named('lease', function(id)
+local abandoned = now > tonumber(ARGV[3]) and 0 or each_named('lease', function(id)
   -- Most of what an old entry names has ended: its first bytes tell.
   local start = call('GETRANGE', RECORD .. id, 0, LEASE_AT + 4)
   if string.byte(start) ~= RUNNING or from_bytes('<I6', start, LEASE_AT) > now then return false end

@@ -22,12 +22,12 @@ export async function sweep(shards: Shards, tenant: string, codeGraceMs: number)
 
 async function sweepShard(shards: Shards, shard: number, tenant: string, report: SweepReport): Promise<void> {
   // The time is asked for first: a clock that has jumped must be known before leases are looked at.
-  const skipped = await shards.servers.letBe(shard, () => serverTime(shards, shard));
-  const args: Argument[] = [SWEEP_ENTRIES, skipped === '' ? '0' : '1', kindCode('expired'), EXPIRED_END];
+  const { why, until } = await shards.servers.letBe(shard, () => serverTime(shards, shard));
+  const args: Argument[] = [SWEEP_ENTRIES, until, kindCode('expired'), EXPIRED_END];
   args.push(...ABANDONING, EVENTS_KEPT_MS, EVENTS_KEPT);
   const reply = (await shards.act('sweep', shard, tenant, args, false)) as number[];
   const [, promoted = 0, expired = 0, abandoned = 0, deleted = 0, more = 0] = reply;
-  report.skipped ||= skipped;
+  report.skipped ||= why;
   report.promoted += promoted;
   report.expired += expired;
   report.abandoned += abandoned;
