@@ -16,8 +16,16 @@ export function addDocs(fastify: FastifyInstance, version: string): void {
       .send((text ??= JSON.stringify(openApiDocument(version)))),
   );
   let pages: Promise<FastifyInstance> | undefined;
+  const opened = (): Promise<FastifyInstance> =>
+    openPages(version).catch((fault: unknown) => {
+      // The next one who asks may have more luck: files may be had again.
+      pages = undefined;
+      throw fault;
+    });
+  /** Files by their tags: all who read one share its bytes. */
+  const files = new Map<string, Buffer>();
   const show = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> =>
-    passOn(await (pages ??= openPages(version)), request, reply);
+    passOn(await (pages ??= opened()), files, request, reply);
   fastify.get(PREFIX, show);
   fastify.get(`${PREFIX}/*`, show);
 }
@@ -35,7 +43,17 @@ async function openPages(version: string): Promise<FastifyInstance> {
 }
 
 /** Of a request that the guard has let pass only those headers count that ask whether a file is still the same. */
-async function passOn(pages: FastifyInstance, request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+async function passOn(
+  pages: FastifyInstance,
+  files: Map<string, Buffer>,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  // No name of a file, and the pages stumble over it.
+  if (request.url.includes('%00')) {
+    reply.callNotFound();
+    return reply;
+  }
   const { 'if-none-match': tag, 'if-modified-since': since } = request.headers;
   const { statusCode, headers, rawPayload } = await pages.inject({
     // For HEAD, too: Fastify leaves the body out, and wants to know how long it would be.
@@ -46,11 +64,22 @@ async function passOn(pages: FastifyInstance, request: FastifyRequest, reply: Fa
       ...(since !== undefined && { 'if-modified-since': since }),
     },
   });
-  // What is not there, and what is no file's name.
+  if (statusCode >= 500) throw new Error(`A page of the docs could not be read: ${rawPayload.toString('utf8')}`);
+  // What is not there.
   if (statusCode >= 400) {
     reply.callNotFound();
     return reply;
   }
   for (const [name, value] of Object.entries(headers)) if (!NOT_PASSED_ON.includes(name)) reply.header(name, value);
-  return reply.code(statusCode).send(rawPayload.length > 0 ? rawPayload : undefined);
+  if (rawPayload.length === 0) return reply.code(statusCode).send();
+  return reply.code(statusCode).send(shared(files, headers.etag, rawPayload));
+}
+
+/** The bytes of the first who asked for it; there are as many tags as files. */
+function shared(files: Map<string, Buffer>, tag: string | undefined, bytes: Buffer): Buffer {
+  if (tag === undefined) return bytes;
+  const kept = files.get(tag);
+  if (kept?.equals(bytes) === true) return kept;
+  files.set(tag, bytes);
+  return bytes;
 }

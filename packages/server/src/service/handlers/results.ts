@@ -1,6 +1,6 @@
 // /v1/results and /v1/call.
 import { MAX_WAIT_MS } from '@mpcsfaas/contract';
-import type { BodyOf, ErrorCode, FailureKind, WaitReason } from '@mpcsfaas/contract';
+import type { ErrorCode, FailureKind, WaitReason } from '@mpcsfaas/contract';
 import type { FastifyReply } from 'fastify';
 import type { EndedTask } from '../../store/index.ts';
 import { describeError } from '../../tasks/describe.ts';
@@ -25,9 +25,7 @@ export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
 
   async callFunction(call, parts) {
     const { params, query, tenant, callerId, request, reply, signal } = call;
-    // A call without arguments may have no body.
-    const asked = (call.body as BodyOf<'callFunction'> | undefined) ?? {};
-    const read = () => [askOf(params.ref, asked, call, '')];
+    const read = () => [askOf(params.ref, call.body, call, '')];
     const key = requestKey(request, false);
     const draft = await draftOf({ refs: [params.ref], missing: noFunction, read, key }, tenant, parts);
     let id = draft.ids[0]!;
