@@ -10,7 +10,7 @@ const PYTHON = ['--python', '/usr/bin/python3', '--slots', '2'];
 
 interface Worked {
   worker: string;
-  dispatcher: string;
+  attempts: { reason: string }[];
 }
 
 let system: System;
@@ -81,5 +81,9 @@ it.each(['local', 'pull'] as const)(
     await post(`${system.url}/v1/results`, { task_ids: ids.slice(0, 30), wait_ms: 60_000, wait_for: 'all' });
     await dispatchers.get(mode)!.kill();
     await expectAllRight(ids);
+    const records = await Promise.all(ids.map((id) => get<Worked>(`${system.url}/v1/tasks/${id}`)));
+    // It had some, whose leases ran out.
+    const left = records.filter(({ body }) => body.attempts.some(({ reason }) => reason === 'abandoned'));
+    expect(left.length).toBeGreaterThan(0);
   },
 );

@@ -26,7 +26,7 @@ if (values.help || ![workers, tasks, seconds].every((n) => Number.isSafeInteger(
   process.exit(values.help ? 0 : 2);
 }
 
-const { faults } = await storm({ workers, tasks, seconds }, (line) => console.log(`storm: ${line}`));
+const { faults } = await storm({ workers, tasks, seconds, back: 0.95 }, (line) => console.log(`storm: ${line}`));
 for (const fault of faults) console.error(`storm: ${fault}`);
 console.log(faults.length === 0 ? 'storm: weathered' : `storm: ${faults.length} faults`);
 process.exit(faults.length === 0 ? 0 : 1);

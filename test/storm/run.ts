@@ -11,6 +11,8 @@ export interface Storm {
   tasks: number;
   /** How long ten times as much is offered as can be done. */
   seconds: number;
+  /** What part of its throughput must be back after that. */
+  back: number;
 }
 
 export interface Weathered {
@@ -28,21 +30,25 @@ const BURST_BATCH = 50;
 const MOST_QUEUED = 1000;
 const LARGEST_BATCH = 10_000;
 const BACK_WITHIN_MS = 10_000;
-const BACK = 0.95;
+/** Long enough that a crowd is still at work when its dispatcher dies. */
+const MANY_CALL_MS = 50;
 
-export async function storm({ workers, tasks, seconds }: Storm, tell: (line: string) => void): Promise<Weathered> {
+export async function storm(
+  { workers, tasks, seconds, back }: Storm,
+  tell: (line: string) => void,
+): Promise<Weathered> {
   const weathered: Weathered = { told: [], faults: [] };
   const say = (line: string): void => {
     weathered.told.push(line);
     tell(line);
   };
-  await tooMuch(seconds, say, weathered.faults);
+  await tooMuch(seconds, back, say, weathered.faults);
   await allAtOnce(workers, tasks, say, weathered.faults);
   return weathered;
 }
 
 /** Ten times as much as can be done is refused with a word, and nothing of it stays. */
-async function tooMuch(seconds: number, say: (line: string) => void, faults: string[]): Promise<void> {
+async function tooMuch(seconds: number, back: number, say: (line: string) => void, faults: string[]): Promise<void> {
   const system = await startSystem({
     ...{ form: 'redis push', workers: 0, appendfsync: 'everysec' },
     args: ['--max-queued-tasks', String(MOST_QUEUED)],
@@ -70,9 +76,9 @@ async function tooMuch(seconds: number, say: (line: string) => void, faults: str
     await allCompleted(system.url, ids, faults);
     const from = performance.now();
     let after = await throughput(system.url, fn);
-    while (after < BACK * before && performance.now() - from < BACK_WITHIN_MS) after = await throughput(system.url, fn);
+    while (after < back * before && performance.now() - from < BACK_WITHIN_MS) after = await throughput(system.url, fn);
     say(`throughput ${Math.round(before)}/s before, ${Math.round(after)}/s after`);
-    if (after < BACK * before) faults.push(`throughput is not back: ${Math.round(after)}/s of ${Math.round(before)}/s`);
+    if (after < back * before) faults.push(`throughput is not back: ${Math.round(after)}/s of ${Math.round(before)}/s`);
     await booksAgree(system, faults);
     look(system, 'the burst', say, faults);
   } finally {
@@ -85,7 +91,7 @@ async function tooMuch(seconds: number, say: (line: string) => void, faults: str
 async function allAtOnce(workers: number, tasks: number, say: (line: string) => void, faults: string[]): Promise<void> {
   const system = await startSystem({ form: 'redis push', workers: 0, appendfsync: 'everysec' });
   const from = performance.now();
-  const many = crowd(system.dispatcherUrl, 'many', workers, 0);
+  const many = crowd(system.dispatcherUrl, 'many', workers, MANY_CALL_MS);
   try {
     await untilRegistered(many, workers);
     say(`${workers} workers registered at once in ${since(from)} s`);
@@ -101,6 +107,9 @@ async function allAtOnce(workers: number, tasks: number, say: (line: string) => 
     const ids = answers.flatMap(({ status, body }) => (status === 201 ? body.task_ids : []));
     say(`${ids.length} tasks accepted at once in ${since(submitted)} s`);
     look(system, 'before the death of the dispatcher', say, faults);
+    const { submitted: all, ended } = await stats(system.url);
+    if (ended === all) faults.push('all had ended before the dispatcher died');
+    say(`the dispatcher dies when ${ended} of ${all} have ended`);
     await system.dispatcher.kill();
     const killed = performance.now();
     const dispatcher = await system.startDispatcher();
@@ -151,16 +160,15 @@ async function allCompleted(url: string, ids: readonly string[], faults: string[
   }
 }
 
-interface Stats {
-  submitted: number;
-  ended: Record<string, number>;
-}
-
 /** What was submitted has ended, each once. */
 async function booksAgree({ url }: System, faults: string[]): Promise<void> {
-  const { body } = await get<Stats>(`${url}/v1/stats`);
-  const ended = Object.values(body.ended).reduce((sum, count) => sum + count, 0);
-  if (ended !== body.submitted) faults.push(`${body.submitted} were submitted, and ${ended} have ended`);
+  const { submitted, ended } = await stats(url);
+  if (ended !== submitted) faults.push(`${submitted} were submitted, and ${ended} have ended`);
+}
+
+async function stats(url: string): Promise<{ submitted: number; ended: number }> {
+  const { body } = await get<{ submitted: number; ended: Record<string, number> }>(`${url}/v1/stats`);
+  return { submitted: body.submitted, ended: Object.values(body.ended).reduce((sum, count) => sum + count, 0) };
 }
 
 function look(system: System, when: string, say: (line: string) => void, faults: string[]): void {
