@@ -1,6 +1,7 @@
 // What the tests need of the system, beside Node: each with the Debian package that brings it.
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 const succeeds = (command, ...args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;
 
@@ -38,10 +39,26 @@ export const NEEDS = [
   },
   {
     what: 'Chromium, for the tests of pages',
-    package: 'chromium',
-    present: () => existsSync('/usr/bin/chromium'),
+    // Ubuntu has no package of the first name; the second one brings its snap.
+    package: /^ID=ubuntu$/m.test(osRelease()) ? 'chromium-browser' : 'chromium',
+    present: () => chromium() !== undefined,
   },
+  ...['zsh', 'fish'].map((shell) => ({
+    what: `${shell}, for the tests of its completion`,
+    package: shell,
+    present: () => succeeds(shell, '--version'),
+  })),
 ];
+
+/** The first of these that is here, or Chrome, which does as well. */
+export function chromium() {
+  const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+  return ['/usr/bin', '/snap/bin'].flatMap((folder) => names.map((name) => join(folder, name))).find(existsSync);
+}
+
+function osRelease() {
+  return existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+}
 
 /** '3.11' of /usr/bin/python3. */
 function pythonMinor() {

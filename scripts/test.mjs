@@ -42,6 +42,7 @@ const chaos = ['test/chaos/main.ts', '--minutes', '1.5', '--at-once', '2', '--se
 if (everything) tell({ name: 'chaos', said: '', ...(await ended(spawn('node', chaos, { stdio: INHERITED }))) });
 // A suite that could not even be loaded counts, too.
 const faults = failed + Math.max(broken, status === 0 ? 0 : 1);
+if (everything) console.log(`all of it: ${Math.round(performance.now() / 1000)} s`);
 console.log(`${passed} passed, ${faults} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`);
 process.exit(faults === 0 ? 0 : 1);
 

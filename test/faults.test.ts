@@ -82,6 +82,20 @@ describe.each(['redis pull', 'redis push'] as Form[])('%s', (form) => {
   });
 
   endsWithoutItsCode(system);
+
+  it('tells in /metrics what came back, and how long tasks waited and ran', async () => {
+    const { body: text } = await get<string>(`${system().url}/metrics`);
+    const value = (name: string): number => Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(text)?.[1]);
+    const back = [...text.matchAll(/^mpcsfaas_tasks_requeued_total\{cause="\w+"\} (\d+)$/gm)].map(([, n]) => Number(n));
+    expect(back.reduce((sum, n) => sum + n, 0)).toBeGreaterThan(0);
+    for (const what of ['queue_wait', 'run_time']) {
+      expect(value(`mpcsfaas_task_${what}_seconds_count`)).toBeGreaterThan(0);
+      expect(value(`mpcsfaas_task_${what}_seconds_sum`)).toBeGreaterThan(0);
+    }
+    expect(value('mpcsfaas_slots')).toBe(4);
+    for (const idle of ['queued_bytes', 'slots_busy', 'queue_oldest_age_seconds'])
+      expect(value(`mpcsfaas_${idle}`)).toBe(0);
+  });
 });
 
 describe.each(['redis pull', 'redis push'] as Form[])('%s, on the way', (form) => {
@@ -157,7 +171,7 @@ describe('embedded local', () => {
   it('up killed with kill -9 in the middle of 200 tasks, and started again, loses none', async () => {
     await expectAllRightAfter(system(), async () => {
       await system().service.kill();
-      await system().restartUp();
+      await system().restartService();
     });
   });
 });

@@ -203,5 +203,9 @@ describe.each(['redis pull', 'redis push'] as Form[])('/v1/workers, %s', (form) 
       const alone = dispatchers.length === 1 && dispatchers[0]!.pid === successor.pid;
       return alone && items.length === 2 && ready({ items, dispatchers }).join() === pids(now).join();
     });
+
+    await system.service.kill();
+    await system.restartService();
+    await fleetWithin(system.url, 1_000, (fleet) => ready(fleet).join() === pids(now).join());
   });
 });

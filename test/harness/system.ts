@@ -50,8 +50,8 @@ export interface System {
   startDispatcher(): Promise<Program>;
   /** `more` of its arguments, after those of all workers. */
   startWorker(...more: string[]): Promise<Program>;
-  /** Starts `up` again on its data and port. */
-  restartUp(): Promise<void>;
+  /** Starts `up`, or the service, again on its data and port. */
+  restartService(): Promise<void>;
   /** Stops everything and removes its data. */
   stop(): Promise<void>;
 }
@@ -160,7 +160,7 @@ export async function startSystem(options: SystemOptions): Promise<System> {
       dispatcherUrl: `tcp://127.0.0.1:${dispatcherPort}`,
       startDispatcher,
       startWorker,
-      restartUp: async () => {
+      restartService: async () => {
         await startService();
       },
       stop,

@@ -239,7 +239,7 @@ describe('a wire that is cut', () => {
     const one = held!.result();
     const others = streamed.map((handle) => handle.result());
     await up.service.kill();
-    await up.restartUp();
+    await up.restartService();
     expect(await one).toBe('rested');
     expect(new Set(await Promise.all(others))).toEqual(new Set(['rested']));
   });

@@ -4,8 +4,9 @@ import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { chromium, type Browser, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { launchBrowser } from '../../../test/harness/browser.ts';
 import { registerSource } from '../../../test/harness/http.ts';
 import { root } from '../../../test/harness/program.ts';
 import { startUp } from './service.ts';
@@ -13,9 +14,6 @@ import type { Faas } from '../src/index.ts';
 import type * as client from '../src/index.ts';
 import type { System } from '../../../test/harness/system.ts';
 
-/** Of the Debian package `chromium`. */
-const CHROMIUM = '/usr/bin/chromium';
-const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--no-first-run'];
 /** A browser on a loaded machine. */
 const PATIENCE_MS = 60_000;
 
@@ -41,7 +39,7 @@ beforeAll(async () => {
   origin = `http://127.0.0.1:${(pages.address() as AddressInfo).port}`;
   up = await startUp(['--cors-origin', origin]);
   await registerSource(up.url, 'py-square', 'def square(x):\n    return x * x\n');
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
+  browser = await launchBrowser();
   page = await browser.newPage();
   page.setDefaultTimeout(PATIENCE_MS);
   page.on('pageerror', (fault) => faults.push(fault.message));

@@ -385,6 +385,20 @@ describe('task', () => {
   });
 });
 
+it('keys create, ls, revoke', async () => {
+  const made = await cli('keys', 'create', 'ops');
+  expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/^mpk_[0-9a-zA-Z_-]{40,}\n$/) as string });
+  const [, id = ''] = /^Key ([0-9a-f-]+): shown this once\..*\n$/.exec(made.stderr) ?? [];
+  const listed = await done('keys', 'ls');
+  expect(listed).toMatch(new RegExp(`^${id} +ops +20\\d\\d-`, 'm'));
+  expect(listed).not.toContain(made.stdout.trim());
+  expect(await json('keys', 'ls')).toMatchObject({ items: [{ key_id: id, name: 'ops' }] });
+  expect(await done('keys', 'revoke', id)).toBe(`Key ${id} is revoked.\n`);
+  expect(await json('keys', 'ls')).toMatchObject({ items: [] });
+  const again = await cli('keys', 'revoke', id);
+  expect(again).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^mpcsfaas: [^\n]+\n$/) as string });
+});
+
 it('a reader that has seen enough is no fault', async () => {
   const bin = new URL('../../bin/mpcsfaas.mjs', import.meta.url).pathname;
   const line = `for i in 1 2 3; do "${process.execPath}" "${bin}" fn ls --json | head -c 1; done 2>&1`;

@@ -1,5 +1,6 @@
 // What a web page, a rebound name or a stranger would send, with every method: nothing of it reaches a handler.
 import { request } from 'node:http';
+import { ROUTES, type RouteContract } from '@mpcsfaas/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createService } from '../../src/service/index.ts';
 import { defaultServiceConfig } from '../../src/config/service.ts';
@@ -18,6 +19,9 @@ const PATHS = [
   '/v1/functions/double',
   '/nowhere',
 ];
+
+/** What is answered without a key, as SECURITY.md says; the docs are no routes of the contract. */
+const OPEN = ['GET /', 'GET /healthz', 'GET /readyz', 'GET /sdk/python', 'GET /sdk/python/{file}', 'GET /v1/version'];
 
 /** Raw, because fetch does not let a test say Host or Origin. */
 function raw(
@@ -141,6 +145,24 @@ describe('with keys', () => {
   });
   afterAll(() => rig.stop());
 
+  const guarded = Object.values(ROUTES as Record<string, RouteContract>)
+    .filter(({ open }) => open !== true)
+    .flatMap(({ method, path }): [method: string, path: string][] => {
+      const at = path.replaceAll(/\{\w+\}/g, 'x');
+      return method === 'GET'
+        ? [
+            [method, at],
+            ['HEAD', at],
+          ]
+        : [[method, at]];
+    });
+
+  it('without a key only what probes, readers of the docs and installers need is answered', () => {
+    const open = Object.values(ROUTES as Record<string, RouteContract>).filter((route) => route.open === true);
+    expect(open.map(({ method, path }) => `${method} ${path}`).sort()).toEqual(OPEN);
+    expect(guarded.length).toBeGreaterThan(30);
+  });
+
   it.each([
     ['no key', {}],
     ['a wrong key', { authorization: 'Bearer mpk_fedcba9876543210fedcba9876543210' }],
@@ -149,22 +171,7 @@ describe('with keys', () => {
     ['the key in the address', {}],
   ])('%s is refused on every route', async (what, headers: Record<string, string>) => {
     const query = what.endsWith('address') ? `?key=${KEY}` : '';
-    for (const [method, path] of [
-      ...(['GET', 'HEAD'] as const).flatMap((get) =>
-        ['/v1/functions', '/v1/tasks', '/v1/events', '/v1/keys', '/metrics'].map((at) => [get, at] as const),
-      ),
-      ...[
-        '/register_function',
-        '/execute_function',
-        '/v1/functions',
-        '/v1/tasks',
-        '/v1/results',
-        '/v1/call/x',
-        '/v1/keys',
-      ].map((at) => ['POST', at] as const),
-      ['DELETE', '/v1/functions/x'] as const,
-      ['DELETE', '/v1/keys/x'] as const,
-    ]) {
+    for (const [method, path] of guarded) {
       const answer = await raw(rig, method, path + query, { 'content-type': 'application/json', ...headers });
       expect([method, path, answer.status]).toEqual([method, path, 401]);
       expect(answer.headers['www-authenticate']).toBe('Bearer');

@@ -1,14 +1,11 @@
 // The docs page in a real browser: it shows every operation, needs no network, and nothing goes wrong in its console.
 import { ROUTES } from '@mpcsfaas/contract';
-import { chromium } from 'playwright-core';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { launchBrowser } from '../../../../test/harness/browser.ts';
 import { startRig } from './harness.ts';
 import type { Rig } from './harness.ts';
 
-/** Of the Debian package `chromium`. */
-const CHROMIUM = '/usr/bin/chromium';
-const QUIET = ['--no-sandbox', '--disable-background-networking', '--disable-component-update', '--no-first-run'];
 /** A browser on a loaded machine. */
 const PATIENCE_MS = 60_000;
 
@@ -16,7 +13,7 @@ let rig: Rig;
 let browser: Browser;
 beforeAll(async () => {
   rig = await startRig();
-  browser = await chromium.launch({ executablePath: CHROMIUM, args: QUIET });
+  browser = await launchBrowser();
 }, PATIENCE_MS);
 afterAll(async () => {
   await browser.close();
