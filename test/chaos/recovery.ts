@@ -51,7 +51,8 @@ interface Hit {
 export function runningNow(scene: Scene, where: (start: Start) => boolean): { entry: Entry; start: Start }[] {
   const reported = scene.reports.read();
   return [...scene.ledger.entries.values()].flatMap((entry) => {
-    if (entry.reads.length > 0 || entry.cancel !== undefined) return [];
+    // Whoever has no answer to a submission reads no end of it, and not every function tells its own.
+    if (entry.acks.length === 0 || entry.reads.length > 0 || entry.cancel !== undefined) return [];
     const start = reported.get(entry.label)?.running;
     return start !== undefined && where(start) ? [{ entry, start }] : [];
   });

@@ -6,13 +6,13 @@ import { NO_LIMITS, completion, loss, retry, submission } from './submission.ts'
 import { until } from './waiting.ts';
 
 /** Long enough for a busy machine to do all that comes before it. */
-const AHEAD_MS = 2_000;
+const AHEAD_MS = 4_000;
 const HOUR_MS = 3_600_000;
 
 interface Case {
   what: string;
   /** Before expires_at. */
-  acts: (('start' | 'give back' | 'abandon' | 'lose') | { retryAfter: number })[];
+  acts: (('start' | 'give back' | 'give back begun' | 'abandon' | 'lose') | { retryAfter: number })[];
   /** Once that is over. */
   then: 'QUEUED' | 'DELAYED' | 'FAILED';
 }
@@ -23,6 +23,7 @@ const CASES: Case[] = [
   { what: 'retried after a pause that is over', acts: [{ retryAfter: 1 }], then: 'QUEUED' },
   { what: 'retried after a pause that lasts', acts: [{ retryAfter: HOUR_MS }], then: 'DELAYED' },
   { what: 'given back after it began', acts: ['start', 'give back'], then: 'QUEUED' },
+  { what: 'begun, as only who gave it back told', acts: ['give back begun'], then: 'QUEUED' },
   { what: 'abandoned after it began', acts: ['start', 'abandon'], then: 'QUEUED' },
   { what: 'begun once, then given back unbegun', acts: ['start', 'give back', 'give back'], then: 'QUEUED' },
   { what: 'lost once, then abandoned unbegun', acts: ['lose', 'abandon'], then: 'QUEUED' },
@@ -54,7 +55,9 @@ export function describeExpiry({ store, tenant }: Bench): void {
           await store().renew(t, [{ fence, worker: 'w1', startedAt: 1234 }]);
           continue;
         }
-        if (act === 'give back') await store().release(t, [{ fence, reason: 'drain', worker: 'w1', message: '' }]);
+        const release = { fence, reason: 'drain', worker: 'w1', message: '' } as const;
+        if (act === 'give back') await store().release(t, [release]);
+        else if (act === 'give back begun') await store().release(t, [{ ...release, startedAt: 1234 }]);
         else if (act === 'abandon') await store().abandon(t, tasks[i]!.label);
         else if (act === 'lose') await store().settle(t, [loss(fence)]);
         else await store().settle(t, [retry(fence, act.retryAfter)]);

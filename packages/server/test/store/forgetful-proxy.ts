@@ -1,4 +1,5 @@
-// A proxy before a server's socket that can swallow one answer and cut the connection: the act was done, nobody knows.
+// A proxy before a server's socket that can swallow one answer and cut the connection (the act was done, nobody knows), and keep an
+// act back.
 import { once } from 'node:events';
 import { createServer, connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -8,6 +9,8 @@ export interface ForgetfulProxy {
   /** The next answer to an act is swallowed, with its connection. */
   forgetNextAnswer(): void;
   forgotten(): number;
+  /** The next act is kept back with what follows it until it is let go; `caught` resolves when it is here. */
+  holdNextAct(): { caught: Promise<void>; letGo: () => void };
   close(): Promise<void>;
 }
 
@@ -16,6 +19,7 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
   const links = new Set<Socket>();
   let armed = false;
   let forgotten = 0;
+  let hold: { caught: () => void; gone: Promise<void> } | undefined;
   const server = createServer((near) => {
     const far = connect(target);
     let act = false;
@@ -32,7 +36,18 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
     }
     near.on('data', (bytes) => {
       act ||= armed && bytes.includes('FCALL');
-      far.write(bytes);
+      if (hold === undefined || !bytes.includes('FCALL')) {
+        far.write(bytes);
+        return;
+      }
+      const { caught, gone } = hold;
+      hold = undefined;
+      near.pause();
+      caught();
+      void gone.then(() => {
+        far.write(bytes);
+        near.resume();
+      });
     });
     far.on('data', (bytes) => {
       if (!act) {
@@ -52,6 +67,11 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
       armed = true;
     },
     forgotten: () => forgotten,
+    holdNextAct: () => {
+      const [caught, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+      hold = { caught: caught.resolve, gone: gone.promise };
+      return { caught: caught.promise, letGo: gone.resolve };
+    },
     close: async () => {
       server.close();
       for (const link of links) link.destroy();

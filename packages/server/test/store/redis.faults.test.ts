@@ -104,6 +104,22 @@ describe('10 an answer that is lost', () => {
     expect((await store.stats(T)).submitted).toBe(2);
   });
 
+  it('of a registration registers it once', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url);
+    for (const classic of [true, false]) {
+      const fn = newFunction({ name: `classic-${classic}`, digest: (classic ? 'e' : 'f').repeat(64), classic });
+      proxy.forgetNextAnswer();
+      const { fn: kept, created } = await store.register(T, fn);
+      expect([created, kept.version]).toEqual([true, classic ? 0 : 1]);
+    }
+    expect(proxy.forgotten()).toBe(2);
+    expect((await store.listFunctions(T, 10, '')).items).toHaveLength(2);
+    expect(await client(redis.url).hvals(`{s0}:${T}:cref`)).toEqual(['1', '1']);
+  });
+
   it('of settle is a duplicate, of claim an abandonment', async () => {
     const redis = await server();
     const proxy = await forgetfulProxy(redis.url);
@@ -120,6 +136,27 @@ describe('10 an answer that is lost', () => {
     expect(await store.settle(T, [completion(again!.fence)])).toEqual([{ is: 'duplicate', state: 'COMPLETED' }]);
     expect((await store.stats(T)).ended).toEqual({ COMPLETED: 1 });
     expect((await store.tasks(T, [task.spec.id]))[0]).toMatchObject({ abandonments: 1, losses: 0 });
+  });
+});
+
+describe('3 a sweep', () => {
+  it('that arrives late lets leases be: their owners’ renewals stand behind it', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const leaseMs = 2000;
+    const [owner, sweeper] = [await open(redis.url, { leaseMs }), await open(proxy.url, { leaseMs })];
+    await sweptUntil(sweeper, T, ({ skipped }) => skipped === '');
+    await owner.submit(T, 0, [submission()], NO_LIMITS);
+    const [held] = (await owner.claim(T, 'owner', CLAIM, 1)).tasks;
+    const leaseEnds = (await owner.now()) + leaseMs;
+    const act = proxy.holdNextAct();
+    const swept = sweeper.sweep(T);
+    await act.caught;
+    await until(async () => ((await owner.now()) > leaseEnds ? true : undefined));
+    act.letGo();
+    expect(await swept).toMatchObject({ abandoned: 0 });
+    expect(await owner.renew(T, [{ fence: held!.fence, worker: 'w', startedAt: 1 }])).toEqual([true]);
   });
 });
 
