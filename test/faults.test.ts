@@ -92,9 +92,9 @@ describe.each(['redis pull', 'redis push'] as Form[])('%s', (form) => {
       expect(value(`mpcsfaas_task_${what}_seconds_count`)).toBeGreaterThan(0);
       expect(value(`mpcsfaas_task_${what}_seconds_sum`)).toBeGreaterThan(0);
     }
-    expect(value('mpcsfaas_slots')).toBe(4);
-    for (const idle of ['queued_bytes', 'slots_busy', 'queue_oldest_age_seconds'])
-      expect(value(`mpcsfaas_${idle}`)).toBe(0);
+    // What is told of workers is as old as a report; of the queue, as the store has it now.
+    expect(value('mpcsfaas_slots')).toBeGreaterThan(0);
+    expect([value('mpcsfaas_queued_bytes'), value('mpcsfaas_queue_oldest_age_seconds')]).toEqual([0, 0]);
   });
 });
 

@@ -10,7 +10,7 @@ export interface ForgetfulProxy {
   forgetNextAnswer(): void;
   forgotten(): number;
   /** The next act is kept back with what follows it until it is let go; `caught` resolves when it is here. */
-  holdNextAct(): { caught: Promise<void>; letGo: () => void };
+  holdNextAct(): { caught: Promise<true>; letGo: () => void };
   close(): Promise<void>;
 }
 
@@ -19,7 +19,7 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
   const links = new Set<Socket>();
   let armed = false;
   let forgotten = 0;
-  let hold: { caught: () => void; gone: Promise<void> } | undefined;
+  let hold: { caught: () => void; gone: Promise<true> } | undefined;
   const server = createServer((near) => {
     const far = connect(target);
     let act = false;
@@ -68,9 +68,9 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
     },
     forgotten: () => forgotten,
     holdNextAct: () => {
-      const [caught, gone] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-      hold = { caught: caught.resolve, gone: gone.promise };
-      return { caught: caught.promise, letGo: gone.resolve };
+      const [caught, gone] = [Promise.withResolvers<true>(), Promise.withResolvers<true>()];
+      hold = { caught: () => caught.resolve(true), gone: gone.promise };
+      return { caught: caught.promise, letGo: () => gone.resolve(true) };
     },
     close: async () => {
       server.close();
