@@ -20,9 +20,10 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    maxWorkers: 3,
+    // Most of them wait most of the time.
+    maxWorkers: 4,
     sequence: { sequencer: SystemsFirst },
-    // Both stand in one queue, of three at a time.
+    // Both stand in one queue, of four at a time.
     projects: [
       // One process after the other loads the same modules only once: no file may leave anything behind in its process.
       { extends: true, test: { name: 'packages', include: ['packages/*/test/**/*.test.ts'], isolate: false } },

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { mulberry32 } from '../../../../test/harness/random.ts';
 import { findMarked } from '../../src/runner/marks.ts';
 import type { Call } from '../../src/runner/index.ts';
-import { javascript, source, TestPool, valueOf, type Ended } from './harness.ts';
+import { leftOf, javascript, source, TestPool, valueOf, type Ended } from './harness.ts';
 
 const SEED = 20;
 let pool: TestPool;
@@ -12,7 +12,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await pool.close();
-  expect(findMarked(pool.mark)).toEqual([]);
+  expect(await leftOf(pool.mark)).toEqual([]);
 });
 
 test(`kill -9 of templates, runners and Node children (seed ${SEED})`, async () => {

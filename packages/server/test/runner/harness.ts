@@ -8,6 +8,7 @@ import { newToken } from '../../src/lifecycle/ids.ts';
 import type { LogChunk, Outcome, TaskLogs } from '../../src/lifecycle/outcome.ts';
 import type { TaskSpec } from '../../src/lifecycle/spec.ts';
 import { systemClock } from '../../src/clock.ts';
+import { findMarked } from '../../src/runner/marks.ts';
 import { openRunnerPool, type Call, type PoolOptions, type RunnerPool } from '../../src/runner/index.ts';
 
 /** A Python with dill: the tests need one. */
@@ -147,6 +148,19 @@ export function markIn(dataDir: string): string {
   const note = readdirSync(join(dataDir, 'runners')).find((name) => name.endsWith('.json'));
   if (note === undefined) throw new Error('the pool left no note of itself');
   return note.replace('.json', '');
+}
+
+/** Whoever was killed takes a moment to go, and so does what was forked in the very moment before. */
+const GONE_MS = 5000;
+
+/** What still carries this mark when there was time enough to go. */
+export async function leftOf(mark: string): Promise<number[]> {
+  const until = performance.now() + GONE_MS;
+  for (;;) {
+    const left = findMarked(mark);
+    if (left.length === 0 || performance.now() > until) return left;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
 }
 
 export function isAlive(pid: number): boolean {

@@ -1,9 +1,8 @@
 // Hostile functions: each fails with its reason, its neighbour and the next call are right, no process is left.
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findMarked } from '../../src/runner/marks.ts';
 import type { TaskSpec } from '../../src/lifecycle/spec.ts';
-import { isAlive, source, untilGone, TestPool, valueOf, type Ended, type TestCode } from './harness.ts';
+import { leftOf, isAlive, source, untilGone, TestPool, valueOf, type Ended, type TestCode } from './harness.ts';
 
 let pool: TestPool;
 beforeAll(async () => {
@@ -11,7 +10,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await pool.close();
-  expect(findMarked(pool.mark)).toEqual([]);
+  expect(await leftOf(pool.mark)).toEqual([]);
 });
 
 const fixture = (name: string): TestCode =>

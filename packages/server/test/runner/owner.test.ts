@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { MARK_NAME } from '../../src/runner/launch.ts';
 import { findMarked, sweepDead } from '../../src/runner/marks.ts';
-import { isAlive, markIn, untilGone } from './harness.ts';
+import { isAlive, leftOf, markIn, untilGone } from './harness.ts';
 
 async function withFolder(use: (dataDir: string) => Promise<void>): Promise<void> {
   const dataDir = mkdtempSync(join(tmpdir(), 'owner-test-'));
@@ -57,7 +57,7 @@ test.each([
     } finally {
       owner.kill('SIGKILL');
     }
-    expect(findMarked(mark)).toEqual([]);
+    expect(await leftOf(mark)).toEqual([]);
     expect(sweepDead(dataDir)).toBe(0);
     expect(readdirSync(join(dataDir, 'runners'))).toEqual([]);
   });

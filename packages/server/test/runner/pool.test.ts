@@ -4,9 +4,8 @@ import { readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
-import { findMarked } from '../../src/runner/marks.ts';
 import type { Call, PoolOptions } from '../../src/runner/index.ts';
-import { dilled, makeCall, pickled, source, TestPool, unpickled, valueOf } from './harness.ts';
+import { leftOf, dilled, makeCall, pickled, source, TestPool, unpickled, valueOf } from './harness.ts';
 
 let open: TestPool[] = [];
 async function start(options: Partial<PoolOptions> = {}): Promise<TestPool> {
@@ -17,7 +16,7 @@ async function start(options: Partial<PoolOptions> = {}): Promise<TestPool> {
 afterEach(async () => {
   for (const pool of open) {
     await pool.close();
-    expect(findMarked(pool.mark)).toEqual([]);
+    expect(await leftOf(pool.mark)).toEqual([]);
   }
   open = [];
 });
