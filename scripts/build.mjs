@@ -49,8 +49,10 @@ async function buildClient() {
     ...{ minify: true, write: false },
   });
   mkdirSync(dist, { recursive: true });
+  // Only the texts of compiler-words.ts have lines that begin with blanks.
+  const code = outputFiles[0].text.replaceAll(/\n +/g, ' ');
   // Each file is there at any time, the one before or this one: somebody may be reading it.
-  for (const [name, text] of Object.entries({ 'index.js': outputFiles[0].text, 'index.d.ts': declarations(made) })) {
+  for (const [name, text] of Object.entries({ 'index.js': code, 'index.d.ts': declarations(made) })) {
     const fresh = join(dist, `.${process.pid}.${name}`);
     writeFileSync(fresh, text);
     renameSync(fresh, join(dist, name));
@@ -80,9 +82,10 @@ function declarations(folder) {
     const isHere = values.has(name) || (kind !== 'declare class' && types.delete(name));
     return isHere ? `export ${whole}` : whole;
   });
-  return `${text}export type { ${[...types].join(', ')} };\n`
-    .replaceAll(/^(?: {4})+/gm, (blanks) => ' '.repeat(blanks.length / 4))
-    .replaceAll('{\n}', '{}');
+  const isSpoken = (name) => text.match(new RegExp(`\\b${name}\\b`, 'g')).length > 1;
+  // What the face does not speak of.
+  const spoken = text.replaceAll(/^interface (\w+) [^]*?^}\n/gm, (whole, name) => (isSpoken(name) ? whole : ''));
+  return `${spoken}export type { ${[...types].join(', ')} };\n`.replaceAll(/^ +/gm, '').replaceAll('{\n}', '{}');
 }
 
 function compile(from, to) {

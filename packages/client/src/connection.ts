@@ -1,5 +1,6 @@
 // Requests to the service: JSON in and out, faults as errors of ours, repeated where a repeat does no harm.
-import { ConnectionFailed, FaasError, refusal } from './errors.ts';
+import { ConnectionFailed, refusal } from './errors.ts';
+import type { FaasError } from './errors.ts';
 import { backoffMs, onAbort, orAborted, pause } from './pause.ts';
 import type { Problem } from './contract.ts';
 
@@ -31,6 +32,10 @@ export interface Ask {
   repeatUntil?: AbortSignal | undefined;
   /** A repeat after a fault of the connection would do it twice. */
   once?: boolean | undefined;
+  /** Where a try before may have been done all the same, 429 is repeated for as long as this says so. */
+  isPatient?: (() => boolean) | undefined;
+  /** The answer where a try before may have been done and now there is nothing left. */
+  gone?: unknown;
 }
 
 /** After so long without an answer nobody is there any more, ms. */
@@ -58,7 +63,7 @@ export class Connection {
     if (/^[^/]*\/\/[^/?#]*@/.test(url))
       throw new TypeError('url takes no user and password: a key is given as apiKey.');
     if (apiKey !== undefined && !/^[\x21-\x7e]*$/.test(apiKey.trim()))
-      throw new TypeError('apiKey takes a key of plain letters, digits and signs; this one holds others.');
+      throw new TypeError('apiKey takes a key of plain letters, digits and signs.');
     this.url = url.replace(/\/+$/, '');
     this.patienceMs = patienceMs;
     this.#retries = retries;
@@ -69,14 +74,19 @@ export class Connection {
 
   /** The answer's body. @throws FaasError, or the signal's reason */
   async ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string, asked: Ask = {}): Promise<T> {
-    const { signal, patienceMs, repeatUntil } = asked;
+    const { signal, patienceMs, repeatUntil, gone, isPatient } = asked;
     const until = patienceMs === undefined ? undefined : Date.now() + patienceMs;
+    let inDoubt = false;
     for (let tried = 0; ; tried++) {
       try {
         return await this.#once<T>(method, path, asked);
       } catch (fault) {
         signal?.throwIfAborted();
-        const more = until === undefined ? tried < this.#retries : Date.now() < until;
+        const status = statusOf(fault);
+        if (inDoubt && status === 404 && gone !== undefined) return gone as T;
+        inDoubt ||= isDoubtful(fault);
+        const isKept = inDoubt && status === 429 && isPatient?.() === true;
+        const more = isKept || (until === undefined ? tried < this.#retries : Date.now() < until);
         if (!more || !isPassing(fault, asked)) throw fault;
         await orAborted(pause(pauseMs(fault, tried), signal), repeatUntil).catch(() => signal?.throwIfAborted());
         if (repeatUntil?.aborted === true) throw fault;
@@ -122,12 +132,9 @@ export class Connection {
     const headers = { ...this.#headers, ...more };
     if (method === 'POST') headers['content-type'] = 'application/json';
     if (key !== undefined) headers['idempotency-key'] = key;
-    const given = Object.entries(query).filter(
-      (pair): pair is [string, string | number | boolean] => pair[1] !== undefined,
-    );
-    const search = new URLSearchParams(
-      given.map(([name, value]): [string, string] => [name, String(value)]),
-    ).toString();
+    // As JSON it is without what is undefined.
+    const given = JSON.parse(JSON.stringify(query)) as Record<string, string>;
+    const search = new URLSearchParams(given).toString();
     const target = this.url + path + (search === '' ? '' : `?${search}`);
     const sent = method === 'POST' ? (body ?? '{}') : null;
     return this.#fetch(target, { method, headers, body: sent, signal }).catch((error: unknown) => {
@@ -161,7 +168,7 @@ export class Connection {
       return refusal({ retry_after_ms: after * 1000, ...(problem as Problem) }, this.url);
     }
     // A proxy says so of a service that is not there.
-    if (status === 502 || status === 503 || status === 504) return this.#away(new Error(String(status)));
+    if ([502, 503, 504].includes(status)) return this.#away(new Error(String(status)));
     return this.#notOurs(`${status} ${JSON.stringify(text.slice(0, 80))}`);
   }
 }
@@ -174,8 +181,18 @@ export function pauseMs(fault: unknown, tried: number): number {
 /** Gone by itself, perhaps, and safe to repeat. */
 function isPassing(fault: unknown, { once }: Ask): boolean {
   if (fault instanceof ConnectionFailed) return once !== true && fault.cause !== undefined;
-  const status = fault instanceof FaasError ? fault.problem?.status : undefined;
+  const status = statusOf(fault);
   return status === 429 || (status === 503 && once !== true);
+}
+
+/** The answer was cut off, or a fault came while it was done: who knows how far it got. */
+function isDoubtful(fault: unknown): boolean {
+  return (statusOf(fault) || 500) >= 500 && !String(fault).includes('ECONNREFUSED');
+}
+
+/** What the service answered in place of what was asked for; 0 = it did not. @internal */
+export function statusOf(fault: unknown): number {
+  return (fault as Partial<FaasError>).problem?.status ?? 0;
 }
 
 /** `randomUUID` is not to be had in pages that came over plain HTTP. @internal */

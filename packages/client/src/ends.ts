@@ -4,11 +4,12 @@
 //       the stream of events.
 //   E2  The stream covers an id once it was read after the stream's place was fixed: at `open`, or when it came later.
 //   E3  All that the stream covers is read again at every reconnection, at `reset`, and every REREAD_MS.
-//   E4  Nothing is open while nobody waits: a program that has its results can end.
+//   E4  A stream that is unwell fails nobody: while reads are answered, those go on, and it is tried again.
+//   E5  Nothing is open while nobody waits: a program that has its results can end.
 import { MAX_RESULT_IDS } from './contract.ts';
 import { NotFound } from './errors.ts';
 import { follow } from './server-events.ts';
-import { orAborted } from './pause.ts';
+import { orAborted, pause } from './pause.ts';
 import type { Connection } from './connection.ts';
 import type { Results, TaskEnded, TaskResult } from './contract.ts';
 
@@ -29,6 +30,7 @@ const MOST_READ = 1_000;
 
 export class Ends {
   readonly #connection: Connection;
+  readonly #rereadMs: number;
   readonly #waiting = new Map<string, Waiter>();
   /** In `#waiting` and covered by nothing yet. */
   #fresh: string[] = [];
@@ -37,9 +39,12 @@ export class Ends {
   /** To be read now, for the stream. */
   #due = new Set<string>();
   #reading = false;
+  /** When a read was answered last, or a stream begun, Unix ms. */
+  #wellAt = 0;
 
-  constructor(connection: Connection) {
+  constructor(connection: Connection, rereadMs = REREAD_MS) {
     this.#connection = connection;
+    this.#rereadMs = rereadMs;
   }
 
   /** How the task ended. @throws FaasError where that cannot be learnt, or the signal's reason */
@@ -105,7 +110,8 @@ export class Ends {
   async #follow(): Promise<void> {
     const stop = new AbortController();
     this.#stream = stop;
-    const timer = setInterval(() => this.#read(this.#waiting.keys()), REREAD_MS);
+    this.#wellAt = Date.now();
+    const timer = setInterval(() => this.#read(this.#waiting.keys()), this.#rereadMs);
     try {
       for await (const told of follow(this.#connection, '/v1/events', stop.signal)) {
         if (told.is === 'open' || told.event === 'reset') this.#read(this.#waiting.keys());
@@ -115,7 +121,13 @@ export class Ends {
         }
       }
     } catch (fault) {
-      this.#fail([...this.#waiting.keys()], fault);
+      if (Date.now() - this.#wellAt > Math.max(this.#connection.patienceMs, this.#rereadMs))
+        this.#fail([...this.#waiting.keys()], fault);
+      else {
+        // What cannot be read either fails by that (E4).
+        this.#read(this.#waiting.keys());
+        await pause(this.#rereadMs, stop.signal).catch(() => undefined);
+      }
     } finally {
       clearInterval(timer);
       stop.abort();
@@ -162,6 +174,7 @@ export class Ends {
       heldMs: waitMs,
       patienceMs,
     });
+    this.#wellAt = Date.now();
     for (const result of answer.results) this.#settle(result.task_id, (waiter) => waiter.resolve(result));
     for (const id of answer.unknown) {
       const fault = new NotFound(`There is no task ${id}, or it is no longer kept.`);

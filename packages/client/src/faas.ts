@@ -4,7 +4,7 @@ import { Connection } from './connection.ts';
 import { Ends } from './ends.ts';
 import { follow } from './server-events.ts';
 import { taskOptions } from './options.ts';
-import { remoteFunction, submitTask } from './remote-function.ts';
+import { handleOf, remoteFunction, submitTask } from './remote-function.ts';
 import { sourceOf } from './source.ts';
 import { Submitter } from './submitter.ts';
 import { TaskHandle } from './task-handle.ts';
@@ -89,7 +89,7 @@ export class Faas {
 
   /** Queues one call, keyword arguments and all. */
   async submit<R = unknown>(ref: string, call: Arguments = {}, options: CallOptions = {}): Promise<TaskHandle<R>> {
-    return new TaskHandle<R>(await submitTask(ref, call, options, this.#caller), this.#caller);
+    return handleOf<R>(await submitTask(ref, call, options, this.#caller), options, this.#caller);
   }
 
   /** A task by its id: of this program, of another one, of yesterday. @throws TypeError for what is no id */
@@ -111,10 +111,11 @@ export class Faas {
     return this.#pages<FunctionRecord>('/v1/functions', {}, signal);
   }
 
-  /** Removes one version, or all of a name; answers how many went. */
+  /** Removes one version, or all of a name; answers how many went, 1 where that was lost. */
   async unregister(ref: string, { signal }: Waiting = {}): Promise<number> {
     const path = `/v1/functions/${encodeURIComponent(ref)}`;
-    return (await this.#connection.ask<{ deleted: number }>('DELETE', path, { signal })).deleted;
+    const asked = { signal, gone: { deleted: 1 } };
+    return (await this.#connection.ask<{ deleted: number }>('DELETE', path, asked)).deleted;
   }
 
   /** The ends of tasks from now on, over cut connections. `reset`: some were missed; ask for those that matter. */

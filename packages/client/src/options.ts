@@ -2,7 +2,7 @@
 import type { TaskOptions } from './contract.ts';
 
 export interface CallOptions extends TaskOptions {
-  /** Ends the waiting; see where it is taken for what else it does. */
+  /** Ends the waiting, and cancels the task. */
   signal?: AbortSignal | undefined;
 }
 

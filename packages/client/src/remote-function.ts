@@ -2,7 +2,7 @@
 import { jsonText } from './json-text.ts';
 import { Mapped } from './mapped.ts';
 import { taskOptions } from './options.ts';
-import { CANCEL_MS, orAborted, settledWithin } from './pause.ts';
+import { CANCEL_MS, onAbort, orAborted, settledWithin } from './pause.ts';
 import { TaskHandle } from './task-handle.ts';
 import { valueOf } from './errors.ts';
 import type { CallOptions } from './options.ts';
@@ -14,7 +14,7 @@ import type { Submitter } from './submitter.ts';
 type One<A, T> = A extends readonly [] | readonly [unknown, unknown, ...unknown[]] ? { useStarmap: never } : T;
 
 export interface RemoteFunction<A extends readonly unknown[], R> {
-  /** Calls it and waits for its value. A signal given by `with` cancels the task. */
+  /** Calls it and waits for its value. */
   (...args: A): Promise<R>;
   /** Its id, name or name@version. */
   readonly ref: string;
@@ -72,7 +72,7 @@ export function remoteFunction<A extends readonly unknown[], R>(
   };
   return Object.assign(call, {
     ref,
-    submit: async (...args: A) => new TaskHandle<R>(await submit(args), caller),
+    submit: async (...args: A) => handleOf<R>(await submit(args), options, caller),
     map: (inputs: One<A, Inputs<A[0]>>, given?: MapOptions) =>
       mapped(inputs as Inputs<unknown>, (input) => [input], given),
     starmap: (inputs: Inputs<A>, given?: MapOptions) => mapped(inputs, (input) => input as A, given),
@@ -113,6 +113,12 @@ export async function submitTask(
       );
     throw fault;
   }
+}
+
+/** The handle of a task that is canceled when the signal of its call fires, unless it is known to have ended. @internal */
+export function handleOf<R>(id: string, { signal }: CallOptions, caller: Caller): TaskHandle<R> {
+  const forget = onAbort(signal, () => void cancelQuietly(id, caller));
+  return new TaskHandle<R>(id, caller, forget);
 }
 
 /** Checked as arguments are. */

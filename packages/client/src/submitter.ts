@@ -1,7 +1,7 @@
 // Tasks on their way into the queue. One request is under way at a time; what is submitted meanwhile goes together in the
-// next one. Nothing waits for company. What is refused for want of room waits at the head where it belongs to a map.
-import { FaasError } from './errors.ts';
-import { newKey, pauseMs } from './connection.ts';
+// next one. Nothing waits for company. What is refused for want of room waits at the head where it belongs to a map; a
+// request that may have been accepted all the same stays as it is, with its key: in another one its tasks would be made twice.
+import { newKey, pauseMs, statusOf } from './connection.ts';
 import { orAborted, pause } from './pause.ts';
 import type { Connection } from './connection.ts';
 
@@ -63,24 +63,20 @@ export class Submitter {
     const [first] = wishes;
     if (first === undefined) return undefined;
     const repeatUntil = wishes.every(({ room }) => room === first.room) ? first.room : undefined;
+    // Those who wait for no room wait along: what they are to be told comes with the answer.
+    const isPatient = (): boolean => wishes.some(({ room }) => room?.aborted === false);
+    const isOne = wishes.length === 1;
+    const body = isOne ? first.text : `{"tasks":[${wishes.map(({ text }) => text).join(',')}]}`;
+    const asked = { body, key: newKey(), repeatUntil, isPatient };
     try {
-      const key = newKey();
-      if (wishes.length === 1) {
-        const { task_id } = await this.#connection.ask<{ task_id: string }>('POST', '/v1/tasks', {
-          body: first.text,
-          key,
-          repeatUntil,
-        });
-        first.resolve(task_id);
-        return undefined;
-      }
-      const body = `{"tasks":[${wishes.map(({ text }) => text).join(',')}]}`;
-      const asked = { body, key, repeatUntil };
-      const { task_ids } = await this.#connection.ask<{ task_ids: string[] }>('POST', '/v1/tasks/batch', asked);
+      const path = `/v1/tasks${isOne ? '' : '/batch'}`;
+      const told = await this.#connection.ask<{ task_id: string; task_ids?: string[] }>('POST', path, asked);
+      const { task_ids = [told.task_id] } = told;
       wishes.forEach(({ resolve }, at) => resolve(task_ids[at] ?? ''));
     } catch (fault) {
       if (wishes.length > 1 && isOfOne(fault)) {
-        // Nothing of a refused batch is accepted: whose fault it is comes out by halves.
+        // Nothing of a refused batch is accepted, and neither was anything by a try before, but where a function went in
+        // between: whose fault it is comes out by halves.
         const half = wishes.length >> 1;
         const full = await this.#send(wishes.slice(0, half));
         if (full === undefined) return this.#send(wishes.slice(half));
@@ -110,11 +106,10 @@ function isWanted({ room, reject }: Wish): boolean {
 
 /** There is no room for it now. */
 function isFull(fault: unknown): boolean {
-  return fault instanceof FaasError && fault.problem?.status === 429;
+  return statusOf(fault) === 429;
 }
 
 /** Refused for what one of the tasks is, not for who asks or when. */
 function isOfOne(fault: unknown): boolean {
-  const status = fault instanceof FaasError ? (fault.problem?.status ?? 0) : 0;
-  return status === 400 || status === 404 || status === 413 || status === 422;
+  return [400, 404, 413, 422].includes(statusOf(fault));
 }

@@ -22,16 +22,18 @@ export interface Line {
 export class TaskHandle<R = unknown> {
   readonly id: string;
   readonly #line: Line;
+  readonly #ended: (() => void) | undefined;
 
-  /** @internal */
-  constructor(id: string, line: Line) {
+  /** `ended`: called once it is known to have. @internal */
+  constructor(id: string, line: Line, ended?: () => void) {
     this.id = id;
     this.#line = line;
+    this.#ended = ended;
   }
 
   /** The value, once it is there. @throws TaskFailed where it ended without one */
   async result({ signal }: Waiting = {}): Promise<R> {
-    return valueOf(await this.#line.ends.of(this.id, signal)) as R;
+    return valueOf(await this.#end(signal)) as R;
   }
 
   async status(waiting: Waiting = {}): Promise<Task['status']> {
@@ -75,11 +77,17 @@ export class TaskHandle<R = unknown> {
   /** Its output as it comes, and at last its end. */
   async *events({ signal }: Waiting = {}): AsyncGenerator<TaskEvent> {
     for await (const log of followLogs(this.#line.connection, this.id, signal)) yield { event: 'log', ...log };
-    yield { event: 'ended', result: await this.#line.ends.of(this.id, signal) };
+    yield { event: 'ended', result: await this.#end(signal) };
   }
 
   [Symbol.asyncIterator](): AsyncGenerator<TaskEvent> {
     return this.events();
+  }
+
+  async #end(signal: AbortSignal | undefined): Promise<TaskResult> {
+    const end = await this.#line.ends.of(this.id, signal);
+    this.#ended?.();
+    return end;
   }
 
   #path(rest: string): string {

@@ -38,6 +38,8 @@ export function storeOver(link: StoreLink): Store {
     close: async () => link.close(),
 
     submit: (tenant, _shard, tasks, limits) => call((shard) => shard.queue(tenant).submit(tasks, limits)),
+    cameBefore: (tenant, _shard, keys) =>
+      call((shard) => keys.filter((key) => shard.queue(tenant).keys.has(key)).length),
     claim: (tenant, claimer, lanes, max) => call((shard) => shard.queue(tenant).claim(claimer, lanes, max)),
     renew: (tenant, renewals) => call((shard) => shard.queue(tenant).renew(renewals)),
     release: (tenant, releases) => call((shard) => shard.queue(tenant).release(releases)),

@@ -31,6 +31,7 @@ export function overShards(shards: readonly Store[]): Store {
     ...first,
     shards: shards.length,
     submit: (tenant, shard, tasks, limits) => shards[shard]!.submit(tenant, shard, tasks, limits),
+    cameBefore: (tenant, shard, keys) => shards[shard]!.cameBefore(tenant, shard, keys),
     claim: async (tenant, claimer, lanes, max) => {
       const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
       const tasks = [];

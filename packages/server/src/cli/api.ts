@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { setTimeout as pause } from 'node:timers/promises';
 import { MAX_PAGE } from '@mpcsfaas/contract/words';
 import { parseExact } from './exact-json.ts';
-import { exchange, stream, type HttpAnswer } from './http.ts';
+import { Silent, exchange, stream, type HttpAnswer } from './http.ts';
 import { environment, placeOf } from './options.ts';
 import { UserError } from './user-error.ts';
 
@@ -11,6 +11,15 @@ export interface ApiOptions {
   url: string;
   apiKey?: string;
 }
+
+/** How long the service may say nothing, ms: of a stream it is heard every 15 s. */
+export interface Patience {
+  silenceMs: number;
+  /** Of a request that is held for a time, beyond that. */
+  marginMs: number;
+}
+
+const PATIENCE: Patience = { silenceMs: 40_000, marginMs: 10_000 };
 
 /** How long a service may take to open its port, which began in the line before, ms; then who asks is told. */
 const START_MS = 2_500;
@@ -38,6 +47,11 @@ export class Unreachable extends UserError {
   override name = 'Unreachable';
 }
 
+/** The connection stands, and nothing came. */
+export class Hung extends Unreachable {
+  override name = 'Hung';
+}
+
 export interface Listed {
   items: unknown[];
   /** '' where that is all. */
@@ -52,11 +66,13 @@ type Query = Record<string, string | number | undefined>;
 export class Api {
   readonly #url: string;
   readonly #headers: Record<string, string>;
+  readonly #patience: Patience;
   /** Until when a refused connection is tried again; no more once anything has answered: who works on has patience of its own. */
   #startsUntil = performance.now() + START_MS;
 
-  constructor({ url, apiKey }: ApiOptions) {
+  constructor({ url, apiKey }: ApiOptions, patience = PATIENCE) {
     this.#url = address(url);
+    this.#patience = patience;
     this.#headers = { accept: 'application/json', ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) };
   }
 
@@ -104,9 +120,18 @@ export class Api {
   /** An answer that goes on, as its pieces of text come. */
   async follow(path: string, query: Query, signal: AbortSignal): Promise<AsyncIterable<string>> {
     const headers = { ...this.#headers, accept: 'text/event-stream' };
-    const opened = await this.#answered(() => stream(this.#target(path, query), { headers, signal }));
-    if (opened.is === 'open') return opened.pieces;
+    const timeout = this.#patience.silenceMs;
+    const opened = await this.#answered(() => stream(this.#target(path, query), { headers, signal, timeout }));
+    if (opened.is === 'open') return this.#heard(opened.pieces);
     throw this.#refused(opened.answer);
+  }
+
+  async *#heard(pieces: AsyncIterable<string>): AsyncGenerator<string> {
+    try {
+      yield* pieces;
+    } catch (error) {
+      throw error instanceof Silent ? this.#away(error) : error;
+    }
   }
 
   delete(path: string): Promise<Answer> {
@@ -121,7 +146,11 @@ export class Api {
     more: Record<string, string> = {},
   ): Promise<Answer> {
     const headers = { ...this.#headers, ...more, ...(body !== undefined && { 'content-type': 'application/json' }) };
-    const answered = await this.#answered(() => exchange(this.#target(path, query), { method, headers }, body));
+    const { silenceMs, marginMs } = this.#patience;
+    const timeout = query['wait_ms'] === undefined ? silenceMs : Number(query['wait_ms']) + marginMs;
+    const answered = await this.#answered(() =>
+      exchange(this.#target(path, query), { method, headers, timeout }, body),
+    );
     const { status, text } = answered;
     if (status < 200 || status > 299) throw this.#refused(answered);
     try {
@@ -159,6 +188,10 @@ export class Api {
   }
 
   #away(error: unknown): Unreachable {
+    if (error instanceof Silent)
+      return new Hung(
+        `The service at ${this.#url} does not answer: ${error.message}. What was asked may be done all the same; look whether it hangs, and try again.`,
+      );
     return new Unreachable(
       `No service answers at ${this.#url} (${reason(error)}): start one with \`mpcsfaas up\`, or name another with --url or --port.`,
     );

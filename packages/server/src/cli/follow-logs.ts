@@ -1,7 +1,7 @@
 // A task's output as it grows: events of the service, each piece once, over cut connections.
 import { setTimeout as pause } from 'node:timers/promises';
 import { backoffMs } from '../backoff.ts';
-import { Unreachable, type Api } from './api.ts';
+import { Hung, Unreachable, type Api } from './api.ts';
 import { BACKOFF } from './patience.ts';
 
 export interface Printed {
@@ -26,11 +26,13 @@ export async function* followLogs(api: Api, id: string, signal: AbortSignal): As
   let told = { stdout: 0, stderr: 0 };
   for (let tries = 0; ;) {
     let before = { ...told };
+    let isHeard = false;
     try {
       for await (const { event, data } of eventsOf(
         await api.follow(`/v1/tasks/${encodeURIComponent(id)}/logs`, { follow: '1' }, signal),
       )) {
         tries = 0;
+        isHeard = true;
         if (event === 'end') return;
         if (event !== 'log') continue;
         const log = JSON.parse(data) as Omit<Printed, 'dropped'>;
@@ -48,7 +50,9 @@ export async function* followLogs(api: Api, id: string, signal: AbortSignal): As
       }
     } catch (error) {
       const isCut = error instanceof Unreachable || (error as NodeJS.ErrnoException).code === 'ECONNRESET';
-      if (signal.aborted || !isCut || tries >= MOST_TRIES) throw error;
+      // A connection may have died unnoticed; a new one on which nothing comes is a service that hangs.
+      const hangs = error instanceof Hung && !isHeard;
+      if (signal.aborted || !isCut || hangs || tries >= MOST_TRIES) throw error;
     }
     tries += 1;
     await pause(backoffMs(BACKOFF, tries, Math.random()), undefined, { signal });

@@ -9,7 +9,12 @@ export interface HttpAnswer {
   text: string;
 }
 
-/** Rejects where nothing answers, or not to the end; follows no redirect. */
+/** Nothing was heard for as long as a request's `timeout`, ms. */
+export class Silent extends Error {
+  override name = 'Silent';
+}
+
+/** Rejects where nothing answers, not to the end, or where it falls silent; follows no redirect. */
 export async function exchange(target: URL, options: RequestOptions, body?: string): Promise<HttpAnswer> {
   const sent = begin(target, options);
   // What goes wrong after the answer has begun is told by the answer.
@@ -42,5 +47,10 @@ export async function stream(
  */
 function begin(target: URL, options: RequestOptions): ClientRequest {
   const { request } = process.getBuiltinModule(target.protocol === 'https:' ? 'node:https' : 'node:http');
-  return request(target, options);
+  const sent = request(target, options);
+  // An answer that has begun is what tells the reason.
+  let silent: ClientRequest | IncomingMessage = sent;
+  sent.once('response', (answer) => (silent = answer));
+  sent.once('timeout', () => silent.destroy(new Silent(`nothing was heard for ${(options.timeout ?? 0) / 1000} s`)));
+  return sent;
 }

@@ -9,5 +9,7 @@ const BUFFER_BYTES = 64 * 1024;
 export function sendEvents(reply: FastifyReply, texts: AsyncIterable<string>): FastifyReply {
   reply.header('content-type', 'text/event-stream; charset=utf-8');
   reply.header('cache-control', 'no-cache, no-transform');
+  // nginx holds an answer's body back until it has gathered some, unless told not to.
+  reply.header('x-accel-buffering', 'no');
   return reply.send(Readable.from(texts, { objectMode: false, highWaterMark: BUFFER_BYTES }));
 }

@@ -60,6 +60,8 @@ export interface QueueStore {
    * the first write: a conflict, or a queue that is full, refuses all that are new.
    */
   submit(tenant: string, shard: number, tasks: readonly Submission[], limits: QueueLimits): Promise<SubmitAnswer[]>;
+  /** How many of these idempotency keys came before: what is submitted under them is not new. Writes nothing. */
+  cameBefore(tenant: string, shard: number, keys: readonly string[]): Promise<number>;
   /** Hands out up to `max` waiting tasks of these lanes, best score first, with payloads. Expired ones are ended, not handed out. */
   claim(tenant: string, claimer: string, lanes: readonly LaneQuota[], max: number): Promise<Claim>;
   /** Extends leases; answers per fence whether it is still the current one. `note` tells what the record shows. */

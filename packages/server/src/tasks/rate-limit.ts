@@ -10,6 +10,15 @@ interface Bucket {
   at: number;
 }
 
+/** What is paid for. */
+export interface Payable<T> {
+  tasks: number;
+  /** How many of them came before. */
+  before: () => Promise<number>;
+  /** Answers how many of them were new. */
+  submit: () => Promise<T>;
+}
+
 /** Buckets are looked through for full ones, which say nothing, when there are so many more than last time. */
 const TIDY_AT = 1000;
 
@@ -28,28 +37,36 @@ export class RateLimit {
   }
 
   /**
-   * Submits tasks that are paid for before anything is written. What the store refuses costs nothing; where it is away,
-   * nobody knows what was accepted.
+   * Submits tasks that are paid for before anything is written. What the store refuses costs nothing, and neither does what
+   * came before under its key; where the store is away, nobody knows what was accepted. Where there are too few tokens for
+   * all of them, those that came before are looked for, so that a repeat is answered however fast its caller was.
    */
-  async paid<T>(caller: string, tasks: number, submit: () => Promise<T>): Promise<T> {
-    this.take(caller, tasks);
+  async paid<T extends { fresh: number }>(caller: string, { tasks, before, submit }: Payable<T>): Promise<T> {
+    const paid = this.#has(caller, tasks) ? tasks : tasks - (await before());
+    this.take(caller, paid);
     try {
-      return await submit();
+      const submitted = await submit();
+      this.#giveBack(caller, paid - submitted.fresh);
+      return submitted;
     } catch (fault) {
-      if (fault instanceof Refusal) this.#giveBack(caller, tasks - (fault.members.accepted?.length ?? 0));
+      if (fault instanceof Refusal) this.#giveBack(caller, paid - (fault.members.accepted?.length ?? 0));
       throw fault;
     }
   }
 
   /** Takes `tasks` from the caller's bucket, or refuses with `rate_limited` and when to come again. */
   take(caller: string, tasks: number): void {
-    if (this.#perMs === 0) return;
+    if (this.#perMs === 0 || tasks === 0) return;
     const now = this.#clock.mono();
     const tokens = this.#tokens(caller, now);
     const wanted = Math.min(tasks, this.#burst);
     if (tokens < wanted) throw this.#refusal(Math.ceil((wanted - tokens) / this.#perMs));
     if (this.#buckets.size >= this.#tidyAt) this.#tidy(now);
     this.#buckets.set(caller, { tokens: tokens - tasks, at: now });
+  }
+
+  #has(caller: string, tasks: number): boolean {
+    return this.#perMs === 0 || this.#tokens(caller, this.#clock.mono()) >= Math.min(tasks, this.#burst);
   }
 
   #giveBack(caller: string, tasks: number): void {

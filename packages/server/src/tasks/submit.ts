@@ -42,6 +42,8 @@ export interface Submitted {
   ids: string[];
   /** All of them came before under the same key. */
   replayed: boolean;
+  /** How many did not. */
+  fresh: number;
 }
 
 /** One request's tasks between their checks and their acceptance. */
@@ -114,9 +116,18 @@ export class Submitter {
     return { ids, replayed: true, place: '', wishes: [], submissions: [] };
   }
 
+  /** How many of a draft's tasks came before under its key, with whatever content. */
+  async cameBefore({ ids, replayed, place, submissions }: Draft): Promise<number> {
+    if (replayed) return ids.length;
+    const keys = submissions.flatMap(({ key }) => (key === undefined ? [] : [key.name]));
+    if (keys.length === 0) return 0;
+    const { shard, tenant } = placeOf(place);
+    return this.#store.cameBefore(tenant, shard, keys);
+  }
+
   /** Queues a draft's tasks. Rejects with StoreUnavailable, whose `accepted` names the tasks that made it. */
   async accept({ ids, replayed, place, wishes, submissions }: Draft): Promise<Submitted> {
-    if (replayed) return { ids: [...ids], replayed };
+    if (replayed) return { ids: [...ids], replayed, fresh: 0 };
     const settled = await this.#turns.add(place, submissions);
     if (settled.is === 'failed') throw settled.fault;
     return this.#outcome(settled.answers, wishes);
@@ -211,9 +222,7 @@ export class Submitter {
   }
 
   async #flush(key: string, requests: readonly (readonly Submission[])[]): Promise<Settled[]> {
-    const space = key.indexOf(' ');
-    const shard = Number(key.slice(0, space));
-    const tenant = key.slice(space + 1);
+    const { shard, tenant } = placeOf(key);
     const all = requests.length === 1 ? requests[0]! : requests.flat();
     try {
       const answers = await this.#store.submit(tenant, shard, all, this.#settings.queue);
@@ -255,7 +264,7 @@ export class Submitter {
           return '';
       }
     });
-    return { ids, replayed: replays === ids.length };
+    return { ids, replayed: replays === ids.length, fresh: ids.length - replays };
   }
 
   /** `alone`: to wait would not help, so nothing says that it might. */
@@ -276,6 +285,12 @@ export class Submitter {
           members,
         );
   }
+}
+
+/** Of a draft's place. */
+function placeOf(place: string): { shard: number; tenant: string } {
+  const space = place.indexOf(' ');
+  return { shard: Number(place.slice(0, space)), tenant: place.slice(space + 1) };
 }
 
 /** The request's idempotency key; `each`: task i of a batch has `name/i`. */

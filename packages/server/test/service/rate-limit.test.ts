@@ -71,6 +71,66 @@ describe('a rate limit', () => {
     }
   });
 
+  it('does not count what came before under its key, and keeps no repeat from its answer', async () => {
+    const rig = await startRig({ config: { rateLimitPerSecond: 0.001, rateLimitBurst: 5 } });
+    try {
+      const id = await addFunction(rig);
+      const batch = { tasks: [{ function: id }, { function: id, args: [1] }] };
+      const requests = [
+        ['/v1/tasks/batch', batch],
+        ['/v1/tasks', { function: 'double' }],
+        ['/v1/call/double?wait_ms=0', {}],
+        ['/execute_function', { function_id: id, payload: 'gAIpfYYu' }],
+      ] as const;
+      const ask = async (n: number) => {
+        const [path, body] = requests[n]!;
+        const { status, headers, body: told } = await rig.post(path, body, { 'idempotency-key': `k${n}` });
+        const replayed = headers.get('idempotent-replayed');
+        return { status, replayed, ids: path.endsWith('batch') ? told.task_ids : told.task_id };
+      };
+      // While there are tokens for it, too.
+      const first = [await ask(0), await ask(0)];
+      expect(first[1]).toEqual({ status: 200, replayed: 'true', ids: first[0]!.ids });
+      for (let n = 1; n < requests.length; n++) first[n] = await ask(n);
+      expect(first.map(({ status }) => status)).toEqual([201, 201, 503, 200]);
+      expect((await rig.post('/v1/tasks', { function: id })).body.code).toBe('rate_limited');
+      for (let n = 0; n < requests.length; n++) {
+        const again = await ask(n);
+        // Nobody is there to run the call: 503, with its id.
+        expect(again).toEqual({ status: n === 2 ? 503 : 200, replayed: 'true', ids: first[n]!.ids });
+      }
+      const other = await rig.post('/v1/tasks', { function: id, args: [2] }, { 'idempotency-key': 'k1' });
+      expect(other.body.code).toBe('idempotency_key_reused');
+      await rig.send('DELETE', '/v1/functions/double');
+      expect(await ask(0)).toMatchObject({ status: 200, ids: first[0]!.ids });
+      expect((await rig.get('/v1/stats')).body).toMatchObject({ submitted: 5 });
+    } finally {
+      await rig.stop();
+    }
+  });
+
+  it('counts of a batch what is new, and accepts nothing of it where that is too much', async () => {
+    const rig = await startRig({ config: { rateLimitPerSecond: 0.001, rateLimitBurst: 4 } });
+    try {
+      const id = await addFunction(rig);
+      const submit = async (tasks: number) => {
+        const body = { tasks: Array.from({ length: tasks }, (_, n) => ({ function: id, args: [n] })) };
+        const { status, body: told } = await rig.post('/v1/tasks/batch', body, { 'idempotency-key': 'b' });
+        return { status, ids: told.task_ids };
+      };
+      const first = await submit(2);
+      expect(first.status).toBe(201);
+      const more = await submit(3);
+      expect([more.status, more.ids.slice(0, 2)]).toEqual([201, first.ids]);
+      expect((await submit(5)).status).toBe(429);
+      expect((await rig.get('/v1/stats')).body).toMatchObject({ submitted: 3 });
+      expect((await submit(4)).ids.slice(0, 3)).toEqual(more.ids);
+      expect([(await submit(5)).status, (await submit(4)).status]).toEqual([429, 200]);
+    } finally {
+      await rig.stop();
+    }
+  });
+
   it('refuses before the store is written', async () => {
     const rig = await startRig({ config: { rateLimitPerSecond: 0.001, rateLimitBurst: 1 } });
     try {

@@ -22,6 +22,7 @@ interface Event {
 async function* events(path: string, headers: Record<string, string> = {}): AsyncGenerator<Event> {
   const answer = await fetch(rig.url + path, { headers });
   expect(answer.headers.get('content-type')).toContain('text/event-stream');
+  expect(answer.headers.get('x-accel-buffering')).toBe('no');
   let rest = '';
   for await (const text of answer.body!.pipeThrough(new TextDecoderStream())) {
     rest += text;

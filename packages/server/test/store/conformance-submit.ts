@@ -268,9 +268,22 @@ export function describeSubmit({ store, tenant }: Bench): void {
       expect((await store().stats(t)).submitted).toBe(1);
     });
 
+    it('are counted without a write', async () => {
+      const t = tenant();
+      const keys = Array.from({ length: 300 }, (_, i) => `K/${i}`);
+      expect(await store().cameBefore(t, 0, keys)).toBe(0);
+      const some = keys.filter((_, i) => i % 3 === 0).map((name) => keyed(name, 'a'));
+      await store().submit(t, 0, some, NO_LIMITS);
+      expect(await store().cameBefore(t, 0, keys)).toBe(100);
+      expect(await store().cameBefore(t, 0, ['K/0'])).toBe(1);
+      expect(await store().cameBefore(t, 0, [])).toBe(0);
+      expect((await store().stats(t)).submitted).toBe(100);
+    });
+
     it('are scoped to the tenant', async () => {
       const [t, other] = [tenant(), tenant()];
       await store().submit(t, 0, [keyed('k', 'a')], NO_LIMITS);
+      expect(await store().cameBefore(other, 0, ['k'])).toBe(0);
       expect((await store().submit(other, 0, [keyed('k', 'b')], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
     });
   });

@@ -16,7 +16,17 @@ function limitAt(perSecond: number, burst: number) {
       throw fault;
     }
   };
-  return { clock, take };
+  /** Of `tasks`, so many came before. */
+  const pay = async (tasks: number, old: number): Promise<{ looks: number }> => {
+    let looks = 0;
+    await limit.paid('a', {
+      tasks,
+      before: async () => ((looks += 1), old),
+      submit: async () => ({ fresh: tasks - old }),
+    });
+    return { looks };
+  };
+  return { clock, take, pay };
 }
 
 describe('a rate limit', () => {
@@ -48,6 +58,17 @@ describe('a rate limit', () => {
     expect([take('a', 30), take('a')]).toEqual([0, 2100]);
     clock.now += 2100;
     expect([take('a'), take('a', 30)]).toEqual([0, 1000]);
+  });
+
+  it('looks for what came before where there are too few tokens alone', async () => {
+    const { take, pay } = limitAt(10, 10);
+    expect(await pay(8, 0)).toEqual({ looks: 0 });
+    expect(await pay(10, 9)).toEqual({ looks: 1 });
+    // Known when it was there: what was taken for it is given back.
+    expect(await pay(1, 1)).toEqual({ looks: 0 });
+    expect([take('a'), take('a')]).toEqual([0, 100]);
+    expect(await pay(10, 10)).toEqual({ looks: 1 });
+    await expect(pay(10, 9)).rejects.toMatchObject({ code: 'rate_limited', members: { retry_after_ms: 100 } });
   });
 
   it('forgets callers whose buckets are full, and only those', () => {

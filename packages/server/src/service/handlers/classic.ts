@@ -12,7 +12,7 @@ import { frontPageHtml } from '../front-page.ts';
 import type { Call, Handlers, ServiceParts } from '../parts.ts';
 import { payloadBytes } from '../payloads.ts';
 import { requestKey } from '../request-key.ts';
-import { draftOf } from './tasks.ts';
+import { acceptPaid, draftOf } from './tasks.ts';
 
 type Operations =
   'frontPage' | 'registerClassic' | 'executeClassic' | 'classicStatus' | 'classicResult' | 'classicResultV1';
@@ -37,7 +37,7 @@ export const classicHandlers: Handlers<Operations> = {
   },
 
   async executeClassic({ body, tenant, callerId, request, reply }, parts) {
-    const { submitter, rateLimit, polls, config } = parts;
+    const { polls, config } = parts;
     const ref = body.function_id;
     if (!isWellFormedId(ref)) {
       throw new Refusal('invalid_id', `"${ref.slice(0, 64)}" is no function id: a UUID is wanted.`);
@@ -48,7 +48,7 @@ export const classicHandlers: Handlers<Operations> = {
     };
     const key = requestKey(request, false);
     const draft = await draftOf({ refs: [ref], missing: noFunction, read, key }, tenant, parts);
-    const { ids, replayed } = await rateLimit.paid(callerId, 1, () => submitter.accept(draft));
+    const { ids, replayed } = await acceptPaid(draft, callerId, parts);
     if (replayed) reply.header('idempotent-replayed', 'true');
     reply.code(config.classicCreated && !replayed ? 201 : 200);
     request.taskId = ids[0]!;

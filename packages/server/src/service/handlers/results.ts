@@ -11,7 +11,7 @@ import { wantsFrames, waitOf } from '../negotiate.ts';
 import type { Call, Handlers, ServiceParts } from '../parts.ts';
 import { requestKey } from '../request-key.ts';
 import { ResultWriter } from '../result-writer.ts';
-import { askOf, draftOf, tell } from './tasks.ts';
+import { acceptPaid, askOf, draftOf, tell } from './tasks.ts';
 
 export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
   async readResults({ body, tenant, request, reply, signal }, { results }) {
@@ -30,7 +30,7 @@ export const resultHandlers: Handlers<'readResults' | 'callFunction'> = {
     const draft = await draftOf({ refs: [params.ref], missing: noFunction, read, key }, tenant, parts);
     let id = draft.ids[0]!;
     const submit = async () => {
-      const { ids, replayed } = await parts.rateLimit.paid(callerId, 1, () => parts.submitter.accept(draft));
+      const { ids, replayed } = await acceptPaid(draft, callerId, parts);
       id = ids[0]!;
       request.taskId = id;
       reply.header('x-task-id', id);

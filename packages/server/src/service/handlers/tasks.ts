@@ -8,7 +8,7 @@ import { describeTask } from '../../tasks/describe.ts';
 import { noFunction } from '../../tasks/functions.ts';
 import { momentOf } from '../../tasks/moments.ts';
 import { Refusal } from '../../tasks/refusal.ts';
-import type { Ask, Draft, RequestKey, Wish } from '../../tasks/submit.ts';
+import type { Ask, Draft, RequestKey, Submitted, Wish } from '../../tasks/submit.ts';
 import { wantsFrames, waitOf } from '../negotiate.ts';
 import type { Call, Handlers, ServiceParts } from '../parts.ts';
 import { payloadBytes } from '../payloads.ts';
@@ -39,7 +39,7 @@ export const taskHandlers: Handlers<Operations> = {
       tenant,
       parts,
     );
-    const { ids, replayed } = await parts.rateLimit.paid(callerId, 1, () => parts.submitter.accept(draft));
+    const { ids, replayed } = await acceptPaid(draft, callerId, parts);
     created(reply, replayed);
     request.taskId = ids[0]!;
     return { task_id: request.taskId };
@@ -50,8 +50,7 @@ export const taskHandlers: Handlers<Operations> = {
     const refs = body.tasks.map((task) => task.function);
     const read = () => body.tasks.map((task, i) => askOf(task.function, task, call, `/tasks/${i}`));
     const draft = await draftOf({ refs, missing: noFunctionOf, read, key: requestKey(request, true) }, tenant, parts);
-    const accept = () => parts.submitter.accept(draft);
-    const { ids, replayed } = await parts.rateLimit.paid(callerId, refs.length, accept);
+    const { ids, replayed } = await acceptPaid(draft, callerId, parts);
     created(reply, replayed);
     return { task_ids: ids };
   },
@@ -128,9 +127,13 @@ export const taskHandlers: Handlers<Operations> = {
       );
     }
     const args = (await parts.store.args(tenant, id)) ?? parts.reader.refuse(id);
-    const fresh = await parts.rateLimit.paid(callerId, 1, () => parts.submitter.again(record.spec, args));
+    const { task_id } = await parts.rateLimit.paid(callerId, {
+      tasks: 1,
+      before: async () => 0,
+      submit: async () => ({ task_id: await parts.submitter.again(record.spec, args), fresh: 1 }),
+    });
     reply.code(201);
-    return { task_id: fresh };
+    return { task_id };
   },
 
   async pinTask({ params, body, tenant }, parts) {
@@ -216,6 +219,19 @@ export async function draftOf(
   }
   const wishes = read().map((ask) => ({ ...ask, fn: found.get(ask.ref)! }));
   return submitter.draft(tenant, wishes, key);
+}
+
+/** Queues a draft's tasks: its caller pays for those that are new. */
+export function acceptPaid(
+  draft: Draft,
+  callerId: string,
+  { rateLimit, submitter }: Pick<ServiceParts, 'rateLimit' | 'submitter'>,
+): Promise<Submitted> {
+  return rateLimit.paid(callerId, {
+    tasks: draft.ids.length,
+    before: () => submitter.cameBefore(draft),
+    submit: () => submitter.accept(draft),
+  });
 }
 
 function noFunctionOf(ref: string, i: number): Refusal {

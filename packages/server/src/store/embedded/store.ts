@@ -22,7 +22,7 @@ import { appendLogs, taskLogs } from './logs.ts';
 import { pinTask, taskArgs, taskProgress, taskRecords, taskStates } from './records.ts';
 import { Running } from './running.ts';
 import { settle } from './settle.ts';
-import { submit } from './submit.ts';
+import { cameBefore, submit } from './submit.ts';
 import { abandon, adoptRunning, sweep } from './sweep.ts';
 import { Turns } from './turn.ts';
 
@@ -78,6 +78,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
 
     submit: (tenant, _shard, tasks, limits) =>
       acceptance.note(turns.act((act) => submit(act, tenant, tasks, limits), lanesOf(tasks, clock.wall()))),
+    cameBefore: (tenant, _shard, keys) => turns.read((open) => cameBefore(open, tenant, keys)),
     claim: (tenant, claimer, lanes, max) => turns.act((act) => claim(act, tenant, claimer, lanes, max, mono())),
     renew: (tenant, renewals) => turns.act((act) => renew(act, tenant, renewals, mono())),
     release: (tenant, releases) => turns.act((act) => release(act, tenant, releases)),

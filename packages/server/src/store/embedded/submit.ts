@@ -3,6 +3,7 @@ import { scoreOf } from '../../lifecycle/order.ts';
 import { STATE_CODE } from '../state-code.ts';
 import type { QueueLimits, Submission, SubmitAnswer } from '../store.ts';
 import { byId, byKey, judged, type Accepted } from '../submit-rules.ts';
+import type { Database } from './database.ts';
 import { countState } from './task-row.ts';
 import type { Act } from './turn.ts';
 
@@ -23,14 +24,17 @@ export function submit(act: Act, tenant: string, tasks: readonly Submission[], l
   return answers;
 }
 
+export function cameBefore(db: Database, tenant: string, keys: readonly string[]): number {
+  return keys.filter((name) => underKey(db, tenant, name) !== undefined).length;
+}
+
+function underKey(db: Database, tenant: string, name: string): { id: string; content: string } | undefined {
+  return db.get('SELECT id, content FROM request_key WHERE tenant = ? AND name = ?', tenant, name);
+}
+
 function acceptedIn(act: Act, tenant: string): Accepted {
   return {
-    underKey: (name) =>
-      act.db.get<{ id: string; content: string }>(
-        'SELECT id, content FROM request_key WHERE tenant = ? AND name = ?',
-        tenant,
-        name,
-      ),
+    underKey: (name) => underKey(act.db, tenant, name),
     submittedAt: (id) =>
       act.db.get<{ submitted_at: number }>('SELECT submitted_at FROM task WHERE tenant = ? AND id = ?', tenant, id)
         ?.submitted_at,

@@ -15,7 +15,7 @@ import { claim } from './queue/claim.ts';
 import { lanesWithWork, queueStats } from './queue/depths.ts';
 import { release, renew } from './queue/hold.ts';
 import { settle } from './queue/settle.ts';
-import { submit } from './queue/submit.ts';
+import { cameBefore, submit } from './queue/submit.ts';
 import { serverTime, sweep } from './queue/sweep.ts';
 import { eventsAfter } from './results/events.ts';
 import { listTasks } from './results/listing.ts';
@@ -80,6 +80,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     close: async () => servers.close(),
 
     submit: (tenant, shard, tasks, limits) => submit(shards, tenant, shard, tasks, limits),
+    cameBefore: (tenant, shard, keys) => cameBefore(shards, tenant, shard, keys),
     claim: (tenant, claimer, lanes, max) => claim(shards, leaseMs, tenant, claimer, lanes, max),
     renew: (tenant, renewals) => renew(shards, leaseMs, tenant, renewals),
     release: (tenant, releases) => release(shards, tenant, releases),

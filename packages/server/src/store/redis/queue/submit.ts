@@ -28,7 +28,8 @@ export async function submit(
     prepared,
     ({ task, rest, large }) => rest.length + (large || isInline(task.args) ? 0 : task.args.length),
   );
-  const known = scripts.length > 1 ? await knownKeys(shards, tenant, shard, tasks) : NONE_KNOWN;
+  const names = scripts.length > 1 ? tasks.flatMap(({ key }) => (key === undefined ? [] : [key.name])) : [];
+  const known = await knownKeys(shards, tenant, shard, names);
   // One script sees a conflict by itself.
   const refused = scripts.length > 1 ? inConflict(tasks, known) : undefined;
   if (refused !== undefined) return refused;
@@ -102,14 +103,17 @@ type KnownKeys = ReadonlyMap<string, { id: string; content: Buffer }>;
 const NONE_KNOWN: KnownKeys = new Map();
 const ID_BYTES = 36;
 
-/** Which keys of a large batch came before: those tasks take no room, and must not be in conflict with what comes now. */
-async function knownKeys(
+export async function cameBefore(
   shards: Shards,
   tenant: string,
   shard: number,
-  tasks: readonly Submission[],
-): Promise<KnownKeys> {
-  const names = tasks.flatMap(({ key }) => (key === undefined ? [] : [key.name]));
+  keys: readonly string[],
+): Promise<number> {
+  return (await knownKeys(shards, tenant, shard, keys)).size;
+}
+
+/** Which keys of a large batch came before: those tasks take no room, and must not be in conflict with what comes now. */
+async function knownKeys(shards: Shards, tenant: string, shard: number, names: readonly string[]): Promise<KnownKeys> {
   if (names.length === 0) return NONE_KNOWN;
   const prefix = shards.prefix(shard, tenant);
   const found = await shards.read(shard, (redis) =>

@@ -1,0 +1,192 @@
+// A service that is unwell in parts: it does what it is asked and its answer is cut, or its events do not come.
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterEach, describe, expect, it } from 'vitest';
+import { Connection } from '../src/connection.ts';
+import { Ends } from '../src/ends.ts';
+import { Faas, NotFound } from '../src/index.ts';
+
+interface Asked {
+  method: string;
+  path: string;
+  key: string;
+  body: string;
+}
+
+let close = (): Promise<void> => Promise.resolve();
+afterEach(() => close());
+
+/** What was asked so far, the last one is what is to be answered. */
+async function serve(
+  answer: (asked: Asked, response: ServerResponse) => void,
+): Promise<{ url: string; asked: Asked[] }> {
+  const asked: Asked[] = [];
+  const server = createServer((request, response) => {
+    const { method = '', url: path = '', headers } = request;
+    void text(request).then((body) => {
+      const one = { method, path, key: String(headers['idempotency-key']), body };
+      asked.push(one);
+      answer(one, response);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  close = () => {
+    server.closeAllConnections();
+    return new Promise((resolve) => server.close(() => resolve()));
+  };
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+}
+
+function say(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json', 'retry-after': '0' }).end(JSON.stringify(body));
+}
+
+function refuse(response: ServerResponse, status: number, code: string): void {
+  say(response, status, { type: '', title: '', status, detail: `It is ${code}.`, code, request_id: 'r' });
+}
+
+/** All that is asked for has ended, with its id as its value, or nothing has. */
+function sayEnds(response: ServerResponse, body: string, ended: boolean): void {
+  const { task_ids: ids } = JSON.parse(body) as { task_ids: string[] };
+  const results = ids.map((id) => ({ task_id: id, status: 'COMPLETED', error: null, value: id }));
+  say(response, 200, { results: ended ? results : [], pending: ended ? [] : ids, unknown: [] });
+}
+
+describe('a submission whose answer is cut', () => {
+  /** Makes tasks once for each key; `fault` comes in place of the answer of the n-th submission, `made` or not. */
+  async function making(fault: (n: number) => 'cut' | 'full' | undefined) {
+    const made = new Map<string, string[]>();
+    const submissions: Asked[] = [];
+    const { url } = await serve((asked, response) => {
+      const { path, key, body } = asked;
+      if (path === '/v1/results') return sayEnds(response, body, true);
+      const what = fault(submissions.push(asked));
+      if (what === 'full') return refuse(response, 429, 'rate_limited');
+      const { tasks = [{}] } = JSON.parse(body) as { tasks?: object[] };
+      const ids = made.get(key) ?? tasks.map(() => crypto.randomUUID());
+      made.set(key, ids);
+      if (what === 'cut') response.destroy();
+      else say(response, 201, path === '/v1/tasks' ? { task_id: ids[0] } : { task_ids: ids });
+    });
+    return { url, submissions, made: () => [...made.values()].flat() };
+  }
+
+  it('and then refused for want of room keeps its key and its company until it is answered', async () => {
+    const { url, submissions, made } = await making((n) => (n === 1 ? 'cut' : n < 6 ? 'full' : undefined));
+    const f = new Faas({ url, retries: 1 }).function('f');
+    const values = await f.map([1, 2, 3]).toArray();
+    expect(values.sort()).toEqual(made().sort());
+    expect(made()).toHaveLength(3);
+    const first = submissions.slice(0, 6);
+    expect(new Set(first.map(({ key, body }) => key + body)).size).toBe(1);
+  });
+
+  it('is drawn anew where it was refused and nothing else', async () => {
+    const { url, submissions, made } = await making((n) => (n < 5 ? 'full' : undefined));
+    const f = new Faas({ url, retries: 1 }).function('f');
+    await f.map([1, 2, 3]).toArray();
+    expect(made()).toHaveLength(3);
+    const keys = submissions.map(({ key }) => key);
+    expect(keys[1]).toBe(keys[0]);
+    expect(keys[2]).not.toBe(keys[0]);
+  });
+
+  it('is given up with the last who waits for room', async () => {
+    const { url, submissions, made } = await making((n) => (n === 1 ? 'cut' : 'full'));
+    const stop = new AbortController();
+    const values = new Faas({ url, retries: 1 }).function('f').map([1], { signal: stop.signal }).toArray();
+    const told = values.catch((error: unknown) => error);
+    await expect.poll(() => submissions.length, { timeout: 20_000 }).toBeGreaterThan(3);
+    stop.abort(new Error('enough'));
+    expect(await told).toMatchObject({ message: 'enough' });
+    expect(made()).toHaveLength(1);
+  });
+});
+
+describe('who waits for many', () => {
+  const ids = Array.from({ length: 40 }, () => crypto.randomUUID());
+  /** So many that the stream is followed. */
+  const all = (url: string, rereadMs: number): Promise<unknown> => {
+    const ends = new Ends(new Connection({ url, patienceMs: 1_500 }), rereadMs);
+    return Promise.all(ids.map((id) => ends.of(id, undefined).then(({ task_id }) => task_id)));
+  };
+
+  it('is not failed by a stream that cannot be had, as long as reads are answered', async () => {
+    let began = 0;
+    const { url, asked } = await serve(({ path, body }, response) => {
+      if (path !== '/v1/events') return sayEnds(response, body, performance.now() - began > 4_500);
+      began ||= performance.now();
+      response.destroy();
+    });
+    expect(await all(url, 50)).toEqual(ids);
+    expect(asked.filter(({ path }) => path === '/v1/results').length).toBeGreaterThan(3);
+  });
+
+  it('nor by one that is refused', async () => {
+    let streams = 0;
+    const { url } = await serve(({ path, body }, response) => {
+      if (path !== '/v1/events') return sayEnds(response, body, streams > 2);
+      streams += 1;
+      refuse(response, 403, 'forbidden_origin');
+    });
+    expect(await all(url, 50)).toEqual(ids);
+  });
+
+  it('is read again and again while the head of the stream does not come', async () => {
+    let reads = 0;
+    const { url } = await serve(({ path, body }, response) => {
+      if (path !== '/v1/events') sayEnds(response, body, ++reads > 3);
+    });
+    expect(await all(url, 50)).toEqual(ids);
+    expect(reads).toBe(4);
+  });
+
+  it('is read again when the stream has lost its place', async () => {
+    let stream: ServerResponse | undefined;
+    let reads = 0;
+    const { url } = await serve(({ path, body }, response) => {
+      if (path === '/v1/events') {
+        stream = response.writeHead(200, { 'content-type': 'text/event-stream' });
+        stream.write(': here\n\n');
+        return;
+      }
+      sayEnds(response, body, ++reads > 1);
+      if (reads === 1) stream!.write('event: reset\ndata: {}\nid: 7\n\n');
+    });
+    expect(await all(url, 3_600_000)).toEqual(ids);
+    expect(reads).toBe(2);
+  });
+});
+
+describe('unregister', () => {
+  it('takes what is gone after a cut for the success of the try before', async () => {
+    const { url, asked } = await serve((_, response) => {
+      if (asked.length === 1) response.destroy();
+      else refuse(response, 404, 'function_not_found');
+    });
+    expect(await new Faas({ url }).unregister('f')).toBe(1);
+    expect(asked.map(({ method }) => method)).toEqual(['DELETE', 'DELETE']);
+    await expect(new Faas({ url }).unregister('f')).rejects.toBeInstanceOf(NotFound);
+  });
+});
+
+it('a signal that belongs to the call cancels the task of a handle that is there, unless it is known to have ended', async () => {
+  let n = 0;
+  const { url, asked } = await serve(({ path, body }, response) => {
+    if (path === '/v1/results') return sayEnds(response, body, true);
+    say(response, 201, { task_id: `0198c5f2-7a1e-7c3b-9d4e-2f6a8b0c1d3${n++}` });
+  });
+  const stop = new AbortController();
+  const faas = new Faas({ url });
+  const f = faas.function('f').with({ signal: stop.signal });
+  const ended = await f.submit(1);
+  await ended.result();
+  const open = [await f.submit(2), await faas.submit('f', {}, { signal: stop.signal })];
+  const canceled = (): string[] => asked.map(({ path }) => path).filter((path) => path.endsWith('/cancel'));
+  expect(canceled()).toEqual([]);
+  stop.abort();
+  await expect
+    .poll(() => canceled().sort(), { timeout: 20_000 })
+    .toEqual(open.map(({ id }) => `/v1/tasks/${id}/cancel`));
+});
