@@ -525,6 +525,26 @@ class Groups(unittest.TestCase):
         self.assertEqual((len(states), states.count("COMPLETED") < 100), (200, True))
         self.assertEqual(set(states), {"COMPLETED", "CANCELED"})
 
+    def test_nor_does_it_where_the_service_hangs(self):
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        group = "hangs-%d" % os.getpid()
+        program = subprocess.Popen(
+            [sys.executable, "-c", HALF % group + HANGS],
+            env={**os.environ, "MPCSFAAS_URL": proxy.url},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(program.kill)
+        self.assertEqual(program.stdout.readline(), "0\n")
+        proxy.fall_silent()
+        _, told = program.communicate("go\n", timeout=60)
+        self.assertIn("The program ends with 1 calls that the service", told)
+        with mpcsfaas.Client() as client:
+            client.cancel_many([task["task_id"] for task in client.list(group=group)])
+
     def test_it_closes_its_connections_however_it_is_ended(self):
         done = subprocess.run(
             [sys.executable, "-W", "error::ResourceWarning", "-c", ENDINGS], capture_output=True, text=True, timeout=60
@@ -580,7 +600,13 @@ def nap(n):
     return n
 ex = Executor(group=%r)
 values = ex.map(nap, range(200))
-print(next(values))
+print(next(values), flush=True)
+"""
+
+HANGS = """
+import sys
+sys.stdin.readline()
+ex.submit(nap, 1)
 """
 
 ENDINGS = """
