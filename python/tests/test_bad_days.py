@@ -4,6 +4,7 @@ MPCSFAAS_KEYED_URL is a service that wants MPCSFAAS_KEYED_KEY, takes arguments o
 """
 import concurrent.futures
 import contextlib
+import datetime
 import importlib
 import io
 import itertools
@@ -478,7 +479,8 @@ class Doubts(unittest.TestCase):
 
     def test_those_of_them_that_nobody_waits_for_any_more_are_canceled_when_they_are_known(self):
         with Executor() as ex, Client() as client:
-            task_id = client.submit(double, [1], labels=["nobody=has"], group=ex.group)
+            soon = datetime.timedelta(seconds=10)
+            task_id = client.submit(double, [1], labels=["nobody=has"], expires_at=soon, group=ex.group)
             future = TaskFuture(ex)
             future._fail(errors.QueueFull("full"))
             ex.accepted([future], [task_id], ex.opened())

@@ -133,7 +133,9 @@ class Calls(unittest.TestCase):
     def test_a_map_can_be_closed_before_it_is_read_and_goes_on_where_it_is_let_go_of(self):
         for how in ({}, {"chunksize": 2}, {"progress": True}):
             with Executor() as ex:
-                ex.options(labels=["nobody=has"]).map(double, range(4), **how).close()
+                values = ex.options(labels=["nobody=has"], expires_at=_soon() * 20).map(double, range(4), **how)
+                ex._submits.flush()
+                values.close()
                 futures = ex.reattach()
                 self.assertTrue(futures)
                 for future in futures:
