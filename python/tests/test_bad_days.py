@@ -24,7 +24,7 @@ from unittest import mock
 
 from cutting_proxy import CuttingProxy
 
-from mpcsfaas import Client, Executor, TaskFuture, errors, events, logs, results, submits, transport, versions
+from mpcsfaas import Client, Executor, TaskFuture, errors, events, executor, logs, results, submits, transport, versions
 
 KEYED, KEY = os.environ.get("MPCSFAAS_KEYED_URL", ""), os.environ.get("MPCSFAAS_KEYED_KEY", "")
 
@@ -333,6 +333,83 @@ def wait_for_ids(*futures):
         if time.monotonic() > end:
             raise AssertionError("they were not accepted")
         time.sleep(0.01)
+
+
+class Leaving(unittest.TestCase):
+    """Whoever leaves does not wait as long as the executor is patient."""
+
+    def test_a_map_that_is_left_where_the_service_hangs_or_is_away(self):
+        for module, name in ((executor, "_LEAVING"), (transport, "_GRACE")):
+            shorter = mock.patch.object(module, name, 0.3)
+            shorter.start()
+            self.addCleanup(shorter.stop)
+        for harm in ("fall_silent", "close"):
+            for error in (KeyboardInterrupt, concurrent.futures.TimeoutError):
+                proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+                self.addCleanup(proxy.close)
+                with self.assertLogs("mpcsfaas", "WARNING"), self.assertRaises(error):
+                    with Executor(proxy.url) as ex:
+                        values = ex.map(sleeps, [60, 60], timeout=0.5)
+                        while len(ex._results.outstanding()) < 2:
+                            time.sleep(0.01)
+                        getattr(proxy, harm)()
+                        began = time.monotonic()
+                        if error is KeyboardInterrupt:
+                            raise error
+                        next(values)
+                self.assertLess(time.monotonic() - began, 20)  # its patience is a minute
+                self.assertTrue(ex._transport.is_closed)
+                with Client() as client:
+                    client.cancel_many([task["task_id"] for task in client.list(group=ex.group)])
+
+    def test_a_program_that_ends_with_a_map_read_in_part(self):
+        group = "half-%d" % os.getpid()
+        done = subprocess.run([sys.executable, "-c", HALF % group], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("0\n", "", 0))
+        with Client() as client:
+            states = [task["status"] for task in client.list(group=group)]
+        self.assertEqual((len(states), states.count("COMPLETED") < 100), (200, True))
+        self.assertEqual(set(states), {"COMPLETED", "CANCELED"})
+
+    def test_a_program_that_ends_so_where_the_service_hangs(self):
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        group = "hangs-%d" % os.getpid()
+        program = subprocess.Popen(
+            [sys.executable, "-c", HALF % group + HANGS],
+            env={**os.environ, "MPCSFAAS_URL": proxy.url},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(program.kill)
+        self.assertEqual(program.stdout.readline(), "0\n")
+        proxy.fall_silent()
+        _, told = program.communicate("go\n", timeout=40)
+        self.assertIn("The program ends with 1 calls that the service", told)
+        with Client() as client:
+            client.cancel_many([task["task_id"] for task in client.list(group=group)])
+
+
+HALF = """
+import time
+from mpcsfaas import Executor
+def nap(n):
+    time.sleep(0.1)
+    return n
+ex = Executor(group=%r)
+values = ex.map(nap, range(200))
+print(next(values), flush=True)
+"""
+
+HANGS = """
+import sys
+from mpcsfaas import executor, transport
+executor._LAST_WORDS = executor._LEAVING = transport._GRACE = 0.5
+sys.stdin.readline()
+ex.submit(nap, 1)
+"""
 
 
 class Streams(unittest.TestCase):
