@@ -4,10 +4,11 @@ its own: streams last, and the pool is small.
 import asyncio
 import itertools
 import threading
+import time
 import weakref
 from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
-from .client import Callee, Client
+from .client import AWAY, NOTHING, Callee, Client, late
 from .futures import Logs
 from .transport import PATIENCE
 
@@ -103,14 +104,24 @@ class AsyncClient:
 
     async def wait(self, task_id: str, timeout: Optional[float] = None) -> Any:
         """See Client.wait. It follows the task's end and holds no thread meanwhile."""
-        ended = await asyncio.to_thread(self._client._future, task_id)
+        until = None if timeout is None else time.monotonic() + timeout
+        try:
+            ended = await asyncio.to_thread(self._client._future, task_id, until)
+        except AWAY as error:
+            if until is None or time.monotonic() < until:
+                raise
+            raise late(task_id, timeout) from error
         future = asyncio.wrap_future(ended)
         # It is no fault of anybody where it ends after the wait.
         future.add_done_callback(lambda future: future.cancelled() or future.exception())
         # A wait that is over, or canceled, is no reason to cancel the task: asyncio.wait leaves it alone.
-        await asyncio.wait([future], timeout=timeout)
+        await asyncio.wait([future], timeout=None if until is None else max(0.0, until - time.monotonic()))
         if not future.done():
-            raise TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout))
+            # It may have ended, and the word of that be on its way.
+            value = await asyncio.to_thread(self._client._value, task_id, 0.0, timeout, until)
+            if value is NOTHING:
+                raise late(task_id, timeout)
+            return value
         # asyncio's own CancelledError would say that the caller is canceled.
         return ended.result() if future.cancelled() else future.result()
 

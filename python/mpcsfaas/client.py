@@ -24,6 +24,11 @@ _PAGE = 1000
 _BATCH = 10_000
 # One wait of the API, seconds.
 _WAIT = 30.0
+# For threads that are to end, seconds: they may hang in a request.
+_LEAVING = 2.0
+# What a wait answers where nothing has come, and what it may be told where nobody is there.
+NOTHING = object()
+AWAY = (errors.ServiceUnreachable, errors.ServiceUnavailableError)
 
 
 class Client:
@@ -56,7 +61,7 @@ class Client:
             followers = list(self._results.values())
             self._results.clear()
         for follower in followers:
-            follower.abandon()
+            follower.abandon(_LEAVING)
         self._transport.close()
 
     # Functions.
@@ -94,8 +99,15 @@ class Client:
         return self._get("/v1/functions/" + _quoted(ref))
 
     def delete_function(self, ref: str) -> int:
-        """Deletes one version, or all of a name; answers how many. What was submitted still runs."""
-        return int(self._transport.call("DELETE", "/v1/functions/" + _quoted(ref))["deleted"])
+        """Deletes one version, or all of a name; answers how many, 1 where that answer was lost on its way. What was submitted
+        still runs."""
+        try:
+            return int(self._transport.call("DELETE", "/v1/functions/" + _quoted(ref))["deleted"])
+        except errors.NotFoundError as error:
+            if not error.is_repeated:
+                raise
+            # The try before has deleted it.
+            return 1
 
     # Tasks.
 
@@ -145,23 +157,42 @@ class Client:
         return self._get("/v1/tasks/" + _quoted(task_id))
 
     def wait(self, task_id: str, timeout: Optional[float] = None) -> Any:
-        """The value. Raises what the function raised, or what else ended it; TimeoutError after `timeout` seconds."""
+        """The value. Raises what the function raised, or what else ended it; TimeoutError after `timeout` seconds, also where
+        the service is away meanwhile."""
         until = None if timeout is None else time.monotonic() + timeout
         while True:
             left = _WAIT if until is None else max(0.0, min(_WAIT, until - time.monotonic()))
-            header, parts = results.ask(self._transport, [task_id], left)
-            if header["unknown"]:
-                self.get(task_id)  # refuses with the reason
-            for result in header["results"]:
-                frame = result.get("pickle")
-                return outcome.value_of(result, None if frame is None else parts[frame["frame"]])
+            value = self._value(task_id, left, timeout, until)
+            if value is not NOTHING:
+                return value
             if until is not None and time.monotonic() >= until:
-                raise TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout))
+                raise late(task_id, timeout)
+
+    def _value(self, task_id: str, wait: float, timeout: Optional[float], until: Optional[float]) -> Any:
+        """Of a task that ends within `wait` seconds, else NOTHING. Raises as `wait`."""
+        try:
+            header, parts = results.ask(self._transport, [task_id], wait, until=until)
+            if header["unknown"]:
+                self._get("/v1/tasks/" + _quoted(task_id), until)  # refuses with the reason
+        except AWAY as error:
+            if until is None or time.monotonic() < until:
+                raise
+            raise late(task_id, timeout) from error
+        for result in header["results"]:
+            frame = result.get("pickle")
+            return outcome.value_of(result, None if frame is None else parts[frame["frame"]])
+        return NOTHING
 
     def cancel(self, task_id: str) -> Json:
         """Cancels a task that has not ended, also one that runs. Raises ConflictError where it has ended."""
-        answer: Json = self._transport.call("POST", "/v1/tasks/%s/cancel" % _quoted(task_id), {})
-        return answer
+        try:
+            answer: Json = self._transport.call("POST", "/v1/tasks/%s/cancel" % _quoted(task_id), {})
+            return answer
+        except errors.ConflictError as error:
+            if not error.is_repeated or error.problem.get("task_status") != "CANCELED":
+                raise
+        # The try before has canceled it.
+        return self.get(task_id)
 
     def cancel_many(self, task_ids: Sequence[str], *, only_waiting: bool = False) -> Json:
         """Cancels many: {"canceled", "running", "ended", "unknown"}, lists of ids. only_waiting: lets be what runs."""
@@ -231,7 +262,11 @@ class Client:
 
     def revoke_key(self, key_id: str) -> None:
         """It is no longer taken."""
-        self._transport.call("DELETE", "/v1/keys/" + _quoted(key_id))
+        try:
+            self._transport.call("DELETE", "/v1/keys/" + _quoted(key_id))
+        except errors.NotFoundError as error:
+            if not error.is_repeated:
+                raise
 
     def events(
         self,
@@ -258,9 +293,9 @@ class Client:
                         is_open, found = stream.heard()
                         if is_open:
                             reopening.went_well()
-                        for kind, data in found:
+                        for kind, data, place in found:
                             if kind:
-                                yield {"event": kind, "id": stream.last_id, **data}
+                                yield {"event": kind, "id": place, **data}
                         last = stream.last_id or last
                 finally:
                     stream.close()
@@ -270,8 +305,8 @@ class Client:
 
     # Our own.
 
-    def _future(self, task_id: str) -> "TaskFuture[Any]":
-        record = self.get(task_id)
+    def _future(self, task_id: str, until: Optional[float] = None) -> "TaskFuture[Any]":
+        record = self._get("/v1/tasks/" + _quoted(task_id), until)
         if self._pid != os.getpid():
             # In a fork the threads of the parent do not run, and nobody lets go of its locks.
             self._pid, self._lock, self._results = os.getpid(), threading.Lock(), {}
@@ -303,8 +338,8 @@ class Client:
         """See futures.Owner."""
         return any(follower.is_current() for follower in list(self._results.values()))
 
-    def _get(self, path: str) -> Json:
-        answer: Json = self._transport.call("GET", path)
+    def _get(self, path: str, until: Optional[float] = None) -> Json:
+        answer: Json = self._transport.call("GET", path, until=until)
         return answer
 
     def _pages(self, path: str, query: Mapping[str, Any]) -> Iterator[Json]:
@@ -372,6 +407,11 @@ class Task:
     def cancel(self) -> Json:
         """See Client.cancel."""
         return self._client.cancel(self.task_id)
+
+
+def late(task_id: str, timeout: Optional[float]) -> TimeoutError:
+    """What whoever waits is told when that is over."""
+    return TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout))
 
 
 def _json(function: Callee, body: Any) -> bytes:

@@ -43,6 +43,9 @@ from typing import Any, Dict, List, Optional, Type
 class FaasError(Exception):
     """Whatever the platform has to tell."""
 
+    # Of a refusal: the request had been sent before, and may have been done then.
+    is_repeated = False
+
 
 class ServiceUnreachable(FaasError, ConnectionError):
     """Nobody answers at the URL, or a proxy that does not reach the service, after bounded retries."""

@@ -14,10 +14,12 @@ _SILENCE = 40.0
 
 
 class Event(NamedTuple):
-    """kind: 'task.ended', 'reset', 'log', 'end', or '' for a comment that moved the reader's place."""
+    """kind: 'task.ended', 'reset', 'log', 'end', or '' for a comment that moved the reader's place. id: the place after it, ''
+    where none was told."""
 
     kind: str
     data: Any
+    id: str
 
 
 class EventStream:
@@ -29,6 +31,7 @@ class EventStream:
         A refusal, or what is no event stream, is in `answer`; it has no events.
         """
         self.last_id = ""
+        self._heard_at = time.monotonic()
         self.answer: Optional[Answer] = None
         self._connection = Connection(address, timeout)
         self._ours, self._wakers = socket.socketpair()
@@ -70,6 +73,7 @@ class EventStream:
                         pass
                 if self._socket not in ready:
                     return True, []
+            self._heard_at = time.monotonic()
             try:
                 self._rest = self._socket.recv(_PIECE)
             except (BlockingIOError, ssl.SSLWantReadError):
@@ -82,11 +86,15 @@ class EventStream:
 
     def heard(self) -> Tuple[bool, List[Event]]:
         """As `read`, with patience for a service that is alive. Raises TimeoutError, which is one of FAULTS, where it is not."""
-        began = time.monotonic()
         is_open, events = self.read(_SILENCE)
-        if is_open and not events and time.monotonic() - began >= _SILENCE:
-            raise TimeoutError("nothing came for %g s" % _SILENCE)
+        if is_open:
+            self.check()
         return is_open, events
+
+    def check(self) -> None:
+        """After a `read`. Raises TimeoutError, which is one of FAULTS, where the service has been silent for too long."""
+        if time.monotonic() - self._heard_at >= _SILENCE:
+            raise TimeoutError("nothing came for %g s" % _SILENCE)
 
     def _events(self) -> Iterator[Event]:
         whole, split, rest = self._text.rpartition(b"\n\n")
@@ -103,7 +111,7 @@ class EventStream:
                     kind = value.decode()
                 elif name == b"data":
                     data += value
-            yield Event(kind, json.loads(data) if data else None)
+            yield Event(kind, json.loads(data) if data else None, self.last_id)
 
     def wake(self) -> None:
         """Ends the read under way, from any thread."""

@@ -4,20 +4,21 @@ Two threads, both started with the first call: one submits (submits.py), one bri
 """
 import atexit
 import concurrent.futures
+import functools
 import itertools
 import logging
 import math
 import os
 import sys
-import threading
 import time
 import uuid
 import weakref
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Generator, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 from . import chunks, errors, progress, shipment
 from .futures import TaskFuture
 from .logs import Shown
+from .maps import Values, flat
 from .options import check, check_of_calls, on_the_wire
 from .pickling import Arguments, options_of, unwrapped
 from .registry import Registry
@@ -30,6 +31,9 @@ _log = logging.getLogger("mpcsfaas")
 
 # How long the end of the program waits for tasks that have not left yet, seconds.
 _LAST_WORDS = 5.0
+# Whoever leaves, by Ctrl-C or a time limit, waits no longer for an answer that is under way, for a service that is to cancel
+# what is left, and for threads that are to end, each; seconds.
+_LEAVING = 2.0
 # Ids in one request to cancel.
 _PORTION = 10_000
 _numbers = itertools.count(1)
@@ -72,11 +76,12 @@ class Executor(concurrent.futures.Executor):
         self._registry = Registry(self._transport)
         self._arguments = Arguments()
         self._entries: Dict[str, Tuple[str, str, str]] = {}
-        self._results = Results(self._transport, self.group, "mpcsfaas-%d-results" % number, patience)
+        self._results = Results(self._transport, self.group, "mpcsfaas-%d-results" % number, patience, self.ended)
         self._submits = Submits(self._transport, self, "mpcsfaas-%d-submits" % number, patience)
-        self._shown = Shown(self._transport, "mpcsfaas-%d" % number) if stream_logs else None
-        self._state = threading.Lock()
+        self._shown = Shown(self._transport, "mpcsfaas-%d" % number, self.ended) if stream_logs else None
+        self._maps: "weakref.WeakSet[Values[Any]]" = weakref.WeakSet()
         self._shut = False
+        self._has_given_up = False
         _alive.add(self)
 
     # The interface of the standard library.
@@ -106,32 +111,53 @@ class Executor(concurrent.futures.Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """No more calls. cancel_futures: cancels what has not begun. wait: until all have ended and the threads are gone,
         but in a callback of one of its futures. Idempotent."""
-        self._end(wait, cancel_futures, False)
-
-    def _end(self, wait: bool, cancel: bool, running_too: bool) -> None:
-        with self._state:
-            self._shut = True
-        if self._pid != os.getpid():
-            return  # the threads are those of the parent
-        if cancel:
-            self._abandon(None, running_too)
-        self._submits.close()
-        # A callback that waited would hold the thread that it waits for.
-        if wait and not self._submits.is_current() and not self._results.is_current():
-            self._submits.join()
-            self._results.drain()
-            self._results.close()
-            self._results.join()
-            if self._shown is not None:
-                self._shown.join()
-            self._transport.close()
-            _alive.discard(self)
-        else:
-            self._results.close()
+        self._end(wait, self._cancel_unbegun if cancel_futures else None)
 
     def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
         # Whoever presses Ctrl-C does not want to wait.
-        self._end(True, kind is not None and issubclass(kind, KeyboardInterrupt), True)
+        self._end(True, self._abandon if kind is not None and issubclass(kind, KeyboardInterrupt) else None)
+
+    def _end(self, wait: bool, cancel: Optional[Callable[[], None]]) -> None:
+        if self._pid != os.getpid():
+            return  # the threads are those of the parent
+        self._shut = True
+        is_over = False
+        try:
+            if cancel is not None:
+                cancel()
+            # A callback that waited would hold the thread that it waits for.
+            if wait and not self.is_bringing():
+                self._submits.finish()
+                self._results.drain()
+                is_over = True
+        finally:
+            # Without a wait, or where it was cut short: the threads end as soon as they can, and the last one closes the rest.
+            self._submits.close()
+            self._results.close()
+            if self._shown is not None:
+                self._shown.close()
+            if is_over:
+                self._close()
+            else:
+                self.ended()
+
+    def _close(self) -> None:
+        """Nothing is waited for any more."""
+        # Their threads may hang in requests that nobody waits for.
+        longest = _LEAVING if self._has_given_up else None
+        self._submits.join(longest)
+        self._results.join(longest)
+        if self._shown is not None:
+            self._shown.join()
+        self._transport.close()
+        _alive.discard(self)
+
+    def ended(self) -> None:
+        """A thread has ended. After `shutdown` the last one closes the connections."""
+        is_running = self._submits.is_running() or self._results.is_running()
+        if self._shut and not is_running and not (self._shown is not None and self._shown.is_running()):
+            self._transport.close()
+            _alive.discard(self)
 
     # What a service can do beyond it.
 
@@ -174,11 +200,14 @@ class Executor(concurrent.futures.Executor):
 
     def cancel_task(self, future: "TaskFuture[Any]") -> bool:
         """See TaskFuture.cancel. Raises FaasError where the service cannot be asked."""
-        if self._submits.withdraw(future):
-            return future._settle_canceled()
         if not future.task_id:
-            # Its request is under way: `accepted` tells the service.
-            return future._settle_canceled()
+            # It waits here, or its request is under way: then `accepted` tells the service.
+            if not future._settle_canceled():
+                return False
+            self._submits.withdraw(future)
+            if not future.task_id:
+                return True
+            # That was said before this could be seen.
         try:
             self._transport.call("POST", "/v1/tasks/%s/cancel" % future.task_id, {})
         except errors.ConflictError as error:
@@ -186,8 +215,10 @@ class Executor(concurrent.futures.Executor):
                 return future.cancelled()
         except (errors.NotFoundError, errors.ExpiredError):
             return future.cancelled()
+        # In this order: where Ctrl-C strikes between the two, nobody waits for ever.
+        is_canceled = future._settle_canceled()
         self._results.forget(future)
-        return future._settle_canceled()
+        return is_canceled
 
     def task_call(self, method: str, path: str, body: Any = None) -> Any:
         """A request about one of its tasks."""
@@ -208,13 +239,12 @@ class Executor(concurrent.futures.Executor):
         return self._results.opened_now()
 
     def accepted(self, futures: Sequence["TaskFuture[Any]"], ids: Sequence[str], epoch: int) -> None:
-        """The tasks are there. Those whose futures were canceled meanwhile are canceled there too."""
+        """The tasks are there. Those whose futures were canceled meanwhile, or given up, are canceled there too."""
+        given_up = {id(future) for future in futures if future.done()}
         self._results.accepted(futures, ids, epoch)
-        late = [future for future in futures if future.cancelled()]
+        late = [future for future in futures if future.cancelled() or id(future) in given_up]
         if late:
-            self._cancel_many([future.task_id for future in late], False)
-            for future in late:
-                self._results.forget(future)
+            self._cancel_late(late)
         if self._shown is not None:
             self._shown.add(list(ids))
 
@@ -291,18 +321,20 @@ class Executor(concurrent.futures.Executor):
             waiting.extend(ahead if buffersize is None else itertools.islice(ahead, buffersize))
         except BaseException:
             # Nobody will ever hold their futures: Ctrl-C, or the arguments themselves have failed.
-            self._abandon(waiting, True)
+            self._leave(waiting)
             raise
         values = self._values(waiting, ahead, until)
         if chunksize > 1:
-            values = itertools.chain.from_iterable(values)
-        if not bar:
-            return values
-        return progress.shown(values, counter.count if buffersize is None else None, name)
+            values = flat(values)
+        if bar:
+            values = progress.shown(values, counter.count if buffersize is None else None, name)
+        answer = Values(values, functools.partial(self._leave, waiting))
+        self._maps.add(answer)
+        return answer
 
     def _values(
         self, waiting: "List[TaskFuture[Any]]", ahead: "Iterator[TaskFuture[Any]]", until: Optional[float]
-    ) -> Iterator[Any]:
+    ) -> "Generator[Any, None, None]":
         waiting.reverse()
         try:
             while waiting:
@@ -310,37 +342,84 @@ class Executor(concurrent.futures.Executor):
                 # Nobody but the caller holds a value that was yielded, nor its future.
                 yield _popped_result(waiting, until)
         finally:
-            if waiting:
-                self._abandon(waiting, True)
+            self._leave(waiting)
 
-    def _abandon(self, futures: "Optional[List[TaskFuture[Any]]]", running_too: bool) -> None:
-        """Cancels those of the futures (None: all) that have not ended; without `running_too` lets be what may have begun."""
-        # What is under way has an id when that is over, or waits again.
-        for wait in (self._submits.wait_for_answer, None):
-            unsent = self._submits.withdraw_all() if futures is None else self._submits.withdraw_some(futures)
-            for future in unsent:
+    def _leave(self, waiting: "List[TaskFuture[Any]]") -> None:
+        """A map is not read any further."""
+        futures, waiting[:] = waiting[:], []
+        if futures:
+            self._abandon(futures)
+
+    def _abandon(self, futures: "Optional[List[TaskFuture[Any]]]" = None) -> None:
+        """Cancels those of the futures (None: all) that have not ended, for somebody who does not want to wait: it takes a few
+        seconds at the most, and where the service cannot be told that is logged, and they fail."""
+        if sys.is_finalizing():
+            return  # no other thread runs any more, and nobody lets go of their locks
+        self._withdraw(futures, _LEAVING)
+        if futures is None:
+            futures = [*self._results.outstanding(), *self._submits.on_the_way()]
+        open_ = [future for future in futures if not future.done()]
+        for future in open_:
+            if not future.task_id:
+                # Nobody knows yet whether the service has it: where it has, `accepted` cancels it.
                 future._settle_canceled()
-            if wait is not None:
-                wait()
-        open_ = [future for future in (self._results.outstanding() if futures is None else futures) if not future.done()]
+                self._has_given_up = True
         by_id = {future.task_id: future for future in open_ if future.task_id}
-        canceled, running = self._cancel_many(list(by_id), not running_too)
+        try:
+            canceled, _ = self._cancel_many(list(by_id), False, _LEAVING)
+        except errors.FaasError as error:
+            self._has_given_up = True
+            _log.warning("%d calls were left and could not be canceled: %s", len(by_id), error)
+            for future in by_id.values():
+                future._fail(error)
+                self._results.forget(future)
+            return
+        self._settle_canceled(by_id, canceled)
+
+    def _cancel_unbegun(self) -> None:
+        """Cancels what has not begun. Raises FaasError where the service cannot be asked."""
+        self._withdraw(None, math.inf)
+        by_id = {future.task_id: future for future in self._results.outstanding() if not future.done()}
+        canceled, running = self._cancel_many(list(by_id), True)
         if running:
             # Workers take short calls ahead: of those that are RUNNING only the oldest can have begun, one a slot. Twice as
             # many are let be, for workers begin in no strict order.
             slots = int(self._transport.call("GET", "/v1/stats")["slots"])
             canceled += self._cancel_many(running[2 * slots :], False)[0]
+        self._settle_canceled(by_id, canceled)
+
+    def _cancel_late(self, futures: "List[TaskFuture[Any]]") -> None:
+        """Of tasks that were accepted after they were given up here. Those that came with them are not to suffer from it."""
+        try:
+            self._cancel_many([future.task_id for future in futures], False)
+        except errors.FaasError as error:
+            _log.warning("%d calls were given up and could not be canceled: %s", len(futures), error)
+        for future in futures:
+            self._results.forget(future)
+
+    def _withdraw(self, futures: "Optional[List[TaskFuture[Any]]]", seconds: float) -> None:
+        """Takes back those of the futures (None: all) that have not left, also what comes back from under way within so long."""
+        for longest in (seconds, 0.0):
+            unsent = self._submits.withdraw_all() if futures is None else self._submits.withdraw_some(futures)
+            for future in unsent:
+                future._settle_canceled()
+            # What is under way has an id when that is over, or waits again.
+            self._submits.wait_for_answer(longest)
+
+    def _settle_canceled(self, by_id: "Dict[str, TaskFuture[Any]]", canceled: Iterable[str]) -> None:
         for task_id in canceled:
             by_id[task_id]._settle_canceled()
             self._results.forget(by_id[task_id])
 
-    def _cancel_many(self, ids: Sequence[str], only_waiting: bool) -> Tuple[List[str], List[str]]:
-        """(canceled, let be because they run), in the order asked."""
+    def _cancel_many(
+        self, ids: Sequence[str], only_waiting: bool, seconds: float = math.inf
+    ) -> Tuple[List[str], List[str]]:
+        """(canceled, let be because they run), in the order asked. seconds: for each request."""
         canceled: List[str] = []
         running: List[str] = []
         for at in range(0, len(ids), _PORTION):
             body = {"task_ids": list(ids[at : at + _PORTION]), "only_waiting": only_waiting}
-            answer = self._transport.call("POST", "/v1/tasks/cancel", body)
+            answer = self._transport.call("POST", "/v1/tasks/cancel", body, until=time.monotonic() + seconds)
             canceled += answer["canceled"]
             running += answer["running"]
         return canceled, running
@@ -403,9 +482,14 @@ _alive: "weakref.WeakSet[Executor]" = weakref.WeakSet()
 
 @atexit.register
 def _last_words() -> None:
-    """What was submitted and has not left goes out before the program ends: its tasks are wanted."""
+    """What was submitted and has not left goes out before the program ends: its tasks are wanted. A map that has been read in
+    part is left, as where its iterator is let go of: later no thread runs any more."""
     for executor in list(_alive):
-        if executor._pid == os.getpid() and not executor._submits.flush(_LAST_WORDS):
+        if executor._pid != os.getpid():
+            continue
+        for values in list(executor._maps):
+            values.close_half_read()
+        if not executor._submits.flush(_LAST_WORDS):
             _log.warning(
                 "The program ends with %d calls that the service at %s has not taken: they are lost. Wait for their "
                 "futures, or leave the Executor by `with` or shutdown().",

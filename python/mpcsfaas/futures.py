@@ -2,13 +2,15 @@
 import concurrent.futures
 import logging
 import os
-import threading
+from concurrent.futures import _base
 from typing import Any, Dict, Generic, Optional, Protocol, TypeVar
 
 from . import errors, outcome
+from .monitor import Monitor
 
 T = TypeVar("T")
 _log = logging.getLogger("mpcsfaas")
+_ENDED = (_base.CANCELLED, _base.CANCELLED_AND_NOTIFIED, _base.FINISHED)
 
 
 class Logs(str):
@@ -44,15 +46,16 @@ class Owner(Protocol):
 class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-arg]
     """A `concurrent.futures.Future` of a task. It stays PENDING until the task has ended, wherever it is."""
 
-    # The standard library's own, of which its types say nothing.
-    _condition: threading.Condition
+    # The standard library's own, of which its types say nothing. Its condition is a Monitor here, so that Ctrl-C harms nobody.
+    _condition: Any
+    _state: str
 
     def __init__(self, owner: Owner, task_id: str = "", function: str = "") -> None:
         super().__init__()
+        self._condition = Monitor()
         self._owner = owner
         self._task_id = task_id
         self._function = function
-        self._is_canceling = False
         self._pid = os.getpid()
 
     @property
@@ -60,10 +63,22 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         """The task's id; '' until the service has taken it."""
         return self._task_id
 
+    # Without the lock, which in a fork somebody may hold who is not there.
+
+    def done(self) -> bool:
+        """Has it ended, or was it canceled?"""
+        return self._state in _ENDED
+
+    def cancelled(self) -> bool:
+        """Was it canceled?"""
+        return self._state in _ENDED[:2]
+
     def cancel(self) -> bool:
-        """Cancels the task, also one that runs: its process is ended. False where it has ended before."""
+        """Cancels the task, also one that runs: its process is ended. False where it has ended before. Raises NotHere after a
+        fork."""
         if self.done():
             return self.cancelled()
+        self._check_process("canceled", "Client().cancel(future.task_id)")
         return self._owner.cancel_task(self)
 
     def result(self, timeout: Optional[float] = None) -> T:
@@ -72,7 +87,9 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         in a callback of another future where it has not ended."""
         self._check_here(timeout)
         try:
-            return super().result(timeout)  # type: ignore[no-any-return]
+            self._wait(timeout)
+            # It has ended: no wait of the standard library's own.
+            return super().result(0)  # type: ignore[no-any-return]
         except errors.TaskCanceled:
             raise
         except concurrent.futures.CancelledError:
@@ -87,7 +104,8 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         """What `result` would raise, None where there is a value. Raises TimeoutError, TaskCanceled and NotHere itself."""
         self._check_here(timeout)
         try:
-            return super().exception(timeout)
+            self._wait(timeout)
+            return super().exception(0)
         except errors.TaskCanceled:
             raise
         except concurrent.futures.CancelledError:
@@ -96,7 +114,7 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
             self = None  # type: ignore[assignment]
 
     def logs(self) -> Logs:
-        """What the newest attempt printed, also while it runs. Raises FaasError."""
+        """What the newest attempt printed, also while it runs. Raises FaasError, of which NotHere is one: see `result`."""
         return Logs.of(self._owner.task_call("GET", "/v1/tasks/%s/logs" % self._known_id()))
 
     def record(self) -> Dict[str, Any]:
@@ -104,21 +122,34 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         found: Dict[str, Any] = self._owner.task_call("GET", "/v1/tasks/%s" % self._known_id())
         return found
 
+    def _wait(self, timeout: Optional[float]) -> None:
+        """Until it has ended. Raises TimeoutError."""
+        try:
+            if not self.done() and not self._condition.wait_for(self.done, timeout):
+                raise concurrent.futures.TimeoutError
+        finally:
+            self = None  # type: ignore[assignment]
+
     def _check_here(self, timeout: Optional[float]) -> None:
         if self.done():
             return
-        if self._pid != os.getpid():
-            raise errors.NotHere(
-                "This future was made by process %d and is waited for in %d, a fork of it, where nobody hears of its end: ask "
-                "there with Client().wait(future.task_id)." % (self._pid, os.getpid())
-            )
+        self._check_process("waited for", "Client().wait(future.task_id)")
         if (timeout is None or timeout > 0) and self._owner.is_bringing():
             raise errors.NotHere(
                 "This future is waited for in a callback of another, whose thread brings its end: that would never come. Give it a "
                 "callback of its own, or wait in another thread."
             )
 
+    def _check_process(self, what: str, instead: str) -> None:
+        if self._pid != os.getpid():
+            raise errors.NotHere(
+                "This future was made by process %d and is %s in %d, a fork of it, where nobody hears of its end: ask there with "
+                "%s." % (self._pid, what, os.getpid(), instead)
+            )
+
     def _known_id(self) -> str:
+        if not self.done():
+            self._check_process("asked", "Client().task(future.task_id)")
         if not self._task_id:
             raise errors.FaasError("The task has not been sent yet: it has neither an id nor output.")
         return self._task_id
@@ -133,11 +164,12 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
 
     def _settle_canceled(self) -> bool:
         """False where it has ended otherwise. The one who waits and the one who hears of it may both come here."""
+        if not super().cancel():
+            return False
         with self._condition:
-            is_first, self._is_canceling = not self._is_canceling, True
-        if is_first and super().cancel():
-            self.set_running_or_notify_cancel()
-        return not self.done() or self.cancelled()
+            if self._state == _base.CANCELLED:
+                self.set_running_or_notify_cancel()
+        return True
 
     def _settle(self, result: Dict[str, Any], pickle: Any) -> None:
         """Ends with a TaskResult of the API; does nothing where it has ended before."""

@@ -1,15 +1,19 @@
 """What calls print, as they print it."""
-import queue
+import collections
 import sys
 import threading
-from typing import Any, Dict, Iterator, List, Optional
+import time
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 
 from .connection import FAULTS
-from .errors import FaasError
+from .errors import FaasError, ServiceUnreachable
+from .monitor import Monitor
 from .transport import Transport
 
 # Calls that are followed at a time; the next ones are shown when one of these has ended.
 _FOLLOWERS = 8
+# Where nothing more has come for so long of tasks that have all ended, the rest is not waited for, seconds.
+_QUIET = 10.0
 
 
 def follow(transport: Transport, task_id: str) -> Iterator[Dict[str, Any]]:
@@ -32,7 +36,7 @@ def follow(transport: Transport, task_id: str) -> Iterator[Dict[str, Any]]:
                     is_open, events = stream.heard()
                     if is_open:
                         reopening.went_well()
-                    for kind, data in events:
+                    for kind, data, _ in events:
                         if kind == "end":
                             return
                         if kind != "log":
@@ -55,56 +59,94 @@ def follow(transport: Transport, task_id: str) -> Iterator[Dict[str, Any]]:
 class Shown:
     """Prints at the caller what tasks print, in whole lines, each to the stream that it was printed to."""
 
-    def __init__(self, transport: Transport, name: str) -> None:
+    def __init__(self, transport: Transport, name: str, ended: Callable[[], None] = lambda: None) -> None:
+        """ended: called where a thread has nothing more to do."""
         self._transport = transport
         self._name = name
-        self._tasks: "queue.Queue[Optional[str]]" = queue.Queue()
+        self._ended = ended
+        self._changed = Monitor()
+        self._tasks: Deque[str] = collections.deque()
         self._threads: List[threading.Thread] = []
-        self._lock = threading.Lock()
+        self._moved_at = 0.0
+        self._closed = False
+        self._printing = threading.Lock()
 
     def add(self, task_ids: List[str]) -> None:
         """Shows these too."""
-        with self._lock:
-            for task_id in task_ids:
-                self._tasks.put(task_id)
-                if len(self._threads) < _FOLLOWERS:
-                    thread = threading.Thread(
-                        target=self._run, name="%s-logs-%d" % (self._name, len(self._threads)), daemon=True
-                    )
-                    self._threads.append(thread)
-                    thread.start()
+        with self._changed:
+            self._tasks.extend(task_ids)
+            self._changed.notify_all()
+            for number in range(len(self._threads), min(_FOLLOWERS, len(self._threads) + len(task_ids))):
+                thread = threading.Thread(target=self._run, name="%s-logs-%d" % (self._name, number), daemon=True)
+                self._threads.append(thread)
+                thread.start()
+
+    def close(self) -> None:
+        """The threads end when everything has been shown. Idempotent."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def is_running(self) -> bool:
+        """Is there a thread?"""
+        return bool(self._threads)
 
     def join(self) -> None:
-        """Waits until everything has been shown, and ends the threads."""
-        with self._lock:
-            threads, self._threads = self._threads, []
-            for _ in threads:
-                self._tasks.put(None)
-        for thread in threads:
-            if thread is not threading.current_thread():
-                thread.join()
+        """After `close`, when all tasks have ended: waits until everything has been shown, for as long as something comes."""
+        self._moved_at = time.monotonic()
+        threads = [one for one in self._threads if one is not threading.current_thread()]
+        if self._changed.wait_for(lambda: not self._threads or time.monotonic() - self._moved_at > _QUIET):
+            with self._changed:
+                self._tasks.clear()
+            for thread in threads:
+                thread.join(0.0 if self._threads else None)
+
+    def _next(self) -> Optional[str]:
+        """The task that is shown next, None where the thread is to end."""
+        while True:
+            self._changed.wait_for(lambda: bool(self._tasks) or self._closed)
+            with self._changed:
+                if self._tasks:
+                    return self._tasks.popleft()
+                if self._closed:
+                    self._threads.remove(threading.current_thread())
+                    self._changed.notify_all()
+                    return None
 
     def _run(self) -> None:
         while True:
-            task_id = self._tasks.get()
+            task_id = self._next()
             if task_id is None:
-                return
-            open_: Dict[str, str] = {}
-            try:
-                for piece in follow(self._transport, task_id):
-                    stream = piece["stream"]
-                    lines, line_end, rest = (open_.get(stream, "") + piece["text"]).rpartition("\n")
-                    open_[stream] = rest
-                    self._print(stream, lines + line_end)
-            except FaasError as error:
-                self._print("stderr", "(the output of task %s cannot be shown: %s)\n" % (task_id, error))
-            for stream, rest in open_.items():
-                self._print(stream, rest and rest + "\n")
+                break
+            self._show(task_id)
+        self._ended()
+
+    def _show(self, task_id: str) -> None:
+        open_: Dict[str, str] = {}
+        try:
+            for piece in follow(self._transport, task_id):
+                self._moved_at = time.monotonic()
+                stream = piece["stream"]
+                lines, line_end, rest = (open_.get(stream, "") + piece["text"]).rpartition("\n")
+                open_[stream] = rest
+                self._print(stream, lines + line_end)
+            self._moved_at = time.monotonic()
+        except ServiceUnreachable as error:
+            # Nobody is there: the others are not waited for one by one.
+            with self._changed:
+                others = len(self._tasks)
+                self._tasks.clear()
+            also = " and of %d others" % others if others else ""
+            self._print("stderr", "(the output of task %s%s cannot be shown: %s)\n" % (task_id, also, error))
+        except FaasError as error:
+            self._print("stderr", "(the output of task %s cannot be shown: %s)\n" % (task_id, error))
+        for stream, rest in open_.items():
+            self._print(stream, rest and rest + "\n")
 
     def _print(self, stream: str, text: str) -> None:
         if not text:
             return
         target = sys.stderr if stream == "stderr" else sys.stdout
-        with self._lock:
+        with self._printing:
             target.write(text)
             target.flush()

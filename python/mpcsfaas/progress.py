@@ -1,7 +1,7 @@
 """A progress bar on stderr: tqdm's where that is installed, a small one of our own otherwise, none where nobody watches."""
 import sys
 import time
-from typing import Any, Iterable, Iterator, Optional, TypeVar
+from typing import Any, Generator, Iterable, Optional, TypeVar
 
 T = TypeVar("T")
 _WIDTH = 30
@@ -9,7 +9,7 @@ _WIDTH = 30
 _PAUSE = 0.1
 
 
-def shown(results: Iterable[T], total: Optional[int], label: str) -> Iterator[T]:
+def shown(results: Iterable[T], total: Optional[int], label: str) -> "Generator[T, None, None]":
     """The same results; the bar moves with each. total: None where nobody knows it yet."""
     if not sys.stderr.isatty():
         yield from results

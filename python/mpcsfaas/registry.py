@@ -1,6 +1,8 @@
 """Functions at the service: registered once per content, checked against the Pythons that run there."""
 import json
+import os
 import threading
+import weakref
 from typing import Any, Dict, Optional, Tuple
 
 from . import frames, options as options_
@@ -18,6 +20,12 @@ class Registry:
         self._shipments: Dict[str, Shipment] = {}
         self._lock = threading.Lock()
         self._fleet = Fleet(lambda: transport.call("GET", "/v1/workers"))
+        _all.add(self)
+
+    def renew_locks(self) -> None:
+        """In a fork: another thread of the parent may have held them, and nobody lets go of them here."""
+        self._lock = threading.Lock()
+        self._fleet.renew_lock()
 
     def id_of(self, shipment: Shipment) -> str:
         """Registers it where that has not been done. Raises VersionMismatch where no live worker could run it."""
@@ -64,3 +72,15 @@ class Registry:
         body = frames.encode(json.dumps(header).encode(), [shipment.code])
         answer = self._transport.send("POST", "/v1/functions", headers, body)
         return self._transport.read(answer, lambda content: dict(json.loads(content)))
+
+
+_all: "weakref.WeakSet[Registry]" = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    for registry in list(_all):
+        registry.renew_locks()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_locks)

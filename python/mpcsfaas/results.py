@@ -2,23 +2,25 @@
 
 R1  The stream's place is fixed before the first task is sent, and kept over reconnects (Last-Event-ID): nothing ends unseen.
 R2  Nothing depends on that: all that is outstanding is read again on every reconnect, where the service says `reset`, and
-    every ten seconds.
+    every ten seconds, with a stream or without.
 R3  A task that was sent in one epoch and accepted in a later one is read at once: its end may lie in the gap between them.
 R4  An end may come before the answer that names its task: it is kept while a request is under way.
 R5  A task may have several futures here; the first is told of its end, and tells the others.
-R6  Where nobody answers for as long as the transport is patient, the futures fail; their tasks are not touched.
+R6  Where nobody answers for as long as the transport is patient, neither by a stream nor when asked for results, the futures
+    fail; their tasks are not touched.
 """
 import binascii
 import json
 import threading
 import time
 import urllib.parse
-from typing import Any, Dict, Iterable, List, Optional, Sequence
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
 from . import backoff, errors, frames
 from .connection import FAULTS
 from .events import Event, EventStream
 from .futures import TaskFuture
+from .monitor import Monitor
 from .transport import PATIENCE, Transport
 
 _REREAD = 10.0
@@ -27,19 +29,29 @@ _PORTION = 5000
 # A stream without anything to wait for is given up after so many seconds.
 _IDLE = 30.0
 _OPEN_TIMEOUT = 10.0
+# A stream says at once where it begins. One that has not after so many seconds is opened anew.
+_PLACE_TIMEOUT = 40.0
 _FOR_GOOD = (errors.AuthenticationError, errors.PermissionDeniedError, errors.ServiceTooOld, errors.NoService, errors.ValidationError)
 
 
 class Results:
     """Futures by task id, settled as their tasks end."""
 
-    def __init__(self, transport: Transport, group: str, name: str, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        group: str,
+        name: str,
+        patience: float = PATIENCE,
+        ended: Callable[[], None] = lambda: None,
+    ) -> None:
+        """ended: called where the thread has nothing more to do."""
         self._transport = transport
         self._path = "/v1/events?results=true&group=" + urllib.parse.quote(group, safe="")
         self._name = name
         self._patience = patience
-        self._mutex = threading.RLock()
-        self._lock = threading.Condition(self._mutex)
+        self._ended = ended
+        self._lock = Monitor()
         self._outstanding: Dict[str, TaskFuture[Any]] = {}
         self._early: Dict[str, Dict[str, Any]] = {}
         self._sending = 0
@@ -49,6 +61,9 @@ class Results:
         self._is_open = False
         self._closed = False
         self._wanted_at = 0.0
+        # When something was heard last, and when all is read again.
+        self._contact = 0.0
+        self._reread_at = 0.0
         self.epoch = 0
 
     def opened(self) -> int:
@@ -56,14 +71,14 @@ class Results:
         with self._lock:
             self._sending += 1
             self._start()
-            self._lock.wait_for(lambda: self._is_open or self._thread is None, _OPEN_TIMEOUT)
-            return self.epoch
+        self._lock.wait_for(lambda: self._is_open or self._thread is None, _OPEN_TIMEOUT)
+        return self.epoch
 
     def opened_now(self) -> Optional[int]:
         """As `opened` where the stream is open, else None."""
         is_counted = False
         try:
-            with self._mutex:
+            with self._lock:
                 if not self._is_open or self._stream is None:
                     return None
                 self._sending, is_counted = self._sending + 1, True
@@ -134,8 +149,7 @@ class Results:
 
     def drain(self) -> None:
         """Waits until every task has ended."""
-        with self._lock:
-            self._lock.wait_for(lambda: not self._outstanding)
+        self._lock.wait_for(lambda: not self._outstanding)
 
     def close(self) -> None:
         """The thread ends as soon as nothing is outstanding. Idempotent."""
@@ -145,28 +159,37 @@ class Results:
             if self._stream is not None:
                 self._stream.wake()
 
-    def abandon(self) -> None:
-        """As `close`, but what is outstanding is no longer waited for."""
+    def abandon(self, timeout: float) -> None:
+        """As `close`, but what is outstanding is no longer waited for. Waits for the thread's end, at most so many seconds."""
         with self._lock:
             self._outstanding.clear()
         self.close()
-        self.join()
+        self.join(timeout)
 
     def is_current(self) -> bool:
         """Is it the thread here that asks?"""
         return self._thread is threading.current_thread()
 
-    def join(self) -> None:
-        """Waits for the thread's end."""
+    def is_running(self) -> bool:
+        """Is there a thread?"""
+        return self._thread is not None
+
+    def join(self, timeout: Optional[float] = None) -> None:
+        """Waits for the thread's end, at most `timeout` seconds."""
         thread = self._thread
         if thread is not None and thread is not threading.current_thread():
-            thread.join()
+            thread.join(timeout)
 
     def _start(self) -> None:
         self._wanted_at = time.monotonic()
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            self._thread.start()
+            try:
+                self._thread.start()
+            except BaseException:
+                # Ctrl-C, perhaps before there was a thread. One that is there says so itself.
+                self._thread = None
+                raise
 
     def _is_wanted(self) -> bool:
         if self._outstanding or self._sending:
@@ -175,50 +198,12 @@ class Results:
         return not self._closed and time.monotonic() - self._wanted_at < _IDLE
 
     def _run(self) -> None:
-        last_id = ""
-        tries = 0
-        contact = time.monotonic()
+        with self._lock:
+            if self._thread not in (None, threading.current_thread()):
+                return  # see _start
+            self._thread = threading.current_thread()
         try:
-            while True:
-                with self._lock:
-                    if not self._is_wanted():
-                        self._thread = None
-                        self._is_open = False
-                        return
-                fault: Optional[BaseException] = None
-                stream: Optional[EventStream] = None
-                try:
-                    stream = self._transport.stream(self._path, last_id)
-                    with self._lock:
-                        self._stream = stream
-                    self._follow(stream, last_id == "")
-                    # It went well until it ended: the next one is opened at once.
-                    tries = 0
-                except FAULTS as error:
-                    fault = error
-                except errors.FaasError as error:
-                    if isinstance(error, _FOR_GOOD):
-                        raise
-                    if getattr(error, "code", "") == "invalid_cursor":
-                        last_id = ""
-                    fault = error
-                finally:
-                    with self._lock:
-                        self._stream = None
-                        self._is_open = self._is_open and bool(stream and stream.last_id)
-                    if stream is not None:
-                        if stream.last_id:
-                            contact, tries, last_id = time.monotonic(), 0, stream.last_id
-                        stream.close()
-                        if fault is None and not stream.last_id:
-                            fault = ConnectionResetError("the stream ended before it began")
-                if fault is not None:
-                    tries += 1
-                    if time.monotonic() - contact > self._patience:
-                        raise self._transport.unreachable(fault)
-                    if tries > 1 or not isinstance(fault, FAULTS):
-                        with self._lock:
-                            self._lock.wait_for(lambda: self._closed and not self._outstanding, backoff.pause(tries))
+            self._bring()
         except BaseException as error:  # noqa: B902 - nobody may wait for ever
             with self._lock:
                 failed = list(self._outstanding.values())
@@ -228,15 +213,75 @@ class Results:
                 self._lock.notify_all()
             for future in failed:
                 future._fail(error)
+        self._ended()
+
+    def _bring(self) -> None:
+        """Until nobody wants it any more. Raises what stands in its way for good (R6)."""
+        last_id = ""
+        tries = 0
+        self._contact = time.monotonic()
+        self._reread_at = time.monotonic() + _REREAD
+        while True:
+            with self._lock:
+                if not self._is_wanted():
+                    self._thread = None
+                    self._is_open = False
+                    return
+            fault: Optional[BaseException] = None
+            stream: Optional[EventStream] = None
+            try:
+                stream = self._transport.stream(self._path, last_id)
+                with self._lock:
+                    self._stream = stream
+                self._follow(stream, last_id == "")
+                # It went well until it ended: the next one is opened at once.
+                tries = 0
+            except FAULTS as error:
+                fault = error
+            except errors.FaasError as error:
+                if isinstance(error, _FOR_GOOD):
+                    raise
+                if getattr(error, "code", "") == "invalid_cursor":
+                    last_id = ""
+                fault = error
+            finally:
+                with self._lock:
+                    self._stream = None
+                    self._is_open = self._is_open and bool(stream and stream.last_id)
+                if stream is not None:
+                    if stream.last_id:
+                        self._contact, tries, last_id = time.monotonic(), 0, stream.last_id
+                    stream.close()
+                    if fault is None and not stream.last_id:
+                        fault = ConnectionResetError("the stream ended before it began")
+            if fault is not None:
+                tries += 1
+                self._do_without()
+                if time.monotonic() - self._contact > self._patience:
+                    raise self._transport.unreachable(fault)
+                if tries > 1 or not isinstance(fault, FAULTS):
+                    self._lock.wait_for(lambda: self._closed and not self._outstanding, backoff.pause(tries))
+
+    def _do_without(self) -> None:
+        """There is no stream: what is outstanding is read all the same, where that is due (R2)."""
+        if time.monotonic() >= self._reread_at:
+            self._reread_at = time.monotonic() + _REREAD
+            with self._lock:
+                ids = list(self._outstanding)
+            try:
+                self._read(ids, time.monotonic() + _OPEN_TIMEOUT)
+            except errors.FaasError:
+                pass  # the stream's own fault is told
 
     def _follow(self, stream: EventStream, is_fresh: bool) -> None:
-        """Until the stream ends or is wanted no more."""
-        reread_at = 0.0
+        """Until the stream ends or is wanted no more. Raises TimeoutError where it is silent, or does not say its place."""
+        began = time.monotonic()
         is_placed = False
         while True:
-            is_open, events = stream.read(reread_at - time.monotonic() if is_placed else _OPEN_TIMEOUT)
+            is_open, events = stream.read(self._reread_at - time.monotonic())
             if not is_placed and stream.last_id:
                 is_placed = True
+                self._reread_at = 0.0
                 with self._lock:
                     if is_fresh:
                         self.epoch += 1
@@ -251,18 +296,21 @@ class Results:
                 again, self._again = self._again, []
                 if not self._is_wanted():
                     return
-                if is_placed and time.monotonic() >= reread_at:
+                if time.monotonic() >= self._reread_at:
                     again = list(self._outstanding)
-                    reread_at = time.monotonic() + _REREAD
+                    self._reread_at = time.monotonic() + _REREAD
             if again:
                 self._read(again)
+            stream.check()
+            if not is_placed and time.monotonic() - began >= _PLACE_TIMEOUT:
+                raise TimeoutError("the stream did not say where it begins for %g s" % _PLACE_TIMEOUT)
 
     def _take(self, events: List[Event]) -> List[str]:
         """Settles what came with its result; answers the ids of what came without."""
         untold: List[str] = []
         ended = []
         with self._lock:
-            for kind, data in events:
+            for kind, data, _ in events:
                 if kind == "task.ended":
                     task_id = data["task_id"]
                     future = self._outstanding.get(task_id)
@@ -291,13 +339,15 @@ class Results:
         pickle = result.get("pickle")
         future._settle(result, None if pickle is None else binascii.a2b_base64(pickle))
 
-    def _read(self, ids: Sequence[str]) -> None:
-        """Asks for the ends of these tasks, and settles what has ended. Raises FaasError."""
+    def _read(self, ids: Sequence[str], until: Optional[float] = None) -> None:
+        """Asks for the ends of these tasks, and settles what has ended. until: see Transport.send. Raises FaasError."""
         asked = [task_id for task_id in dict.fromkeys(ids) if task_id in self._outstanding]
         while asked:
             portion, asked = asked[:_PORTION], asked[_PORTION:]
             while portion:
-                header, parts = self._ask(portion)
+                header, parts = ask(self._transport, portion, until=until)
+                # Whoever answers this may well answer the next, without a stream, too.
+                self._contact = time.monotonic()
                 for result in header["results"]:
                     with self._lock:
                         future = self._outstanding.pop(result["task_id"], None)
@@ -315,13 +365,13 @@ class Results:
             if not self._outstanding:
                 self._lock.notify_all()
 
-    def _ask(self, ids: Sequence[str]) -> Any:
-        return ask(self._transport, ids)
 
-
-def ask(transport: Transport, ids: Sequence[str], wait: float = 0.0, wait_for: str = "any") -> Any:
-    """(header, frames) of /v1/results; `wait`: at most so many seconds for the first end (or all). Raises FaasError."""
+def ask(
+    transport: Transport, ids: Sequence[str], wait: float = 0.0, wait_for: str = "any", until: Optional[float] = None
+) -> Any:
+    """(header, frames) of /v1/results; `wait`: at most so many seconds for the first end (or all). until: see Transport.send.
+    Raises FaasError."""
     body = {"task_ids": list(ids), "wait_ms": int(wait * 1000), "wait_for": wait_for}
     headers = {"Content-Type": "application/json", "Accept": frames.MEDIA_TYPE}
-    answer = transport.send("POST", "/v1/results", headers, (json.dumps(body).encode(),), wait=wait)
+    answer = transport.send("POST", "/v1/results", headers, (json.dumps(body).encode(),), wait=wait, until=until)
     return transport.read(answer, frames.decode)

@@ -1,6 +1,7 @@
 """Requests to the service: pooled connections, retries with backoff, refusals as typed errors."""
 import collections
 import json
+import math
 import os
 import threading
 import time
@@ -24,6 +25,8 @@ PATIENCE = 60.0
 _CONNECT_TIMEOUT = 10.0
 # For an answer, beside the wait that the request itself asks for, seconds.
 _ANSWER_TIMEOUT = 60.0
+# For an answer that is due when the caller waits no longer, seconds.
+_GRACE = 1.0
 _KEPT_CONNECTIONS = 16
 _AGAIN = ("queue_full", "rate_limited", "store_unavailable", "not_ready", "shutting_down")
 # What a proxy answers by itself where it cannot reach the service behind it.
@@ -66,15 +69,15 @@ class Transport:
         headers: Optional[Mapping[str, str]] = None,
         wait: float = 0.0,
         safe: bool = True,
-        patience: Optional[float] = None,
+        until: Optional[float] = None,
     ) -> Any:
-        """JSON in, JSON out. wait: seconds that the request itself asks to wait. safe: may be sent twice."""
+        """JSON in, JSON out. wait: seconds that the request itself asks to wait. safe: may be sent twice. until: see `send`."""
         given: Dict[str, str] = {"Accept": "application/json", **(headers or {})}
         pieces: Sequence[bytes] = ()
         if method == "POST":
             given["Content-Type"] = "application/json"
             pieces = (json.dumps({} if body is None else body).encode(),)
-        answer = self.send(method, with_query(path, query), given, pieces, wait=wait, safe=safe, patience=patience)
+        answer = self.send(method, with_query(path, query), given, pieces, wait=wait, safe=safe, until=until)
         return None if answer.status == 204 else self.read(answer, json.loads)
 
     def read(self, answer: Answer, how: Callable[[bytes], T]) -> T:
@@ -93,28 +96,32 @@ class Transport:
         *,
         wait: float = 0.0,
         safe: bool = True,
-        patience: Optional[float] = None,
+        until: Optional[float] = None,
         begun: Optional[Connection] = None,
         waits_for_room: bool = True,
     ) -> Answer:
         """Sends until it is answered, refused for good, or patience is at its end. `begun`: see there. waits_for_room: tries
-        again where the queue is full or the caller too fast. Raises FaasError."""
+        again where the queue is full or the caller too fast. until: no try but the first begins after it, of
+        time.monotonic(), and none lasts much longer. Raises FaasError, which knows whether it `is_repeated`."""
         asked = {**self._headers, **headers}
         started = time.monotonic()
+        end = math.inf if until is None else until
         tries = 0
+        is_doubtful = False
         while True:
             tries += 1
             fault: Optional[BaseException] = None
             answer: Optional[Answer] = None
             arrived = False
+            longest = max(0.0, end - time.monotonic()) + _GRACE
             try:
-                connection, is_sent, begun = begun or self._connection(), begun is not None, None
+                connection, is_sent, begun = begun or self._connection(longest), begun is not None, None
                 try:
                     arrived = True
                     if is_sent:
                         answer = connection.receive()
                     else:
-                        answer = connection.exchange(method, path, asked, body, _ANSWER_TIMEOUT + wait)
+                        answer = connection.exchange(method, path, asked, body, min(_ANSWER_TIMEOUT + wait, longest))
                 except BaseException:
                     connection.close()
                     raise
@@ -126,6 +133,7 @@ class Transport:
                 if answer.status < 400:
                     return answer
                 refusal = self._refusal(answer, method, path)
+                refusal.is_repeated = is_doubtful
                 if not _may_pass(refusal) or (answer.status == 429 and not waits_for_room):
                     raise refusal
                 if isinstance(refusal, errors.ServiceUnreachable) and not safe:
@@ -137,14 +145,15 @@ class Transport:
                     "The connection to %s broke while the request %s %s was under way (%s): it may or may not have been "
                     "done, so it is not sent again." % (self.address.url, method, path, fault)
                 ) from fault
-            limit = self._patience if patience is None else patience
+            is_doubtful = is_doubtful or (arrived and (answer is None or answer.status != 429))
+            limit = self._patience
             if not self._reached:
                 limit = min(limit, _FIRST_PATIENCE)
             pause = backoff.pause(tries, retry_after(answer.headers) if answer else 0.0)
-            if time.monotonic() - started + pause > limit or self._closing.wait(pause):
-                if answer is not None:
-                    raise self._refusal(answer, method, path)
-                raise self.unreachable(fault) from None
+            now = time.monotonic()
+            is_over = now - started + pause > limit
+            if is_over or self._closing.wait(min(pause, max(0.0, end - now))) or now + pause >= end:
+                raise (self.unreachable(fault) if answer is None else self._refusal(answer, method, path)) from None
 
     def begin(self, method: str, path: str, headers: Mapping[str, str], body: Sequence[bytes]) -> Optional[Connection]:
         """Sends a small request on a connection that is idle and does not wait: `send` is then called with the same request
@@ -158,6 +167,9 @@ class Transport:
                 return connection
         except FAULTS:
             pass
+        except BaseException:
+            connection.close()
+            raise
         connection.close()
         return None
 
@@ -203,15 +215,17 @@ class Transport:
         while self._idle:
             self._idle.pop().close()
 
-    def _connection(self) -> Connection:
+    def _connection(self, longest: float) -> Connection:
         if self._pid != os.getpid():
-            # A fork shares the sockets of its parent: it must not speak on them.
-            self._idle.clear()
+            # A fork shares the sockets of its parent: it must not speak on them. These are copies, whose end the parent does
+            # not see.
+            while self._idle:
+                self._idle.pop().close()
             self._pid = os.getpid()
         while True:
             connection = self._popped()
             if connection is None:
-                return Connection(self.address, _CONNECT_TIMEOUT)
+                return Connection(self.address, min(_CONNECT_TIMEOUT, longest))
             if not connection.is_stale():
                 return connection
             connection.close()

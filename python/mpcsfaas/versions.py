@@ -27,6 +27,10 @@ class Fleet:
         self._pythons: List[str] = []
         self._until = 0.0
 
+    def renew_lock(self) -> None:
+        """See Registry.renew_locks."""
+        self._lock = threading.Lock()
+
     def check(self, name: str, python: str = PYTHON) -> None:
         """Raises VersionMismatch where there are workers for Python and none of them runs `python` ('3.11')."""
         with self._lock:

@@ -1,18 +1,26 @@
-"""Stands between a client and a service, and cuts every connection when it is told to."""
+"""Stands between a client and a service: cuts every connection, falls silent or loses an answer when it is told to."""
 import socket
 import threading
 import urllib.parse
 
 
 class CuttingProxy:
-    """`url` is its own; `cut` cuts what is open, in the middle of whatever is under way; `sent` is what clients have sent."""
+    """`url` is its own; `cut` cuts what is open, in the middle of whatever is under way; `sent` is what clients have sent.
+
+    events: where it is set, it is called with the socket of whoever asks for the event stream, instead of passing that on.
+    """
 
     def __init__(self, service):
         parts = urllib.parse.urlsplit(service)
         self._target = (parts.hostname, parts.port)
         self._lock = threading.Lock()
         self._open = set()
+        self._is_silent = False
+        self._lost = None
+        self._deaf = set()
         self.sent = []
+        self.events = None
+        self.lost = threading.Event()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.url = "http://127.0.0.1:%d" % self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -28,7 +36,20 @@ class CuttingProxy:
                 pass
         return len(cut) // 2
 
+    def lose(self, beginning):
+        """The service gets the next request that begins so, and its answer is lost; then `lost` is set."""
+        self._lost = beginning
+
+    def fall_silent(self):
+        """From now on nothing passes, and nothing is cut."""
+        self._is_silent = True
+
     def close(self):
+        """From now on nobody is here."""
+        try:
+            self._server.shutdown(socket.SHUT_RDWR)  # whoever accepts, too
+        except OSError:
+            pass
         self._server.close()
         self.cut()
 
@@ -57,13 +78,22 @@ class CuttingProxy:
         try:
             while True:
                 piece = source.recv(65536)
-                if not piece:
+                if not piece or source in self._deaf:
                     break
                 if keep is not None:
                     keep.append(piece)
-                target.sendall(piece)
+                    if self.events is not None and piece.startswith(b"GET /v1/events"):
+                        self.events(source)
+                        break
+                    if self._lost is not None and piece.startswith(self._lost):
+                        self._lost = None
+                        self._deaf.add(target)
+                if not self._is_silent:
+                    target.sendall(piece)
         except OSError:
             pass
+        if source in self._deaf:
+            self.lost.set()
         for one in (source, target):
             try:
                 one.shutdown(socket.SHUT_RDWR)

@@ -3,7 +3,11 @@
 MPCSFAAS_KEYED_URL is a service that wants MPCSFAAS_KEYED_KEY, takes arguments of at most 10,000 bytes and queues 5 tasks.
 """
 import concurrent.futures
+import contextlib
+import datetime
 import importlib
+import io
+import itertools
 import json
 import os
 import re
@@ -15,14 +19,23 @@ import time
 import unittest
 from concurrent.futures import wait
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
+from typing import Any, NamedTuple
+from unittest import mock
 
-from mpcsfaas import Client, Executor, errors, versions
+from cutting_proxy import CuttingProxy
+
+from mpcsfaas import Client, Executor, TaskFuture, errors, events, executor, logs, results, submits, transport, versions
 
 KEYED, KEY = os.environ.get("MPCSFAAS_KEYED_URL", ""), os.environ.get("MPCSFAAS_KEYED_KEY", "")
 
 
 def double(x):
     return x * 2
+
+
+def sleeps(seconds):
+    time.sleep(seconds)
+    return seconds
 
 
 class Refusals(unittest.TestCase):
@@ -279,14 +292,22 @@ def answer(status, body, kind="application/json", *lines):
     return "\r\n".join([*head, "", ""]).encode() + body
 
 
+class Asked(NamedTuple):
+    """A request."""
+
+    line: str
+    headers: Any
+    body: bytes
+
+
 def serve(test, answers):
-    """A server until the test ends, that says `answers(n)` to request number n, from 1: (url, its requests' first lines)."""
+    """A server until the test ends, that says `answers(n)` to request number n, from 1: (url, its requests)."""
     asked = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            self.rfile.read(int(self.headers["Content-Length"] or 0))
-            asked.append(self.requestline)
+            body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+            asked.append(Asked(self.requestline, self.headers, body))
             self.wfile.write(answers(len(asked)))
             self.close_connection = True
 
@@ -312,6 +333,259 @@ def wait_for_ids(*futures):
         if time.monotonic() > end:
             raise AssertionError("they were not accepted")
         time.sleep(0.01)
+
+
+class Leaving(unittest.TestCase):
+    """Whoever leaves does not wait as long as the executor is patient."""
+
+    def test_a_map_that_is_left_where_the_service_hangs_or_is_away(self):
+        for module, name in ((executor, "_LEAVING"), (transport, "_GRACE")):
+            shorter = mock.patch.object(module, name, 0.3)
+            shorter.start()
+            self.addCleanup(shorter.stop)
+        for harm in ("fall_silent", "close"):
+            for error in (KeyboardInterrupt, concurrent.futures.TimeoutError):
+                proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+                self.addCleanup(proxy.close)
+                with self.assertLogs("mpcsfaas", "WARNING"), self.assertRaises(error):
+                    with Executor(proxy.url) as ex:
+                        values = ex.map(sleeps, [60, 60], timeout=0.5)
+                        while len(ex._results.outstanding()) < 2:
+                            time.sleep(0.01)
+                        getattr(proxy, harm)()
+                        began = time.monotonic()
+                        if error is KeyboardInterrupt:
+                            raise error
+                        next(values)
+                self.assertLess(time.monotonic() - began, 20)  # its patience is a minute
+                self.assertTrue(ex._transport.is_closed)
+                with Client() as client:
+                    client.cancel_many([task["task_id"] for task in client.list(group=ex.group)])
+
+    def test_a_program_that_ends_with_a_map_read_in_part(self):
+        group = "half-%d" % os.getpid()
+        done = subprocess.run([sys.executable, "-c", HALF % group], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("0\n", "", 0))
+        with Client() as client:
+            states = [task["status"] for task in client.list(group=group)]
+        self.assertEqual((len(states), states.count("COMPLETED") < 100), (200, True))
+        self.assertEqual(set(states), {"COMPLETED", "CANCELED"})
+
+    def test_a_program_that_ends_so_where_the_service_hangs(self):
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        group = "hangs-%d" % os.getpid()
+        program = subprocess.Popen(
+            [sys.executable, "-c", HALF % group + HANGS],
+            env={**os.environ, "MPCSFAAS_URL": proxy.url},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.addCleanup(program.kill)
+        self.assertEqual(program.stdout.readline(), "0\n")
+        proxy.fall_silent()
+        _, told = program.communicate("go\n", timeout=40)
+        self.assertIn("The program ends with 1 calls that the service", told)
+        with Client() as client:
+            client.cancel_many([task["task_id"] for task in client.list(group=group)])
+
+
+HALF = """
+import time
+from mpcsfaas import Executor
+def nap(n):
+    time.sleep(0.1)
+    return n
+ex = Executor(group=%r)
+values = ex.map(nap, range(200))
+print(next(values), flush=True)
+"""
+
+HANGS = """
+import sys
+from mpcsfaas import executor, transport
+executor._LAST_WORDS = executor._LEAVING = transport._GRACE = 0.5
+sys.stdin.readline()
+ex.submit(nap, 1)
+"""
+
+
+class Streams(unittest.TestCase):
+    """Something is wrong with the event stream, and with nothing else."""
+
+    HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
+
+    def executor(self, say, patience=60.0, **seconds):
+        """Whose stream is what `say` makes of a socket, until the test ends. seconds: of mpcsfaas.results."""
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        self.asked, over = [], threading.Event()
+        self.addCleanup(over.set)
+
+        def events(near):
+            self.asked.append(near)
+            say(near)
+            over.wait()
+
+        proxy.events = events
+        for name, value in {"_OPEN_TIMEOUT": 0.2, **seconds}.items():
+            self.patch(results, name, value)
+        ex = Executor(proxy.url, patience=patience)
+        self.addCleanup(ex.shutdown)
+        return ex
+
+    def patch(self, module, name, value):
+        patched = mock.patch.object(module, name, value)
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    def test_one_that_never_answers_fails_nobody_while_results_can_be_read(self):
+        self.patch(transport, "_CONNECT_TIMEOUT", 0.2)
+        ex = self.executor(lambda near: None, patience=0.5, _REREAD=0.2)
+        self.assertEqual(ex.submit(sleeps, 3).result(20), 3)
+
+    def test_one_that_never_says_its_place_is_opened_anew_and_results_are_read(self):
+        ex = self.executor(lambda near: near.sendall(self.HEAD), _REREAD=0.1)
+        self.assertEqual(ex.submit(double, 1).result(20), 2)
+        self.assertEqual(len(self.asked), 1)
+        self.patch(results, "_PLACE_TIMEOUT", 0.1)
+        self.assertEqual(ex.submit(sleeps, 2).result(20), 2)
+        self.assertGreater(len(self.asked), 1)
+
+    def test_one_that_is_silent_is_opened_anew(self):
+        self.patch(events, "_SILENCE", 0.2)
+        ex = self.executor(lambda near: near.sendall(self.HEAD + b"id: 0\n\n"), _REREAD=0.1)
+        self.assertEqual(ex.submit(sleeps, 2).result(20), 2)
+        self.assertGreater(len(self.asked), 1)
+
+    def test_one_that_tells_of_nothing_is_made_up_for_by_looking(self):
+        ex = self.executor(lambda near: near.sendall(self.HEAD + b"id: 0\n\n"), _REREAD=0.1)
+        self.assertEqual(ex.submit(double, 1).result(20), 2)
+
+    def test_one_that_has_lost_its_place_has_all_read_again(self):
+        ex = self.executor(lambda near: near.sendall(self.HEAD + b"id: 0\n\n"), _REREAD=1000.0)
+        future = ex.submit(double, 1)
+        wait_for_ids(future)
+        with Client() as client:
+            client.wait(future.task_id)
+        ended = threading.Event()
+        future.add_done_callback(lambda _: ended.set())
+        self.assertFalse(ended.wait(0.2))
+        self.asked[0].sendall(b"id: 1\nevent: reset\ndata: {}\n\n")
+        self.assertEqual(future.result(20), 2)
+        self.assertEqual(len(self.asked), 1)
+
+    def test_each_event_has_its_own_place(self):
+        told = b"".join(b'id: %d\nevent: task.ended\ndata: {"task_id":"t"}\n\n' % n for n in range(3))
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        over = threading.Event()
+        self.addCleanup(over.set)
+        proxy.events = lambda near: (near.sendall(self.HEAD + told), over.wait())
+        with Client(proxy.url) as client:
+            self.assertEqual([one["id"] for one in itertools.islice(client.events(), 3)], ["0", "1", "2"])
+
+
+class Output(unittest.TestCase):
+    """Whoever shows what calls print, where nobody tells it."""
+
+    def test_a_service_that_hangs_holds_up_no_end(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent, mock.patch.object(logs, "_QUIET", 0.2):
+            way = transport.Transport("http://127.0.0.1:%d" % silent.getsockname()[1])
+            shown = logs.Shown(way, "shown")
+            with mock.patch.object(transport, "_CONNECT_TIMEOUT", 0.5):
+                shown.add(["task-%d" % n for n in range(20)])
+                began = time.monotonic()
+                shown.close()
+                shown.join()
+                self.assertLess(time.monotonic() - began, 8)
+                way.close()
+                for thread in threading.enumerate():
+                    if thread.name.startswith("shown-logs"):
+                        thread.join(20)
+            self.assertFalse(shown.is_running())
+
+    def test_a_service_that_is_away_is_tried_once_for_all_of_them(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            url = "http://127.0.0.1:%d" % free.getsockname()[1]
+        ended = threading.Event()
+        shown = logs.Shown(transport.Transport(url, patience=0.3), "shown", lambda: shown.is_running() or ended.set())
+        with contextlib.redirect_stderr(io.StringIO()) as told:
+            shown.add(["task-%d" % n for n in range(100)])
+            shown.close()
+            self.assertTrue(ended.wait(20))
+        self.assertLess(told.getvalue().count("\n"), 20)
+        self.assertIn("others cannot be shown: There is no service", told.getvalue())
+
+
+class Doubts(unittest.TestCase):
+    """A request is refused for want of room after a try whose answer is not known."""
+
+    FULL = json.dumps({"code": "queue_full", "status": 429, "detail": "full", "retry_after_ms": 1}).encode()
+    AWAY = json.dumps({"code": "store_unavailable", "status": 503, "detail": "away", "accepted": [0]}).encode()
+
+    def test_what_may_have_been_taken_goes_again_as_it_was_and_all_else_is_drawn_anew(self):
+        for first, is_held in ((b"", True), (answer(503, self.AWAY), True), (answer(429, self.FULL), False)):
+            answers = [first, answer(429, self.FULL), answer(429, self.FULL), answer(200, b'{"task_ids":["a","b","c"]}')]
+            desk = _Desk()
+
+            def say(n, answers=answers, desk=desk):
+                if n == 4:
+                    desk.last.wait(20)
+                return answers[n - 1]
+
+            url, asked = serve(self, say)
+            way = submits.Submits(transport.Transport(url), desk, "submits", 20.0)
+            futures = [TaskFuture(desk) for _ in range(3)]
+            with way._changed:  # they go together
+                for n, future in enumerate(futures):
+                    way.add(submits.Wish(future, '{"function":"f","args_pickle":{"frame":', b"%d" % n, '},"options":{}}', "f"))
+            while len(asked) < 4:
+                time.sleep(0.01)
+            futures[1]._settle_canceled()
+            desk.last.set()
+            self.assertTrue(way.flush(20))
+            self.assertEqual([future.task_id for future in futures], ["a", "b", "c"])
+            keys = [one.headers["Idempotency-Key"] for one in asked]
+            self.assertEqual(len(set(keys)), 1 if is_held else 4)
+            self.assertEqual(len({one.body for one in asked}), 1)
+            way.close()
+            way.join()
+
+    def test_those_of_them_that_nobody_waits_for_any_more_are_canceled_when_they_are_known(self):
+        with Executor() as ex, Client() as client:
+            soon = datetime.timedelta(seconds=10)
+            task_id = client.submit(double, [1], labels=["nobody=has"], expires_at=soon, group=ex.group)
+            future = TaskFuture(ex)
+            future._fail(errors.QueueFull("full"))
+            ex.accepted([future], [task_id], ex.opened())
+            with self.assertRaises(errors.TaskCanceled):
+                client.wait(task_id, 20)
+
+
+class _Desk:
+    """Takes what is accepted, and has no stream."""
+
+    def __init__(self):
+        self.last = threading.Event()
+
+    def opened(self):
+        return 0
+
+    def opened_now(self):
+        return None
+
+    def accepted(self, futures, ids, epoch):
+        for future, task_id in zip(futures, ids):
+            future._accepted(task_id)
+
+    def sent(self):
+        pass
+
+    def ended(self):
+        pass
 
 
 if __name__ == "__main__":

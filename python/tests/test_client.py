@@ -280,6 +280,57 @@ class Calls(unittest.TestCase):
 
         asyncio.run(main())
 
+    def test_a_wait_is_over_in_time_where_the_service_hangs_or_is_away(self):
+        for harm in ("fall_silent", "close"):
+            proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+            self.addCleanup(proxy.close)
+            task_id = self.client.submit(triple, [7], labels=["nobody=has"])
+            self.addCleanup(self.client.cancel, task_id)
+
+            async def wait():
+                async with AsyncClient(proxy.url) as client:
+                    await client.version()
+                    getattr(proxy, harm)()
+                    await client.wait(task_id, 1)
+
+            with Client(proxy.url) as client:
+                client.version()
+                for ask in (lambda: asyncio.run(wait()), lambda: client.wait(task_id, 1)):
+                    began = time.monotonic()
+                    with self.assertRaisesRegex(TimeoutError, "has not ended within 1 s; it goes on"):
+                        ask()
+                    self.assertLess(time.monotonic() - began, 9)
+
+    def test_an_end_is_told_also_to_whoever_does_not_wait(self):
+        task_id = self.client.submit(triple, [7])
+        self.client.wait(task_id)
+
+        async def wait():
+            async with AsyncClient() as client:
+                return await client.wait(task_id, timeout=0)
+
+        self.assertEqual((self.client.wait(task_id, timeout=0), asyncio.run(wait())), (21, 21))
+
+    def test_what_was_done_by_a_try_whose_answer_was_lost_is_done(self):
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        task_id = self.client.submit(triple, [7], labels=["nobody=has"])
+        function_id = self.client.register(SOURCE, name="nap-lost", entry="nap")["function_id"]
+        key_id = self.client.create_key("lost")["key_id"]
+        with Client(proxy.url) as client:
+            for beginning, ask, answer in (
+                (b"POST /v1/tasks/", lambda: client.cancel(task_id)["status"], "CANCELED"),
+                (b"DELETE /v1/functions/", lambda: client.delete_function(function_id), 1),
+                (b"DELETE /v1/keys/", lambda: client.revoke_key(key_id), None),
+            ):
+                proxy.lost.clear()
+                proxy.lose(beginning)
+                self.assertEqual(ask(), answer)
+                self.assertTrue(proxy.lost.is_set())
+                # By itself it is told as ever.
+                with self.assertRaises((errors.ConflictError, errors.NotFoundError)):
+                    ask()
+
     def test_what_runs_and_who_may_call(self):
         self.assertGreaterEqual(len(self.client.workers()["items"]), 1)
         self.assertGreater(self.client.stats()["slots"], 0)

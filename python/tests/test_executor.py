@@ -1,6 +1,7 @@
 """Executor against a real service: values, faults with their own types, canceling, groups, forks, the end of a program."""
 import asyncio
 import concurrent.futures
+import contextlib
 import datetime
 import os
 import pickle
@@ -10,11 +11,14 @@ import sys
 import threading
 import time
 import unittest
+import warnings
 from concurrent.futures import CancelledError, as_completed, wait
 from unittest import mock
 
+from strikes import struck
+
 import mpcsfaas
-from mpcsfaas import Executor, TaskCanceled, errors, function, submits
+from mpcsfaas import Executor, TaskCanceled, TaskFuture, errors, function, submits
 
 
 class Mine(Exception):
@@ -124,6 +128,27 @@ class Calls(unittest.TestCase):
         values.close()
         with self.assertRaises(concurrent.futures.TimeoutError):
             list(self.ex.map(sleeps, [0, 3], timeout=0.3))
+
+    def test_a_map_can_be_closed_before_it_is_read_and_goes_on_where_it_is_let_go_of(self):
+        for how in ({}, {"chunksize": 2}, {"progress": True}):
+            with Executor() as ex:
+                values = ex.options(labels=["nobody=has"], expires_at=_soon() * 20).map(double, range(4), **how)
+                ex._submits.flush()
+                values.close()
+                futures = ex.reattach()
+                self.assertTrue(futures)
+                for future in futures:
+                    with self.assertRaises(TaskCanceled):
+                        future.result(20)
+            with Executor() as ex:
+                values = ex.map(double, range(4), **how)
+                self.assertEqual(next(values), 0)
+                values.close()
+                self.assertEqual(list(values), [])
+            with Executor() as ex:
+                ex.map(double, range(4), **how)
+                ex._submits.flush()
+                self.assertEqual({_ended(future).record()["status"] for future in ex.reattach()}, {"COMPLETED"})
 
     def test_a_map_whose_arguments_end_in_an_error_leaves_nothing_behind(self):
         def arguments():
@@ -358,18 +383,29 @@ class Calls(unittest.TestCase):
 
     def test_after_a_fork_it_says_so(self):
         self.ex.submit(double, 1).result()
-        future = self.ex.submit(sleeps, 1)
+        future = self.ex.submit(sleeps, 2)
+        _until(lambda: future.task_id)
         ours, theirs = os.pipe()
-        for use in (lambda: self.ex.submit(double, 1), lambda: future.result(10)):
+        for use in (lambda: self.ex.submit(double, 1), lambda: future.result(10), future.cancel, future.logs):
+            # Another thread holds what locks there are, and is not there afterwards.
+            held, go = threading.Event(), threading.Event()
+            holder = threading.Thread(target=_hold, args=(held, go, future._condition, self.ex._registry._lock))
+            holder.start()
+            held.wait()
             child = os.fork()
             if child == 0:
                 try:
-                    use()
+                    signal.alarm(10)
+                    with self.ex._registry._lock:
+                        use()
                 except errors.NotHere as error:
                     os.write(theirs, str(error).encode())
                 finally:
                     os._exit(0)
             os.waitpid(child, 0)
+            go.set()
+            holder.join()
+            os.write(theirs, b".")
             self.assertIn("a fork of it", os.read(ours, 1000).decode())
         os.close(ours)
         os.close(theirs)
@@ -424,6 +460,59 @@ class Groups(unittest.TestCase):
                     ex.submit(double, n).result(20)
             self.assertEqual(ex.submit(double, 2).result(20), 4)
 
+    def test_ctrl_c_anywhere_in_a_submit_holds_nothing_up(self):
+        warnings.simplefilter("ignore", ResourceWarning)  # of a connection that it had in hand
+        with Executor() as ex, mock.patch.object(submits, "_LOOK", 0.05):
+            self.assertEqual(ex.submit(double, 1).result(20), 2)
+            at = 1
+            while struck(at, lambda: ex.submit(double, at)):
+                self.assertEqual(ex.submit(double, at).result(20), 2 * at, "struck at %d" % at)
+                ex._submits.flush()  # the next one is written by the caller again
+                at += 1
+            self.assertGreater(at, 30)
+            ex._submits.flush()
+            self.assertEqual(ex._results._sending, 0)
+
+    def test_ctrl_c_anywhere_in_a_wait_leaves_no_lock_behind(self):
+        with Executor() as ex:
+            for wait_for in (
+                lambda future: future.result(),
+                lambda future: future.exception(),
+                lambda future: future.done() or future.cancelled() or future.running(),
+                lambda future: ex._submits.flush(),
+                lambda future: ex._results.drain(),
+                lambda future: ex._submits.finish(),
+                lambda future: ex._results.outstanding(),
+                lambda future: future.cancel(),
+            ):
+                at, is_struck = 1, True
+                while is_struck:
+                    future = ex.submit(sleeps, 0.005)
+                    is_struck = struck(at, lambda: wait_for(future))
+                    try:
+                        self.assertEqual(future.result(20), 0.005)
+                    except TaskCanceled:
+                        pass
+                    at += 1
+            self.assertEqual(ex.submit(double, 1).result(20), 2)
+
+    def test_it_closes_its_connections_however_it_is_ended(self):
+        done = subprocess.run(
+            [sys.executable, "-W", "error::ResourceWarning", "-c", ENDINGS], capture_output=True, text=True, timeout=60
+        )
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("2\n4\n6\n8\n", "", 0))
+
+    def test_a_cancel_that_fails_harms_no_call_that_came_with_it(self):
+        with Executor() as ex, mpcsfaas.Client() as client:
+            ids = [client.submit(sleeps, [0.1], group=ex.group) for _ in range(2)]
+            futures = [TaskFuture(ex) for _ in ids]
+            futures[0].cancel()  # while the request is under way
+            away = errors.ServiceUnreachable("away")
+            with mock.patch.object(ex, "_cancel_many", side_effect=away), self.assertLogs("mpcsfaas", "WARNING"):
+                ex.accepted(futures, ids, ex.opened())
+            self.assertEqual(futures[1].result(20), 0.1)
+            self.assertTrue(futures[0].cancelled())
+
     def test_stream_logs_shows_what_calls_print(self):
         program = "from mpcsfaas import Executor\nwith Executor(stream_logs=True) as ex:\n    ex.submit(print, 'hello').result()\n"
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
@@ -452,6 +541,61 @@ try:
 except KeyboardInterrupt:
     print("cut, threads:", threading.active_count())
 """
+
+
+ENDINGS = """
+import gc, os, threading, time
+import mpcsfaas
+from mpcsfaas import Executor, function
+@function
+def double(x):
+    return x * 2
+def no_threads():
+    end = time.monotonic() + 20
+    while threading.active_count() > 1 and time.monotonic() < end:
+        time.sleep(0.01)
+    gc.collect()
+
+ex = Executor()
+print(ex.submit(double, 1).result())
+ex.shutdown(wait=False)
+del ex
+no_threads()
+
+print(double.remote(2).result())
+mpcsfaas.configure()
+no_threads()
+
+ex = Executor()
+ended = threading.Event()
+future = ex.submit(double, 3)
+future.add_done_callback(lambda future: (ex.shutdown(), ended.set()))
+print(future.result())
+ended.wait()
+del ex, future
+no_threads()
+
+client = mpcsfaas.Client()
+client.version()
+child = os.fork()
+if child == 0:
+    client.version()
+    client.close()
+    gc.collect()
+    os._exit(0)
+os.waitpid(child, 0)
+client.close()
+print(8, flush=True)
+"""
+
+
+def _hold(held, go, *locks):
+    """The locks, until it is told to let go."""
+    with contextlib.ExitStack() as stack:
+        for lock in locks:
+            stack.enter_context(lock)
+        held.set()
+        go.wait()
 
 
 def _nested(path, url, nested):

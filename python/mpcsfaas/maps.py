@@ -1,0 +1,41 @@
+"""What a map answers: its values one by one, and a way to leave it."""
+from typing import Callable, Generator, Generic, Iterable, Iterator, List, TypeVar
+
+T = TypeVar("T")
+
+
+class Values(Generic[T]):
+    """An iterator. `close` cancels the calls that have not ended; so does whoever begins to read and lets go of it. Those of a
+    map that nobody reads go on, as in the standard executors."""
+
+    def __init__(self, values: "Generator[T, None, None]", leave: Callable[[], None]) -> None:
+        """leave: cancels what has not ended."""
+        self._values = values
+        self._leave = leave
+        self._is_begun = False
+
+    def __iter__(self) -> Iterator[T]:
+        return self
+
+    def __next__(self) -> T:
+        self._is_begun = True
+        return next(self._values)
+
+    def close(self) -> None:
+        """No more values. Idempotent."""
+        self._values.close()
+        self._leave()
+
+    def close_half_read(self) -> None:
+        """The program ends: closes it where it has been begun, and nobody is reading it now."""
+        if self._is_begun:
+            try:
+                self.close()
+            except ValueError:
+                pass  # another thread is
+
+
+def flat(pieces: Iterable[List[T]]) -> "Generator[T, None, None]":
+    """The values of lists of values."""
+    for piece in pieces:
+        yield from piece
