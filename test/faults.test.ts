@@ -126,15 +126,19 @@ describe.each(['redis pull', 'redis push'] as Form[])('%s, on the way', (form) =
     expect(body.losses).toBe(0);
   });
 
-  it('loses a part of large arguments', async () => {
+  it.each([
+    ['a', 5_000_000, 0],
+    // Nothing that comes after it tells.
+    ['the last', 1_500_000, 1],
+  ])('loses %s part of large arguments', async (_which, bytes, before) => {
     const { url } = system();
     await registerSource(url, 'size', 'def size(text):\n    return len(text)\n');
-    const lost = proxy.drop('to worker', 'part');
-    const large = 'x'.repeat(5_000_000);
+    const lost = proxy.drop('to worker', 'part', 1, before);
+    const large = 'x'.repeat(bytes);
     const { body } = await post<{ task_id: string }>(`${url}/v1/tasks`, { function: 'size', args: [large] });
     await lost;
     const ends = await endsOf(url, [body.task_id]);
-    expect(ends.get(body.task_id)).toMatchObject({ status: 'COMPLETED', value: 5_000_000 });
+    expect(ends.get(body.task_id)).toMatchObject({ status: 'COMPLETED', value: bytes });
     const task = (await get<{ losses: number }>(`${url}/v1/tasks/${body.task_id}`)).body;
     expect(task.losses).toBe(0);
   });

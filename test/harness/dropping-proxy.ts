@@ -8,8 +8,8 @@ export type Way = 'to dispatcher' | 'to worker';
 
 export interface DroppingProxy {
   port: number;
-  /** Loses the next `count` messages of this way that hold an item of this kind; resolves when they are lost. */
-  drop(way: Way, kind: string, count?: number): Promise<void>;
+  /** Loses the next `count` messages of this way that hold an item of this kind, after `passing` that get through; resolves when they are lost. */
+  drop(way: Way, kind: string, count?: number, passing?: number): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -17,6 +17,7 @@ interface Order {
   way: Way;
   kind: string;
   left: number;
+  passing: number;
   done: () => void;
 }
 
@@ -37,6 +38,10 @@ export async function startDroppingProxy(dispatcherPort: number): Promise<Droppi
     const kinds = kindsOf(frames);
     const order = orders.find((one) => one.way === way && kinds.includes(one.kind));
     if (order === undefined) return false;
+    if (order.passing > 0) {
+      order.passing -= 1;
+      return false;
+    }
     order.left -= 1;
     if (order.left === 0) {
       orders = orders.filter((one) => one !== order);
@@ -77,9 +82,9 @@ export async function startDroppingProxy(dispatcherPort: number): Promise<Droppi
 
   return {
     port,
-    drop: (way, kind, count = 1) =>
+    drop: (way, kind, count = 1, passing = 0) =>
       new Promise<void>((done) => {
-        orders.push({ way, kind, left: count, done });
+        orders.push({ way, kind, left: count, passing, done });
       }),
     close: async () => {
       closed = true;

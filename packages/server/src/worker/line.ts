@@ -10,6 +10,9 @@ export interface Line {
   close(): Promise<void>;
 }
 
+/** Why a connection is given up whose session `isStuck`. */
+export const STUCK = 'has sent arguments in part, and the rest does not come';
+
 /** What is not urgent waits this long for company, ms. */
 export const GATHER_MS = 1;
 

@@ -12,7 +12,7 @@ import {
   type LockstepLine,
   type WorkerItem,
 } from '../protocol/index.ts';
-import { GATHER_MS, RECONNECT, type Line } from './line.ts';
+import { GATHER_MS, RECONNECT, STUCK, type Line } from './line.ts';
 import type { Session } from './session.ts';
 
 /** Unanswered reports in a row after which the dispatcher counts as gone. */
@@ -93,6 +93,10 @@ export class PullLine implements Line {
     while (this.#serving() && misses < MISSES) {
       await this.#sleep(Math.max(0, beatAt + HEARTBEAT_MS - this.#clock.mono()), true);
       if (!this.#up()) break;
+      if (this.#session.isStuck) {
+        this.#session.down(STUCK);
+        break;
+      }
       const beats = this.#clock.mono() - beatAt >= HEARTBEAT_MS;
       if (beats) beatAt = this.#clock.mono();
       const first = [...(beats ? [this.#session.heartbeat()] : []), ...this.#session.credits(false, beats)];

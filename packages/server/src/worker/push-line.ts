@@ -9,7 +9,7 @@ import {
   type DispatcherSocketOptions,
   type FreeLine,
 } from '../protocol/index.ts';
-import { GATHER_MS, RECONNECT, type Line } from './line.ts';
+import { GATHER_MS, RECONNECT, STUCK, type Line } from './line.ts';
 import type { Session } from './session.ts';
 
 const TICK_MS = 250;
@@ -115,6 +115,7 @@ export class PushLine implements Line {
         return;
       case 'up':
         if (!this.#session.isUp) this.#giveUp(phase.socket, 'is gone');
+        else if (this.#session.isStuck) this.#giveUp(phase.socket, STUCK);
         else if (now - this.#session.heardAt > LOST_AFTER_MS + HEARTBEAT_MS) this.#giveUp(phase.socket, 'is silent');
         else if (now - phase.beatAt >= HEARTBEAT_MS - TICK_MS / 2) {
           phase.beatAt = now;

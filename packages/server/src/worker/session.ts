@@ -35,6 +35,8 @@ export interface SessionHost {
   readonly keyed: boolean;
   runtimes(): RuntimeSnapshot[];
   load(): { free: number; running: number; waiting: number };
+  /** Arguments that come in parts from there are not whole yet. */
+  awaits(url: string): boolean;
   /** A connection was given up: what was to come on it, parts and code, does not come any more. */
   connectionGone(url: string): void;
   /** A heartbeat is about to be said: the time to look for what is overdue from there. */
@@ -46,6 +48,8 @@ export interface SessionHost {
   note(level: 'info' | 'warn', message: string): void;
 }
 
+/** Parts come one after the other. Where none of any payload has come for so long, one was lost on the way, ms. */
+const PARTS_SILENT_MS = 10_000;
 /** A standing trouble is told once and then as a reminder, not at every try. */
 const REMIND_MS = 30_000;
 
@@ -65,6 +69,8 @@ export class Session {
   /** Tasks from there lately; halved every heartbeat. */
   recent = 0;
   readonly #host: SessionHost;
+  /** Monotonic ms of the last delivery or part from there. */
+  #movedAt = 0;
   #state: State;
   #seq = 0;
   #missedDelivery = false;
@@ -81,6 +87,12 @@ export class Session {
 
   get isUp(): boolean {
     return this.#state.is === 'up';
+  }
+
+  /** A part was lost on the way (with an answer that nobody waited for any more): only a new connection brings it. */
+  get isStuck(): boolean {
+    const isSilent = this.#host.clock.mono() - this.#movedAt > PARTS_SILENT_MS;
+    return isSilent && this.isUp && this.#host.awaits(this.url);
   }
 
   get believed(): Share {
@@ -197,11 +209,16 @@ export class Session {
           // One that comes twice, or behind a later one, was acknowledged with that: it is taken back, or was settled.
           if (item.number <= this.got) break;
           this.got = item.number;
+          this.#movedAt = this.heardAt;
           this.recent += item.tasks.length;
           this.#believed = {
             credits: Math.max(0, this.#believed.credits - item.tasks.length),
             free: Math.max(0, this.#believed.free - item.tasks.length),
           };
+          this.#host.received(this, item, reader);
+          break;
+        case 'part':
+          this.#movedAt = this.heardAt;
           this.#host.received(this, item, reader);
           break;
         default:

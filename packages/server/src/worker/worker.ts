@@ -193,6 +193,11 @@ class RunningWorker implements Worker, SessionHost {
     return { free, running, waiting };
   }
 
+  awaits(url: string): boolean {
+    if (this.#arriving === 0) return false;
+    return [...this.#attempts.all()].some(({ owner, phase }) => owner === url && phase.is === 'arriving');
+  }
+
   connectionGone(url: string): void {
     for (const attempt of this.#attempts.all()) {
       if (attempt.owner === url && attempt.phase.is === 'arriving') this.#handBack(attempt, 'undelivered');

@@ -25,6 +25,7 @@ beforeEach(() => {
     },
     clock: { mono: () => now, wall: () => now },
     draining: false,
+    awaits: () => false,
     get keyed() {
       return keyed;
     },
