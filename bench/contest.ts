@@ -1,4 +1,7 @@
-// Contestants in alternation: every round runs each of them once, so that a noisy minute hits all alike.
+// Contestants in alternation: every round runs each of them once, so that a noisy minute hits all alike. Who is not in turn
+// is stopped (SIGSTOP): what a contestant does while idle would be taken from the one in turn.
+import { setTimeout as pause } from 'node:timers/promises';
+import { descendantsOf } from './cpu.ts';
 import type { Figure, Plan } from './measure.ts';
 
 export interface Score {
@@ -16,6 +19,8 @@ export interface Player {
   /** How it is configured. */
   how: string;
   run(seconds: number): Promise<Score>;
+  /** The programs it has started; what they have started goes with them. */
+  pids: () => number[];
   stop: () => Promise<void>;
 }
 
@@ -36,9 +41,15 @@ export interface Contest {
   notes: string[];
 }
 
+/** After it was woken a contestant plays so long unmeasured, s: heartbeats, connections and caches are as in use again. */
+const WAKE_UP = 2;
+/** Woken servers close what has been idle for too long before anybody may send on it. */
+const CLOSING_MS = 300;
+
 /** Starts all, warms all up, runs all in turn, stops all. A wrong result ends the bench: a fast lie is no figure. */
 export async function contest(contestants: readonly Contestant[], plan: Plan): Promise<Contest> {
   const players: { name: string; player: Player }[] = [];
+  const alternate = !plan.quick && contestants.length > 1;
   const notes: string[] = [];
   const scores = new Map<string, Score[]>();
   try {
@@ -47,6 +58,7 @@ export async function contest(contestants: readonly Contestant[], plan: Plan): P
         const player = await start();
         players.push({ name, player });
         await checked(name, player, plan.warmUp);
+        if (alternate) signal(player, 'SIGSTOP');
         if (player.how !== '') notes.push(`${name}: ${player.how}`);
       } catch (error) {
         if (!(error instanceof Absent)) throw error;
@@ -56,15 +68,33 @@ export async function contest(contestants: readonly Contestant[], plan: Plan): P
     }
     for (let round = 1; round <= plan.runs; round += 1) {
       for (const { name, player } of players) {
+        if (alternate) {
+          signal(player, 'SIGCONT');
+          await pause(CLOSING_MS);
+          await checked(name, player, WAKE_UP);
+        }
         const score = await checked(name, player, plan.seconds);
+        if (alternate) signal(player, 'SIGSTOP');
         scores.set(name, [...(scores.get(name) ?? []), score]);
         plan.note(`round ${round}/${plan.runs} ${name}: ${Math.round(score.tasks / score.seconds)} tasks/s`);
       }
     }
   } finally {
+    for (const { player } of players) signal(player, 'SIGCONT');
     await Promise.all(players.map(({ player }) => player.stop()));
   }
   return { scores, figures: [...scores].map(([name, all]) => throughput(name, all)), notes };
+}
+
+/** To all programs of a player. */
+function signal(player: Player, name: 'SIGSTOP' | 'SIGCONT'): void {
+  for (const pid of player.pids().flatMap((root) => [root, ...descendantsOf(root)])) {
+    try {
+      process.kill(pid, name);
+    } catch {
+      // It has ended since it was listed.
+    }
+  }
 }
 
 async function checked(name: string, player: Player, seconds: number): Promise<Score> {

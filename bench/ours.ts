@@ -51,6 +51,12 @@ export function cpuTimes(system: System): Record<string, number> {
   return times;
 }
 
+/** Of the programs of a system; runners are below them. */
+export function pidsOf({ redis, service, dispatcher, workers }: System): number[] {
+  const programs = new Set([service, dispatcher, ...workers]);
+  return [...(redis === undefined ? [] : [redis.pid()]), ...[...programs].map(({ pid }) => pid)];
+}
+
 /**
  * Systems that several contestants share: started with the first that asks for one, stopped with the last; or kept until
  * `close` where a look must be quick.
@@ -103,6 +109,7 @@ export class Shared {
               () => cpuTimes(running.system),
               () => load(running, seconds),
             ),
+          pids: () => pidsOf(running.system),
           stop: running.stop,
         };
       },

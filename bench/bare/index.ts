@@ -44,6 +44,7 @@ export function barePaths(load: (client: Client, seconds: number) => Promise<Sco
       return {
         how: HOW[form],
         run: (seconds) => metered(bare.cpuTimes, () => load(client, seconds)),
+        pids: bare.pids,
         stop: async () => {
           client.close();
           await bare.stop();

@@ -16,6 +16,7 @@ export interface Bare {
   url: string;
   /** CPU ms so far by program; the children are the `runners`. */
   cpuTimes: () => Record<string, number>;
+  pids: () => number[];
   stop(): Promise<void>;
 }
 
@@ -40,7 +41,12 @@ export const startBare: Record<BareForm, () => Promise<Bare>> = {
       programs['worker'] = start('worker', address, dilledNoop());
       const service = (programs['service'] = start('service', redis.url));
       const [[, url = '']] = await Promise.all([service.says(/(http:\S+) is ready/), dispatcher.says(/is ready/)]);
-      return { url, cpuTimes: () => ({ ...cpuTimes(programs), redis: cpuOf(redis.pid()).own }), stop };
+      return {
+        url,
+        cpuTimes: () => ({ ...cpuTimes(programs), redis: cpuOf(redis.pid()).own }),
+        pids: () => [redis.pid(), ...Object.values(programs).map(({ pid }) => pid)],
+        stop,
+      };
     } catch (error) {
       await stop();
       throw error;
@@ -55,7 +61,7 @@ export const startBare: Record<BareForm, () => Promise<Bare>> = {
     };
     try {
       const [, url = ''] = await up.says(/(http:\S+) is ready/);
-      return { url, cpuTimes: () => cpuTimes({ up }), stop };
+      return { url, cpuTimes: () => cpuTimes({ up }), pids: () => [up.pid], stop };
     } catch (error) {
       await stop();
       throw error;

@@ -33,7 +33,7 @@ function withRedis(name: string, command: string, args: string[]): Contestant {
           await player.stop();
           await redis.stop();
         };
-        return { ...player, stop };
+        return { ...player, pids: () => [redis.pid(), ...player.pids()], stop };
       } catch (error) {
         await redis.stop();
         throw error;

@@ -43,6 +43,7 @@ export async function talk(command: string, args: readonly string[], env: Record
       child.stdin.write(`${seconds}\n`);
       return next<Score>();
     },
+    pids: () => [child.pid!],
     stop,
   };
 }

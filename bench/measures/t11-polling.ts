@@ -7,7 +7,7 @@ import { contest, type Contestant } from '../contest.ts';
 import { cpuOf } from '../cpu.ts';
 import { atLeast, atMost, medianOf, type Measure } from '../measure.ts';
 import { PYTHON } from '../noop.ts';
-import { cpuTimes, type Shared } from '../ours.ts';
+import { cpuTimes, pidsOf, type Shared } from '../ours.ts';
 
 const CLIENT = fileURLToPath(new URL('../contestants/polling.py', import.meta.url));
 const SERVER = fileURLToPath(new URL('../contestants/at-once.ts', import.meta.url));
@@ -49,6 +49,7 @@ const atOnce: Contestant = {
           const score = await player.run(seconds);
           return { ...score, cpu: { server: cpuOf(server.pid).own - before } };
         },
+        pids: () => [server.pid, ...player.pids()],
         stop,
       };
     } catch (error) {
@@ -75,6 +76,7 @@ function polled(form: Form, shared: Shared): Contestant {
             const cpu = Object.entries(after).map(([name, ms]): [string, number] => [name, ms - (before[name] ?? 0)]);
             return { ...score, cpu: Object.fromEntries(cpu) };
           },
+          pids: () => [...pidsOf(running.system), ...player.pids()],
           stop: async () => {
             await player.stop();
             await running.stop();
