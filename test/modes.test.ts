@@ -18,8 +18,14 @@ describe.each(FORMS)('%s', (form) => {
     await system.stop();
   });
 
-  it('runs 500 mixed functions of a classic client, each with its exact end', { timeout: 240_000 }, async () => {
-    const client = run('/usr/bin/python3', [join(root, 'test/fixtures/classic_client.py'), system.url, '500', MODULES]);
+  it.each([
+    ['of a classic client', 'classic', 500],
+    ['in JSON', 'json', 500],
+    ['called in JSON and answered in pickles', 'json-pickle', 250],
+    ['called with pickles and answered in JSON', 'pickle-json', 250],
+  ])('runs mixed functions %s, each with its exact end', { timeout: 240_000 }, async (_, way, count) => {
+    const program = join(root, 'test/fixtures/mixed_client.py');
+    const client = run('/usr/bin/python3', [program, system.url, String(count), MODULES, way]);
     const code = await client.ended;
     expect(code, client.output()).toBe(0);
     const { checked, faults } = JSON.parse(client.output().trim().split('\n').at(-1)!) as {
@@ -27,7 +33,7 @@ describe.each(FORMS)('%s', (form) => {
       faults: string[];
     };
     expect(faults).toEqual([]);
-    expect(checked).toBe(500);
+    expect(checked).toBe(count);
   });
 
   it('runs batches in JSON and answers each value', async () => {
