@@ -198,8 +198,8 @@ describe.each(['redis pull', 'redis push'] as Form[])('/v1/workers, %s', (form) 
 
     await system.dispatcher.kill();
     const successor = await system.startDispatcher();
-    // Its workers notice by its silence (at most 4 s) and register; nobody is shown twice.
-    await fleetWithin(system.url, 6_000, ({ items, dispatchers }) => {
+    // Its workers are told at their next heartbeat to register anew; nobody is shown twice.
+    await fleetWithin(system.url, 3_000, ({ items, dispatchers }) => {
       const alone = dispatchers.length === 1 && dispatchers[0]!.pid === successor.pid;
       return alone && items.length === 2 && ready({ items, dispatchers }).join() === pids(now).join();
     });

@@ -84,6 +84,7 @@ export class LockstepSocket implements LockstepLine {
   readonly #options: DispatcherSocketOptions;
   readonly #onBad: (sentence: string) => void;
   #request: zmq.Request | undefined;
+  #exchanging = false;
   #closed = false;
 
   constructor(options: DispatcherSocketOptions, onBad: (sentence: string) => void) {
@@ -95,6 +96,7 @@ export class LockstepSocket implements LockstepLine {
   async exchange(envelope: Envelope<WorkerItem>, payloads: Buffer[], timeoutMs: number): Promise<Received | undefined> {
     if (this.#closed) return undefined;
     const request = (this.#request ??= this.#open());
+    this.#exchanging = true;
     try {
       request.sendTimeout = timeoutMs;
       request.receiveTimeout = timeoutMs;
@@ -102,8 +104,10 @@ export class LockstepSocket implements LockstepLine {
       return read(await request.receive(), this.#onBad);
     } catch {
       // A timed-out REQ is stuck in its lockstep: only a new one can ask again.
-      this.#drop();
+      if (this.#request === request) this.#drop();
       return undefined;
+    } finally {
+      this.#exchanging = false;
     }
   }
 
@@ -119,6 +123,10 @@ export class LockstepSocket implements LockstepLine {
 
   #open(): zmq.Request {
     const request = new zmq.Request(common(this.#options));
+    // Who was asked is gone and its answer with it: nothing to wait for. A socket that waits for nothing is as good as new.
+    request.events.on('disconnect', () => {
+      if (this.#request === request && this.#exchanging) this.#drop();
+    });
     uninterrupted(() => request.connect(this.#options.url));
     return request;
   }

@@ -57,7 +57,7 @@ export interface FreeLine {
 
 /** One of a pull worker's lanes: a request, an answer. */
 export interface LockstepLine {
-  /** Undefined = no answer in time: repeat under the same sequence number. */
+  /** Undefined = no answer in time, or none can come any more: repeat under the same sequence number. */
   exchange(envelope: Envelope<WorkerItem>, payloads: Buffer[], timeoutMs: number): Promise<Received | undefined>;
   /** Gives up the exchange under way, which answers undefined. */
   abandon(): void;

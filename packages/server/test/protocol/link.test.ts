@@ -152,6 +152,26 @@ describe('a REQ lane', () => {
     answering = true;
     expect((await socket.exchange(hello, [], 5_000))?.envelope.items[0]?.k).toBe('register_again');
   });
+
+  it('does not wait for the answer of one that has gone away', async () => {
+    let asked: () => void = () => undefined;
+    const request = new Promise<void>((resolve) => (asked = resolve));
+    const port = await WorkerPort.open({
+      host: '127.0.0.1',
+      port: 0,
+      workerKey: '',
+      onMessage: () => asked(),
+      onBad: () => undefined,
+      onFault: () => undefined,
+      onTurnedAway: () => undefined,
+      clock: systemClock,
+    });
+    // Longer than the test may take.
+    const exchange = lockstep(port.address, '').exchange(hello, [], 600_000);
+    await request;
+    await port.close();
+    expect(await exchange).toBeUndefined();
+  });
 });
 
 describe('a port that is taken', () => {
