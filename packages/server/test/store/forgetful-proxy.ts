@@ -6,8 +6,8 @@ import type { Socket } from 'node:net';
 
 export interface ForgetfulProxy {
   url: string;
-  /** The next answer to an act is swallowed, with its connection. */
-  forgetNextAnswer(): void;
+  /** The next answer to an act, or that to one some acts later, is swallowed, with its connection. */
+  forgetNextAnswer(later?: number): void;
   forgotten(): number;
   /** The next act is kept back with what follows it until it is let go; `caught` resolves when it is here. */
   holdNextAct(): { caught: Promise<true>; letGo: () => void };
@@ -18,6 +18,7 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
   const url = `${target}.proxy`;
   const links = new Set<Socket>();
   let armed = false;
+  let passing = 0;
   let forgotten = 0;
   let hold: { caught: () => void; gone: Promise<true> } | undefined;
   const server = createServer((near) => {
@@ -35,7 +36,10 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
       });
     }
     near.on('data', (bytes) => {
-      act ||= armed && bytes.includes('FCALL');
+      if (armed && bytes.includes('FCALL')) {
+        act ||= passing === 0;
+        passing -= 1;
+      }
       if (hold === undefined || !bytes.includes('FCALL')) {
         far.write(bytes);
         return;
@@ -63,8 +67,9 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
   await once(server, 'listening');
   return {
     url,
-    forgetNextAnswer: () => {
+    forgetNextAnswer: (later = 0) => {
       armed = true;
+      passing = later;
     },
     forgotten: () => forgotten,
     holdNextAct: () => {

@@ -120,22 +120,107 @@ describe('10 an answer that is lost', () => {
     expect(await client(redis.url).hvals(`{s0}:${T}:cref`)).toEqual(['1', '1']);
   });
 
-  it('of settle is a duplicate, of claim an abandonment', async () => {
+  it('of submit is no refusal where large arguments were taken over', async () => {
     const redis = await server();
     const proxy = await forgetfulProxy(redis.url);
     leftovers.push(() => proxy.close());
-    const store = await open(proxy.url, { leaseMs: 300 });
-    const task = submission();
-    await store.submit(T, 0, [task], NO_LIMITS);
+    const store = await open(proxy.url);
+    const task = submission({}, Buffer.alloc(20_000, 'a'));
     proxy.forgetNextAnswer();
-    // The first answer is lost with its tokens; the repeat finds nothing more.
-    expect((await store.claim(T, 'me', CLAIM, 1)).tasks).toEqual([]);
-    await sweptUntil(store, T, (report) => report.abandoned === 1);
-    const [again] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
+    expect((await store.submit(T, 0, [task], NO_LIMITS))[0]).toMatchObject({ is: 'accepted', id: task.spec.id });
+    expect((await store.claim(T, 'me', CLAIM, 1)).tasks[0]?.args.length).toBe(20_000);
+  });
+
+  it('of settle is a duplicate', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url);
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    const [claimed] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
     proxy.forgetNextAnswer();
-    expect(await store.settle(T, [completion(again!.fence)])).toEqual([{ is: 'duplicate', state: 'COMPLETED' }]);
+    expect(await store.settle(T, [completion(claimed!.fence)])).toEqual([{ is: 'duplicate', state: 'COMPLETED' }]);
     expect((await store.stats(T)).ended).toEqual({ COMPLETED: 1 });
-    expect((await store.tasks(T, [task.spec.id]))[0]).toMatchObject({ abandonments: 1, losses: 0 });
+  });
+
+  it('of a claim is given by its repeat, token by token, an at-most-once task too', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url);
+    const other = await open(redis.url);
+    const tasks = [submission(), submission({ at_most_once: true }), submission({}, Buffer.alloc(20_000, 'b'))];
+    await store.submit(T, 0, tasks, NO_LIMITS);
+    proxy.forgetNextAnswer();
+    const lanes = tasks.map(({ lane }) => ({ lane, max: 5 }));
+    const { tasks: claimed } = await store.claim(T, 'me', lanes, 10);
+    expect(proxy.forgotten()).toBe(1);
+    expect(claimed.map(({ fence, args }) => [fence.id, fence.attempt, args.length]).sort()).toEqual(
+      tasks.map(({ spec, args }) => [spec.id, 1, args.length]).sort(),
+    );
+    expect((await other.claim(T, 'another', lanes, 10)).tasks).toEqual([]);
+    const answers = await other.settle(
+      T,
+      claimed.map(({ fence }) => completion(fence)),
+    );
+    expect(answers.map(({ is }) => is)).toEqual(['accepted', 'accepted', 'accepted']);
+  });
+
+  it('of a claim that was given up is given by the next one', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    // Its patience is over as soon as the answer is lost.
+    const mono = (): number => systemClock.mono() + (proxy.forgotten() > 0 ? 3_200 : 0);
+    const store = await open(proxy.url, { clock: { ...systemClock, mono } });
+    const task = submission({ at_most_once: true });
+    await store.submit(T, 0, [task], NO_LIMITS);
+    const lanes = [{ lane: task.lane, max: 1 }];
+    proxy.forgetNextAnswer();
+    await expect(store.claim(T, 'me', lanes, 1)).rejects.toThrow(StoreUnavailable);
+    const [again] = await until(async () => {
+      const { tasks } = await store.claim(T, 'me', lanes, 1);
+      return tasks.length > 0 ? tasks : undefined;
+    });
+    expect(again!.fence).toMatchObject({ id: task.spec.id, attempt: 1 });
+    expect((await store.tasks(T, [task.spec.id]))[0]).toMatchObject({ state: 'RUNNING', abandonments: 0 });
+  });
+});
+
+describe('3 a late end', () => {
+  it('that is refused leaves nothing, however large, in place of the accepted one', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const [store, late] = [await open(proxy.url), await open(redis.url)];
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    const [first] = (await store.claim(T, 'late', CLAIM, 1)).tasks;
+    await store.release(T, [{ fence: first!.fence, reason: 'undelivered', worker: '', message: '' }]);
+    const [second] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
+    const large = (letter: string): string => JSON.stringify(letter.repeat(30_000));
+    // Both have brought their bytes when the first one is judged.
+    const act = proxy.holdNextAct();
+    const accepted = store.settle(T, [completion(second!.fence, large('2'))]);
+    await act.caught;
+    expect(await late.settle(T, [completion(first!.fence, large('1'))])).toEqual([{ is: 'stale' }]);
+    act.letGo();
+    expect(await accepted).toMatchObject([{ is: 'accepted' }]);
+    expect((await endsIn(store, T, [second!.fence.id]))[0]?.result.json?.toString()).toBe(large('2'));
+    expect(await client(redis.url).keys('*:b:*')).toEqual([]);
+  });
+});
+
+describe('5 a submission that is refused', () => {
+  it('leaves none of its large arguments', async () => {
+    const redis = await server();
+    const store = await open(redis.url);
+    const large = Buffer.alloc(20_000, 'a');
+    await store.submit(T, 0, [{ ...submission(), key: { name: 'k', content: 'c' } }], NO_LIMITS);
+    const full = await store.submit(T, 0, [submission({}, large)], { ...NO_LIMITS, maxTasks: 1 });
+    const other = { ...submission({}, large), key: { name: 'k', content: 'other' } };
+    const conflict = await store.submit(T, 0, [other, submission({}, large)], NO_LIMITS);
+    expect([...full, ...conflict].map(({ is }) => is)).toEqual(['queue_full', 'conflict', 'refused']);
+    expect(await client(redis.url).keys('*:b:*')).toEqual([]);
   });
 });
 
@@ -180,6 +265,22 @@ describe('10 a server that refuses', () => {
     await admin.config('SET', 'maxmemory', '0');
     expect(await store.refusal()).toBe('');
     expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
+  });
+
+  it('at maxmemory keeps a large result whole where the answer to a piece of it is lost', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url);
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    const [claimed] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
+    await client(redis.url).config('SET', 'maxmemory', '1mb');
+    const large = JSON.stringify('x'.repeat(600_000));
+    // At maxmemory three acts bring its pieces before the settlement itself.
+    proxy.forgetNextAnswer(1);
+    expect(await store.settle(T, [completion(claimed!.fence, large)])).toMatchObject([{ is: 'accepted' }]);
+    expect(proxy.forgotten()).toBe(1);
+    expect((await endsIn(store, T, [claimed!.fence.id]))[0]?.result.json?.toString()).toBe(large);
   });
 
   it('at maxmemory lets those in who come now: work goes on under them', async () => {

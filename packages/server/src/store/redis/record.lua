@@ -8,7 +8,7 @@
 -- Keys under the prefix (docs/decisions tell why):
 --   t:<id> record  a:<id> arguments and e:<id> end that the record does not hold itself  h:<id> history  l:<id> logs
 --   said  written by every act that waits for replicas
---   b:<id>… large bytes on their way in  k:<digest of name> idempotency key  g:<group> ids of a group
+--   b:<name> large bytes on their way in  k:<digest of name> idempotency key  g:<group> ids of a group
 --   q:<lane> runs of waiting tasks by the score of their first  lanes  lane → how many wait
 --   due  DELAYED by time  exp  waiting and never started, by expires_at  n counters  ev events  evfloor  ref  digest → tasks
 --   lease  del  all   entries that name a script's tasks: claimed or renewed by lease end, ended by time of deletion,
@@ -118,9 +118,9 @@ local function unpacked(bytes, at)
 end
 
 -- Besides its fields: `id`, `bytes`, and what acts know of a task: `packed` = the id so, `plain` = neither output nor history
--- can have been written, `taken` = off its run already.
+-- can have been written, `taken` = off its run already, `waits` = the key under which its large end is on its way in.
 local function read(id, bytes)
-  return { id = id, bytes = bytes, packed = false, plain = false, taken = false, from_bytes(WHOLE, bytes) }
+  return { id = id, bytes = bytes, packed = false, plain = false, taken = false, waits = false, from_bytes(WHOLE, bytes) }
 end
 
 local function is_once(r)
@@ -285,7 +285,7 @@ local function delete_at(at, id)
   ids[#ids + 1] = id
 end
 
--- The end. `bytes` is the end, or false where it waits under b:<id>. The caller has set token and counters, `plain`
+-- The end. `bytes` is the end, or false where it waits under the key `r.waits`. The caller has set token and counters, `plain`
 -- where neither output nor history can have been written, and `packed` where it has the id so.
 local function end_task(r, state, kind, bytes)
   leave(r)
@@ -298,7 +298,7 @@ local function end_task(r, state, kind, bytes)
     if bytes then
       call('SET', P .. 'e:' .. r.id, bytes)
     else
-      call('RENAME', P .. 'b:' .. r.id, P .. 'e:' .. r.id)
+      call('RENAME', r.waits, P .. 'e:' .. r.id)
     end
   end
   -- The common case is a record and nothing else: small arguments and end, no output, no history.

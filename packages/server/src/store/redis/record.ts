@@ -101,6 +101,14 @@ export function hasBegun(record: Buffer): boolean {
   return record.readUInt8(2) === BEGUN;
 }
 
+/** The token of a task's newest attempt, in hexadecimal digits. */
+export function tokenOf(record: Buffer): string {
+  return record.toString('hex', TOKEN_AT, TOKEN_AT + TOKEN_BYTES);
+}
+
+const TOKEN_AT = 12;
+const TOKEN_BYTES = 8;
+
 /** The reverse: the whole record of the task `id` of `tenant`. */
 export function readRecord(headers: RecordHeaders, tenant: string, id: string, bytes: Buffer): StoredRecord {
   const u48 = (at: number): number => bytes.readUIntLE(at, 6);

@@ -21,8 +21,8 @@ export const SCRIPT_BYTES = 256 * 1024;
 export const RIDES_IN_SCRIPT = 16 * 1024;
 /** One of several shards does not keep those who can work on the others waiting for longer than this, ms. */
 export const ONE_OF_SEVERAL_MS = 500;
-/** How long large bytes wait for the script that takes them over, ms. */
-const WAITING_MS = 600_000;
+/** How long large bytes wait for the script that takes them over, ms: it follows at once, or is given up after RETRY_MS. */
+const WAITING_MS = 60_000;
 
 /** Done, but too few replicas have it; `value` = what the script answered. */
 export class Unconfirmed extends StoreUnavailable {
@@ -87,22 +87,25 @@ export class Shards {
   }
 
   /**
-   * `durable`: the answer waits for as many replicas as were asked for. Ends that an act makes are announced when those have
+   * `args` may depend on whether the act was asked for before, without an answer. `durable`: the answer waits for as many replicas as were asked for. Ends that an act makes are announced when those have
    * them, whether its answer waits or not. @throws Unconfirmed where too few have it in time
    */
   act(
     name: ActName,
     shard: number,
     tenant: string,
-    args: readonly Argument[],
+    args: readonly Argument[] | ((repeats: boolean) => readonly Argument[]),
     durable: boolean,
     forMs?: number,
   ): Promise<Reply> {
     const called = this.#library.functions[name];
     const prefix = this.prefix(shard, tenant);
+    let repeats = false;
     const run = async (redis: Redis, how: string): Promise<[Buffer[], Reply]> => {
       if (AWAITED.has(name)) heardFirst(redis);
-      return (await redis.callBuffer('FCALL', called, 1, prefix, how, ...args)) as [Buffer[], Reply];
+      const all = typeof args === 'function' ? args(repeats) : args;
+      repeats = true;
+      return (await redis.callBuffer('FCALL', called, 1, prefix, how, ...all)) as [Buffer[], Reply];
     };
     if (this.#waitReplicas === 0) {
       const how = this.#servers.isCluster ? '2' : '0';
@@ -181,7 +184,10 @@ export class Shards {
     return this.#servers.run(shard, (redis) => look(redis), forMs);
   }
 
-  /** Leaves large bytes under `b:<name>` for the script that takes them over. */
+  /**
+   * Leaves large bytes under `b:<name>` for the script that takes them over, or drops them where it refuses them. A name is of one
+   * value: whoever leaves another one, be it another dispatcher's end of the same task, needs another name.
+   */
   async leave(shard: number, tenant: string, name: string, bytes: Buffer, evenWhenFull: boolean): Promise<void> {
     const key = `${this.prefix(shard, tenant)}b:${name}`;
     try {
@@ -190,7 +196,7 @@ export class Shards {
       if (!evenWhenFull || !isOutOfMemory(fault)) throw fault;
       for (let at = 0; at < bytes.length; at += SCRIPT_BYTES) {
         const piece = bytes.subarray(at, at + SCRIPT_BYTES);
-        await this.act('put', shard, tenant, [`b:${name}`, at === 0 ? '1' : '0', piece, WAITING_MS], false);
+        await this.act('put', shard, tenant, [`b:${name}`, at, piece, WAITING_MS], false);
       }
     }
   }

@@ -1,7 +1,7 @@
 // The Redis store: one Lua function an act, beside the file that calls it.
 //   address, servers (which server has a shard, retries), layout: one-server, sentinels, cluster, cluster-view  |  connection (to one server)
 //   faults (the table of retries)  server-facts, readings, inspect (what a server is)  shards (keys, batches), tags  library  record
-//   queue/ submit claim hold settle cancel sweep depths  |  results/ records listing logs events
+//   queue/ submit claim tickets hold settle cancel sweep depths  |  results/ records listing logs events
 //   functions/ functions code  |  fleet  |  hints, record-header, header-bytes, end-bytes, squeeze (bytes at rest and in flight)
 import type { Clock } from '../../clock.ts';
 import type { Store } from '../store.ts';
@@ -12,6 +12,7 @@ import { codeBytes } from './functions/code.ts';
 import { deleteFunction, findFunction, listFunctions, registerFunction } from './functions/functions.ts';
 import { abandon, cancel } from './queue/cancel.ts';
 import { claim } from './queue/claim.ts';
+import { Tickets } from './queue/tickets.ts';
 import { lanesWithWork, queueStats } from './queue/depths.ts';
 import { release, renew } from './queue/hold.ts';
 import { settle } from './queue/settle.ts';
@@ -68,6 +69,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
   });
   await servers.open();
   const shards = new Shards(servers, library, waitReplicas);
+  const tickets = new Tickets(clock, leaseMs);
 
   return {
     kind: 'redis',
@@ -81,7 +83,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
 
     submit: (tenant, shard, tasks, limits) => submit(shards, tenant, shard, tasks, limits),
     cameBefore: (tenant, shard, keys) => cameBefore(shards, tenant, shard, keys),
-    claim: (tenant, claimer, lanes, max) => claim(shards, leaseMs, tenant, claimer, lanes, max),
+    claim: (tenant, claimer, lanes, max) => claim(shards, tickets, leaseMs, tenant, claimer, lanes, max),
     renew: (tenant, renewals) => renew(shards, leaseMs, tenant, renewals),
     release: (tenant, releases) => release(shards, tenant, releases),
     settle: (tenant, settlements) => settle(shards, tenant, settlements),

@@ -1,9 +1,10 @@
 -- flags: allow-oom
 -- claim: hands out the best waiting tasks of several lanes, in one order.
 -- ARGV[2] claimer  [3] max  [4] lease ms  [5] bytes of arguments that may ride along  [6] bytes of arguments in all
---      [7] first token, 8 bytes: the last four are counted up from task to task  [8] kind and [9] end of a task that expired; then two a lane: lane, quota
--- answers 1 where more tasks within the quotas wait, else 0; then three a task: id, record, arguments (false = in the
---      record, or read them outside); the nth task has the nth token
+--      [7] first token, 8 bytes: the last four are counted up from task to task  [8] kind and [9] end of a task that expired
+--      [10] 0, or how many ms ago this very claim was made before, without an answer; then two a lane: lane, quota
+-- answers 1 where more tasks within the quotas wait, else 0; then three a task: id, record with its token, arguments (false = in
+--      the record, or read them outside). A repeat answers what the first one handed out, if that was something.
 local max, lease = tonumber(ARGV[3]), tonumber(ARGV[4])
 local ride, room = tonumber(ARGV[5]), tonumber(ARGV[6])
 local expired_kind, expired_end = tonumber(ARGV[8]), ARGV[9]
@@ -12,7 +13,7 @@ local MOST_RUNS_AT_ONCE = 32
 -- `run` = the one that begins with the lane's next task, `at` bytes of it taken, `score` that task's; `begun` runs at the
 -- lane's front have been looked at, `page` are the next ones.
 local lanes = {}
-for i = 10, #ARGV, 2 do
+for i = 11, #ARGV, 2 do
   lanes[#lanes + 1] = { key = QUEUE .. ARGV[i], name = ARGV[i], quota = tonumber(ARGV[i + 1]), begun = 0, page = {}, next = 1,
     size = 2, more = true, taken = 0 }
 end
@@ -37,11 +38,42 @@ local function best()
   return found
 end
 
-local out, handed, claimed, looked, bytes_taken = {}, {}, 0, 0, 0
+local out, handed, claimed, looked, bytes_taken, again = {}, {}, 0, 0, 0, tonumber(ARGV[10])
 local tail = ARGV[2] .. '\0'
 local token_start, token_count = sub(ARGV[7], 1, 4), from_bytes('<I4', ARGV[7], 5)
 -- From `claimed` to the length of the tail, the same for all.
 local leased = pack('<I6I6I6I6I5I2', now, 0, now + lease, 0, 0, #tail)
+
+local function answer_with(id, record, args, inline)
+  local payload = false
+  if not inline and args <= ride then
+    payload = call('GET', P .. 'a:' .. id)
+    ride = ride - args
+  end
+  out[3 * claimed - 2], out[3 * claimed - 1], out[3 * claimed] = id, record, payload
+end
+
+-- What the first time of this claim handed out and is held still, under a lease that begins now.
+local function hand_out_again()
+  local seen = {}
+  for _, ids in ipairs(call('ZRANGE', P .. 'lease', now + lease - again, '+inf', 'BYSCORE')) do
+    for at = 1, #ids, ID_BYTES do
+      local id = unpacked(ids, at)
+      local bytes = call('GET', RECORD .. id)
+      local token_at = FENCE_AT + 4
+      if bytes and not seen[id] and string.byte(bytes) == RUNNING and sub(bytes, token_at, token_at + 3) == token_start
+        and (from_bytes('<I4', bytes, token_at + 4) - token_count) % 2 ^ 32 < 256 then
+        local record = sub(bytes, 1, LEASE_AT - 1) .. pack('<I6', now + lease) .. sub(bytes, LEASE_AT + 6)
+        local _, _, args, shape = from_bytes('<I7I6I5B', bytes, SCORE_AT)
+        call('SET', RECORD .. id, record)
+        claimed, seen[id] = claimed + 1, true
+        handed[claimed] = sub(ids, at, at + ID_BYTES - 1)
+        answer_with(id, record, args, is_inline(shape))
+      end
+    end
+  end
+  if claimed > 0 then call('ZADD', P .. 'lease', now + lease, table.concat(handed)) end
+end
 
 local function hand_out(id, bytes, args, inline)
   local token = token_start .. pack('<I4', (token_count + claimed) % 2 ^ 32)
@@ -52,13 +84,11 @@ local function hand_out(id, bytes, args, inline)
   local record = pack('B', RUNNING) .. sub(bytes, 2, FENCE_AT - 1) .. pack('<I4', attempt) .. token .. leased
     .. sub(bytes, TAIL_AT + 2) .. tail
   call('SET', RECORD .. id, record)
-  local payload = false
-  if not inline and args <= ride then
-    payload = call('GET', P .. 'a:' .. id)
-    ride = ride - args
-  end
-  out[3 * claimed - 2], out[3 * claimed - 1], out[3 * claimed] = id, record, payload
+  answer_with(id, record, args, inline)
 end
+
+if again > 0 then hand_out_again() end
+if claimed > 0 then return answer({ 1, out }) end
 
 for _, lane in ipairs(lanes) do
   if lane.quota > 0 then next_run(lane) end

@@ -1,6 +1,5 @@
 // claim: from the shard whose best waiting task is the best of all, then from the others.
 import { setTimeout as pause } from 'node:timers/promises';
-import { newToken } from '../../../lifecycle/ids.ts';
 import { parseLane } from '../../../lifecycle/lane.ts';
 import { EXPIRED } from '../../platform-error.ts';
 import type { Claim, ClaimedTask, LaneQuota } from '../../store.ts';
@@ -8,15 +7,17 @@ import { CLAIM_BYTES } from '../../timing.ts';
 import { StoreUnavailable } from '../../store.ts';
 import { startWithinMs } from '../../rules.ts';
 import { packUnsigned } from '../end-bytes.ts';
-import { hasBegun, kindCode, readRecord } from '../record.ts';
+import { hasBegun, kindCode, readRecord, tokenOf } from '../record.ts';
 import { ONE_OF_SEVERAL_MS, SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
-import type { Shards } from '../shards.ts';
+import type { Argument, Shards } from '../shards.ts';
 import { release } from './hold.ts';
+import type { Tickets } from './tickets.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
 
 export async function claim(
   shards: Shards,
+  tickets: Tickets,
   leaseMs: number,
   tenant: string,
   claimer: string,
@@ -34,7 +35,7 @@ export async function claim(
       if (wanted <= 0 || (bytes >= CLAIM_BYTES && tasks.length > 0)) return { tasks, more: true };
       let got: Claim;
       try {
-        got = await claimFrom(shards, shard, leaseMs, tenant, claimer, left, wanted, CLAIM_BYTES - bytes);
+        got = await claimFrom(shards, tickets, shard, leaseMs, tenant, claimer, left, wanted, CLAIM_BYTES - bytes);
       } catch (thrown) {
         // What is claimed already is handed out, for its tokens are known here and nowhere else; and other shards have work.
         if (tasks.length === 0 && (!(thrown instanceof StoreUnavailable) || shards.count === 1)) throw thrown;
@@ -58,6 +59,7 @@ export async function claim(
 
 async function claimFrom(
   shards: Shards,
+  tickets: Tickets,
   shard: number,
   leaseMs: number,
   tenant: string,
@@ -68,13 +70,20 @@ async function claimFrom(
 ): Promise<Claim> {
   const open = [...quotas].filter(([, quota]) => quota > 0);
   if (open.length === 0) return { tasks: [], more: false };
-  const token = Buffer.from(newToken(), 'hex');
-  const fixed = [claimer, max, leaseMs, SCRIPT_BYTES, room, token, kindCode('expired'), EXPIRED_END];
+  const { ticket, isNew } = tickets.draw(shard, tenant, claimer);
+  const fixed = [claimer, max, leaseMs, SCRIPT_BYTES, room, ticket.token, kindCode('expired'), EXPIRED_END];
   const once = open.some(([lane]) => parseLane(lane).atMostOnce);
-  const acting = shards.act('claim', shard, tenant, [...fixed, ...open.flat()], once, patience(shards));
+  const argumentsOf = (repeats: boolean): Argument[] => {
+    const ago = repeats || !isNew ? Math.ceil(tickets.ageMs(ticket)) + ON_ITS_WAY_MS : 0;
+    return [...fixed, ago, ...open.flat()];
+  };
+  const acting = shards.act('claim', shard, tenant, argumentsOf, once, patience(shards));
   const unsure: { fault?: Unconfirmed } = {};
   const reply = await acting.catch((fault: unknown) => {
-    if (!(fault instanceof Unconfirmed)) throw fault;
+    if (!(fault instanceof Unconfirmed)) {
+      tickets.keep(shard, tenant, claimer, ticket);
+      throw fault;
+    }
     unsure.fault = fault;
     return fault.value;
   });
@@ -89,7 +98,7 @@ async function claimFrom(
     const args = inline ?? handed[i + 2];
     if (args === undefined || args === null) absent.push(n);
     tasks.push({
-      fence: { id, attempt, token: nthToken(token, n) },
+      fence: { id, attempt, token: tokenOf(handed[i + 1]!) },
       spec,
       packed,
       lane,
@@ -111,14 +120,8 @@ async function claimFrom(
   return { tasks: sent, more: true };
 }
 
-/** One draw of random bits is enough for a claim: tokens must differ between attempts, and nobody has to guess them. */
-function nthToken(first: Buffer, n: number): string {
-  const token = Buffer.from(first);
-  token.writeUInt32LE((first.readUInt32LE(COUNTED_AT) + n) % 2 ** 32, COUNTED_AT);
-  return token.toString('hex');
-}
-
-const COUNTED_AT = 4;
+/** How much later than its repeat the first of two claims may have been done, ms: it stood in the server's queue. */
+const ON_ITS_WAY_MS = 500;
 
 /**
  * Too few replicas know of this claim: a failover might forget it, so an at-most-once task is not handed out, but given back,

@@ -1,11 +1,11 @@
 -- flags: allow-oom
 -- settle: ends attempts.
--- ARGV[2] kind of a lost task  [3] ids, packed; then six a task: id, fence (attempt and token), facts (what: 0 end, 1 loss,
---      2 retry; state, kind, started_at, size of the result, delay ms), end ('' = it waits under b:<id>), logs ('' = none,
---      '*' = they wait under b:<id>:l), what the history notes of a loss or retry
+-- ARGV[2] kind of a lost task  [3] ids, packed  [4] `mark` of what waits; then six a task: id, fence (attempt and token), facts
+--      (what: 0 end, 1 loss, 2 retry; state, kind, started_at, size of the result, delay ms), end ('' = it waits under
+--      b:<id>:<mark>), logs ('' = none, '*' = they wait under b:<id>:<mark>:l), what the history notes of a loss or retry
 -- answers two a task: 0 accepted, 1 duplicate, 2 stale, 3 large bytes waited too long; and the state
 local END, LOSS, RETRY = 0, 1, 2
-local lost_kind, replies = tonumber(ARGV[2]), {}
+local lost_kind, mark, replies = tonumber(ARGV[2]), ':' .. ARGV[4], {}
 
 local function accept(r, what, state, kind, started, result, delay, bytes, logs, text)
   if what == RETRY then
@@ -30,32 +30,38 @@ local function accept(r, what, state, kind, started, result, delay, bytes, logs,
   end_task(r, state, kind, bytes ~= '' and bytes)
 end
 
-local function gone(expected, name)
-  return expected and call('EXISTS', P .. 'b:' .. name) == 0
+local function gone(expected, key)
+  return expected and call('EXISTS', key) == 0
 end
 
-for at = 4, #ARGV, 6 do
+for at = 5, #ARGV, 6 do
   local id, fence, end_bytes, logs = ARGV[at], ARGV[at + 1], ARGV[at + 3], ARGV[at + 4]
   local bytes = call('GET', RECORD .. id)
   local verdict, state = 2, bytes and string.byte(bytes) or 0
+  local what, end_state, kind, started, result, delay = from_bytes('<BBBI6I5I6', ARGV[at + 2])
+  local end_waits, logs_wait = what == END and end_bytes == '', logs == '*'
+  local end_key = P .. 'b:' .. id .. mark
+  local logs_key = end_key .. ':l'
   if not current(bytes, fence) then
     local by_this_token = state > RUNNING and sub(bytes, FENCE_AT, FENCE_AT + 11) == fence
     if by_this_token then verdict = 1 end
+    if end_waits then call('UNLINK', end_key) end
+    if logs_wait then call('UNLINK', logs_key) end
   else
-    local what, end_state, kind, started, result, delay = from_bytes('<BBBI6I5I6', ARGV[at + 2])
-    if gone(what == END and end_bytes == '', id) or gone(logs == '*', id .. ':l') then
+    if gone(end_waits, end_key) or gone(logs_wait, logs_key) then
       verdict = 3
     else
       verdict = 0
-      if logs == '*' then
-        call('RENAME', P .. 'b:' .. id .. ':l', P .. 'l:' .. id)
+      if logs_wait then
+        call('RENAME', logs_key, P .. 'l:' .. id)
         call('PERSIST', P .. 'l:' .. id)
       elseif logs ~= '' then
         call('SET', P .. 'l:' .. id, logs)
       end
       local r = read(id, bytes)
-      local n = (at - 4) / 6
+      local n = (at - 5) / 6
       r.packed = sub(ARGV[3], n * ID_BYTES + 1, (n + 1) * ID_BYTES)
+      r.waits = end_waits and end_key
       accept(r, what, end_state, kind, started, result, delay, end_bytes, logs, ARGV[at + 5])
       state = r[STATE]
     end

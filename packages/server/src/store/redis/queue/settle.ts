@@ -1,4 +1,5 @@
 // settle: what a script needs of each settlement; large results and logs go ahead of it.
+import { newToken } from '../../../lifecycle/ids.ts';
 import { finalLoss } from '../../platform-error.ts';
 import { STATE_CODE, stateOf } from '../../state-code.ts';
 import type { SettleAnswer, Settlement } from '../../store.ts';
@@ -22,18 +23,26 @@ export async function settle(
     ({ settlement }) => settlement.fence.id,
     ({ end, logs }) => 256 + riding(end) + riding(logs),
     async (shard, piece) => {
+      // Another dispatcher may be bringing the end of another attempt of the same task, in vain.
+      const mark = newToken();
       await Promise.all(
         piece.flatMap(({ settlement, end, logs }) => {
-          const { id } = settlement.fence;
+          const name = `${settlement.fence.id}:${mark}`;
           return [
-            ...(end.length > RIDES_IN_SCRIPT ? [shards.leave(shard, tenant, id, end, true)] : []),
-            ...(logs.length > RIDES_IN_SCRIPT ? [shards.leave(shard, tenant, `${id}:l`, logs, true)] : []),
+            ...(end.length > RIDES_IN_SCRIPT ? [shards.leave(shard, tenant, name, end, true)] : []),
+            ...(logs.length > RIDES_IN_SCRIPT ? [shards.leave(shard, tenant, `${name}:l`, logs, true)] : []),
           ];
         }),
       );
       const args = piece.flatMap(({ settlement, end, logs }) => argumentsOf(settlement, end, logs));
       const ids = packIds(piece.map(({ settlement }) => settlement.fence.id));
-      const reply = (await shards.act('settle', shard, tenant, [kindCode('lost'), ids, ...args], true)) as number[];
+      const reply = (await shards.act(
+        'settle',
+        shard,
+        tenant,
+        [kindCode('lost'), ids, mark, ...args],
+        true,
+      )) as number[];
       return piece.map((_, i) => answerOf(reply[2 * i]!, reply[2 * i + 1]!));
     },
   );

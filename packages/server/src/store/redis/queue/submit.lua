@@ -38,15 +38,28 @@ end
 -- First look, then write: a batch that is refused leaves nothing behind. Whether an id came before is told by the write
 -- itself, unless there is a key to be looked at. verdicts[i] is false while the task is taken for a new one.
 local verdicts, answers, more_of, fresh, fresh_bytes = {}, {}, {}, 0, 0
+
+-- What a refusal answers; large arguments that wait have come in vain.
+local function refused(value)
+  for i = 1, total do
+    if more_of[i] and more_of[i].large then call('UNLINK', P .. 'b:' .. ARGV[FIRST + (i - 1) * FIELDS]) end
+  end
+  return { {}, value }
+end
+
 -- The first task of this batch under a key, as { content, id }.
-local first_of, in_conflict = {}, false
+local first_of, in_conflict, payload_gone = {}, false, false
 for i = 1, total do
   local at = FIRST + (i - 1) * FIELDS
   local more = peculiar(at)
   more_of[i], verdicts[i] = more, false
   if more then
-    if more.large and call('EXISTS', P .. 'b:' .. ARGV[at]) == 0 then return { {}, 'payload_gone' } end
-    if more.content ~= '' then
+    -- Gone with the first of two times that this came, or too late.
+    if more.large and call('EXISTS', P .. 'b:' .. ARGV[at]) == 0 then
+      verdicts[i], answers[i] = submitted_before(ARGV[at])
+      if not verdicts[i] then payload_gone = true end
+    end
+    if not verdicts[i] and more.content ~= '' then
       local verdict, told = came_before(ARGV[at], more.key, more.content)
       local first = first_of[more.key]
       if not verdict and first and first[1] ~= more.content then verdict, told = 2, first[2] end
@@ -65,8 +78,9 @@ if in_conflict then
   for i = 1, total do
     replies[2 * i - 1], replies[2 * i] = verdicts[i] or 3, answers[i] or ''
   end
-  return { {}, replies }
+  return refused(replies)
 end
+if payload_gone then return refused('payload_gone') end
 
 -- Which limit `held` and what comes are over; `new` = what is new in this script and in the rest of the batch.
 local function over(held, new, limit, name)
@@ -94,7 +108,7 @@ if tonumber(ARGV[4]) >= 0 and over_the_limit() then
     end
   end
   local refusal = over_the_limit()
-  if refusal then return { {}, refusal } end
+  if refusal then return refused(refusal) end
 end
 
 -- Tasks that follow each other and share lane and priority share a run, those whose ids share a stretch of time share an

@@ -1,4 +1,5 @@
 // What calls printed: read, folded here, written back if nobody else did meanwhile.
+import { newToken } from '../../../lifecycle/ids.ts';
 import type { LogChunk, TaskLogs } from '../../../lifecycle/outcome.ts';
 import type { LogLimits } from '../../store.ts';
 import { StoreUnavailable } from '../../store.ts';
@@ -37,9 +38,10 @@ async function append(
     const before = known?.attempt === attempt ? known.logs : emptyLogs();
     const bytes = packLogs(attempt, addChunks(before, chunks, limits));
     const rides = bytes.length <= RIDES_IN_SCRIPT;
-    if (!rides) await shards.leave(shard, tenant, `${id}:l`, bytes, false);
+    const name = `${id}:${newToken()}`;
+    if (!rides) await shards.leave(shard, tenant, name, bytes, false);
     const seen = kept?.subarray(0, LOG_PREFIX_BYTES) ?? '';
-    const done = await shards.act('logs', shard, tenant, [id, attempt, seen, rides ? bytes : ''], false);
+    const done = await shards.act('logs', shard, tenant, [id, attempt, seen, rides ? bytes : '', name], false);
     if (done !== 0) return;
   }
   throw new StoreUnavailable('The output of a task is being written by two dispatchers at once.');
