@@ -1,5 +1,5 @@
 // When leases are let be (DELIVERY: the owners renew first): in the first lease time after a (re)connect to the server, after
-// it stood still, and after a jump of its clock. Pure; times are arguments.
+// it stood still, and after a jump of its clock; for the embedded store, after this process stood still. Pure; times are arguments.
 
 /** A jump of the server's clock against ours of more than this counts as one, ms. */
 const JUMP_MS = 1000;
@@ -30,9 +30,7 @@ export class LeaseRest {
     const hasStood = mono - askedMono > this.#leaseMs / 2;
     if (hasJumped || hasStood) this.#untilMono = mono + this.#leaseMs;
     this.#offset = common(known, told) ?? told;
-    return mono < this.#untilMono
-      ? 'first lease time after a (re)connect, a standstill of the server or a jump of its clock'
-      : '';
+    return mono < this.#untilMono ? 'first lease time after a (re)connect, a standstill or a jump of the clock' : '';
   }
 }
 

@@ -57,6 +57,33 @@ describe('3 one owner', () => {
   });
 });
 
+describe('3 after a standstill of the process', () => {
+  it('owners renew before anything is swept; what nobody renews then goes back', async () => {
+    let later = 0;
+    const clock = { ...systemClock, mono: () => systemClock.mono() + later };
+    const store = await openEmbeddedStore({ dataDir, sync: 'normal', clock, leaseMs: 4_000 });
+    opened.push(store);
+    await store.submit(T, 0, [submission(), submission({ at_most_once: true })], NO_LIMITS);
+    const lanes = [...CLAIM, { lane: submission({ at_most_once: true }).lane, max: 1 }];
+    const { tasks } = await store.claim(T, 'me', lanes, 2);
+    expect(await store.sweep(T)).toMatchObject({ skipped: '', abandoned: 0 });
+    later += 5_000;
+    expect(await store.sweep(T)).toMatchObject({
+      skipped: expect.stringContaining('standstill') as string,
+      abandoned: 0,
+    });
+    const renewals = tasks.map(({ fence }) => ({ fence, worker: 'w', startedAt: 1 }));
+    expect(await store.renew(T, renewals)).toEqual([true, true]);
+    const reports = [];
+    for (let n = 0; n < 10; n += 1) {
+      later += 500;
+      reports.push(await store.sweep(T));
+    }
+    expect(reports.reduce((sum, { abandoned }) => sum + abandoned, 0)).toBe(2);
+    expect(reports.at(-1)).toMatchObject({ skipped: '' });
+  });
+});
+
 describe('11 what a COMMIT waits for', () => {
   // As SQLite numbers them: in FULL the log is on the disk before a COMMIT is over, in NORMAL at a checkpoint.
   it.each([

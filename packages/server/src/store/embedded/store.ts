@@ -4,7 +4,8 @@
 //   records  listing  logs  events  |  functions  code  |  fleet
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../../clock.ts';
-import type { Hint, Store, Submission } from '../store.ts';
+import { LeaseRest } from '../lease-rest.ts';
+import type { Hint, Store, Submission, SweepReport } from '../store.ts';
 import { LEASE_MS } from '../timing.ts';
 import { Acceptance } from './acceptance.ts';
 import { cancel } from './cancel.ts';
@@ -24,7 +25,7 @@ import { Running } from './running.ts';
 import { settle } from './settle.ts';
 import { cameBefore, submit } from './submit.ts';
 import { abandon, adoptRunning, sweep } from './sweep.ts';
-import { Turns } from './turn.ts';
+import { Turns, type Act } from './turn.ts';
 
 export interface EmbeddedOptions {
   /** Made where it does not exist. One process at a time: a second opener is refused. */
@@ -38,14 +39,24 @@ export interface EmbeddedOptions {
 
 /** Opens the store. Rejects with one sentence where the directory is in use or was written by a newer version. */
 export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store> {
-  const { clock } = options;
+  const { clock, leaseMs = LEASE_MS } = options;
   const db = new Database(options.dataDir, options.sync);
   const counters = new Counters(db);
-  const running = new Running(options.leaseMs ?? LEASE_MS);
+  const running = new Running(leaseMs);
   const hints = new EventEmitter<{ hint: [Hint] }>().setMaxListeners(0);
   const turns = new Turns(db, counters, running, clock, (hint) => hints.emit('hint', hint));
   const acceptance = new Acceptance(turns);
   const mono = (): number => clock.mono();
+  // Sweeps come every half second. One that comes much later finds leases that ran out while this process stood still, and
+  // nobody in it could renew: the owners do first.
+  const rest = new LeaseRest(leaseMs);
+  let sweptAt = mono();
+  const sweepOnce = (act: Act, tenant: string): SweepReport => {
+    const now = mono();
+    const letBe = rest.why(now, sweptAt, now);
+    sweptAt = now;
+    return sweep(act, tenant, now, letBe);
+  };
   await turns.act((act) => adoptRunning(act, mono()));
   const version = `sqlite ${String(db.get('SELECT sqlite_version() AS version')?.['version'])}`;
 
@@ -85,7 +96,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     settle: (tenant, settlements) => turns.act((act) => settle(act, tenant, settlements)),
     cancel: (tenant, ids) => turns.act((act) => cancel(act, tenant, ids)),
     abandon: (tenant, claimer) => turns.act((act) => abandon(act, tenant, claimer)),
-    sweep: (tenant) => turns.act((act) => sweep(act, tenant, mono())),
+    sweep: (tenant) => turns.act((act) => sweepOnce(act, tenant)),
     lanes: (tenant) => turns.read((open) => laneDepths(open, counters, tenant)),
     stats: (tenant) => turns.read((open) => queueStats(open, counters, tenant)),
     subscribe: async (onHint) => {

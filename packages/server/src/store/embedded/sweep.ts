@@ -9,15 +9,16 @@ import { abandonTask, endTask, leaseKey, platformEnding, putBack, taskRow, uncha
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
 
-export function sweep(act: Act, tenant: string, monoMs: number): SweepReport {
+/** `letBe`: '' or why no lease is looked at now. */
+export function sweep(act: Act, tenant: string, monoMs: number, letBe: string): SweepReport {
   const expired = expire(act, tenant);
   const promoted = promote(act, tenant);
-  const abandoned = ranOut(act, tenant, monoMs);
+  const abandoned = letBe === '' ? ranOut(act, tenant, monoMs) : 0;
   const deleted = forget(act, tenant);
   trimEvents(act);
   act.db.run('DELETE FROM dispatcher WHERE until <= ?', act.now);
   const more = Math.max(expired, promoted, abandoned, deleted) >= SWEEP_ENTRIES;
-  return { skipped: '', promoted, expired, abandoned, deleted, more };
+  return { skipped: letBe, promoted, expired, abandoned, deleted, more };
 }
 
 function expire(act: Act, tenant: string): number {
