@@ -97,5 +97,22 @@ export function describeFunctions({ store, tenant }: Bench): void {
         return (await store().code(t, [digest]))[0] === undefined ? true : undefined;
       });
     });
+
+    it('stay for a task that was on its way when their function was deleted', async () => {
+      const t = tenant();
+      const [named, unnamed] = ['c'.repeat(64), 'd'.repeat(64)];
+      await store().register(t, newFunction({ digest: named, name: 'named' }));
+      await store().register(t, newFunction({ digest: unnamed, name: 'unnamed' }));
+      await store().deleteFunction(t, 'named');
+      await store().sweep(t);
+      // A service found the function just before.
+      await store().submit(t, 0, [submission({ digest: named })], NO_LIMITS);
+      await store().deleteFunction(t, 'unnamed');
+      await until(async () => {
+        await store().sweep(t);
+        return (await store().code(t, [unnamed]))[0] === undefined ? true : undefined;
+      });
+      expect((await store().code(t, [named]))[0]).toBeDefined();
+    });
   });
 }

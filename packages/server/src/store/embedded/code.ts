@@ -14,10 +14,28 @@ export function keepCode(act: Act, tenant: string, digest: string, bytes: Buffer
   );
 }
 
-/** `count` functions or tasks that named these bytes are gone. */
+/** `count` functions or tasks that named these bytes are gone. The bytes go with the last of them, after a while. */
 export function dropReferences(act: Act, tenant: string, digest: string, count: number): void {
-  act.db.run('UPDATE code SET refs = refs - ? WHERE tenant = ? AND digest = ?', count, tenant, digest);
-  act.db.run('DELETE FROM code WHERE tenant = ? AND digest = ? AND refs <= 0', tenant, digest);
+  const left = act.db.get<{ refs: number }>(
+    'UPDATE code SET refs = refs - ? WHERE tenant = ? AND digest = ? RETURNING refs',
+    count,
+    tenant,
+    digest,
+  );
+  if (left !== undefined && left.refs <= 0) act.committed(() => act.doomed.doom(tenant, digest, act.now));
+}
+
+/** Deletes the bytes that nothing has named for `graceMs`. */
+export function reapCode(act: Act, tenant: string, graceMs: number): void {
+  for (const digest of act.doomed.since(tenant, act.now - graceMs)) {
+    act.db.run('DELETE FROM code WHERE tenant = ? AND digest = ? AND refs <= 0', tenant, digest);
+    act.committed(() => act.doomed.forget(tenant, digest));
+  }
+}
+
+/** The same when the store is opened: nobody is about to name any. */
+export function reapAllCode(act: Act): void {
+  act.db.run('DELETE FROM code WHERE refs <= 0');
 }
 
 export function codeBytes(db: Database, tenant: string, digests: readonly string[]): (Buffer | undefined)[] {

@@ -1,7 +1,7 @@
 // The embedded store: SQLite in a data directory that belongs to this process alone. Each verb is one file beside this one.
 //   database  private-file  turn (the transaction of a turn)  acceptance  counters  running  schema  row  task-row (the moves)
 //   submit  claim  hold (renew, release)  settle  cancel  sweep  depths
-//   records  listing  logs  events  |  functions  code  |  fleet
+//   records  listing  logs  events  |  functions  code  doomed-code  |  fleet
 import { EventEmitter } from 'node:events';
 import type { Clock } from '../../clock.ts';
 import { LeaseRest } from '../lease-rest.ts';
@@ -10,7 +10,7 @@ import { LEASE_MS } from '../timing.ts';
 import { Acceptance } from './acceptance.ts';
 import { cancel } from './cancel.ts';
 import { claim } from './claim.ts';
-import { codeBytes } from './code.ts';
+import { codeBytes, reapAllCode } from './code.ts';
 import { Counters } from './counters.ts';
 import { Database } from './database.ts';
 import { laneDepths, queueStats } from './depths.ts';
@@ -55,9 +55,12 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     const now = mono();
     const letBe = rest.why(now, sweptAt, now);
     sweptAt = now;
-    return sweep(act, tenant, now, letBe);
+    return sweep(act, tenant, { monoMs: now, graceMs: leaseMs, letBe });
   };
-  await turns.act((act) => adoptRunning(act, mono()));
+  await turns.act((act) => {
+    adoptRunning(act, mono());
+    reapAllCode(act);
+  });
   const version = `sqlite ${String(db.get('SELECT sqlite_version() AS version')?.['version'])}`;
 
   return {

@@ -3,18 +3,26 @@ import { EXPIRED } from '../platform-error.ts';
 import { STATE_CODE } from '../state-code.ts';
 import type { SweepReport } from '../store.ts';
 import { EVENTS_KEPT, EVENTS_KEPT_MS, SWEEP_ENTRIES } from '../timing.ts';
-import { dropReferences } from './code.ts';
+import { dropReferences, reapCode } from './code.ts';
 import { TASK_COLUMNS } from './row.ts';
 import { abandonTask, endTask, leaseKey, platformEnding, putBack, taskRow, unchanged } from './task-row.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
 
-/** `letBe`: '' or why no lease is looked at now. */
-export function sweep(act: Act, tenant: string, monoMs: number, letBe: string): SweepReport {
+export interface SweepTimes {
+  monoMs: number;
+  /** How long code stays that nothing names, ms. */
+  graceMs: number;
+  /** '' or why no lease is looked at now. */
+  letBe: string;
+}
+
+export function sweep(act: Act, tenant: string, { monoMs, graceMs, letBe }: SweepTimes): SweepReport {
   const expired = expire(act, tenant);
   const promoted = promote(act, tenant);
   const abandoned = letBe === '' ? ranOut(act, tenant, monoMs) : 0;
   const deleted = forget(act, tenant);
+  reapCode(act, tenant, graceMs);
   trimEvents(act);
   act.db.run('DELETE FROM dispatcher WHERE until <= ?', act.now);
   const more = Math.max(expired, promoted, abandoned, deleted) >= SWEEP_ENTRIES;

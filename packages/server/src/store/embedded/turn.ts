@@ -14,6 +14,7 @@ import { HeaderReader } from '../../lifecycle/spec.ts';
 import type { Counters } from './counters.ts';
 import { outsideFault } from './database.ts';
 import type { Database } from './database.ts';
+import { DoomedCode } from './doomed-code.ts';
 import { packEvents } from './events.ts';
 import type { Running } from './running.ts';
 
@@ -22,6 +23,7 @@ export interface Act {
   readonly db: Database;
   readonly running: Running;
   readonly headers: HeaderReader;
+  readonly doomed: DoomedCode;
   /** The store's time, Unix ms. */
   readonly now: number;
   /** The committed value and that of earlier acts in this transaction; not this act's own `count`. */
@@ -58,6 +60,7 @@ export class Turns {
   readonly #counters: Counters;
   readonly #running: Running;
   readonly #headers = new HeaderReader();
+  readonly #doomed = new DoomedCode();
   readonly #clock: Clock;
   readonly #publish: (hint: Hint) => void;
   #phase: Phase = { is: 'idle' };
@@ -241,6 +244,7 @@ export class Turns {
       db: this.#db,
       running: this.#running,
       headers: this.#headers,
+      doomed: this.#doomed,
       now: Math.trunc(this.#clock.wall()),
       counter: (tenant, name) => this.#counters.get(tenant, name),
       count: (tenant, name, delta) => counts.push([tenant, name, delta]),
