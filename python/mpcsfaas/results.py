@@ -11,7 +11,6 @@ R6  Where nobody answers for as long as the transport is patient, neither by a s
 """
 import binascii
 import json
-import threading
 import time
 import urllib.parse
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
@@ -21,6 +20,7 @@ from .connection import FAULTS
 from .events import Event, EventStream
 from .futures import TaskFuture
 from .monitor import Monitor
+from .on_demand import OnDemand
 from .transport import PATIENCE, Transport
 
 _REREAD = 10.0
@@ -48,7 +48,6 @@ class Results:
         """ended: called where the thread has nothing more to do."""
         self._transport = transport
         self._path = "/v1/events?results=true&group=" + urllib.parse.quote(group, safe="")
-        self._name = name
         self._patience = patience
         self._ended = ended
         self._lock = Monitor()
@@ -56,7 +55,7 @@ class Results:
         self._early: Dict[str, Dict[str, Any]] = {}
         self._sending = 0
         self._again: List[str] = []
-        self._thread: Optional[threading.Thread] = None
+        self._thread = OnDemand(self._lock, self._run, name)
         self._stream: Optional[EventStream] = None
         self._is_open = False
         self._closed = False
@@ -71,7 +70,7 @@ class Results:
         with self._lock:
             self._sending += 1
             self._start()
-        self._lock.wait_for(lambda: self._is_open or self._thread is None, _OPEN_TIMEOUT)
+        self._lock.wait_for(lambda: self._is_open or not self._thread.is_running(), _OPEN_TIMEOUT)
         return self.epoch
 
     def opened_now(self) -> Optional[int]:
@@ -168,28 +167,19 @@ class Results:
 
     def is_current(self) -> bool:
         """Is it the thread here that asks?"""
-        return self._thread is threading.current_thread()
+        return self._thread.is_current()
 
     def is_running(self) -> bool:
         """Is there a thread?"""
-        return self._thread is not None
+        return self._thread.is_running()
 
     def join(self, timeout: Optional[float] = None) -> None:
         """Waits for the thread's end, at most `timeout` seconds."""
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
+        self._thread.join(timeout)
 
     def _start(self) -> None:
         self._wanted_at = time.monotonic()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            try:
-                self._thread.start()
-            except BaseException:
-                # Ctrl-C, perhaps before there was a thread. One that is there says so itself.
-                self._thread = None
-                raise
+        self._thread.start()
 
     def _is_wanted(self) -> bool:
         if self._outstanding or self._sending:
@@ -198,17 +188,13 @@ class Results:
         return not self._closed and time.monotonic() - self._wanted_at < _IDLE
 
     def _run(self) -> None:
-        with self._lock:
-            if self._thread not in (None, threading.current_thread()):
-                return  # see _start
-            self._thread = threading.current_thread()
         try:
             self._bring()
         except BaseException as error:  # noqa: B902 - nobody may wait for ever
             with self._lock:
                 failed = list(self._outstanding.values())
                 self._outstanding.clear()
-                self._thread = None
+                self._thread.end()
                 self._is_open = False
                 self._lock.notify_all()
             for future in failed:
@@ -224,7 +210,7 @@ class Results:
         while True:
             with self._lock:
                 if not self._is_wanted():
-                    self._thread = None
+                    self._thread.end()
                     self._is_open = False
                     return
             fault: Optional[BaseException] = None
