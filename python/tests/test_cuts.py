@@ -5,7 +5,7 @@ from concurrent.futures import as_completed
 
 from cutting_proxy import CuttingProxy
 
-from mpcsfaas import Client, Executor, submits
+from mpcsfaas import Client, Executor, lane, wishes
 
 CUTS = 100
 
@@ -64,14 +64,14 @@ class Wire(unittest.TestCase):
             self.assertLess(b"".join(proxy.sent).count(large[:50]), 6)
 
     def test_a_request_holds_so_much_as_the_service_is_to_keep(self):
-        waiting = submits.Submits(None, None, "", 0.0)
+        waiting = lane.Lane()
         large, small = b"x" * 5_000_000, b"y" * 2_000
         for args in (large, large, small, small, *[large] * 30):
             # Equal, and not the same object.
-            waiting._waiting.append(submits.Wish(None, "", bytes(bytearray(args)), "", ""))
+            waiting.add(wishes.Wish(None, wishes.Entry("", "", ""), bytes(bytearray(args))))
         taken = []
-        while waiting._waiting:
-            taken.append([len(wish.args) for wish in waiting._take()])
+        while not waiting.is_empty:
+            taken.append([len(wish.args) for wish in waiting.next()[0]])
         # 64 MiB are thirteen of the large ones.
         self.assertEqual([set(sizes) for sizes in taken], [{len(large)}, {len(small)}, *[{len(large)}] * 3])
         self.assertEqual([len(sizes) for sizes in taken], [2, 2, 13, 13, 4])

@@ -18,7 +18,7 @@ from unittest import mock
 from strikes import struck
 
 import mpcsfaas
-from mpcsfaas import Executor, TaskCanceled, TaskFuture, errors, function, submits
+from mpcsfaas import Executor, TaskCanceled, TaskFuture, errors, function, submits, wishes
 
 
 class Mine(Exception):
@@ -445,7 +445,7 @@ class Groups(unittest.TestCase):
         self.assertGreater(states.count("CANCELED"), 100)
 
     def test_ctrl_c_while_a_call_leaves_holds_nothing_up(self):
-        ask, main, struck = submits._request, threading.current_thread(), []
+        ask, main, struck = wishes._request, threading.current_thread(), []
 
         def request(wishes):
             if threading.current_thread() is main and not struck:
@@ -455,7 +455,7 @@ class Groups(unittest.TestCase):
 
         with Executor() as ex:
             self.assertEqual(ex.submit(double, 1).result(20), 2)
-            with mock.patch.object(submits, "_request", request), self.assertRaises(KeyboardInterrupt):
+            with mock.patch.object(wishes, "_request", request), self.assertRaises(KeyboardInterrupt):
                 for n in range(1000):
                     ex.submit(double, n).result(20)
             self.assertEqual(ex.submit(double, 2).result(20), 4)
@@ -508,7 +508,7 @@ class Groups(unittest.TestCase):
             futures = [TaskFuture(ex) for _ in ids]
             futures[0].cancel()  # while the request is under way
             away = errors.ServiceUnreachable("away")
-            with mock.patch.object(ex, "_cancel_many", side_effect=away), self.assertLogs("mpcsfaas", "WARNING"):
+            with mock.patch.object(ex._cancels, "_many", side_effect=away), self.assertLogs("mpcsfaas", "WARNING"):
                 ex.accepted(futures, ids, ex.opened())
             self.assertEqual(futures[1].result(20), 0.1)
             self.assertTrue(futures[0].cancelled())
