@@ -47,7 +47,7 @@ async function passes(python: string, args: readonly string[], env: Record<strin
   return program.output();
 }
 
-const ON_EACH_FORM = ['test_executor', 'test_client', 'test_cuts'];
+const ON_EACH_FORM = ['test_executor', 'test_client', 'test_aclient', 'test_cuts', 'test_bounds'];
 // CPython's own cases sleep most of their time: by parts they sleep at the same time.
 const ONCE = [
   'test_classes',

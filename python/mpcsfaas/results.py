@@ -132,12 +132,21 @@ class Results:
         if first is None or first.done():
             self._outstanding[future.task_id] = future
         elif first is not future:
-            first.add_done_callback(future._settle_as)
+            first._tell(future)
 
     def outstanding(self) -> List[TaskFuture[Any]]:
         """Those whose tasks were accepted and have not ended."""
         with self._lock:
             return list(self._outstanding.values())
+
+    def waiting(self) -> List[TaskFuture[Any]]:
+        """As `outstanding`, with all futures of each task."""
+        with self._lock:
+            return [one for first in self._outstanding.values() for one in (first, *(first._others or []))]
+
+    def is_idle(self) -> bool:
+        """Is nothing waited for?"""
+        return not self._outstanding and not self._sending
 
     def forget(self, future: TaskFuture[Any]) -> None:
         """It has ended otherwise."""
@@ -145,6 +154,19 @@ class Results:
             if self._outstanding.get(future.task_id) is future:
                 del self._outstanding[future.task_id]
                 self._lock.notify_all()
+
+    def leave(self, future: TaskFuture[Any]) -> None:
+        """Nobody waits for it any more. Its task goes on, and so do other futures of that."""
+        with self._lock:
+            first = self._outstanding.get(future.task_id)
+            if first is future:
+                del self._outstanding[future.task_id]
+                others, future._others = future._others or [], []
+                for other in others:
+                    self._expect(other)
+                self._lock.notify_all()
+            elif first is not None and future in (first._others or []):
+                first._others = [other for other in first._others or [] if other is not future]
 
     def drain(self) -> None:
         """Waits until every task has ended."""
