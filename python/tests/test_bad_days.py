@@ -301,6 +301,14 @@ class Refusals(unittest.TestCase):
         versions.Fleet(lambda: {"items": []}).check("f")
         versions.Fleet(lambda: {"items": [_worker("3.8.1"), _worker(versions.PYTHON + ".9")]}).check("f")
 
+    def test_a_submit_where_no_worker_runs_this_python_is_refused_before_anything_is_sent(self):
+        url, asked = serve(self, lambda _: answer(200, json.dumps({"items": [_worker("3.8.1")]}).encode()))
+        with Executor(url) as ex:
+            for ask in (lambda: ex.submit(lambda: 1), lambda: ex.map(double, [1]), lambda: Client(url).register(double)):
+                with self.assertRaisesRegex(errors.VersionMismatch, "Python %s .* every live worker runs Python 3.8.1" % versions.PYTHON):
+                    ask()
+        self.assertEqual({one.line for one in asked}, {"GET /v1/workers HTTP/1.1"})
+
     def test_every_error_code_has_its_class(self):
         contract = os.path.join(os.path.dirname(__file__), "../../packages/contract/src/errors.ts")
         with open(contract, encoding="utf-8") as file:

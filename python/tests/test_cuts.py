@@ -1,7 +1,7 @@
 """The connections to the service are cut a hundred times under load: every future resolves, and no task is made twice."""
 import os
 import unittest
-from concurrent.futures import as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from cutting_proxy import CuttingProxy
 
@@ -38,7 +38,28 @@ class Cuts(unittest.TestCase):
         with Client() as client:
             self.assertEqual(sum(1 for _ in client.list(group=group)), number)
 
+
 class Wire(unittest.TestCase):
+    def test_connections_are_used_again(self):
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        with Executor(proxy.url) as ex:
+            for n in range(50):
+                self.assertEqual(ex.submit(echo, n).result(20), n)
+            self.assertEqual(list(ex.map(echo, range(2000))), list(range(2000)))
+            # The stream, and one for requests; a second where one thread asks while another does.
+            self.assertLessEqual(proxy.accepted, 3)
+        before = proxy.accepted
+        with Client(proxy.url) as client:
+            for n in range(20):
+                self.assertEqual(client.wait(client.submit(echo, [n]), 20), n)
+                client.stats()
+            self.assertEqual(proxy.accepted - before, 1)
+            # Several threads have several, which stay.
+            with ThreadPoolExecutor(4) as threads:
+                list(threads.map(lambda _: client.version(), range(200)))
+            self.assertLessEqual(proxy.accepted - before, 5)
+
     def test_calls_share_requests_and_equal_arguments_go_once_in_each(self):
         proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
         self.addCleanup(proxy.close)
