@@ -1,5 +1,6 @@
 """A thread that is there while there is something to do."""
 import threading
+import weakref
 from typing import Callable, Optional
 
 from .monitor import Monitor
@@ -14,6 +15,9 @@ class OnDemand:
         self._run = run
         self._name = name
         self._thread: Optional[threading.Thread] = None
+        # The last one that there was: it has something left to do after it has said that it is over. Held by Python as long as
+        # it runs, and by nobody afterwards.
+        self._last: Callable[[], Optional[threading.Thread]] = lambda: None
 
     def start(self) -> None:
         """Where there is none; from whoever holds the lock."""
@@ -32,6 +36,7 @@ class OnDemand:
             if self._thread not in (None, threading.current_thread()):
                 return  # the one who started it was struck, and another is there already
             self._thread = threading.current_thread()
+            self._last = weakref.ref(self._thread)
         self._run()
 
     def end(self) -> None:
@@ -47,7 +52,7 @@ class OnDemand:
         return self._thread is not None
 
     def join(self, timeout: Optional[float] = None) -> None:
-        """Waits for its end, at most `timeout` seconds."""
-        thread = self._thread
+        """Waits until there is none, at most `timeout` seconds; at once where it is the thread itself that asks."""
+        thread = self._thread or self._last()
         if thread is not None and thread is not threading.current_thread():
             thread.join(timeout)

@@ -18,7 +18,7 @@ from unittest import mock
 from strikes import struck
 
 import mpcsfaas
-from mpcsfaas import Executor, TaskCanceled, TaskFuture, errors, function, submits, wishes
+from mpcsfaas import Executor, TaskCanceled, TaskFuture, errors, function, monitor, on_demand, submits, wishes
 
 
 class Mine(Exception):
@@ -443,6 +443,27 @@ class Groups(unittest.TestCase):
         self.assertEqual(len(states), 200)
         self.assertEqual(set(states), {"COMPLETED", "CANCELED"}, states.count("COMPLETED"))
         self.assertGreater(states.count("CANCELED"), 100)
+
+    def test_a_thread_is_waited_for_until_it_is_gone(self):
+        lock, is_over, go_on = monitor.Monitor(), threading.Event(), threading.Event()
+
+        def run():
+            with lock:
+                thread.end()
+            is_over.set()
+            go_on.wait(20)
+
+        thread = on_demand.OnDemand(lock, run, "on demand")
+        with lock:
+            thread.start()
+        is_over.wait(20)
+        self.assertFalse(thread.is_running())
+        began = time.monotonic()
+        thread.join(0.2)
+        self.assertGreaterEqual(time.monotonic() - began, 0.2)
+        go_on.set()
+        thread.join()
+        self.assertNotIn("on demand", [one.name for one in threading.enumerate()])
 
     def test_ctrl_c_while_a_call_leaves_holds_nothing_up(self):
         ask, main, struck = wishes._request, threading.current_thread(), []
