@@ -47,7 +47,7 @@ async function passes(python: string, args: readonly string[], env: Record<strin
   return program.output();
 }
 
-const ON_EACH_FORM = ['test_executor', 'test_client', 'test_cuts'];
+const ON_EACH_FORM = ['test_executor', 'test_client', 'test_aclient', 'test_cuts', 'test_bounds'];
 // CPython's own cases sleep most of their time: by parts they sleep at the same time.
 const ONCE = [
   'test_classes',
@@ -93,6 +93,54 @@ describe.each(SUITES)('%s, %s', (form, python, modules) => {
     if (python === SYSTEM_PYTHON) expect(told).toMatch(/^Ran [1-9]/m);
   });
 });
+
+describe.each<Form>(['embedded local', 'redis push'])('%s: a service that is stopped and started again', (form) => {
+  let system: System;
+  beforeAll(async () => {
+    system = await startSystem({ form, workers: 1, slots: 4 });
+  });
+  afterAll(() => system.stop());
+
+  it('has every future of an executor end', async () => {
+    const env = { PYTHONPATH: SDK, PYTHONDONTWRITEBYTECODE: '1', MPCSFAAS_URL: system.url };
+    const program = run(SYSTEM_PYTHON, ['-c', OUTLIVES], env);
+    await program.says(/^40 are outstanding$/m);
+    await system.service.stop();
+    await program.says(/^more are submitted$/m);
+    await system.restartService();
+    expect(await program.ended, program.output()).toBe(0);
+    expect(program.output()).toMatch(/^all 60 have ended$/m);
+  });
+});
+
+/** Calls that outlive their service, and more that are submitted while nobody is there. */
+const OUTLIVES = `
+import time
+from mpcsfaas import Client, Executor, errors
+
+def nap(n):
+    time.sleep(0.2)
+    return n
+
+def is_away():
+    try:
+        client.version()
+    except (errors.ServiceUnreachable, errors.ServiceUnavailableError):
+        return True
+
+with Executor() as ex, Client(patience=0) as client:
+    futures = [ex.submit(nap, n) for n in range(40)]
+    while not all(future.task_id for future in futures):
+        time.sleep(0.01)
+    print("40 are outstanding", flush=True)
+    while not is_away():
+        time.sleep(0.01)
+    assert not all(future.done() for future in futures)
+    futures += [ex.submit(nap, n) for n in range(40, 60)]
+    print("more are submitted", flush=True)
+    assert [future.result(60) for future in futures] == list(range(60))
+    print("all 60 have ended")
+`;
 
 describe('for whoever begins', () => {
   let system: System;

@@ -1,22 +1,27 @@
-"""AsyncClient: the names of Client, awaited. Each call runs in a thread of the event loop's own pool, each stream in one of
-its own: streams last, and the pool is small.
+"""AsyncClient: the names of Client, awaited. Each call runs in a thread of a pool (calls.py), each stream in one of its own:
+streams last, and the pool is small.
 """
 import asyncio
 import itertools
+import logging
 import threading
 import time
 import weakref
-from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
+from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Union
 
+from .calls import Calls
 from .client import AWAY, NOTHING, Callee, Client, late
-from .futures import Logs
+from .futures import Logs, TaskFuture
 from .transport import PATIENCE
 
 Json = Dict[str, Any]
+_log = logging.getLogger("mpcsfaas")
 # Items of a listing that are handed over together.
 _PORTION = 500
 # Items of a stream that are read ahead of who takes them.
 _AHEAD = 500
+# How long whoever closes waits for cancels that are under way, seconds.
+_LEAVING = 2.0
 
 
 class AsyncClient:
@@ -25,6 +30,8 @@ class AsyncClient:
     def __init__(self, url: Optional[str] = None, api_key: Optional[str] = None, *, patience: float = PATIENCE) -> None:
         """Connects to nobody yet. Raises ValueError for what is no URL."""
         self._client = Client(url, api_key, patience=patience)
+        self._calls = Calls()
+        self._cancels: "Set[asyncio.Future[bool]]" = set()
         self._another: Callable[[], Client] = lambda: Client(self._client._transport.address.url, api_key, patience=patience)
         self._streaming: "weakref.WeakSet[Client]" = weakref.WeakSet()
 
@@ -38,7 +45,16 @@ class AsyncClient:
         """See Client.close."""
         for client in list(self._streaming):
             client.close()
-        await asyncio.to_thread(self._client.close)
+        if self._cancels:
+            # They may hang: the service is not waited for any longer than by whoever leaves an executor.
+            await asyncio.wait(set(self._cancels), timeout=_LEAVING)
+        self._calls.close()
+        # All of its threads may hang.
+        last = Calls()
+        try:
+            await last.run(self._client.close)
+        finally:
+            last.close()
 
     async def register(
         self,
@@ -51,7 +67,7 @@ class AsyncClient:
         **options: Any,
     ) -> Json:
         """See Client.register."""
-        return await asyncio.to_thread(
+        return await self._calls.run(
             self._client.register,
             function,
             name=name,
@@ -63,15 +79,15 @@ class AsyncClient:
 
     def functions(self) -> AsyncIterator[Json]:
         """See Client.functions."""
-        return _each(self._client.functions, _PORTION)
+        return _each(self._calls, self._client.functions, _PORTION)
 
     async def function(self, ref: str) -> Json:
         """See Client.function."""
-        return await asyncio.to_thread(self._client.function, ref)
+        return await self._calls.run(self._client.function, ref)
 
     async def delete_function(self, ref: str) -> int:
         """See Client.delete_function."""
-        return await asyncio.to_thread(self._client.delete_function, ref)
+        return await self._calls.run(self._client.delete_function, ref)
 
     async def submit(
         self,
@@ -84,7 +100,7 @@ class AsyncClient:
         **options: Any,
     ) -> str:
         """See Client.submit."""
-        return await asyncio.to_thread(self._client.submit, function, args, kwargs, key=key, as_json=as_json, **options)
+        return await self._calls.run(self._client.submit, function, args, kwargs, key=key, as_json=as_json, **options)
 
     async def batch(
         self,
@@ -96,29 +112,33 @@ class AsyncClient:
         **options: Any,
     ) -> List[str]:
         """See Client.batch."""
-        return await asyncio.to_thread(self._client.batch, function, calls, key=key, as_json=as_json, **options)
+        return await self._calls.run(self._client.batch, function, calls, key=key, as_json=as_json, **options)
 
     async def get(self, task_id: str) -> Json:
         """See Client.get."""
-        return await asyncio.to_thread(self._client.get, task_id)
+        return await self._calls.run(self._client.get, task_id)
 
     async def wait(self, task_id: str, timeout: Optional[float] = None) -> Any:
-        """See Client.wait. It follows the task's end and holds no thread meanwhile."""
+        """See Client.wait. It follows the task's end and holds no thread meanwhile. Where it is canceled, that is over at once
+        and the task goes on."""
         until = None if timeout is None else time.monotonic() + timeout
         try:
-            ended = await asyncio.to_thread(self._client._future, task_id, until)
+            ended = await self._calls.begin(lambda: self._client._future(task_id, until), self._client._leave)
         except AWAY as error:
             if until is None or time.monotonic() < until:
                 raise
             raise late(task_id, timeout) from error
-        future = asyncio.wrap_future(ended)
-        # It is no fault of anybody where it ends after the wait.
-        future.add_done_callback(lambda future: future.cancelled() or future.exception())
-        # A wait that is over, or canceled, is no reason to cancel the task: asyncio.wait leaves it alone.
-        await asyncio.wait([future], timeout=None if until is None else max(0.0, until - time.monotonic()))
+        try:
+            future = asyncio.wrap_future(ended)
+            # It is no fault of anybody where it ends after the wait.
+            future.add_done_callback(lambda future: future.cancelled() or future.exception())
+            # A wait that is over, or canceled, is no reason to cancel the task: asyncio.wait leaves it alone.
+            await asyncio.wait([future], timeout=None if until is None else max(0.0, until - time.monotonic()))
+        finally:
+            self._client._leave(ended)
         if not future.done():
             # It may have ended, and the word of that be on its way.
-            value = await asyncio.to_thread(self._client._value, task_id, 0.0, timeout, until)
+            value = await self._calls.run(self._client._value, task_id, 0.0, timeout, until)
             if value is NOTHING:
                 raise late(task_id, timeout)
             return value
@@ -127,27 +147,27 @@ class AsyncClient:
 
     async def cancel(self, task_id: str) -> Json:
         """See Client.cancel."""
-        return await asyncio.to_thread(self._client.cancel, task_id)
+        return await self._calls.run(self._client.cancel, task_id)
 
     async def cancel_many(self, task_ids: Sequence[str], *, only_waiting: bool = False) -> Json:
         """See Client.cancel_many."""
-        return await asyncio.to_thread(self._client.cancel_many, task_ids, only_waiting=only_waiting)
+        return await self._calls.run(self._client.cancel_many, task_ids, only_waiting=only_waiting)
 
     async def retry(self, task_id: str) -> str:
         """See Client.retry."""
-        return await asyncio.to_thread(self._client.retry, task_id)
+        return await self._calls.run(self._client.retry, task_id)
 
     async def pin(self, task_id: str, pinned: bool = True) -> Json:
         """See Client.pin."""
-        return await asyncio.to_thread(self._client.pin, task_id, pinned)
+        return await self._calls.run(self._client.pin, task_id, pinned)
 
     def list(self, **filters: Any) -> AsyncIterator[Json]:
         """See Client.list."""
-        return _each(lambda: self._client.list(**filters), _PORTION)
+        return _each(self._calls, lambda: self._client.list(**filters), _PORTION)
 
     async def logs(self, task_id: str) -> Logs:
         """See Client.logs."""
-        return await asyncio.to_thread(self._client.logs, task_id)
+        return await self._calls.run(self._client.logs, task_id)
 
     def follow(self, task_id: str) -> AsyncIterator[Json]:
         """See Client.follow."""
@@ -159,27 +179,27 @@ class AsyncClient:
 
     async def workers(self) -> Json:
         """See Client.workers."""
-        return await asyncio.to_thread(self._client.workers)
+        return await self._calls.run(self._client.workers)
 
     async def stats(self) -> Json:
         """See Client.stats."""
-        return await asyncio.to_thread(self._client.stats)
+        return await self._calls.run(self._client.stats)
 
     async def version(self) -> Json:
         """See Client.version."""
-        return await asyncio.to_thread(self._client.version)
+        return await self._calls.run(self._client.version)
 
     async def keys(self) -> List[Json]:
         """See Client.keys."""
-        return await asyncio.to_thread(self._client.keys)
+        return await self._calls.run(self._client.keys)
 
     async def create_key(self, name: str) -> Json:
         """See Client.create_key."""
-        return await asyncio.to_thread(self._client.create_key, name)
+        return await self._calls.run(self._client.create_key, name)
 
     async def revoke_key(self, key_id: str) -> None:
         """See Client.revoke_key."""
-        await asyncio.to_thread(self._client.revoke_key, key_id)
+        await self._calls.run(self._client.revoke_key, key_id)
 
     def events(self, **filters: Any) -> AsyncIterator[Json]:
         """See Client.events."""
@@ -232,7 +252,10 @@ class AsyncTask:
     async def future(self) -> "asyncio.Future[Any]":
         """An asyncio future of its end. Canceling that one cancels the task, and it is canceled where the task is; `result`
         tells that as TaskCanceled."""
-        return asyncio.wrap_future(await asyncio.to_thread(self._client._client._future, self.task_id))
+        client = self._client
+        owner = _Owner(client)
+        ended = await client._calls.begin(lambda: client._client._future(self.task_id, None, owner), client._client._leave)
+        return asyncio.wrap_future(ended)
 
     async def record(self) -> Json:
         """See Client.get."""
@@ -251,11 +274,40 @@ class AsyncTask:
         return await self._client.cancel(self.task_id)
 
 
-async def _each(begin: Callable[[], Iterator[Json]], portion: int) -> AsyncIterator[Json]:
+class _Owner:
+    """Of the futures behind those of a loop: asyncio cancels one in the loop's own thread, which must not wait for the service."""
+
+    def __init__(self, client: AsyncClient) -> None:
+        self._client = client
+
+    def cancel_task(self, future: "TaskFuture[Any]") -> bool:
+        """Begins to. Nobody asks what became of it: the future of the loop is canceled already."""
+        client = self._client
+        cancel = client._calls.begin(lambda: client._client.cancel_task(future))
+        client._cancels.add(cancel)
+        cancel.add_done_callback(client._cancels.discard)
+        cancel.add_done_callback(_told)
+        return True
+
+    def task_call(self, method: str, path: str, body: Any = None) -> Any:
+        """See futures.Owner."""
+        return self._client._client.task_call(method, path, body)
+
+    def is_bringing(self) -> bool:
+        """See futures.Owner."""
+        return self._client._client.is_bringing()
+
+
+def _told(cancel: "asyncio.Future[bool]") -> None:
+    if not cancel.cancelled() and cancel.exception() is not None:
+        _log.warning("a task whose future was canceled could not be canceled: %s", cancel.exception())
+
+
+async def _each(calls: Calls, begin: Callable[[], Iterator[Json]], portion: int) -> AsyncIterator[Json]:
     """What a listing has, read so many at a time."""
-    items = await asyncio.to_thread(begin)
+    items = await calls.run(begin)
     while True:
-        some = await asyncio.to_thread(lambda: list(itertools.islice(items, portion)))
+        some = await calls.run(lambda: list(itertools.islice(items, portion)))
         for item in some:
             yield item
         if len(some) < portion:

@@ -1,20 +1,17 @@
 """Client: everything of the API, one method a thing. Times in seconds; answers as the API gives them, dicts of JSON."""
 import json
-import os
-import threading
 import time
 import urllib.parse
 import uuid
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
 
-from . import errors, frames, logs, outcome, results, shipment
-from .connection import FAULTS
-from .futures import Logs, TaskFuture
+from . import ends, errors, frames, logs, outcome, results, shipment
+from .followers import Followers
+from .futures import Logs, Owner, TaskFuture
 from .options import on_the_wire
 from .pickling import Arguments, name_of, options_of
 from .registry import Registry
-from .results import Results
-from .transport import PATIENCE, Transport, with_query
+from .transport import PATIENCE, Transport
 
 T = TypeVar("T")
 Json = Dict[str, Any]
@@ -44,10 +41,7 @@ class Client:
         self._transport = Transport(url, api_key, patience)
         self._registry = Registry(self._transport)
         self._arguments = Arguments()
-        self._patience = patience
-        self._results: Dict[str, Results] = {}
-        self._lock = threading.Lock()
-        self._pid = os.getpid()
+        self._followers = Followers(self._transport, patience)
 
     def __enter__(self) -> "Client":
         return self
@@ -57,11 +51,7 @@ class Client:
 
     def close(self) -> None:
         """Ends its connections and threads. Futures that have not ended stay so; their tasks go on. Idempotent."""
-        with self._lock:
-            followers = list(self._results.values())
-            self._results.clear()
-        for follower in followers:
-            follower.abandon(_LEAVING)
+        self._followers.close(_LEAVING)
         self._transport.close()
 
     # Functions.
@@ -281,43 +271,19 @@ class Client:
         Over a cut connection it goes on after the last one. `after`: an `id`, to go on from. An item whose event is
         "reset" says that some were missed.
         """
-        path = with_query("/v1/events", {"group": group, "function": function, "task_id": task_id})
-        reopening = self._transport.reopening()
-        last = after
-        while not self._transport.is_closed:
-            try:
-                stream = self._transport.stream(path, last)
-                try:
-                    is_open = True
-                    while is_open and not self._transport.is_closed:
-                        is_open, found = stream.heard()
-                        if is_open:
-                            reopening.went_well()
-                        for kind, data, place in found:
-                            if kind:
-                                yield {"event": kind, "id": place, **data}
-                        last = stream.last_id or last
-                finally:
-                    stream.close()
-                reopening.pause(ConnectionResetError("the stream ended"))
-            except (*FAULTS, errors.FaasError) as error:
-                reopening.pause(error)
+        return ends.follow(self._transport, {"group": group, "function": function, "task_id": task_id}, after)
 
     # Our own.
 
-    def _future(self, task_id: str, until: Optional[float] = None) -> "TaskFuture[Any]":
+    def _future(self, task_id: str, until: Optional[float] = None, owner: Optional[Owner] = None) -> "TaskFuture[Any]":
         record = self._get("/v1/tasks/" + _quoted(task_id), until)
-        if self._pid != os.getpid():
-            # In a fork the threads of the parent do not run, and nobody lets go of its locks.
-            self._pid, self._lock, self._results = os.getpid(), threading.Lock(), {}
-        group = record["options"]["group"]
-        with self._lock:
-            follower = self._results.get(group)
-            if follower is None:
-                follower = self._results[group] = Results(self._transport, group, "mpcsfaas-results", self._patience)
-        future: TaskFuture[Any] = TaskFuture(self, task_id, record["function"]["name"])
-        follower.add([future])
+        future: TaskFuture[Any] = TaskFuture(owner or self, task_id, record["function"]["name"])
+        self._followers.add(record["options"]["group"], future)
         return future
+
+    def _leave(self, future: "TaskFuture[Any]") -> None:
+        """Nobody waits for it any more."""
+        self._followers.leave(future)
 
     def cancel_task(self, future: "TaskFuture[Any]") -> bool:
         """See TaskFuture.cancel."""
@@ -336,7 +302,7 @@ class Client:
 
     def is_bringing(self) -> bool:
         """See futures.Owner."""
-        return any(follower.is_current() for follower in list(self._results.values()))
+        return self._followers.is_bringing()
 
     def _get(self, path: str, until: Optional[float] = None) -> Json:
         answer: Json = self._transport.call("GET", path, until=until)

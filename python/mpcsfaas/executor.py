@@ -7,35 +7,31 @@ import concurrent.futures
 import functools
 import itertools
 import logging
-import math
 import os
 import sys
 import time
 import uuid
 import weakref
-from typing import Any, Callable, Dict, Generator, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
-from . import chunks, errors, progress, shipment
+from . import chunks, errors, leaving, progress, shipment
 from .futures import TaskFuture
+from .leaving import Cancels
 from .logs import Shown
-from .maps import Values, flat
+from .maps import Values, flat, one_by_one
 from .options import check, check_of_calls, on_the_wire
 from .pickling import Arguments, options_of, unwrapped
 from .registry import Registry
 from .results import Results
-from .submits import Submits, Wish, entry
+from .submits import Submits
 from .transport import PATIENCE, Transport
+from .wishes import Entry, Wish, head_of, tail_of
 
 T = TypeVar("T")
 _log = logging.getLogger("mpcsfaas")
 
 # How long the end of the program waits for tasks that have not left yet, seconds.
 _LAST_WORDS = 5.0
-# Whoever leaves, by Ctrl-C or a time limit, waits no longer for an answer that is under way, for a service that is to cancel
-# what is left, and for threads that are to end, each; seconds.
-_LEAVING = 2.0
-# Ids in one request to cancel.
-_PORTION = 10_000
 _numbers = itertools.count(1)
 
 
@@ -75,13 +71,13 @@ class Executor(concurrent.futures.Executor):
         self._transport = Transport(url, api_key, patience)
         self._registry = Registry(self._transport)
         self._arguments = Arguments()
-        self._entries: Dict[str, Tuple[str, str, str]] = {}
+        self._plain_tail = tail_of({"group": self.group})
         self._results = Results(self._transport, self.group, "mpcsfaas-%d-results" % number, patience, self.ended)
         self._submits = Submits(self._transport, self, "mpcsfaas-%d-submits" % number, patience)
+        self._cancels = Cancels(self._transport, self._submits, self._results)
         self._shown = Shown(self._transport, "mpcsfaas-%d" % number, self.ended) if stream_logs else None
         self._maps: "weakref.WeakSet[Values[Any]]" = weakref.WeakSet()
         self._shut = False
-        self._has_given_up = False
         _alive.add(self)
 
     # The interface of the standard library.
@@ -111,11 +107,11 @@ class Executor(concurrent.futures.Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """No more calls. cancel_futures: cancels what has not begun. wait: until all have ended and the threads are gone,
         but in a callback of one of its futures. Idempotent."""
-        self._end(wait, self._cancel_unbegun if cancel_futures else None)
+        self._end(wait, self._cancels.unbegun if cancel_futures else None)
 
     def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
         # Whoever presses Ctrl-C does not want to wait.
-        self._end(True, self._abandon if kind is not None and issubclass(kind, KeyboardInterrupt) else None)
+        self._end(True, self._cancels.abandon if kind is not None and issubclass(kind, KeyboardInterrupt) else None)
 
     def _end(self, wait: bool, cancel: Optional[Callable[[], None]]) -> None:
         if self._pid != os.getpid():
@@ -144,7 +140,7 @@ class Executor(concurrent.futures.Executor):
     def _close(self) -> None:
         """Nothing is waited for any more."""
         # Their threads may hang in requests that nobody waits for.
-        longest = _LEAVING if self._has_given_up else None
+        longest = leaving.SECONDS if self._cancels.has_given_up else None
         self._submits.join(longest)
         self._results.join(longest)
         if self._shown is not None:
@@ -244,7 +240,7 @@ class Executor(concurrent.futures.Executor):
         self._results.accepted(futures, ids, epoch)
         late = [future for future in futures if future.cancelled() or id(future) in given_up]
         if late:
-            self._cancel_late(late)
+            self._cancels.late(late)
         if self._shown is not None:
             self._shown.add(list(ids))
 
@@ -252,9 +248,9 @@ class Executor(concurrent.futures.Executor):
         """The tasks were refused."""
         self._results.sent()
 
-    def renewed(self, function_id: str) -> Optional[str]:
+    def renewed(self, function_id: str, shipped: Optional[shipment.Shipment]) -> Optional[str]:
         """A function that somebody has deleted goes again."""
-        return self._registry.renewed(function_id)
+        return None if shipped is None else self._registry.renewed(function_id, shipped)
 
     # Our own.
 
@@ -265,27 +261,18 @@ class Executor(concurrent.futures.Executor):
         return self._add(fn, self._entry(fn, options), args, kwargs)
 
     def _add(
-        self,
-        fn: Any,
-        entry_: Tuple[str, str, str],
-        args: Tuple[Any, ...],
-        kwargs: Dict[str, Any],
-        until: Optional[float] = None,
+        self, fn: Any, entry_: Entry, args: Tuple[Any, ...], kwargs: Dict[str, Any], is_of_map: bool = False
     ) -> "TaskFuture[Any]":
-        head, tail, function_id = entry_
         future: TaskFuture[Any] = TaskFuture(self)
-        self._submits.add(Wish(future, head, self._arguments.dumps(fn, args, kwargs), tail, function_id, until=until))
+        self._submits.add(Wish(future, entry_, self._arguments.dumps(fn, args, kwargs), is_of_map))
         return future
 
-    def _entry(self, fn: Any, options: Dict[str, Any]) -> Tuple[str, str, str]:
-        function_id = self._registry.id_of(shipment.shipment_of(fn))
+    def _entry(self, fn: Any, options: Dict[str, Any]) -> Entry:
+        shipped = shipment.shipment_of(fn)
+        function_id = self._registry.id_of(shipped)
         asked = {**self._options, **options_of(fn), **options}
-        if asked:
-            return (*entry(function_id, on_the_wire({**asked, "group": self.group})), function_id)
-        known = self._entries.get(function_id)
-        if known is None:
-            known = self._entries[function_id] = (*entry(function_id, {"group": self.group}), function_id)
-        return known
+        tail = tail_of(on_the_wire({**asked, "group": self.group})) if asked else self._plain_tail
+        return Entry(head_of(function_id), tail, function_id, shipped)
 
     def _map(
         self,
@@ -314,7 +301,7 @@ class Executor(concurrent.futures.Executor):
             calls = ((piece,) for piece in chunks.pieces(calls, chunksize))
         entry_ = self._entry(fn, options)
         # They wait for room as long as somebody waits for them: its own time limit ends the map, and cancels them.
-        ahead = (self._add(fn, entry_, args, {}, math.inf) for args in calls)
+        ahead = (self._add(fn, entry_, args, {}, is_of_map=True) for args in calls)
         # The first are sent now, as the standard executors do.
         waiting: List[TaskFuture[Any]] = []
         try:
@@ -323,7 +310,7 @@ class Executor(concurrent.futures.Executor):
             # Nobody will ever hold their futures: Ctrl-C, or the arguments themselves have failed.
             self._leave(waiting)
             raise
-        values = self._values(waiting, ahead, until)
+        values = one_by_one(waiting, ahead, until, self._leave)
         if chunksize > 1:
             values = flat(values)
         if bar:
@@ -332,97 +319,11 @@ class Executor(concurrent.futures.Executor):
         self._maps.add(answer)
         return answer
 
-    def _values(
-        self, waiting: "List[TaskFuture[Any]]", ahead: "Iterator[TaskFuture[Any]]", until: Optional[float]
-    ) -> "Generator[Any, None, None]":
-        waiting.reverse()
-        try:
-            while waiting:
-                waiting[:0] = itertools.islice(ahead, 1)
-                # Nobody but the caller holds a value that was yielded, nor its future.
-                yield _popped_result(waiting, until)
-        finally:
-            self._leave(waiting)
-
     def _leave(self, waiting: "List[TaskFuture[Any]]") -> None:
         """A map is not read any further."""
         futures, waiting[:] = waiting[:], []
         if futures:
-            self._abandon(futures)
-
-    def _abandon(self, futures: "Optional[List[TaskFuture[Any]]]" = None) -> None:
-        """Cancels those of the futures (None: all) that have not ended, for somebody who does not want to wait: it takes a few
-        seconds at the most, and where the service cannot be told that is logged, and they fail."""
-        if sys.is_finalizing():
-            return  # no other thread runs any more, and nobody lets go of their locks
-        self._withdraw(futures, _LEAVING)
-        if futures is None:
-            futures = [*self._results.outstanding(), *self._submits.on_the_way()]
-        open_ = [future for future in futures if not future.done()]
-        for future in open_:
-            if not future.task_id:
-                # Nobody knows yet whether the service has it: where it has, `accepted` cancels it.
-                future._settle_canceled()
-                self._has_given_up = True
-        by_id = {future.task_id: future for future in open_ if future.task_id}
-        try:
-            canceled, _ = self._cancel_many(list(by_id), False, _LEAVING)
-        except errors.FaasError as error:
-            self._has_given_up = True
-            _log.warning("%d calls were left and could not be canceled: %s", len(by_id), error)
-            for future in by_id.values():
-                future._fail(error)
-                self._results.forget(future)
-            return
-        self._settle_canceled(by_id, canceled)
-
-    def _cancel_unbegun(self) -> None:
-        """Cancels what has not begun. Raises FaasError where the service cannot be asked."""
-        self._withdraw(None, math.inf)
-        by_id = {future.task_id: future for future in self._results.outstanding() if not future.done()}
-        canceled, running = self._cancel_many(list(by_id), True)
-        if running:
-            # Workers take short calls ahead: of those that are RUNNING only the oldest can have begun, one a slot. Twice as
-            # many are let be, for workers begin in no strict order.
-            slots = int(self._transport.call("GET", "/v1/stats")["slots"])
-            canceled += self._cancel_many(running[2 * slots :], False)[0]
-        self._settle_canceled(by_id, canceled)
-
-    def _cancel_late(self, futures: "List[TaskFuture[Any]]") -> None:
-        """Of tasks that were accepted after they were given up here. Those that came with them are not to suffer from it."""
-        try:
-            self._cancel_many([future.task_id for future in futures], False)
-        except errors.FaasError as error:
-            _log.warning("%d calls were given up and could not be canceled: %s", len(futures), error)
-        for future in futures:
-            self._results.forget(future)
-
-    def _withdraw(self, futures: "Optional[List[TaskFuture[Any]]]", seconds: float) -> None:
-        """Takes back those of the futures (None: all) that have not left, also what comes back from under way within so long."""
-        for longest in (seconds, 0.0):
-            unsent = self._submits.withdraw_all() if futures is None else self._submits.withdraw_some(futures)
-            for future in unsent:
-                future._settle_canceled()
-            # What is under way has an id when that is over, or waits again.
-            self._submits.wait_for_answer(longest)
-
-    def _settle_canceled(self, by_id: "Dict[str, TaskFuture[Any]]", canceled: Iterable[str]) -> None:
-        for task_id in canceled:
-            by_id[task_id]._settle_canceled()
-            self._results.forget(by_id[task_id])
-
-    def _cancel_many(
-        self, ids: Sequence[str], only_waiting: bool, seconds: float = math.inf
-    ) -> Tuple[List[str], List[str]]:
-        """(canceled, let be because they run), in the order asked. seconds: for each request."""
-        canceled: List[str] = []
-        running: List[str] = []
-        for at in range(0, len(ids), _PORTION):
-            body = {"task_ids": list(ids[at : at + _PORTION]), "only_waiting": only_waiting}
-            answer = self._transport.call("POST", "/v1/tasks/cancel", body, until=time.monotonic() + seconds)
-            canceled += answer["canceled"]
-            running += answer["running"]
-        return canceled, running
+            self._cancels.abandon(futures)
 
     def _check_here(self) -> None:
         if self._pid != os.getpid():
@@ -464,17 +365,6 @@ class Bound:
     ) -> Iterator[T]:
         """See Executor.map."""
         return self._executor._map(fn, iterables, timeout, chunksize, buffersize, progress, self._options)
-
-
-def _popped_result(waiting: "List[TaskFuture[Any]]", until: Optional[float]) -> Any:
-    future = waiting.pop()
-    try:
-        return future.result(None if until is None else until - time.monotonic())
-    except BaseException:
-        waiting.append(future)  # it may have to be canceled
-        raise
-    finally:
-        del future
 
 
 _alive: "weakref.WeakSet[Executor]" = weakref.WeakSet()

@@ -3,7 +3,7 @@ import concurrent.futures
 import logging
 import os
 from concurrent.futures import _base
-from typing import Any, Dict, Generic, Optional, Protocol, TypeVar
+from typing import Any, Dict, Generic, List, Optional, Protocol, TypeVar
 
 from . import errors, outcome
 from .monitor import Monitor
@@ -49,6 +49,8 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
     # The standard library's own, of which its types say nothing. Its condition is a Monitor here, so that Ctrl-C harms nobody.
     _condition: Any
     _state: str
+    # Others of the same task, which are told of its end as this one ends (R5).
+    _others: "Optional[List[TaskFuture[Any]]]" = None
 
     def __init__(self, owner: Owner, task_id: str = "", function: str = "") -> None:
         super().__init__()
@@ -189,6 +191,22 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         except BaseException:
             # A callback that exits, say: the others' ends are still to be told.
             _log.exception("a callback of task %s raised", self._task_id)
+
+    def _tell(self, other: "TaskFuture[Any]") -> None:
+        """From whoever holds the lock of the results; the end may come at any moment."""
+        if self._others is None:
+            self._others = [other]
+            self.add_done_callback(TaskFuture._tell_others)  # type: ignore[arg-type]
+            return
+        self._others.append(other)
+        if self.done():
+            # Perhaps those who were told were gathered before.
+            other._settle_as(self)
+
+    def _tell_others(self) -> None:
+        others, self._others = self._others, []
+        for other in others or []:
+            other._settle_as(self)
 
     def _settle_as(self, other: "concurrent.futures.Future[Any]") -> None:
         """Ends as another future of the same task has."""

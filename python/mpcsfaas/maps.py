@@ -1,5 +1,9 @@
 """What a map answers: its values one by one, and a way to leave it."""
-from typing import Callable, Generator, Generic, Iterable, Iterator, List, TypeVar
+import itertools
+import time
+from typing import Any, Callable, Generator, Generic, Iterable, Iterator, List, Optional, TypeVar
+
+from .futures import TaskFuture
 
 T = TypeVar("T")
 
@@ -33,6 +37,35 @@ class Values(Generic[T]):
                 self.close()
             except ValueError:
                 pass  # another thread is
+
+
+def one_by_one(
+    waiting: "List[TaskFuture[T]]",
+    ahead: "Iterator[TaskFuture[T]]",
+    until: Optional[float],
+    leave: "Callable[[List[TaskFuture[T]]], None]",
+) -> "Generator[T, None, None]":
+    """The values of the futures that wait, each time one of those ahead joins them. until: when it is over, of
+    time.monotonic(). leave: given those that nobody will read."""
+    waiting.reverse()
+    try:
+        while waiting:
+            waiting[:0] = itertools.islice(ahead, 1)
+            # Nobody but the caller holds a value that was yielded, nor its future.
+            yield _popped_result(waiting, until)
+    finally:
+        leave(waiting)
+
+
+def _popped_result(waiting: "List[TaskFuture[Any]]", until: Optional[float]) -> Any:
+    future = waiting.pop()
+    try:
+        return future.result(None if until is None else until - time.monotonic())
+    except BaseException:
+        waiting.append(future)  # it may have to be canceled
+        raise
+    finally:
+        del future
 
 
 def flat(pieces: Iterable[List[T]]) -> "Generator[T, None, None]":

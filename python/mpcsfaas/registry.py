@@ -3,21 +3,26 @@ import json
 import os
 import threading
 import weakref
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Tuple
 
 from . import frames, options as options_
+from .recent import Recent
 from .shipment import Shipment
 from .transport import Transport
 from .versions import Fleet
 
 
+# Of functions whose ids are remembered. One that is used again after so many others is registered again: the service knows
+# its content, and answers the same id.
+_MOST = 1000
+
+
 class Registry:
-    """Digest and options -> id, for one service and key. Thread-safe."""
+    """Digest and name -> id, for one service and key. Thread-safe."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._ids: Dict[Tuple[str, str], str] = {}
-        self._shipments: Dict[str, Shipment] = {}
+        self._ids: Recent[Tuple[str, str], str] = Recent(_MOST)
         self._lock = threading.Lock()
         self._fleet = Fleet(lambda: transport.call("GET", "/v1/workers"))
         _all.add(self)
@@ -38,19 +43,15 @@ class Registry:
                 # The digest in the name: versions that come and go in turn stay what they are.
                 name = "%s-%s" % (shipment.name, shipment.digest[:8])
                 known = str(self.register(shipment, name, {})["function_id"])
-                self._ids[shipment.digest, shipment.name] = known
-                self._shipments[known] = shipment
+                self._ids.keep((shipment.digest, shipment.name), known)
             return known
 
-    def renewed(self, function_id: str) -> Optional[str]:
-        """The service does not know it any more: registers it again, once for all that still name it. None where it was none
-        of ours."""
+    def renewed(self, function_id: str, shipment: Shipment) -> str:
+        """The service does not know it any more: registers it again, once for all that still name it."""
+        key = (shipment.digest, shipment.name)
         with self._lock:
-            shipment = self._shipments.get(function_id)
-            if shipment is None:
-                return None
-            if self._ids.get((shipment.digest, shipment.name)) == function_id:
-                del self._ids[shipment.digest, shipment.name]
+            if self._ids.get(key) == function_id:
+                self._ids.forget(key)
         return self.id_of(shipment)
 
     def register(self, shipment: Shipment, name: str, options: Dict[str, Any], description: str = "") -> Dict[str, Any]:

@@ -11,7 +11,6 @@ R6  Where nobody answers for as long as the transport is patient, neither by a s
 """
 import binascii
 import json
-import threading
 import time
 import urllib.parse
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
@@ -21,6 +20,7 @@ from .connection import FAULTS
 from .events import Event, EventStream
 from .futures import TaskFuture
 from .monitor import Monitor
+from .on_demand import OnDemand
 from .transport import PATIENCE, Transport
 
 _REREAD = 10.0
@@ -48,7 +48,6 @@ class Results:
         """ended: called where the thread has nothing more to do."""
         self._transport = transport
         self._path = "/v1/events?results=true&group=" + urllib.parse.quote(group, safe="")
-        self._name = name
         self._patience = patience
         self._ended = ended
         self._lock = Monitor()
@@ -56,7 +55,7 @@ class Results:
         self._early: Dict[str, Dict[str, Any]] = {}
         self._sending = 0
         self._again: List[str] = []
-        self._thread: Optional[threading.Thread] = None
+        self._thread = OnDemand(self._lock, self._run, name)
         self._stream: Optional[EventStream] = None
         self._is_open = False
         self._closed = False
@@ -71,7 +70,7 @@ class Results:
         with self._lock:
             self._sending += 1
             self._start()
-        self._lock.wait_for(lambda: self._is_open or self._thread is None, _OPEN_TIMEOUT)
+        self._lock.wait_for(lambda: self._is_open or not self._thread.is_running(), _OPEN_TIMEOUT)
         return self.epoch
 
     def opened_now(self) -> Optional[int]:
@@ -133,12 +132,21 @@ class Results:
         if first is None or first.done():
             self._outstanding[future.task_id] = future
         elif first is not future:
-            first.add_done_callback(future._settle_as)
+            first._tell(future)
 
     def outstanding(self) -> List[TaskFuture[Any]]:
         """Those whose tasks were accepted and have not ended."""
         with self._lock:
             return list(self._outstanding.values())
+
+    def waiting(self) -> List[TaskFuture[Any]]:
+        """As `outstanding`, with all futures of each task."""
+        with self._lock:
+            return [one for first in self._outstanding.values() for one in (first, *(first._others or []))]
+
+    def is_idle(self) -> bool:
+        """Is nothing waited for?"""
+        return not self._outstanding and not self._sending
 
     def forget(self, future: TaskFuture[Any]) -> None:
         """It has ended otherwise."""
@@ -146,6 +154,19 @@ class Results:
             if self._outstanding.get(future.task_id) is future:
                 del self._outstanding[future.task_id]
                 self._lock.notify_all()
+
+    def leave(self, future: TaskFuture[Any]) -> None:
+        """Nobody waits for it any more. Its task goes on, and so do other futures of that."""
+        with self._lock:
+            first = self._outstanding.get(future.task_id)
+            if first is future:
+                del self._outstanding[future.task_id]
+                others, future._others = future._others or [], []
+                for other in others:
+                    self._expect(other)
+                self._lock.notify_all()
+            elif first is not None and future in (first._others or []):
+                first._others = [other for other in first._others or [] if other is not future]
 
     def drain(self) -> None:
         """Waits until every task has ended."""
@@ -168,28 +189,19 @@ class Results:
 
     def is_current(self) -> bool:
         """Is it the thread here that asks?"""
-        return self._thread is threading.current_thread()
+        return self._thread.is_current()
 
     def is_running(self) -> bool:
         """Is there a thread?"""
-        return self._thread is not None
+        return self._thread.is_running()
 
     def join(self, timeout: Optional[float] = None) -> None:
         """Waits for the thread's end, at most `timeout` seconds."""
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
+        self._thread.join(timeout)
 
     def _start(self) -> None:
         self._wanted_at = time.monotonic()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-            try:
-                self._thread.start()
-            except BaseException:
-                # Ctrl-C, perhaps before there was a thread. One that is there says so itself.
-                self._thread = None
-                raise
+        self._thread.start()
 
     def _is_wanted(self) -> bool:
         if self._outstanding or self._sending:
@@ -198,17 +210,13 @@ class Results:
         return not self._closed and time.monotonic() - self._wanted_at < _IDLE
 
     def _run(self) -> None:
-        with self._lock:
-            if self._thread not in (None, threading.current_thread()):
-                return  # see _start
-            self._thread = threading.current_thread()
         try:
             self._bring()
         except BaseException as error:  # noqa: B902 - nobody may wait for ever
             with self._lock:
                 failed = list(self._outstanding.values())
                 self._outstanding.clear()
-                self._thread = None
+                self._thread.end()
                 self._is_open = False
                 self._lock.notify_all()
             for future in failed:
@@ -224,7 +232,7 @@ class Results:
         while True:
             with self._lock:
                 if not self._is_wanted():
-                    self._thread = None
+                    self._thread.end()
                     self._is_open = False
                     return
             fault: Optional[BaseException] = None

@@ -12,91 +12,31 @@ S6  Where nothing is under way, the caller's own thread writes the request and t
     before, and the thread sends that one.
 S7  What is refused for want of room after a try that may have been taken is held as it is: the same tasks under the same key,
     until that is answered. Another key would make those that were taken a second time.
+S8  Calls by themselves and those of maps wait apart, share no request and go in turn: neither a map that is long, or waits for
+    room, holds up a call by itself, nor do many of those hold up a map.
 """
-import collections
 import json
-import os
-import threading
+import math
 import time
-from typing import Any, Callable, Deque, Dict, List, NamedTuple, Optional, Protocol, Sequence, Set, Tuple
+from typing import Any, Callable, Dict, List, Optional, Protocol, Sequence, Tuple
 
-from . import backoff, errors, frames
+from . import errors
 from .connection import Connection
 from .futures import TaskFuture
+from .lane import Lane
 from .monitor import Monitor
+from .on_demand import OnDemand
+from .shipment import Shipment
 from .transport import Transport
+from .wishes import NoRoom, Sending, Wish, no_room
 
-_MOST = 1000
-# Of a request's arguments, bytes: as they go, and as the service keeps them.
-_BYTES = 4 * 1024 * 1024
-_KEPT_BYTES = 64 * 1024 * 1024
-# Smaller ones are not looked for among the others.
-_SHARED_FROM = 1024
-# What a caller's thread may write itself: it fits into the connection's buffer.
+# What a caller's thread may write itself, bytes: it fits into the connection's buffer.
 _SMALL = 16 * 1024
 _PATH = "/v1/tasks/batch"
 # An idle thread ends after so many seconds and is started again with the next task.
 _IDLE = 30.0
 # A caller that has not written its request by then was interrupted by Ctrl-C, seconds.
 _LOOK = 1.0
-
-
-class Wish(NamedTuple):
-    """One task to be: `head` is the JSON of its entry up to the number of its frame."""
-
-    future: TaskFuture[Any]
-    head: str
-    args: bytes
-    tail: str
-    function_id: str
-    is_renewed: bool = False
-    # When it waits for room no longer, of time.monotonic; None: `patience` after it was first refused.
-    until: Optional[float] = None
-
-
-def entry(function_id: str, options: Dict[str, Any]) -> Tuple[str, str]:
-    """JSON around the frame's number."""
-    return (
-        '{"function":%s,"args_pickle":{"frame":' % json.dumps(function_id),
-        '},"options":%s}' % json.dumps(options, separators=(",", ":")),
-    )
-
-
-class Request(NamedTuple):
-    """A request with its key: the same however often it is sent."""
-
-    headers: Dict[str, str]
-    body: List[bytes]
-
-
-class Sending:
-    """A request with its tasks, in this order, from its first try to its answer."""
-
-    __slots__ = ("wishes", "request", "epoch", "connection", "since", "is_written", "is_taken", "is_doubtful")
-
-    def __init__(self, wishes: List[Wish]) -> None:
-        self.wishes = wishes
-        self.request = _request(wishes)
-        # In which it leaves; None: the desk has not been told.
-        self.epoch: Optional[int] = None
-        # On which a caller has written it (S6), when it began, and whether it is through.
-        self.connection: Optional[Connection] = None
-        self.since = time.monotonic()
-        self.is_written = False
-        # The thread has it.
-        self.is_taken = False
-        # A try may have been taken whose answer is not known (S7).
-        self.is_doubtful = False
-
-
-class _NoRoom(Exception):
-    """Nothing of `wishes` was taken (S5), and perhaps something of what is held (S7)."""
-
-    def __init__(self, wishes: List[Wish], error: errors.ServiceError, held: Optional[Sending] = None) -> None:
-        super().__init__()
-        self.wishes = wishes
-        self.error = error
-        self.held = held
 
 
 class Desk(Protocol):
@@ -114,7 +54,7 @@ class Desk(Protocol):
     def sent(self) -> None:
         """They were not."""
 
-    def renewed(self, function_id: str) -> Optional[str]:
+    def renewed(self, function_id: str, shipped: Optional[Shipment]) -> Optional[str]:
         """The id under which a function that is gone was registered again, None where it cannot be."""
 
     def ended(self) -> None:
@@ -128,26 +68,24 @@ class Submits:
         """patience: of a task by itself for room, seconds."""
         self._transport = transport
         self._desk = desk
-        self._name = name
         self._patience = patience
-        self._waiting: Deque[Wish] = collections.deque()
         self._changed = Monitor()
-        self._thread: Optional[threading.Thread] = None
-        # What goes next: a caller has begun it (S6), or it is held (S7).
+        self._thread = OnDemand(self._changed, self._run, name)
+        self._by_themselves = Lane()
+        self._of_maps = Lane()
+        # Whose turn it is, first.
+        self._lanes = [self._by_themselves, self._of_maps]
+        # What goes next, whatever waits: a caller has begun it (S6).
         self._begun: Optional[Sending] = None
-        self._held: Optional[Sending] = None
         # What the thread sends now.
         self._in_hand: List[Wish] = []
         self._answered = 0
-        # Refusals in a row, and when the next try is due.
-        self._refusals = 0
-        self._due = 0.0
         self._closed = False
 
     def unsent(self) -> int:
         """Tasks that have not been answered."""
         with self._changed:
-            return len(self._waiting) + len(self._on_the_way())
+            return sum(lane.waiting for lane in self._lanes) + len(self._on_the_way())
 
     def add(self, wish: Wish) -> None:
         """Queues a task. Never blocks on the network."""
@@ -171,8 +109,12 @@ class Submits:
 
     def _is_free_for(self, wish: Wish) -> bool:
         """May the caller write it (S6)?"""
-        is_idle = not self._waiting and self._held is None and not self._is_under_way()
-        return is_idle and self._thread is not None and len(wish.args) <= _SMALL
+        is_first = self._lane(wish).is_empty and not self._is_under_way()
+        return is_first and self._thread.is_running() and len(wish.args) <= _SMALL
+
+    def _lane(self, wish: Wish) -> Lane:
+        """S8."""
+        return self._of_maps if wish.is_of_map else self._by_themselves
 
     def _hand_over(self, begun: Sending, connection: Optional[Connection], is_through: bool) -> None:
         with self._changed:
@@ -188,27 +130,19 @@ class Submits:
                 self._desk.sent()
 
     def _enqueue(self, wish: Wish) -> None:
-        self._waiting.append(wish)
-        if self._thread is None:
-            self._start()
+        self._lane(wish).add(wish)
+        if not self._thread.is_running():
+            self._thread.start()
         elif not self._is_under_way():
             self._changed.notify_all()
-
-    def _start(self) -> None:
-        self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-        try:
-            self._thread.start()
-        except BaseException:
-            # Ctrl-C, perhaps before there was a thread. One that is there says so itself.
-            self._thread = None
-            raise
 
     def _is_under_way(self) -> bool:
         return self._begun is not None or bool(self._in_hand)
 
     def _on_the_way(self) -> List[Wish]:
         """Those in requests."""
-        return [*self._in_hand, *(wish for one in (self._begun, self._held) if one is not None for wish in one.wishes)]
+        begun = [] if self._begun is None else self._begun.wishes
+        return [*self._in_hand, *begun, *(wish for lane in self._lanes for wish in lane.held)]
 
     def withdraw(self, future: TaskFuture[Any]) -> bool:
         """Takes back what has not left. False where it has."""
@@ -225,15 +159,14 @@ class Submits:
 
     def _withdraw(self, is_meant: Callable[[Wish], bool]) -> List[TaskFuture[Any]]:
         with self._changed:
-            found = [wish.future for wish in self._waiting if is_meant(wish)]
+            found = [future for lane in self._lanes for future in lane.withdraw(is_meant)]
             if found:
-                self._waiting = collections.deque(wish for wish in self._waiting if not is_meant(wish))
                 self._changed.notify_all()
         return found
 
     def flush(self, timeout: Optional[float] = None) -> bool:
         """Waits until everything has been answered, at most `timeout` seconds."""
-        return self._changed.wait_for(lambda: not self._waiting and not self._on_the_way(), timeout)
+        return self._changed.wait_for(lambda: not self._is_waiting() and not self._on_the_way(), timeout)
 
     def wait_for_answer(self, timeout: float) -> None:
         """Waits until the request that is under way, if one is, has been answered, at most so many seconds. In a callback of the
@@ -246,9 +179,12 @@ class Submits:
     def finish(self) -> None:
         """Waits until nothing is on its way that anybody waits for."""
         with self._changed:
-            if self._waiting and self._thread is None:
-                self._start()
-        self._changed.wait_for(lambda: not self._waiting and all([wish.future.done() for wish in self._on_the_way()]))
+            if self._is_waiting():
+                self._thread.start()
+        self._changed.wait_for(lambda: not self._is_waiting() and all([wish.future.done() for wish in self._on_the_way()]))
+
+    def _is_waiting(self) -> bool:
+        return any([lane.waiting for lane in self._lanes])
 
     def on_the_way(self) -> List[TaskFuture[Any]]:
         """The futures of tasks that are in requests without an answer."""
@@ -263,23 +199,17 @@ class Submits:
 
     def is_current(self) -> bool:
         """Is it the thread here that asks?"""
-        return self._thread is threading.current_thread()
+        return self._thread.is_current()
 
     def is_running(self) -> bool:
         """Is there a thread?"""
-        return self._thread is not None
+        return self._thread.is_running()
 
     def join(self, timeout: Optional[float] = None) -> None:
         """Waits for the thread's end, at most `timeout` seconds."""
-        thread = self._thread
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout)
+        self._thread.join(timeout)
 
     def _run(self) -> None:
-        with self._changed:
-            if self._thread not in (None, threading.current_thread()):
-                return  # see _start
-            self._thread = threading.current_thread()
         while self._send_next():
             pass
         self._desk.ended()
@@ -289,11 +219,13 @@ class Submits:
         wishes, sending = self._next()
         if not wishes:
             return False
+        lane = self._lane(wishes[0])
         try:
             self._send(wishes, sending)
-            self._refusals, self._due = 0, 0.0
-        except _NoRoom as refused:
-            self._put_back(refused)
+            with self._changed:
+                lane.went_well()
+        except NoRoom as refused:
+            self._put_back(lane, refused)
         except BaseException as error:  # noqa: B902 - whatever it is, nobody may wait for ever
             for wish in wishes:
                 wish.future._fail(error)
@@ -312,78 +244,50 @@ class Submits:
             self._changed.wait_for(lambda: self._is_ready() or self._is_over(until), self._pause(until))
             with self._changed:
                 if self._is_ready():
-                    sending, self._begun = self._begun, None
-                    if sending is None:
-                        sending, self._held = self._held, None
-                    elif not sending.is_written:
-                        sending.is_taken = sending.is_doubtful = True
-                    self._in_hand = self._take() if sending is None else sending.wishes
+                    self._in_hand, sending = self._begun_or_next()
                     return self._in_hand, sending
                 if self._is_over(until):
-                    self._thread = None
+                    self._thread.end()
                     return [], None
+
+    def _begun_or_next(self) -> Tuple[List[Wish], Optional[Sending]]:
+        begun, self._begun = self._begun, None
+        if begun is None:
+            now = time.monotonic()
+            lane = next(one for one in self._lanes if one.due(math.inf) <= now)
+            # S8: the others are first when this one has gone.
+            self._lanes.sort(key=lambda one: one is lane)
+            return lane.next()
+        if not begun.is_written:
+            begun.is_taken = begun.is_doubtful = True
+        return begun.wishes, begun
 
     def _is_ready(self) -> bool:
         now = time.monotonic()
         if self._begun is not None:
             return self._begun.is_written or now - self._begun.since >= _LOOK
-        return (bool(self._waiting) or self._held is not None) and now >= self._due
+        return self._due(math.inf) <= now
+
+    def _due(self, never: float) -> float:
+        """When the next request is to be sent, `never` where nothing waits."""
+        return min([lane.due(never) for lane in self._lanes])
 
     def _is_over(self, until: float) -> bool:
-        is_idle = self._begun is None and self._held is None and not self._waiting
+        is_idle = self._begun is None and all([lane.is_empty for lane in self._lanes])
         return is_idle and (self._closed or time.monotonic() >= until)
 
     def _pause(self, until: float) -> float:
         """Until it is to be looked at again at the latest."""
         if self._begun is not None:
             return _LOOK
-        is_idle = self._held is None and not self._waiting
-        return max(0.0, (until if is_idle else self._due) - time.monotonic())
+        return max(0.0, self._due(until) - time.monotonic())
 
-    def _put_back(self, refused: _NoRoom) -> None:
-        """S5, S7."""
-        now = time.monotonic()
-        self._refusals += 1
-        pause = backoff.pause(self._refusals, refused.error.problem.get("retry_after_ms", 0) / 1000)
-        fresh, held = self._limited(refused.wishes, now), refused.held
-        judged = list(fresh)
-        if held is not None:
-            held.wishes = self._limited(held.wishes, now)
-            judged += held.wishes
-
-        def is_late(wish: Wish) -> bool:
-            return wish.until is not None and now + pause > wish.until
-
-        patient = [not is_late(wish) and not wish.future.done() for wish in judged]
+    def _put_back(self, lane: Lane, refused: NoRoom) -> None:
         with self._changed:
-            self._due = now + pause
-            self._waiting.extendleft(reversed([wish for wish, is_so in zip(fresh, patient) if is_so]))
-            # All of it goes again as long as one of them is waited for.
-            if any(patient[len(fresh) :]):
-                self._held = held
-        # Last, for a callback may withdraw the others.
-        for wish in judged:
-            if is_late(wish):
-                wish.future._fail(refused.error)
-
-    def _limited(self, wishes: List[Wish], now: float) -> List[Wish]:
-        return [wish._replace(until=now + self._patience) if wish.until is None else wish for wish in wishes]
-
-    def _take(self) -> List[Wish]:
-        wishes: List[Wish] = []
-        shared: Set[bytes] = set()
-        size = kept = 0
-        while self._waiting and len(wishes) < _MOST:
-            args = self._waiting[0].args
-            goes = 0 if len(args) >= _SHARED_FROM and args in shared else len(args)
-            if wishes and (goes > 0 and size + goes > _BYTES or kept + len(args) > _KEPT_BYTES):
-                break
-            if len(args) >= _SHARED_FROM:
-                shared.add(args)
-            size += goes
-            kept += len(args)
-            wishes.append(self._waiting.popleft())
-        return wishes
+            late = lane.put_back(refused, self._patience)
+        # Without the lock, for a callback may withdraw the others.
+        for wish in late:
+            wish.future._fail(refused.error)
 
     def _send(self, wishes: List[Wish], sending: Optional[Sending] = None) -> None:
         open_ = wishes if sending is not None else [wish for wish in wishes if not wish.future.done()]
@@ -400,7 +304,7 @@ class Submits:
             except errors.ServiceError as error:
                 self._desk.sent()
                 if isinstance(error, (errors.QueueFull, errors.RateLimitedError)):
-                    raise _no_room(sending, error) from None
+                    raise no_room(sending, error) from None
                 open_, sending = self._without_culprit(open_, error), None
                 continue
             except BaseException:
@@ -421,8 +325,8 @@ class Submits:
                 for at, wish in enumerate(wishes):
                     try:
                         self._send([wish])
-                    except _NoRoom as refused:
-                        raise _NoRoom(refused.wishes + wishes[at + 1 :], refused.error, refused.held) from None
+                    except NoRoom as refused:
+                        raise NoRoom(refused.wishes + wishes[at + 1 :], refused.error, refused.held) from None
                 return []
             if guilty:
                 for wish in guilty:
@@ -440,40 +344,11 @@ class Submits:
             if wish.is_renewed:
                 wish.future._fail(error)
                 continue
-            old = wish.function_id
+            old = wish.entry.function_id
             if old not in ids:
-                ids[old] = self._desk.renewed(old)
-            new = ids[old] or old
-            head = wish.head.replace(json.dumps(old), json.dumps(new))
-            again.append(wish._replace(head=head, function_id=new, is_renewed=True))
+                ids[old] = self._desk.renewed(old, wish.entry.shipment)
+            again.append(wish.named(ids[old] or old))
         return again
-
-
-def _no_room(sending: Sending, error: errors.ServiceError) -> _NoRoom:
-    """What becomes of a request that was refused for want of room."""
-    if not (sending.is_doubtful or error.is_repeated):
-        return _NoRoom(sending.wishes, error)
-    sending.is_doubtful = True
-    sending.epoch = sending.connection = None
-    return _NoRoom([], error, sending)
-
-
-def _request(wishes: List[Wish]) -> Request:
-    shared: Dict[bytes, int] = {}
-    parts: List[bytes] = []
-    entries: List[str] = []
-    for wish in wishes:
-        number = shared.get(wish.args) if len(wish.args) >= _SHARED_FROM else None
-        if number is None:
-            number = len(parts)
-            parts.append(wish.args)
-            if len(wish.args) >= _SHARED_FROM:
-                shared[wish.args] = number
-        entries.append("%s%d%s" % (wish.head, number, wish.tail))
-    header = '{"tasks":[%s]}' % ",".join(entries)
-    key = os.urandom(16).hex()
-    headers = {"Content-Type": frames.MEDIA_TYPE, "Accept": "application/json", "Idempotency-Key": key}
-    return Request(headers, frames.encode(header.encode(), parts))
 
 
 def _ids(content: bytes) -> List[str]:

@@ -5,7 +5,8 @@ import urllib.parse
 
 
 class CuttingProxy:
-    """`url` is its own; `cut` cuts what is open, in the middle of whatever is under way; `sent` is what clients have sent.
+    """`url` is its own; `cut` cuts what is open, in the middle of whatever is under way; `sent` is what clients have sent,
+    `accepted` how many connections they have made.
 
     events: where it is set, it is called with the socket of whoever asks for the event stream, instead of passing that on.
     """
@@ -19,6 +20,7 @@ class CuttingProxy:
         self._lost = None
         self._deaf = set()
         self.sent = []
+        self.accepted = 0
         self.events = None
         self.lost = threading.Event()
         self._server = socket.create_server(("127.0.0.1", 0))
@@ -62,6 +64,7 @@ class CuttingProxy:
                 return
             with self._lock:
                 self._open |= {near, far}
+                self.accepted += 1
             threading.Thread(target=self._pass_both, args=(near, far), daemon=True).start()
 
     def _pass_both(self, near, far):

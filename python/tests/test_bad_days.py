@@ -24,7 +24,7 @@ from unittest import mock
 
 from cutting_proxy import CuttingProxy
 
-from mpcsfaas import Client, Executor, TaskFuture, errors, events, executor, logs, results, submits, transport, versions
+from mpcsfaas import Client, Executor, TaskFuture, errors, events, leaving, logs, results, submits, transport, versions, wishes
 
 KEYED, KEY = os.environ.get("MPCSFAAS_KEYED_URL", ""), os.environ.get("MPCSFAAS_KEYED_KEY", "")
 
@@ -94,6 +94,7 @@ class Refusals(unittest.TestCase):
         self.addCleanup(client.close)
         self.addCleanup(ex.shutdown, cancel_futures=True)
         values = ex.map(len, ["x" * n for n in range(12)])
+        until_full(client, ex)
         # A call by itself is told when patience is over, here at once.
         self.assertIsInstance(ex.submit(len, "x").exception(30), errors.QueueFull)
         # Nothing runs there: whoever cancels what waits makes room for the next.
@@ -104,6 +105,49 @@ class Refusals(unittest.TestCase):
         self.assertEqual(canceled, 12)
         with self.assertRaises(errors.TaskCanceled):
             next(values)
+
+    def test_a_call_by_itself_does_not_wait_behind_a_map_that_waits_for_room(self):
+        # More than one request holds, and nobody reads it.
+        with self.full() as (ex, _):
+            self.assertIsInstance(ex.submit(len, "x").exception(20), errors.QueueFull)
+
+    def test_a_call_by_itself_gets_its_share_of_the_room(self):
+        with self.full(patience=60) as (ex, client):
+            alone, end = ex.submit(len, "x"), time.monotonic() + 20
+            while not alone.task_id and time.monotonic() < end:
+                waiting = [task["task_id"] for task in client.list(group=ex.group, status="QUEUED")]
+                _ = waiting and client.cancel_many(waiting)
+            self.assertTrue(alone.task_id)
+
+    def test_calls_by_themselves_do_not_keep_a_map_from_its_share(self):
+        with Executor() as ex:
+            over, room = threading.Event(), threading.Semaphore(100)
+            self.addCleanup(over.set)
+
+            def submits():
+                while not over.is_set():
+                    room.acquire()
+                    ex.submit(double, 1).add_done_callback(lambda _: room.release())
+
+            submitting = threading.Thread(target=submits)
+            submitting.start()
+            self.assertEqual(list(ex.map(double, range(500), timeout=60)), [2 * n for n in range(500)])
+            over.set()
+            submitting.join()
+
+    @contextlib.contextmanager
+    def full(self, patience=0.5):
+        """An executor whose map has filled the queue and waits for room."""
+        with Client(KEYED, KEY) as client:
+            ex = Executor(KEYED, KEY, patience=patience)
+            try:
+                values = ex.map(len, itertools.repeat("x", 3000))
+                until_full(client, ex)
+                yield ex, client
+                values.close()
+            finally:
+                ex._cancels.abandon()
+                ex.shutdown()
 
     def test_whoever_hears_of_a_full_queue_may_end_it_all(self):
         for waits in (False, True):
@@ -257,6 +301,14 @@ class Refusals(unittest.TestCase):
         versions.Fleet(lambda: {"items": []}).check("f")
         versions.Fleet(lambda: {"items": [_worker("3.8.1"), _worker(versions.PYTHON + ".9")]}).check("f")
 
+    def test_a_submit_where_no_worker_runs_this_python_is_refused_before_anything_is_sent(self):
+        url, asked = serve(self, lambda _: answer(200, json.dumps({"items": [_worker("3.8.1")]}).encode()))
+        with Executor(url) as ex:
+            for ask in (lambda: ex.submit(lambda: 1), lambda: ex.map(double, [1]), lambda: Client(url).register(double)):
+                with self.assertRaisesRegex(errors.VersionMismatch, "Python %s .* every live worker runs Python 3.8.1" % versions.PYTHON):
+                    ask()
+        self.assertEqual({one.line for one in asked}, {"GET /v1/workers HTTP/1.1"})
+
     def test_every_error_code_has_its_class(self):
         contract = os.path.join(os.path.dirname(__file__), "../../packages/contract/src/errors.ts")
         with open(contract, encoding="utf-8") as file:
@@ -335,11 +387,20 @@ def wait_for_ids(*futures):
         time.sleep(0.01)
 
 
+def until_full(client, ex):
+    """Until it has taken all the room that MPCSFAAS_KEYED_URL has."""
+    end = time.monotonic() + 30
+    while len(list(client.list(group=ex.group))) < 5:
+        if time.monotonic() > end:
+            raise AssertionError("others have the room")
+        time.sleep(0.01)
+
+
 class Leaving(unittest.TestCase):
     """Whoever leaves does not wait as long as the executor is patient."""
 
     def test_a_map_that_is_left_where_the_service_hangs_or_is_away(self):
-        for module, name in ((executor, "_LEAVING"), (transport, "_GRACE")):
+        for module, name in ((leaving, "SECONDS"), (transport, "_GRACE")):
             shorter = mock.patch.object(module, name, 0.3)
             shorter.start()
             self.addCleanup(shorter.stop)
@@ -405,8 +466,8 @@ print(next(values), flush=True)
 
 HANGS = """
 import sys
-from mpcsfaas import executor, transport
-executor._LAST_WORDS = executor._LEAVING = transport._GRACE = 0.5
+from mpcsfaas import executor, leaving, transport
+executor._LAST_WORDS = leaving.SECONDS = transport._GRACE = 0.5
 sys.stdin.readline()
 ex.submit(nap, 1)
 """
@@ -541,7 +602,7 @@ class Doubts(unittest.TestCase):
             futures = [TaskFuture(desk) for _ in range(3)]
             with way._changed:  # they go together
                 for n, future in enumerate(futures):
-                    way.add(submits.Wish(future, '{"function":"f","args_pickle":{"frame":', b"%d" % n, '},"options":{}}', "f"))
+                    way.add(wishes.Wish(future, wishes.Entry(wishes.head_of("f"), wishes.tail_of({}), "f"), b"%d" % n))
             while len(asked) < 4:
                 time.sleep(0.01)
             futures[1]._settle_canceled()

@@ -1,11 +1,11 @@
 """The connections to the service are cut a hundred times under load: every future resolves, and no task is made twice."""
 import os
 import unittest
-from concurrent.futures import as_completed
+from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from cutting_proxy import CuttingProxy
 
-from mpcsfaas import Client, Executor, submits
+from mpcsfaas import Client, Executor, lane, wishes
 
 CUTS = 100
 
@@ -38,7 +38,28 @@ class Cuts(unittest.TestCase):
         with Client() as client:
             self.assertEqual(sum(1 for _ in client.list(group=group)), number)
 
+
 class Wire(unittest.TestCase):
+    def test_connections_are_used_again(self):
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        with Executor(proxy.url) as ex:
+            for n in range(50):
+                self.assertEqual(ex.submit(echo, n).result(20), n)
+            self.assertEqual(list(ex.map(echo, range(2000))), list(range(2000)))
+            # The stream, and one for requests; a second where one thread asks while another does.
+            self.assertLessEqual(proxy.accepted, 3)
+        before = proxy.accepted
+        with Client(proxy.url) as client:
+            for n in range(20):
+                self.assertEqual(client.wait(client.submit(echo, [n]), 20), n)
+                client.stats()
+            self.assertEqual(proxy.accepted - before, 1)
+            # Several threads have several, which stay.
+            with ThreadPoolExecutor(4) as threads:
+                list(threads.map(lambda _: client.version(), range(200)))
+            self.assertLessEqual(proxy.accepted - before, 5)
+
     def test_calls_share_requests_and_equal_arguments_go_once_in_each(self):
         proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
         self.addCleanup(proxy.close)
@@ -64,14 +85,14 @@ class Wire(unittest.TestCase):
             self.assertLess(b"".join(proxy.sent).count(large[:50]), 6)
 
     def test_a_request_holds_so_much_as_the_service_is_to_keep(self):
-        waiting = submits.Submits(None, None, "", 0.0)
+        waiting = lane.Lane()
         large, small = b"x" * 5_000_000, b"y" * 2_000
         for args in (large, large, small, small, *[large] * 30):
             # Equal, and not the same object.
-            waiting._waiting.append(submits.Wish(None, "", bytes(bytearray(args)), "", ""))
+            waiting.add(wishes.Wish(None, wishes.Entry("", "", ""), bytes(bytearray(args))))
         taken = []
-        while waiting._waiting:
-            taken.append([len(wish.args) for wish in waiting._take()])
+        while not waiting.is_empty:
+            taken.append([len(wish.args) for wish in waiting.next()[0]])
         # 64 MiB are thirteen of the large ones.
         self.assertEqual([set(sizes) for sizes in taken], [{len(large)}, {len(small)}, *[{len(large)}] * 3])
         self.assertEqual([len(sizes) for sizes in taken], [2, 2, 13, 13, 4])

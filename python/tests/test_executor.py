@@ -18,7 +18,7 @@ from unittest import mock
 from strikes import struck
 
 import mpcsfaas
-from mpcsfaas import Executor, TaskCanceled, TaskFuture, errors, function, submits
+from mpcsfaas import Executor, TaskCanceled, TaskFuture, errors, function, monitor, on_demand, submits, wishes
 
 
 class Mine(Exception):
@@ -444,8 +444,29 @@ class Groups(unittest.TestCase):
         self.assertEqual(set(states), {"COMPLETED", "CANCELED"}, states.count("COMPLETED"))
         self.assertGreater(states.count("CANCELED"), 100)
 
+    def test_a_thread_is_waited_for_until_it_is_gone(self):
+        lock, is_over, go_on = monitor.Monitor(), threading.Event(), threading.Event()
+
+        def run():
+            with lock:
+                thread.end()
+            is_over.set()
+            go_on.wait(20)
+
+        thread = on_demand.OnDemand(lock, run, "on demand")
+        with lock:
+            thread.start()
+        is_over.wait(20)
+        self.assertFalse(thread.is_running())
+        began = time.monotonic()
+        thread.join(0.2)
+        self.assertGreaterEqual(time.monotonic() - began, 0.2)
+        go_on.set()
+        thread.join()
+        self.assertNotIn("on demand", [one.name for one in threading.enumerate()])
+
     def test_ctrl_c_while_a_call_leaves_holds_nothing_up(self):
-        ask, main, struck = submits._request, threading.current_thread(), []
+        ask, main, struck = wishes._request, threading.current_thread(), []
 
         def request(wishes):
             if threading.current_thread() is main and not struck:
@@ -455,7 +476,7 @@ class Groups(unittest.TestCase):
 
         with Executor() as ex:
             self.assertEqual(ex.submit(double, 1).result(20), 2)
-            with mock.patch.object(submits, "_request", request), self.assertRaises(KeyboardInterrupt):
+            with mock.patch.object(wishes, "_request", request), self.assertRaises(KeyboardInterrupt):
                 for n in range(1000):
                     ex.submit(double, n).result(20)
             self.assertEqual(ex.submit(double, 2).result(20), 4)
@@ -508,7 +529,7 @@ class Groups(unittest.TestCase):
             futures = [TaskFuture(ex) for _ in ids]
             futures[0].cancel()  # while the request is under way
             away = errors.ServiceUnreachable("away")
-            with mock.patch.object(ex, "_cancel_many", side_effect=away), self.assertLogs("mpcsfaas", "WARNING"):
+            with mock.patch.object(ex._cancels, "_many", side_effect=away), self.assertLogs("mpcsfaas", "WARNING"):
                 ex.accepted(futures, ids, ex.opened())
             self.assertEqual(futures[1].result(20), 0.1)
             self.assertTrue(futures[0].cancelled())

@@ -1,0 +1,165 @@
+"""AsyncClient where whoever waits is canceled: that is over at once, nothing stays behind, and the task goes on."""
+import asyncio
+import os
+import threading
+import time
+import unittest
+
+from cutting_proxy import CuttingProxy
+
+from mpcsfaas import AsyncClient, Client, TaskCanceled
+
+
+def triple(x):
+    return x * 3
+
+
+async def _all(items):
+    return [item async for item in items]
+
+
+class Canceled(unittest.TestCase):
+    def proxy(self):
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        return proxy
+
+    def stuck(self):
+        """A task that nobody runs."""
+        with Client() as client:
+            task_id = client.submit(triple, [1], labels=["nobody=has"])
+        self.addCleanup(self.cancel, task_id)
+        return task_id
+
+    def cancel(self, task_id):
+        with Client() as client:
+            client.cancel_many([task_id])
+
+    def test_a_call_that_hangs_holds_up_neither_the_loop_nor_its_end(self):
+        stuck = self.stuck()
+        for ask in (
+            lambda client: client.version(),
+            lambda client: client.submit("nobody", [1]),
+            lambda client: client.wait(stuck),
+            lambda client: client.task(stuck).result(),
+            lambda client: client.task(stuck).future(),
+            lambda client: _all(client.list()),
+        ):
+            for closes in (True, False):
+                proxy = self.proxy()
+
+                async def main():
+                    client = AsyncClient(proxy.url)
+                    await client.version()
+                    proxy.fall_silent()
+                    began = time.monotonic()
+                    with self.assertRaises(asyncio.TimeoutError):
+                        await asyncio.wait_for(ask(client), 0.2)
+                    self.assertLess(time.monotonic() - began, 2)
+                    if closes:
+                        await client.close()
+
+                began = time.monotonic()
+                asyncio.run(main())
+                self.assertLess(time.monotonic() - began, 8)
+
+    def test_more_calls_that_hang_than_threads_are_let_go_of_too(self):
+        proxy = self.proxy()
+
+        async def main():
+            async with AsyncClient(proxy.url) as client:
+                proxy.fall_silent()
+                asks = [asyncio.ensure_future(client.version()) for _ in range(200)]
+                await asyncio.sleep(0.3)
+                for ask in asks:
+                    ask.cancel()
+                _, late = await asyncio.wait(asks, timeout=2)
+                self.assertFalse(late)
+
+        began = time.monotonic()
+        asyncio.run(main())
+        self.assertLess(time.monotonic() - began, 8)
+
+    def test_a_wait_that_is_canceled_leaves_nothing_and_cancels_nothing(self):
+        stuck = self.stuck()
+
+        async def main():
+            async with AsyncClient() as client:
+                first = await client.task(stuck).future()
+                others = [asyncio.ensure_future(client.wait(stuck)) for _ in range(3)]
+                for _ in range(20):
+                    with self.assertRaises(asyncio.TimeoutError):
+                        await asyncio.wait_for(client.task(stuck).result(), 0.05)
+                with self.assertRaisesRegex(TimeoutError, "it goes on"):
+                    await client.wait(stuck, 0.05)
+                others[0].cancel()
+                await asyncio.wait(others[:1])
+                self.assertEqual((await client.get(stuck))["status"], "QUEUED")
+                # Those of the first and of the two that still wait.
+                self.assertEqual(len(client._client._followers.outstanding()), 3)
+                await client.cancel(stuck)
+                for other in others[1:]:
+                    with self.assertRaises(TaskCanceled):
+                        await other
+                await asyncio.wait([first])
+                self.assertTrue(first.cancelled())
+
+        asyncio.run(main())
+
+    def test_the_first_of_those_who_wait_may_leave(self):
+        stuck = self.stuck()
+
+        async def main():
+            async with AsyncClient() as client:
+                first = asyncio.ensure_future(client.wait(stuck))
+                while not client._client._followers.outstanding():
+                    await asyncio.sleep(0.01)
+                second = asyncio.ensure_future(client.wait(stuck, 20))
+                while len(client._client._followers.outstanding()) < 2:
+                    await asyncio.sleep(0.01)
+                first.cancel()
+                await asyncio.wait([first])
+                await client.cancel(stuck)
+                with self.assertRaises(TaskCanceled):
+                    await second
+
+        asyncio.run(main())
+
+    def test_a_future_that_is_canceled_cancels_its_task_and_holds_up_nothing(self):
+        stuck, hangs = self.stuck(), self.stuck()
+        proxy = self.proxy()
+
+        async def main():
+            async with AsyncClient() as client:
+                (await client.task(stuck).future()).cancel()
+            async with AsyncClient(proxy.url) as client:
+                future = await client.task(hangs).future()
+                proxy.fall_silent()
+                began = time.monotonic()
+                future.cancel()
+                await asyncio.sleep(0)
+                self.assertLess(time.monotonic() - began, 1)
+
+        asyncio.run(main())
+        with Client() as client:
+            self.assertEqual(client.get(stuck)["status"], "CANCELED")
+
+    def test_threads_end_when_there_is_nothing_to_do(self):
+        def threads():
+            return [one for one in threading.enumerate() if one.name == "mpcsfaas-calls"]
+
+        async def main():
+            async with AsyncClient() as client:
+                await asyncio.gather(*(client.version() for _ in range(100)))
+                self.assertLessEqual(len(set(threads()) - set(before)), 32)
+
+        before = threads()
+        asyncio.run(main())
+        end = time.monotonic() + 20
+        while set(threads()) - set(before) and time.monotonic() < end:
+            time.sleep(0.01)
+        self.assertEqual(set(threads()) - set(before), set())
+
+
+if __name__ == "__main__":
+    unittest.main()
