@@ -64,7 +64,7 @@ export interface TaskOptions {
   maxAttempts?: number | undefined;
   /** For exceptions that the function raises */
   retry?: RetryPolicy | undefined;
-  /** Never started twice: a loss ends it */
+  /** Never started twice: a loss ends it, and it is not retried */
   atMostOnce?: boolean | undefined;
   /** How long the end is kept */
   resultTtlMs?: number | undefined;

@@ -38,7 +38,9 @@ const lasting = {
     Type.Integer({ minimum: 1, maximum: 1000, description: 'How often its runner or worker may be lost' }),
   ),
   retry: Type.Optional(RetryPolicyBody),
-  at_most_once: Type.Optional(Type.Boolean({ description: 'Never started twice: a loss ends it' })),
+  at_most_once: Type.Optional(
+    Type.Boolean({ description: 'Never started twice: a loss ends it, and it is not retried' }),
+  ),
   result_ttl_ms: Type.Optional(
     Type.Integer({ minimum: MIN_RESULT_TTL_MS, maximum: YEAR_MS, description: 'How long the end is kept' }),
   ),

@@ -278,7 +278,8 @@ export const cancelTask = route({
   path: '/v1/tasks/{task_id}/cancel',
   tag: 'tasks',
   summary: 'Cancel a task',
-  description: 'Ends a task that has not ended. Where it has, 409 says which end won.',
+  description:
+    'Ends a task that has not ended; one that was canceled before stays so. Where another end won, 409 says which.',
   params: TaskParams,
   body: Type.Object({}, { title: 'Cancel', additionalProperties: false }),
   bodyOptional: true,
@@ -296,7 +297,7 @@ export const cancelTasks = route({
   tag: 'tasks',
   summary: 'Cancel many tasks',
   description:
-    'Ends those that have not ended. With `only_waiting` those that run are let be; one that is started at this very ' +
+    'Ends those that have not ended; those that were canceled before count as canceled. With `only_waiting` those that run are let be; one that is started at this very ' +
     'moment may be ended all the same.',
   body: Type.Object(
     {

@@ -6,7 +6,7 @@ import type { FunctionOptions, Runtime } from '@mpcsfaas/contract';
 import { isWellFormedId } from '../lifecycle/ids.ts';
 import type { Clock } from '../clock.ts';
 import type { FunctionRecord, Store } from '../store/index.ts';
-import { defaultsOf } from './options.ts';
+import { defaultsOf, demandOneStart } from './options.ts';
 import { checkPickle } from './pickle/check.ts';
 import { Refusal } from './refusal.ts';
 import { demandSelfContained } from './source/self-contained.ts';
@@ -53,6 +53,7 @@ export class Functions {
         { limit: this.#maxCodeBytes, option: LIMITS.max_code_bytes.option },
       );
     }
+    demandOneStart(wish.options, {}, '/options');
     if (wish.code.form === 'pickle') checkCallable(wish.runtime, code);
     else if (wish.runtime === 'javascript') demandSelfContained(wish.code.text);
     return this.#store.register(tenant, {

@@ -3,6 +3,7 @@ import type { FunctionOptions, TaskOptions } from '@mpcsfaas/contract';
 import type { RetryPolicy } from '../lifecycle/spec.ts';
 import type { TaskDefaults } from '../store/index.ts';
 import { momentOf } from './moments.ts';
+import { Refusal } from './refusal.ts';
 
 /** Times and ends that the service fixes for tasks that name none. */
 export interface ServiceDefaults {
@@ -11,6 +12,22 @@ export interface ServiceDefaults {
 }
 
 const MAX_ATTEMPTS = 3;
+
+/**
+ * At most once and a retry policy exclude each other: a retry is a second start. A task's own `at_most_once` holds against its
+ * function's policy; whoever wants the reverse says `at_most_once: false`.
+ */
+export function demandOneStart(own: FunctionOptions, fn: TaskDefaults, pointer: string): void {
+  const isOnce = own.at_most_once ?? fn.at_most_once ?? false;
+  if (!isOnce || own.retry === undefined || own.retry.max_retries === 0) return;
+  const message =
+    own.at_most_once === undefined
+      ? 'is no option of a call whose function runs at most once: with at_most_once=false it may be retried'
+      : 'and at_most_once exclude each other: a retry is a second start';
+  throw new Refusal('validation_failed', `${pointer}/retry ${message}.`, {
+    errors: [{ pointer: `${pointer}/retry`, message }],
+  });
+}
 
 /** A retry policy with every field. */
 export function retryOf(body: NonNullable<FunctionOptions['retry']>): RetryPolicy {
@@ -34,13 +51,16 @@ export function defaultsOf(options: FunctionOptions): TaskDefaults {
  * the task stands in the body, for faults.
  */
 export function resolveOptions(own: TaskOptions, fn: TaskDefaults, service: ServiceDefaults, pointer: string) {
+  demandOneStart(own, fn, `${pointer}/options`);
+  const isOnce = own.at_most_once ?? fn.at_most_once ?? false;
+  const retry = own.retry === undefined ? (fn.retry ?? null) : retryOf(own.retry);
   return {
     priority: own.priority ?? fn.priority ?? 0,
     timeout_ms: own.timeout_ms ?? fn.timeout_ms ?? service.timeoutMs,
     memory_bytes: own.memory_bytes ?? fn.memory_bytes ?? 0,
     max_attempts: own.max_attempts ?? fn.max_attempts ?? MAX_ATTEMPTS,
-    retry: own.retry === undefined ? (fn.retry ?? null) : retryOf(own.retry),
-    at_most_once: own.at_most_once ?? fn.at_most_once ?? false,
+    retry: isOnce ? null : retry,
+    at_most_once: isOnce,
     not_before: timeOf(own.not_before, `${pointer}/options/not_before`),
     expires_at: timeOf(own.expires_at, `${pointer}/options/expires_at`),
     result_ttl_ms: own.result_ttl_ms ?? fn.result_ttl_ms ?? service.resultTtlMs,

@@ -363,23 +363,51 @@ describe('acts', () => {
     expect(await cancel(true)).toEqual({ canceled: [waiting], running: [running], ended: [ended], unknown: [unknown] });
     expect((await rig.get(`/v1/tasks/${running}`)).body.status).toBe('RUNNING');
     expect(await cancel(false)).toEqual({
-      canceled: [running],
+      canceled: [running, waiting],
       running: [],
-      ended: [ended, waiting],
+      ended: [ended],
       unknown: [unknown],
     });
   });
 
-  it('cancel ends a task once; then 409 says which end won', async () => {
-    const { task_id } = (await submit()).body;
-    expect((await rig.post(`/v1/tasks/${task_id}/cancel`, {})).body).toMatchObject({
-      status: 'CANCELED',
-      error: { kind: 'canceled' },
+  it('a call that runs at most once is not retried', async () => {
+    const retry = { max_retries: 2 };
+    const both = await rig.post('/v1/tasks', { function: 'double', args: [1], options: { retry, at_most_once: true } });
+    expect(both.body).toMatchObject({
+      status: 422,
+      detail: '/options/retry and at_most_once exclude each other: a retry is a second start.',
+      errors: [{ pointer: '/options/retry' }],
     });
+    const source = 'def f(x):\n    return x\n';
+    const register = (name: string, options: object): ReturnType<typeof rig.post> =>
+      rig.post('/v1/functions', { name, runtime: 'python', source, options });
+    expect((await register('both', { retry, at_most_once: true })).status).toBe(422);
+    await register('retried', { retry });
+    await register('once', { at_most_once: true });
+    const optionsOf = async (ref: string, options: object): Promise<unknown> => {
+      const { status, body } = await rig.post('/v1/tasks', { function: ref, args: [1], options });
+      return status === 201 ? (await rig.get(`/v1/tasks/${body.task_id}`)).body.options : body.detail;
+    };
+    expect(await optionsOf('retried', { at_most_once: true })).toMatchObject({ retry: null, at_most_once: true });
+    expect(await optionsOf('once', { at_most_once: false, retry })).toMatchObject({ retry: { max_retries: 2 } });
+    expect(await optionsOf('once', { retry })).toMatch(/whose function runs at most once: with at_most_once=false/);
+  });
+
+  it('cancel ends a task, and says so again to whoever did not hear it', async () => {
+    const { task_id } = (await submit()).body;
+    const cancel = async (): Promise<unknown> => (await rig.post(`/v1/tasks/${task_id}/cancel`, {})).body;
+    const first = await cancel();
+    expect(first).toMatchObject({ status: 'CANCELED', error: { kind: 'canceled' } });
+    expect(await cancel()).toEqual(first);
+  });
+
+  it('cancel that comes too late is 409 and says which end won', async () => {
+    const { task_id } = (await submit()).body;
+    await rig.finish();
     expect((await rig.post(`/v1/tasks/${task_id}/cancel`, {})).body).toMatchObject({
       status: 409,
       code: 'task_ended',
-      task_status: 'CANCELED',
+      task_status: 'COMPLETED',
     });
   });
 

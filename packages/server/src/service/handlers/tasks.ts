@@ -1,7 +1,7 @@
 // /v1/tasks: submit, list, look at, result, cancel, retry, pin.
 import type { BodyOf, Frame, TaskOptions } from '@mpcsfaas/contract';
 import type { FastifyReply } from 'fastify';
-import type { TaskFilter, TaskRecord } from '../../store/index.ts';
+import type { CancelAnswer, TaskFilter, TaskRecord } from '../../store/index.ts';
 import { argumentsOf } from '../../tasks/arguments.ts';
 import { cursorOf } from '../../tasks/cursor.ts';
 import { describeTask } from '../../tasks/describe.ts';
@@ -85,7 +85,7 @@ export const taskHandlers: Handlers<Operations> = {
     const id = parts.reader.id(params.task_id);
     const [answer] = await parts.store.cancel(tenant, [id]);
     if (answer === undefined || answer.is === 'unknown') return parts.reader.refuse(id);
-    if (answer.is === 'ended') {
+    if (answer.is === 'ended' && !isCanceled(answer)) {
       throw new Refusal('task_ended', `Task ${id} has ended before: it is ${answer.state}.`, {
         task_id: id,
         task_status: answer.state,
@@ -108,7 +108,7 @@ export const taskHandlers: Handlers<Operations> = {
       const wanted = some.filter((_, i) => states[i] !== 'RUNNING');
       answer.running.push(...some.filter((_, i) => states[i] === 'RUNNING'));
       const told = await store.cancel(tenant, wanted);
-      told.forEach(({ is }, i) => answer[is].push(wanted[i]!));
+      told.forEach((one, i) => answer[isCanceled(one) ? 'canceled' : one.is].push(wanted[i]!));
     }
     return answer;
   },
@@ -238,4 +238,9 @@ function noFunctionOf(ref: string, i: number): Refusal {
   return new Refusal('function_not_found', `There is no function "${ref}", which task ${i} of the batch names.`, {
     errors: [{ pointer: `/tasks/${i}/function`, message: 'there is no such function' }],
   });
+}
+
+/** Now or before: whoever asks again did not hear the first answer. */
+function isCanceled(answer: CancelAnswer): boolean {
+  return answer.is === 'canceled' || (answer.is === 'ended' && answer.state === 'CANCELED');
 }
