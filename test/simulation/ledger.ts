@@ -195,7 +195,7 @@ export class Ledger implements Watcher {
     }
     if (act === 'expire' && from === 'RUNNING') {
       entry.abandonments += 1;
-      // What led to it was counted already; a claim whose answer never came touched nothing.
+      // What led to it was counted already.
     }
   }
 
@@ -206,7 +206,9 @@ export class Ledger implements Watcher {
       if (task.result.json?.toString() !== JSON.stringify(held))
         this.break(`I2: the value of ${entry.name} is of another attempt`);
     }
-    const isEarned = entry.plan.once || entry.losses >= task.max_attempts || entry.abandonments >= MAX_ABANDONMENTS;
+    // An at-most-once task is lost by what befell it, or on its way to a worker; not by answers of the store that did not come.
+    const isHit = entry.plan.once && (entry.touches > 0 || entry.forgotten > 0 || this.#anyWorkerBefallen());
+    const isEarned = isHit || entry.losses >= task.max_attempts || entry.abandonments >= MAX_ABANDONMENTS;
     if (task.kind === 'expired' && task.losses + task.retries > 0)
       this.break(`I5: ${entry.name} had been started and ended expired`);
     if (task.kind === 'lost' && !isEarned) this.break(`I5: ${entry.name} ended lost after ${entry.losses} losses`);
@@ -315,6 +317,10 @@ export class Ledger implements Watcher {
       else tokens!.delete(token);
     }
     this.trouble(0);
+  }
+
+  #anyWorkerBefallen(): boolean {
+    return [...this.#befallen].some((process) => process.startsWith('w'));
   }
 
   /** No fault ever befell this process. */

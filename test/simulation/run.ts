@@ -30,6 +30,8 @@ export async function run(schedule: Schedule, variant: Variant, journal?: string
     ledger.break(`a part broke: ${fault instanceof Error ? fault.stack : String(fault)}`);
   process.on('unhandledRejection', crashed);
   try {
+    // From a promise on, not from a callback: what one does comes before the next only there (kernel.ts).
+    await Promise.resolve();
     system.start();
     for (const fault of schedule.faults) planFault(system, fault);
     const lastWork = Math.max(...schedule.tasks.map(({ at, cancelAfter }) => at + Math.max(0, cancelAfter)));

@@ -161,6 +161,15 @@ export class MemoryQueue {
     return { tasks: handed, more: isCut || handed.length >= max || expired >= SWEEP_ENTRIES };
   }
 
+  /** Those of a claim that are held still, under a lease that begins now. */
+  handOutAgain(tasks: readonly ClaimedTask[]): ClaimedTask[] {
+    return tasks.filter(({ fence }) => {
+      const task = this.#current(fence);
+      if (task !== undefined) task.leaseUntil = this.#host.now() + this.#host.leaseMs;
+      return task !== undefined;
+    });
+  }
+
   /** Waiting tasks of these lanes, best first. */
   #best(quotas: ReadonlyMap<string, number>): MemoryTask[] {
     return [...this.#waiting].filter(({ lane }) => quotas.has(lane)).sort((a, b) => a.score - b.score);

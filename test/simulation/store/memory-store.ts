@@ -4,7 +4,14 @@ import { STATE_CODE, endOf, hasEnded, stateOf } from '../../../packages/server/s
 import { statsFrom } from '../../../packages/server/src/store/queue-stats.ts';
 import { addChunks, emptyLogs } from '../../../packages/server/src/store/stream-log.ts';
 import { jumpTo, matches, stopAt } from '../../../packages/server/src/store/task-filter.ts';
-import type { Hint, ResultStore, Store, TaskFilter, TaskProgress } from '../../../packages/server/src/store/store.ts';
+import type {
+  ClaimedTask,
+  Hint,
+  ResultStore,
+  Store,
+  TaskFilter,
+  TaskProgress,
+} from '../../../packages/server/src/store/store.ts';
 import type { MemoryQueue } from './memory-queue.ts';
 import type { MemoryShard } from './memory-shard.ts';
 import { recordOf, type MemoryTask } from './memory-task.ts';
@@ -40,7 +47,7 @@ export function storeOver(link: StoreLink): Store {
     submit: (tenant, _shard, tasks, limits) => call((shard) => shard.queue(tenant).submit(tasks, limits)),
     cameBefore: (tenant, _shard, keys) =>
       call((shard) => keys.filter((key) => shard.queue(tenant).keys.has(key)).length),
-    claim: (tenant, claimer, lanes, max) => call((shard) => shard.queue(tenant).claim(claimer, lanes, max)),
+    claim: claimsOver(link),
     renew: (tenant, renewals) => call((shard) => shard.queue(tenant).renew(renewals)),
     release: (tenant, releases) => call((shard) => shard.queue(tenant).release(releases)),
     settle: (tenant, settlements) => call((shard) => shard.queue(tenant).settle(settlements)),
@@ -88,6 +95,28 @@ export function storeOver(link: StoreLink): Store {
         if (!shard.facts.has(name)) shard.facts.set(name, value);
         return shard.facts.get(name)!;
       }),
+  };
+}
+
+/** A claim whose answer did not come is answered first by the next one (docs/decisions/0044). */
+function claimsOver(link: StoreLink): Store['claim'] {
+  let unanswered: readonly ClaimedTask[] = [];
+  return async (tenant, claimer, lanes, max) => {
+    const before = unanswered;
+    let handed = before;
+    unanswered = [];
+    try {
+      return await link.call((shard) => {
+        const queue = shard.queue(tenant);
+        const again = queue.handOutAgain(before);
+        const claim = again.length > 0 ? { tasks: again, more: true } : queue.claim(claimer, lanes, max);
+        handed = claim.tasks;
+        return claim;
+      });
+    } catch (fault) {
+      unanswered = handed;
+      throw fault;
+    }
   };
 }
 

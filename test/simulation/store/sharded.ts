@@ -1,6 +1,6 @@
 // Several shards as one store: tasks go by the shard in their id; claims take the shard with the best priority first.
 import { shardOf } from '../../../packages/server/src/lifecycle/ids.ts';
-import type { Store } from '../../../packages/server/src/store/store.ts';
+import type { Claim, Store } from '../../../packages/server/src/store/store.ts';
 
 /** The first shard also holds what belongs to the installation. */
 export function overShards(shards: readonly Store[]): Store {
@@ -36,15 +36,24 @@ export function overShards(shards: readonly Store[]): Store {
       const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
       const tasks = [];
       let more = false;
+      let fault: unknown;
       for (const store of shards) {
         const quotas = [...left].filter(([, quota]) => quota > 0).map(([lane, quota]) => ({ lane, max: quota }));
         if (quotas.length === 0 || tasks.length >= max) return { tasks, more: true };
-        const got = await store.claim(tenant, claimer, quotas, max - tasks.length);
+        let got: Claim;
+        try {
+          got = await store.claim(tenant, claimer, quotas, max - tasks.length);
+        } catch (thrown) {
+          // What is claimed already is handed out.
+          fault = thrown;
+          continue;
+        }
         for (const { lane } of got.tasks) left.set(lane, left.get(lane)! - 1);
         tasks.push(...got.tasks);
         more ||= got.more;
       }
-      return { tasks, more };
+      if (fault !== undefined && tasks.length === 0) throw fault;
+      return { tasks, more: more || fault !== undefined };
     },
     renew: (tenant, renewals) => scattered(renewals, byFence, (store, part) => store.renew(tenant, part)),
     release: (tenant, releases) => scattered(releases, byFence, (store, part) => store.release(tenant, part)),

@@ -6,6 +6,7 @@
 //  C4  A dispatcher that could not renew claims nothing.
 //  C5  A lane that was claimed empty is left alone until a hint names it or a look finds it.
 //  C6  No fault ends it: it is told, once for as long as it lasts, and the round is tried again.
+//  C7  A claim without an answer is made again, be its lanes empty: it may have emptied them (docs/decisions/0044).
 import { backoffMs } from '../backoff.ts';
 import type { LiveClock } from '../clock.ts';
 import { StoreUnavailable, type Claim, type ClaimedTask, type LaneQuota, type Store } from '../store/index.ts';
@@ -120,7 +121,10 @@ export class ClaimLoop {
     const { quotas, max } = quotasOf(offers(), this.#lanes);
     if (quotas.length === 0) return this.#woken;
     this.#hinted.clear();
-    const answer = await store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX));
+    const answer = await store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX)).catch((fault: unknown) => {
+      for (const { lane } of quotas) this.#hinted.add(lane);
+      throw fault;
+    });
     const { tasks, more } = answer;
     this.#leaveEmptied(quotas, answer);
     // Asked again: the answer may have taken so long that the leases are not ours to trust (C4).

@@ -384,13 +384,17 @@ describe('acts', () => {
     expect((await register('both', { retry, at_most_once: true })).status).toBe(422);
     await register('retried', { retry });
     await register('once', { at_most_once: true });
-    const optionsOf = async (ref: string, options: object): Promise<unknown> => {
+    const calledWith = async (ref: string, options: object): Promise<unknown> => {
       const { status, body } = await rig.post('/v1/tasks', { function: ref, args: [1], options });
-      return status === 201 ? (await rig.get(`/v1/tasks/${body.task_id}`)).body.options : body.detail;
+      return status === 201 ? (await rig.get(`/v1/tasks/${body.task_id}`)).body : body.detail;
     };
-    expect(await optionsOf('retried', { at_most_once: true })).toMatchObject({ retry: null, at_most_once: true });
-    expect(await optionsOf('once', { at_most_once: false, retry })).toMatchObject({ retry: { max_retries: 2 } });
-    expect(await optionsOf('once', { retry })).toMatch(/whose function runs at most once: with at_most_once=false/);
+    expect(await calledWith('retried', { at_most_once: true })).toMatchObject({
+      options: { retry: null, at_most_once: true },
+    });
+    expect(await calledWith('once', { at_most_once: false, retry })).toMatchObject({
+      options: { retry: { max_retries: 2 } },
+    });
+    expect(await calledWith('once', { retry })).toMatch(/whose function runs at most once: with at_most_once=false/);
   });
 
   it('cancel ends a task, and says so again to whoever did not hear it', async () => {

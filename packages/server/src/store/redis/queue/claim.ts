@@ -29,7 +29,10 @@ export async function claim(
   let bytes = 0;
   let more = false;
   let fault: unknown;
-  for (const shard of await bestFirst(shards, tenant, lanes)) {
+  // A claim without an answer may have emptied its shard.
+  const first = tickets.unanswered(shards.all(), tenant, claimer);
+  const best = await bestFirst(shards, tenant, lanes);
+  for (const shard of [...first, ...best.filter((one) => !first.includes(one))]) {
     for (;;) {
       const wanted = Math.min(SCRIPT_TASKS, max - tasks.length);
       if (wanted <= 0 || (bytes >= CLAIM_BYTES && tasks.length > 0)) return { tasks, more: true };

@@ -34,6 +34,11 @@ export class Tickets {
     this.#unanswered.set(nameOf(shard, tenant, claimer), ticket);
   }
 
+  /** Shards that may hold what this claimer was never told of. */
+  unanswered(shards: readonly number[], tenant: string, claimer: string): number[] {
+    return shards.filter((shard) => this.#unanswered.has(nameOf(shard, tenant, claimer)));
+  }
+
   ageMs({ since }: Ticket): number {
     return this.#clock.mono() - since;
   }
