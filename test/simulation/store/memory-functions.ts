@@ -7,7 +7,7 @@ export class MemoryFunctions {
   /** In order of registration. */
   #records: FunctionRecord[] = [];
   readonly #versions = new Map<string, number>();
-  readonly #code = new Map<string, { bytes: Buffer; references: number }>();
+  readonly #code = new Map<string, { bytes: Buffer; references: number; unnamedSince: number }>();
 
   register(fn: NewFunction, now: number): { fn: FunctionRecord; created: boolean } {
     const newest = fn.classic ? undefined : this.#newest(fn.name);
@@ -16,7 +16,7 @@ export class MemoryFunctions {
     if (!fn.classic) this.#versions.set(fn.name, version);
     const record = recordOf(fn, newId(now, 0), version, now);
     this.#records.push(record);
-    const code = this.#code.get(fn.digest) ?? { bytes: fn.code, references: 0 };
+    const code = this.#code.get(fn.digest) ?? { bytes: fn.code, references: 0, unnamedSince: 0 };
     code.references += 1;
     this.#code.set(fn.digest, code);
     return { fn: record, created: true };
@@ -41,23 +41,30 @@ export class MemoryFunctions {
     return { items: this.#records.slice(start, end).reverse(), nextCursor: start === 0 ? '' : String(start) };
   }
 
-  delete(text: string): number {
+  delete(text: string, now: number): number {
     const ref = parseRef(text);
     const one = this.find(text);
     const goes = (record: FunctionRecord): boolean =>
       ref.by === 'name' ? record.name === ref.name && record.version > 0 : record === one;
     const gone = this.#records.filter(goes);
     this.#records = this.#records.filter((record) => !goes(record));
-    for (const { digest } of gone) this.refer(digest, -1);
+    for (const { digest } of gone) this.refer(digest, -1, now);
     return gone.length;
   }
 
-  /** So many more functions or tasks name this code; when none does, its bytes go. */
-  refer(digest: string, by: number): void {
+  /** So many more functions or tasks name this code; when none has for a while, its bytes go. */
+  refer(digest: string, by: number, now: number): void {
     const code = this.#code.get(digest);
     if (code === undefined) return;
     code.references += by;
-    if (code.references <= 0) this.#code.delete(digest);
+    code.unnamedSince = now;
+  }
+
+  /** The bytes go of what nothing has named since `then`, Unix ms. */
+  reap(then: number): void {
+    for (const [digest, { references, unnamedSince }] of this.#code) {
+      if (references <= 0 && unnamedSince <= then) this.#code.delete(digest);
+    }
   }
 
   code(digest: string): Buffer | undefined {

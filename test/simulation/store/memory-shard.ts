@@ -1,7 +1,7 @@
 // The server of one shard, in memory: every tenant's queue and functions, and what belongs to the installation.
 import type { ApiKeyRecord, DispatcherSnapshot } from '../../../packages/server/src/store/fleet.ts';
 import type { Rules } from '../../../packages/server/src/store/rules.ts';
-import type { Hint } from '../../../packages/server/src/store/store.ts';
+import type { Hint, SweepReport } from '../../../packages/server/src/store/store.ts';
 import { MemoryFunctions } from './memory-functions.ts';
 import { MemoryQueue, type QueuePhotograph, type Watcher } from './memory-queue.ts';
 
@@ -42,11 +42,16 @@ export class MemoryShard {
         publish,
         watcher,
         sequence: () => (this.#sequence += 1),
-        refer: (digest, by) => this.functions(tenant).refer(digest, by),
+        refer: (digest, by) => this.functions(tenant).refer(digest, by, now()),
       });
       this.#queues.set(tenant, queue);
     }
     return queue;
+  }
+
+  sweep(tenant: string, letBe: string): SweepReport {
+    this.functions(tenant).reap(this.now() - this.#options.leaseMs);
+    return this.queue(tenant).sweep(letBe);
   }
 
   queues(): Iterable<MemoryQueue> {

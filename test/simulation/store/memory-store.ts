@@ -53,7 +53,7 @@ export function storeOver(link: StoreLink): Store {
     settle: (tenant, settlements) => call((shard) => shard.queue(tenant).settle(settlements)),
     cancel: (tenant, ids) => call((shard) => shard.queue(tenant).cancel(ids)),
     abandon: (tenant, claimer) => call((shard) => shard.queue(tenant).abandon(claimer)),
-    sweep: (tenant) => call((shard) => shard.queue(tenant).sweep(link.letBe())),
+    sweep: (tenant) => call((shard) => shard.sweep(tenant, link.letBe())),
     lanes: (tenant) => call((shard) => shard.queue(tenant).lanes()),
     stats: (tenant) => call((shard) => statsFrom(shard.queue(tenant).counters, shard.queue(tenant).lanes())),
     subscribe: async (onHint) => {
@@ -74,7 +74,7 @@ export function storeOver(link: StoreLink): Store {
     register: (tenant, fn) => call((shard) => shard.functions(tenant).register(fn, shard.now())),
     findFunction: (tenant, ref) => call((shard) => shard.functions(tenant).find(ref)),
     listFunctions: (tenant, limit, cursor) => call((shard) => shard.functions(tenant).list(limit, cursor)),
-    deleteFunction: (tenant, ref) => call((shard) => shard.functions(tenant).delete(ref)),
+    deleteFunction: (tenant, ref) => call((shard) => shard.functions(tenant).delete(ref, shard.now())),
     code: (tenant, digests) => call((shard) => digests.map((digest) => shard.functions(tenant).code(digest))),
 
     report: (snapshot, ttlMs) =>

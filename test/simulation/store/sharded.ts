@@ -36,7 +36,7 @@ export function overShards(shards: readonly Store[]): Store {
       const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
       const tasks = [];
       let more = false;
-      let fault: unknown;
+      let fault: Error | undefined;
       for (const store of shards) {
         const quotas = [...left].filter(([, quota]) => quota > 0).map(([lane, quota]) => ({ lane, max: quota }));
         if (quotas.length === 0 || tasks.length >= max) return { tasks, more: true };
@@ -45,7 +45,7 @@ export function overShards(shards: readonly Store[]): Store {
           got = await store.claim(tenant, claimer, quotas, max - tasks.length);
         } catch (thrown) {
           // What is claimed already is handed out.
-          fault = thrown;
+          fault = thrown as Error;
           continue;
         }
         for (const { lane } of got.tasks) left.set(lane, left.get(lane)! - 1);
