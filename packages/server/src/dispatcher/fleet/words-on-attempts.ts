@@ -44,7 +44,7 @@ export class WordsOnAttempts {
     const endings = (isOld ? [] : missing).map((delivery) => {
       this.#parts.deliveries.forget(delivery.fence.token);
       link.member.undelivered(delivery.number);
-      link.outgoing.forget(delivery.fence.token);
+      link.forget(delivery.fence.token);
       link.outgoing.name('drop', delivery.fence.token);
       return undelivered(delivery);
     });
@@ -92,7 +92,6 @@ export class WordsOnAttempts {
       const delivery = this.#parts.deliveries.get(item.t);
       if (delivery === undefined) {
         // Unknown here: another dispatcher's, or settled before and its 'settled' was lost.
-        link.parts.forget(item.t);
         if (this.#parts.deliveries.wasSettled(item.t)) link.outgoing.name('settled', item.t);
         else strangers.push({ t: item.t, id: item.id, a: item.a, at: item.at, done: true });
         continue;
@@ -104,7 +103,7 @@ export class WordsOnAttempts {
         continue;
       }
       this.#parts.deliveries.ended(delivery);
-      link.outgoing.forget(item.t);
+      link.forget(item.t);
       delivery.isLarge = resultBytes(outcome) > LARGE_BYTES;
       if (item.at > 0) delivery.startedAt = item.at;
       endings.push({
