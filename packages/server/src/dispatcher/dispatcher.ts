@@ -136,7 +136,9 @@ class RunningDispatcher implements Dispatcher {
     this.#unreadable = new Unreadable({
       store,
       tenant,
+      dispatcherId: this.id,
       claimer: claimer || this.id,
+      clock,
       workers: () => executor.workers(),
       mayClaim: () => this.#leases.trusted,
       end: (endings) => this.#settler.push(endings),
@@ -166,6 +168,7 @@ class RunningDispatcher implements Dispatcher {
   troubles(): string[] {
     if (this.#stopping !== undefined) return [];
     const dogs = [this.#loop.watchdog, this.#sweeper.watchdog, ...this.#settler.watchdogs, this.#output.watchdog];
+    dogs.push(this.#unreadable.watchdog);
     if (this.#reporter !== undefined) dogs.push(this.#reporter.watchdog);
     const troubles = troublesOf(dogs, this.#options.clock.mono());
     return this.#leases.trusted ? troubles : ['leases could not be renewed for more than 3 s', ...troubles];
