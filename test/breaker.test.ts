@@ -175,6 +175,19 @@ it('without dill pickled tasks go elsewhere; where nobody has it they fail with 
   expect(new Set(shared.losses)).toEqual(new Set([0]));
   expect(shared.had.size).toBe(1);
 
+  // Not to be heard for a moment is no reason to give up what only it can run.
+  whole.signal('SIGSTOP');
+  // More than it is given ahead.
+  const patient = await submit(
+    len,
+    Array.from({ length: 1000 }, () => ['abc']),
+  );
+  await until(async () => (await pythonOf(whole.pid)).pickles, undefined);
+  whole.signal('SIGCONT');
+  const ended = await endsOf(system.url, patient);
+  expect(patient.filter((id) => ended.get(id)!.value !== 3)).toEqual([]);
+
+  // Half a minute after it was last seen.
   await whole.stop();
   const [never, source] = [...(await submit(len, [['abc']])), ...(await submit('one', [[]]))] as [string, string];
   const ends = await endsOf(system.url, [never, source]);
@@ -193,4 +206,4 @@ it('without dill pickled tasks go elsewhere; where nobody has it they fail with 
   cpSync(dill, join(folder, 'bare/lib', lib!, 'site-packages/dill'), { recursive: true });
   await until(async () => (await pythonOf(bare.pid)).pickles, null);
   expect((await valuesOf(await submit(len, [['abc']]))).values).toEqual([3]);
-});
+}, 120_000);

@@ -7,9 +7,10 @@ import type { Hint, LogLimits, Store } from '../store/index.ts';
 import type { Ending } from '../tasks/ending.ts';
 import { troublesOf } from '../watchdog.ts';
 import { endingOf } from './fleet/endings.ts';
+import { adopt } from './adoption.ts';
 import { ClaimLoop } from './claim-loop.ts';
 import { CodeCache } from './code-cache.ts';
-import type { Executor, ExecutorEvents, FoundAttempt } from './executor.ts';
+import type { Executor, ExecutorEvents } from './executor.ts';
 import { Histogram } from './histogram.ts';
 import { LeaseKeeper, RENEW_MS } from './lease-keeper.ts';
 import { Output } from './output.ts';
@@ -123,7 +124,7 @@ class RunningDispatcher implements Dispatcher {
       fleet: () => this.#reporter?.report(),
       printed: (id, attempt, chunk) => this.#output.add(id, attempt, chunk),
       code: (digest) => this.#codes.get(digest),
-      adopt: (found) => this.#adopt(found),
+      adopt: (found) => adopt(store, tenant, found, log),
       note: log,
     });
     const executor = this.#executor;
@@ -135,7 +136,9 @@ class RunningDispatcher implements Dispatcher {
     this.#unreadable = new Unreadable({
       store,
       tenant,
+      dispatcherId: this.id,
       claimer: claimer || this.id,
+      clock,
       workers: () => executor.workers(),
       mayClaim: () => this.#leases.trusted,
       end: (endings) => this.#settler.push(endings),
@@ -164,7 +167,8 @@ class RunningDispatcher implements Dispatcher {
 
   troubles(): string[] {
     if (this.#stopping !== undefined) return [];
-    const dogs = [this.#loop.watchdog, this.#sweeper.watchdog, this.#settler.watchdog, this.#output.watchdog];
+    const dogs = [this.#loop.watchdog, this.#sweeper.watchdog, ...this.#settler.watchdogs, this.#output.watchdog];
+    dogs.push(this.#unreadable.watchdog);
     if (this.#reporter !== undefined) dogs.push(this.#reporter.watchdog);
     const troubles = troublesOf(dogs, this.#options.clock.mono());
     return this.#leases.trusted ? troubles : ['leases could not be renewed for more than 3 s', ...troubles];
@@ -212,23 +216,5 @@ class RunningDispatcher implements Dispatcher {
       this.#histograms.run_time_ms.observe(now - startedAt);
     }
     this.#executor.settled(tokens);
-  }
-
-  /** Renewing is the question whether a token is still current; the record tells what is needed to settle it. */
-  async #adopt(found: FoundAttempt[]): ReturnType<ExecutorEvents['adopt']> {
-    const { store, tenant, log } = this.#options;
-    const current = await store.renew(tenant, found);
-    const ours = found.filter((_, at) => current[at]);
-    if (ours.length === 0) return found.map(() => undefined);
-    const records = await store.tasks(
-      tenant,
-      ours.map(({ fence }) => fence.id),
-    );
-    const byId = new Map(records.filter((record) => record !== undefined).map((record) => [record.spec.id, record]));
-    log('info', `${ours.length} attempts of a worker's were adopted.`);
-    return found.map(({ fence }, at) => {
-      const record = current[at] ? byId.get(fence.id) : undefined;
-      return record && { spec: record.spec, retries: record.retries };
-    });
   }
 }

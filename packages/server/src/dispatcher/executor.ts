@@ -27,6 +27,9 @@ export interface FoundAttempt {
 /** What must be known of an attempt to end it. */
 export type AdoptedAttempt = Pick<ClaimedTask, 'spec' | 'retries'>;
 
+/** Undefined: it is not current any more. Unsure: that cannot be told now, for the store is away. */
+export type Adoption = AdoptedAttempt | 'unsure' | undefined;
+
 export interface ExecutorEvents {
   /** Attempts ended (each exactly once, unless dropped before). */
   ended(endings: Ending[]): void;
@@ -38,8 +41,8 @@ export interface ExecutorEvents {
   printed(id: string, attempt: number, chunk: LogChunk): void;
   /** The bytes of a function, undefined where they are gone. Rejects where the store is away: ask again. */
   code(digest: string): Promise<Buffer | undefined>;
-  /** Which of these are still current? They are this dispatcher's now; the others are undefined. */
-  adopt(found: FoundAttempt[]): Promise<(AdoptedAttempt | undefined)[]>;
+  /** Which of these are still current? They are this dispatcher's now. */
+  adopt(found: FoundAttempt[]): Promise<Adoption[]>;
   /** Something worth a line in the log. */
   note(level: 'info' | 'warn', message: string, fields?: Record<string, unknown>): void;
 }

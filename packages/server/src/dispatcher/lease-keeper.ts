@@ -1,6 +1,8 @@
-// Renews leases once a second, in one call: of attempts that a worker itself named, and of no others.
+// Renews leases once a second, in one call a shard: of attempts that a worker itself named, and of no others. Each shard has
+// its own rounds: one that is away, or takes its time, keeps no lease of the others from being renewed.
 import type { Clock } from '../clock.ts';
 import { StoreUnavailable, type Renewal, type Store } from '../store/index.ts';
+import { byShard } from './by-shard.ts';
 import type { Executor } from './executor.ts';
 
 export const RENEW_MS = 1_000;
@@ -19,52 +21,76 @@ export interface LeaseKeeperOptions {
 
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
-  /** A round is wanted as soon as the one under way is over. */
-  #wanted = false;
-  /** Monotonic ms at which the last successful renewal was sent. */
-  #renewedAt: number;
-  #busy = false;
+  /**
+   * When the last renewal that succeeded was sent, monotonic ms, by shard: of those in which something is held. Where nothing
+   * is, one of them stands for the store.
+   */
+  #renewedAt: Map<number, number>;
+  /** Shards with a round under way. */
+  readonly #busy = new Set<number>();
+  /** Those of them that want another as soon as it is over. */
+  readonly #wanted = new Set<number>();
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
-    this.#renewedAt = options.clock.mono();
+    this.#renewedAt = new Map([[0, options.clock.mono()]]);
   }
 
   /** May more work be handed out? */
   get trusted(): boolean {
-    return this.#options.clock.mono() - this.#renewedAt <= TRUST_MS;
+    return this.#options.clock.mono() - this.#longestAgo() <= TRUST_MS;
   }
 
   /** The store is there again: a round that was sent before may fail for that, and another follows it at once. */
   async renewNow(): Promise<void> {
-    this.#wanted = this.#busy;
+    for (const shard of this.#busy) this.#wanted.add(shard);
     await this.renew();
   }
 
   /** One round. A store that is away is no error: the next round asks again. */
   async renew(): Promise<void> {
-    if (this.#busy) return;
-    this.#busy = true;
-    const { store, executor, clock, onTrusted, onTrouble } = this.#options;
+    const held = this.#held();
+    // One that comes new is not trusted for longer than the others: after a stall of ours, nothing is.
+    const longestAgo = this.#longestAgo();
+    this.#renewedAt = new Map([...held.keys()].map((shard) => [shard, this.#renewedAt.get(shard) ?? longestAgo]));
+    await Promise.all([...held].map(([shard, renewals]) => this.#renewIn(shard, renewals)));
+  }
+
+  /** What is to be renewed, by shard; nothing, too, is asked for somewhere: is the store there? */
+  #held(): ReadonlyMap<number, readonly Renewal[]> {
+    const { store, executor } = this.#options;
+    const held = byShard(store, executor.named());
+    return held.size > 0 ? held : new Map([[0, []]]);
+  }
+
+  #longestAgo(): number {
+    return Math.min(...this.#renewedAt.values());
+  }
+
+  async #renewIn(shard: number, renewals: readonly Renewal[]): Promise<void> {
+    if (this.#busy.has(shard)) return;
+    this.#busy.add(shard);
+    const { store, executor, clock, onTrouble } = this.#options;
     const sentAt = clock.mono();
-    const wasLate = sentAt - this.#renewedAt > TRUST_MS;
     try {
-      const renewals = executor.named();
-      // With nothing to renew this is still the question whether the store is there.
       const answers = renewals.length > 0 ? await this.#ask(renewals) : (await store.health()).ok ? [] : undefined;
       if (answers === undefined) return;
-      this.#renewedAt = sentAt;
+      this.#renewed(shard, sentAt);
       const gone = renewals.filter((_, at) => answers[at] === false).map(({ fence }) => fence.token);
       if (gone.length > 0) executor.drop(gone);
-      if (wasLate) onTrusted();
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) onTrouble(`Leases were not renewed: ${sentenceOf(error)}.`);
     } finally {
-      this.#busy = false;
+      this.#busy.delete(shard);
     }
-    if (!this.#wanted) return;
-    this.#wanted = false;
-    await this.renew();
+    if (this.#wanted.delete(shard)) await this.#renewIn(shard, this.#held().get(shard) ?? []);
+  }
+
+  #renewed(shard: number, sentAt: number): void {
+    const { clock, onTrusted } = this.#options;
+    const wasLate = clock.mono() - this.#longestAgo() > TRUST_MS;
+    if (this.#renewedAt.has(shard)) this.#renewedAt.set(shard, sentAt);
+    if (wasLate && this.trusted) onTrusted();
   }
 
   /** Where the store stumbles over one of many, each is asked for by itself: one lease may end for it, not all. */

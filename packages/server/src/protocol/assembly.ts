@@ -45,6 +45,12 @@ export class Assembly {
     return bytes;
   }
 
+  /** Forgets everything: no more is coming. */
+  clear(): void {
+    this.#unfinished.clear();
+    this.#finished.clear();
+  }
+
   /** Forgets everything whose key begins so (a worker that went, a task that was dropped). */
   forget(prefix: string): void {
     for (const map of [this.#unfinished, this.#finished]) {

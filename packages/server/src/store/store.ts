@@ -54,6 +54,10 @@ export class StoreUnavailable extends Error {
 
 // ── the queue ────────────────────────────────────────────────────────────────────────────────────────────────────
 
+/**
+ * Where one of several shards is away, an act on tasks of many rejects as a whole, though it was done in the others: whoever
+ * must not wait for that one asks for each shard's tasks by themselves.
+ */
 export interface QueueStore {
   /**
    * Accepts tasks: all go to `shard`. Each is QUEUED, or DELAYED where spec.not_before lies ahead. Looked at whole before

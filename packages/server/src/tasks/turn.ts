@@ -1,7 +1,7 @@
 // What many requests ask in one turn of the event loop, asked of the store in one call: no timer, no idle latency.
 
 /** Collects items until the turn ends, then runs them as one batch and hands each caller its own answer. */
-export class TurnBatch<Item, Answer> {
+class TurnBatch<Item, Answer> {
   readonly #run: (items: readonly Item[]) => Promise<readonly Answer[]>;
   #waiting: { item: Item; resolve: (answer: Answer) => void; reject: (fault: unknown) => void }[] = [];
 
@@ -28,7 +28,7 @@ export class TurnBatch<Item, Answer> {
   }
 }
 
-/** One TurnBatch for each key (a tenant, a shard), made when first used. */
+/** One batch for each key (a tenant, a shard, a cursor) that is asked for in this turn; none outlives it, for keys have no end. */
 export class TurnBatches<Item, Answer> {
   readonly #run: (key: string, items: readonly Item[]) => Promise<readonly Answer[]>;
   readonly #batches = new Map<string, TurnBatch<Item, Answer>>();
@@ -40,7 +40,10 @@ export class TurnBatches<Item, Answer> {
   add(key: string, item: Item): Promise<Answer> {
     let batch = this.#batches.get(key);
     if (batch === undefined) {
-      batch = new TurnBatch((items) => this.#run(key, items));
+      batch = new TurnBatch((items) => {
+        this.#batches.delete(key);
+        return this.#run(key, items);
+      });
       this.#batches.set(key, batch);
     }
     return batch.add(item);

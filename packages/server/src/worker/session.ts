@@ -3,6 +3,7 @@
 import type { Clock } from '../clock.ts';
 import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
 import {
+  Assembly,
   BadMessage,
   PayloadReader,
   type DispatcherItem,
@@ -31,6 +32,8 @@ export interface SessionHost {
   readonly identity: Identity;
   readonly clock: Clock;
   readonly draining: boolean;
+  /** What a payload that comes in parts may measure. */
+  readonly maxPayloadBytes: number;
   /** This worker has a worker key. */
   readonly keyed: boolean;
   runtimes(): RuntimeSnapshot[];
@@ -61,6 +64,8 @@ type State =
 export class Session {
   readonly url: string;
   readonly outgoing = new Outgoing();
+  /** Payloads that come in parts: what was begun on a connection ends with it. */
+  readonly arrivals: Assembly;
   /** Monotonic ms of the last message from there. */
   heardAt: number;
   /** Number of the last delivery received. */
@@ -81,6 +86,7 @@ export class Session {
   constructor(url: string, host: SessionHost) {
     this.url = url;
     this.#host = host;
+    this.arrivals = new Assembly(host.maxPayloadBytes);
     this.heardAt = host.clock.mono();
     this.#state = { is: 'down', since: this.heardAt };
   }
@@ -244,6 +250,7 @@ export class Session {
 
   #reset(): void {
     this.outgoing.clear();
+    this.arrivals.clear();
     this.got = 0;
     this.partBytes = 0;
     this.#believed = { credits: 0, free: 0 };

@@ -9,7 +9,6 @@ import { newToken } from '../lifecycle/ids.ts';
 import type { Outcome, ReleaseReason, TaskLogs } from '../lifecycle/outcome.ts';
 import { specOf } from '../lifecycle/spec.ts';
 import {
-  Assembly,
   overZeroMq,
   TaskHeaders,
   type DispatcherItem,
@@ -96,7 +95,6 @@ class RunningWorker implements Worker, SessionHost {
   readonly #attempts = new Attempts();
   readonly #headers = new TaskHeaders();
   readonly #results: KeptResults;
-  readonly #arrivals: Assembly;
   readonly #wanted = new WantedCode();
   readonly #sessions = new Map<string, Session>();
   readonly #lines = new Map<string, Line>();
@@ -109,7 +107,6 @@ class RunningWorker implements Worker, SessionHost {
     this.#parts = parts;
     this.clock = options.clock;
     this.#results = parts.results;
-    this.#arrivals = new Assembly(options.maxPayloadBytes);
     this.identity = {
       worker: options.name,
       incarnation: newToken(),
@@ -235,6 +232,10 @@ class RunningWorker implements Worker, SessionHost {
     return shares[at]!;
   }
 
+  get maxPayloadBytes(): number {
+    return this.#options.maxPayloadBytes;
+  }
+
   get keyed(): boolean {
     return this.#options.workerKey !== '';
   }
@@ -277,8 +278,8 @@ class RunningWorker implements Worker, SessionHost {
         // Of what was dropped meanwhile.
         if (item.of !== 'code' && this.#attempts.get(item.t)?.phase.is !== 'arriving') return;
         if (item.of === 'code') this.#wanted.moved(item.t, this.clock.mono());
-        const whole = this.#arrivals.add(`${item.t} ${item.of}`, item.offset, item.total, part);
-        if (whole) this.#arrived(item.t, item.of === 'code');
+        const whole = session.arrivals.add(`${item.t} ${item.of}`, item.offset, item.total, part);
+        if (whole) this.#arrived(session, item.t, item.of === 'code');
         // The word that opens the sender's window.
         this.#lines.get(session.url)?.wake(true);
         return;
@@ -312,14 +313,14 @@ class RunningWorker implements Worker, SessionHost {
 
   #arriving = 0;
 
-  #arrived(key: string, isCode: boolean): void {
+  #arrived({ arrivals }: Session, key: string, isCode: boolean): void {
     if (isCode) {
-      const bytes = this.#arrivals.take(`${key} code`);
+      const bytes = arrivals.take(`${key} code`);
       this.#wanted.answered(key);
       if (bytes !== undefined) this.#pool.provideCode(key, bytes);
       return;
     }
-    const args = this.#arrivals.take(`${key} args`);
+    const args = arrivals.take(`${key} args`);
     const attempt = this.#attempts.get(key);
     if (args === undefined || attempt?.phase.is !== 'arriving') return;
     this.#arriving -= 1;
@@ -362,9 +363,13 @@ class RunningWorker implements Worker, SessionHost {
   /** An attempt whose arguments are still coming: it cannot have begun, be it an at-most-once one. */
   #handBack(attempt: Attempt, reason: ReleaseReason): void {
     this.#arriving -= 1;
-    this.#arrivals.forget(attempt.token);
+    this.#forgetArrivals(attempt);
     attempt.phase = { is: 'running', startedAt: 0 };
     this.#ended(attempt.token, { is: 'released', reason }, 0, null);
+  }
+
+  #forgetArrivals({ owner, token }: Attempt): void {
+    this.#sessions.get(owner)?.arrivals.forget(token);
   }
 
   #drop(token: string): void {
@@ -372,7 +377,7 @@ class RunningWorker implements Worker, SessionHost {
     if (attempt === undefined) return;
     if (attempt.phase.is === 'arriving') {
       this.#arriving -= 1;
-      this.#arrivals.forget(token);
+      this.#forgetArrivals(attempt);
     } else if (attempt.phase.is === 'running') this.#pool.cancel(token);
   }
 

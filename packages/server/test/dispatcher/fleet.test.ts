@@ -14,6 +14,7 @@ import {
 } from '../../src/protocol/index.ts';
 import type { ClaimedTask } from '../../src/store/index.ts';
 import type { Ending } from '../../src/tasks/ending.ts';
+import { held } from '../memory.ts';
 
 let executor: Executor;
 let socket: FreeSocket;
@@ -196,5 +197,86 @@ describe('what a worker says of a result', () => {
     sayWith([Buffer.from('{"a":1}')], ended(done('a'), done('b')));
     await until(() => endings.length === 2);
     expect(outcomes()).toEqual(['a completed', 'b completed']);
+  });
+});
+
+describe('the parts of a result', () => {
+  const SIZE = 48 * PART_BYTES;
+  const LARGE = { result_as: 'pickle', max_result_bytes: SIZE } as const;
+  const part = (t: string, offset: number): void =>
+    sayWith([Buffer.alloc(PART_BYTES)], { k: 'part', t, of: 'pickle', offset, total: SIZE, bytes: [1, 0, PART_BYTES] });
+  const parts = (t: string): void => {
+    for (let offset = 0; offset < SIZE; offset += PART_BYTES) part(t, offset);
+  };
+  const ended = (t: string): WorkerItem => ({
+    k: 'ended',
+    ends: [{ t, id: t, a: 1, at: 5, is: 'completed', pickle: { parts: SIZE } }],
+  });
+  /** Resolves when all that was said before has been taken: the answer to a question comes after it. */
+  const taken = async (): Promise<void> => {
+    const answers = (): number => heard.filter(({ k }) => k === 'no_code').length;
+    const before = answers();
+    say({ k: 'need_code', digests: ['of nothing'] });
+    await until(() => answers() > before);
+  };
+  let before: number;
+  const kept = (): number => held().buffers - before;
+  beforeEach(async () => {
+    await give(['a'], undefined, LARGE);
+    before = held().buffers;
+  });
+
+  it('that is there already are let go with it', async () => {
+    // A heartbeat names it as done while its parts are on their way: they are asked for, and come, a second time.
+    say(heartbeat(1, [{ t: 'a', id: 'a', a: 1, at: 5, done: true }]));
+    await until(() => heard.some(({ k }) => k === 'resend'));
+    parts('a');
+    say(ended('a'));
+    parts('a');
+    say(ended('a'));
+    await taken();
+    expect(outcomes()).toEqual(['a completed']);
+    endings = [];
+    executor.settled(['a']);
+    await expect.poll(kept).toBeLessThan(SIZE / 2);
+  });
+
+  it('that are on their way when it is settled are not put together', async () => {
+    parts('a');
+    say(ended('a'));
+    await until(() => endings.length === 1);
+    endings = [];
+    part('a', 0);
+    await taken();
+    executor.settled(['a']);
+    part('a', PART_BYTES);
+    await taken();
+    await expect.poll(kept).toBeLessThan(SIZE / 2);
+    expect(heard.some(({ k }) => k === 'refused')).toBe(false);
+  });
+
+  it.each([['some'], ['all']])('of a task that is canceled are let go, where %s have come', async (what) => {
+    if (what === 'all') parts('a');
+    else part('a', 0);
+    await taken();
+    expect(kept()).toBeGreaterThan(SIZE / 2);
+    executor.dropTasks(['a']);
+    await expect.poll(kept).toBeLessThan(SIZE / 2);
+  });
+
+  it('of an attempt that is taken back are let go', async () => {
+    part('a', 0);
+    await taken();
+    expect(kept()).toBeGreaterThan(SIZE / 2);
+    say(heartbeat(1, []));
+    await until(() => endings.length === 1);
+    await expect.poll(kept).toBeLessThan(SIZE / 2);
+  });
+
+  it('that its end does not refer to are let go', async () => {
+    part('a', 0);
+    say({ k: 'ended', ends: [{ t: 'a', id: 'a', a: 1, at: 0, is: 'released', reason: 'drain' }] });
+    await until(() => endings.length === 1);
+    await expect.poll(kept).toBeLessThan(SIZE / 2);
   });
 });

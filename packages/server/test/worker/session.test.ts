@@ -25,6 +25,7 @@ beforeEach(() => {
     },
     clock: { mono: () => now, wall: () => now },
     draining: false,
+    maxPayloadBytes: 1,
     awaits: () => false,
     get keyed() {
       return keyed;

@@ -1,8 +1,9 @@
 // Code that a worker asked for and that does not come: it asks again, whoever is there, and no call waits for ever.
 import { afterEach, describe, expect, it } from 'vitest';
-import type { WorkerItem } from '../../src/protocol/index.ts';
+import { PART_BYTES, type WorkerItem } from '../../src/protocol/index.ts';
 import { WantedCode } from '../../src/worker/wanted-code.ts';
 import { Desk, kind, workerOf } from './desk.ts';
+import { held } from '../memory.ts';
 import { submission } from '../store/submission.ts';
 
 const closers: (() => unknown)[] = [];
@@ -39,6 +40,23 @@ describe('the dispatcher that was asked for code', () => {
     await first.hears(kind('need_code'));
     first.say({ k: 'goodbye' });
     expect(await second.hears(kind('need_code'))).toEqual({ k: 'need_code', digests: ['d'] });
+  });
+
+  it('goes away in the midst of it: what came of it is let go', async () => {
+    const [first, second] = [await open(), await open()];
+    await workerOf(closers, first.url, second.url);
+    await Promise.all([first.hears(kind('register')), second.hears(kind('register'))]);
+    deliver(first);
+    await first.hears(kind('need_code'));
+    const before = held().buffers;
+    const total = 64 * PART_BYTES;
+    const part = { k: 'part', t: 'd', of: 'code', offset: 0, total, bytes: [2, 0, PART_BYTES] as never } as const;
+    first.say(part, [Buffer.alloc(0), Buffer.alloc(PART_BYTES)]);
+    await first.hears((item): item is WorkerItem => item.k === 'credits' && item.part_bytes === PART_BYTES);
+    expect(held().buffers - before).toBeGreaterThan(total / 2);
+    first.say({ k: 'goodbye' });
+    await second.hears(kind('need_code'));
+    await expect.poll(() => held().buffers - before).toBeLessThan(total / 2);
   });
 
   it('goes away, and there is no other: the call is given back', async () => {

@@ -292,11 +292,14 @@ class FleetExecutor implements Executor {
       case 'need_code':
         for (const digest of item.digests) void this.#codes.serve(link, digest);
         return;
-      case 'part':
-        // Only of what it was given: nobody else's parts, and no more of them than it has attempts.
-        if (this.#deliveries.get(item.t)?.worker !== link.id) return;
+      case 'part': {
+        // Only of what it was given and has not brought: nobody else's parts, and no more of them than it has attempts. A
+        // result that was asked for again, while it was on its way, comes twice.
+        const delivery = this.#deliveries.get(item.t);
+        if (delivery?.worker !== link.id || delivery.phase !== 'given') return;
         link.parts.add(`${item.t} ${item.of}`, item.offset, item.total, reader.read(item.bytes));
         return;
+      }
     }
   }
 
@@ -398,7 +401,7 @@ class FleetExecutor implements Executor {
       link.member.reserved -= 1;
       return;
     }
-    link.outgoing.forget(fence.token);
+    link.forget(fence.token);
     link.outgoing.name('drop', fence.token);
   }
 

@@ -66,6 +66,12 @@ export class Link implements Candidate {
     return this.#line.is === 'push' && !this.#line.peer.equals(peer);
   }
 
+  /** This attempt is over, or not ours any more: neither its arguments' parts need travel nor those of its result be kept. */
+  forget(token: string): void {
+    this.outgoing.forget(token);
+    this.parts.forget(`${token} `);
+  }
+
   /** A message came over this connection. `asks`: it may be answered with work, later. */
   heardOn(peer: Peer, asks: boolean, mono: number): void {
     if (this.#line.is === 'push') return;

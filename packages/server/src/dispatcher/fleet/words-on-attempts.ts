@@ -3,9 +3,8 @@
 import type { Clock } from '../../clock.ts';
 import type { Outcome } from '../../lifecycle/outcome.ts';
 import type { EndedItem, HeldToken, PayloadReader } from '../../protocol/index.ts';
-import { StoreUnavailable } from '../../store/index.ts';
 import type { Ending } from '../../tasks/ending.ts';
-import type { AdoptedAttempt, ExecutorEvents } from '../executor.ts';
+import type { Adoption, ExecutorEvents } from '../executor.ts';
 import type { Deliveries } from './deliveries.ts';
 import { endingOf, undelivered } from './endings.ts';
 import { logsOf, outcomeOf } from './incoming.ts';
@@ -44,7 +43,7 @@ export class WordsOnAttempts {
     const endings = (isOld ? [] : missing).map((delivery) => {
       this.#parts.deliveries.forget(delivery.fence.token);
       link.member.undelivered(delivery.number);
-      link.outgoing.forget(delivery.fence.token);
+      link.forget(delivery.fence.token);
       link.outgoing.name('drop', delivery.fence.token);
       return undelivered(delivery);
     });
@@ -59,12 +58,10 @@ export class WordsOnAttempts {
       worker: link.id,
       startedAt: token.at,
     }));
-    let adopted: (AdoptedAttempt | undefined)[];
+    let adopted: Adoption[];
     try {
       adopted = await this.#parts.events.adopt(found);
     } catch (error) {
-      // The next heartbeat names them again.
-      if (error instanceof StoreUnavailable) return;
       this.#parts.events.note('warn', `What worker ${link.id} holds cannot be adopted.`, { err: error });
       return;
     }
@@ -72,7 +69,8 @@ export class WordsOnAttempts {
     const mono = this.#parts.clock.mono();
     found.forEach(({ fence, startedAt }, at) => {
       const ours = adopted[at];
-      if (this.#parts.deliveries.get(fence.token) !== undefined) return;
+      // The next heartbeat names again what is unsure.
+      if (ours === 'unsure' || this.#parts.deliveries.get(fence.token) !== undefined) return;
       if (ours === undefined) {
         link.outgoing.name('drop', fence.token);
         return;
@@ -92,7 +90,6 @@ export class WordsOnAttempts {
       const delivery = this.#parts.deliveries.get(item.t);
       if (delivery === undefined) {
         // Unknown here: another dispatcher's, or settled before and its 'settled' was lost.
-        link.parts.forget(item.t);
         if (this.#parts.deliveries.wasSettled(item.t)) link.outgoing.name('settled', item.t);
         else strangers.push({ t: item.t, id: item.id, a: item.a, at: item.at, done: true });
         continue;
@@ -104,7 +101,7 @@ export class WordsOnAttempts {
         continue;
       }
       this.#parts.deliveries.ended(delivery);
-      link.outgoing.forget(item.t);
+      link.forget(item.t);
       delivery.isLarge = resultBytes(outcome) > LARGE_BYTES;
       if (item.at > 0) delivery.startedAt = item.at;
       endings.push({

@@ -1,0 +1,141 @@
+// A store of several shards, one of which is away: the ends and leases of the others are none the worse for it. On a real
+// Cluster that goes on without one of its nodes.
+import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from 'vitest';
+import { startCluster, type ClusterNode, type RedisCluster } from '../../../../test/harness/cluster.ts';
+import { systemClock } from '../../src/clock.ts';
+import { adopt } from '../../src/dispatcher/adoption.ts';
+import type { Executor } from '../../src/dispatcher/index.ts';
+import { LeaseKeeper } from '../../src/dispatcher/lease-keeper.ts';
+import { Settler } from '../../src/dispatcher/settler.ts';
+import { newId } from '../../src/lifecycle/ids.ts';
+import { openRedisStore, type ClaimedTask, type Store } from '../../src/store/index.ts';
+import { slotOfTag } from '../../src/store/redis/cluster-view.ts';
+import type { Ending } from '../../src/tasks/ending.ts';
+import { LANE, NO_LIMITS, submission } from '../store/submission.ts';
+import { until } from '../store/waiting.ts';
+
+const TENANT = 'default';
+const SHARDS = 4;
+let cluster: RedisCluster;
+let store: Store;
+/** The node that goes away, one shard of its own, and one of another's. */
+let node: ClusterNode;
+let away: number;
+let there: number;
+
+beforeAll(async () => {
+  cluster = await startCluster();
+  for (const { admin } of cluster.nodes) await admin.config('SET', 'cluster-require-full-coverage', 'no');
+  store = await openRedisStore({ url: cluster.url, shards: SHARDS, clock: systemClock, onError: () => undefined });
+  const owners = await Promise.all(
+    Array.from({ length: SHARDS }, (_, shard) => cluster.ownerOf(slotOfTag(`{s${shard}}`))),
+  );
+  node = owners[1]!;
+  away = 1;
+  there = owners.findIndex((owner) => owner !== node);
+});
+afterAll(async () => {
+  await store.close();
+  await cluster.stop();
+});
+
+let troubles: string[];
+let isAway: boolean;
+beforeEach(() => {
+  [troubles, isAway] = [[], false];
+});
+afterEach(comesBack);
+
+async function goesAway(): Promise<void> {
+  await node.kill();
+  isAway = true;
+}
+async function comesBack(): Promise<void> {
+  if (isAway) await node.restart();
+  isAway = false;
+}
+
+async function running(shard: number, count: number): Promise<ClaimedTask[]> {
+  const tasks = Array.from({ length: count }, () => submission({ id: newId(Date.now(), shard) }));
+  await store.submit(TENANT, shard, tasks, NO_LIMITS);
+  const { tasks: claimed } = await store.claim(TENANT, 'me', [{ lane: LANE, max: count }], count);
+  expect(claimed).toHaveLength(count);
+  return claimed;
+}
+
+const tokens = (tasks: readonly ClaimedTask[]): string[] => tasks.map(({ fence }) => fence.token);
+
+it('ends of the others are settled meanwhile, and its own when it is back', async () => {
+  // More than a batch of its own come first.
+  const [late, soon] = [await running(away, 300), await running(there, 300)];
+  await goesAway();
+  const settled: string[] = [];
+  const settler = new Settler({
+    ...{ store, tenant: TENANT, clock: systemClock, random: Math.random, inProgress: () => 600 - settled.length },
+    onSettled: (some) => settled.push(...some),
+    onTrouble: (sentence) => troubles.push(sentence),
+  });
+  const outcome = { is: 'completed', result: { json: Buffer.from('1') } } as const;
+  settler.push(
+    [...late, ...soon].map(({ fence, spec }): Ending => ({
+      ...{ fence, spec, retries: 0, outcome, worker: 'w', startedAt: 5, logs: null },
+    })),
+  );
+  await until(() => settled.length >= soon.length || undefined);
+  expect(settled).toEqual(tokens(soon));
+  await until(() => (troubles.length > 0 ? true : undefined));
+  expect(troubles).toEqual([expect.stringMatching(/^Ends of 256 tasks wait for the store/)]);
+  const mono = systemClock.mono();
+  expect([...settler.watchdogs].map((dog) => dog.trouble(mono + 6_000)).filter((one) => one !== '')).toEqual([
+    expect.stringMatching(/^bringing ends into shard 1 of the store has not come round/),
+  ]);
+
+  await comesBack();
+  await settler.flush(30_000);
+  expect(settled).toEqual([...tokens(soon), ...tokens(late)]);
+  const ids = [...late, ...soon].map(({ fence }) => fence.id);
+  expect(new Set(await store.states(TENANT, ids))).toEqual(new Set(['COMPLETED']));
+});
+
+it('leases of the others are renewed meanwhile, and its own when it is back', async () => {
+  const [late, soon] = [await running(away, 1), await running(there, 1)];
+  const dropped: string[] = [];
+  let trusted = 0;
+  const named = [...late, ...soon].map(({ fence }) => ({ fence, worker: 'w', startedAt: 5 }));
+  const executor: Partial<Executor> = { named: () => named, drop: (some) => dropped.push(...some) };
+  const keeper = new LeaseKeeper({
+    ...{ store, tenant: TENANT, clock: systemClock, executor: executor as Executor },
+    onTrusted: () => (trusted += 1),
+    onTrouble: (sentence) => troubles.push(sentence),
+  });
+  await keeper.renew();
+  await goesAway();
+  const first = keeper.renew();
+  // Where a renewal comes to the store, the store tells what is not ours any more.
+  await store.cancel(TENANT, [soon[0]!.fence.id]);
+  await until(() => {
+    void keeper.renew();
+    return dropped.length > 0 ? true : undefined;
+  });
+  expect(dropped).toEqual(tokens(soon));
+  await first;
+  // What it holds in that shard may not be its own any more.
+  await until(() => (keeper.trusted ? undefined : true));
+  expect(trusted).toBe(0);
+  await comesBack();
+  await until(async () => {
+    await keeper.renew();
+    return keeper.trusted ? true : undefined;
+  });
+  expect([trusted, troubles]).toEqual([1, []]);
+  expect(dropped).not.toContain(tokens(late)[0]);
+});
+
+it('what a worker holds of the others is adopted meanwhile', async () => {
+  const [late, soon] = [await running(away, 1), await running(there, 1)];
+  await goesAway();
+  const found = [...late, ...soon].map(({ fence }) => ({ fence, worker: 'w', startedAt: 5 }));
+  const [unsure, ours] = await adopt(store, TENANT, found, () => undefined);
+  expect(unsure).toBe('unsure');
+  expect(ours).toMatchObject({ retries: 0, spec: { id: soon[0]!.fence.id } });
+});
