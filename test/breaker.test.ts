@@ -187,7 +187,7 @@ it('without dill pickled tasks go elsewhere; where nobody has it they fail with 
   const ended = await endsOf(system.url, patient);
   expect(patient.filter((id) => ended.get(id)!.value !== 3)).toEqual([]);
 
-  // Half a minute after it was last seen.
+  // Ten seconds after it was last seen.
   await whole.stop();
   const [never, source] = [...(await submit(len, [['abc']])), ...(await submit('one', [[]]))] as [string, string];
   const ends = await endsOf(system.url, [never, source]);

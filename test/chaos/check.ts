@@ -89,6 +89,9 @@ function* endsAreRight(evidence: Evidence): Iterable<Violation> {
     if (task.kind === 'lost' && !entry.atMostOnce && !mayBeLost(task)) {
       yield found('wrong result', `lost after ${task.losses} losses of ${task.maxAttempts}`, label);
     }
+    const isHit = evidence.ledger.faults.some((fault) => overlaps(fault, entry.sentAt, first.at));
+    if (task.kind === 'lost' && entry.atMostOnce && !isHit)
+      yield found('wrong result', 'runs at most once, and was lost though no fault was near', label);
   }
 }
 

@@ -7,7 +7,7 @@ import type { Part } from '../part.ts';
 
 const SUPERVISOR_MS = 1000;
 /** Few of these come in a run, and how long each takes is promised. */
-const QUIET = 0.5;
+const QUIET = 0.7;
 
 async function startAgain(part: Part, dice: Dice): Promise<void> {
   await sleep(dice.between(0, SUPERVISOR_MS));

@@ -34,7 +34,7 @@ const applies: Fault['applies'] = ({ redis }) => redis !== undefined;
 export const killRedis: Fault = {
   name: 'F1 kill Redis',
   weight: 3,
-  quiet: 0.5,
+  quiet: 0.8,
   applies,
   run: (scene, dice) =>
     withRedis(scene, async () => {

@@ -3,7 +3,7 @@
 import type { WorkerSnapshot } from '../store/index.ts';
 
 /** A worker that was seen no longer ago than this may be back any moment. */
-const BACK_WITHIN_MS = 30_000;
+const BACK_WITHIN_MS = 10_000;
 /** Between looks further apart than this nothing was watched. */
 const APART_MS = 5_000;
 

@@ -1,7 +1,7 @@
 // Pickled functions that nobody will ever run: where no worker of the whole fleet that fits can read pickles, their tasks
 // end with the sentence that says what to install. Where one can, they are left to it.
 //
-//  U1  Every worker counts that was seen in the last half minute, by whichever dispatcher and in whatever state.
+//  U1  Every worker counts that was seen in the last ten seconds, by whichever dispatcher and in whatever state.
 //  U2  Nothing is ended before the fleet has been watched for as long without a gap.
 //  U3  While this dispatcher's own report is not to be found, those of others may be missing: that is a gap.
 import type { Clock } from '../clock.ts';

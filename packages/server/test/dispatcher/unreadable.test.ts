@@ -71,8 +71,8 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-it('end with what to install, once the fleet has been watched for half a minute, and those that come later at once', async () => {
-  await looks(30);
+it('end with what to install, once the fleet has been watched for ten seconds, and those that come later at once', async () => {
+  await looks(10);
   expect(ended).toEqual([]);
   await looks(1);
   expect(ended.map(({ outcome }) => outcome)).toEqual([
@@ -94,21 +94,21 @@ describe('are left to a worker that reads them', () => {
     expect(ended).toEqual([]);
   });
 
-  it('and was here half a minute ago', async () => {
+  it('and was here ten seconds ago', async () => {
     here = [bare, able()];
     await looks(60);
     here = [bare];
-    await looks(30);
+    await looks(10);
     expect(ended).toEqual([]);
     await looks(1);
     expect(ended).toHaveLength(1);
   });
 
-  it("and is another dispatcher's, or was half a minute ago", async () => {
+  it("and is another dispatcher's, or was ten seconds ago", async () => {
     await report('other', able('lost'));
     await looks(60);
     await store.retract('other');
-    await looks(30);
+    await looks(10);
     expect(ended).toEqual([]);
     await looks(1);
     expect(ended).toHaveLength(1);
@@ -122,7 +122,7 @@ describe('are left to a worker that reads them', () => {
   });
 });
 
-describe('wait for another half minute', () => {
+describe('wait for another ten seconds', () => {
   const disturbances: Record<string, () => Promise<void>> = {
     'reports could not be read': async () => {
       fault = new StoreUnavailable('away');
@@ -144,9 +144,9 @@ describe('wait for another half minute', () => {
     },
   };
   it.each(Object.entries(disturbances))('where %s', async (_, disturbance) => {
-    await looks(25);
+    await looks(7);
     await disturbance();
-    await looks(30);
+    await looks(10);
     expect(ended).toEqual([]);
     await looks(1);
     expect(ended).toHaveLength(1);
