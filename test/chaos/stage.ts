@@ -8,8 +8,16 @@ import { startSentinels, type SentinelSet } from '../harness/sentinel.ts';
 import type { Ledger } from './ledger.ts';
 import { part, type Part, type Role } from './part.ts';
 import type { Dice } from './random.ts';
-import { smallDisk, type SmallDisk } from './small-disk.ts';
+import { smallDisk, type SmallDisk } from '../harness/small-disk.ts';
 import { stretchWire, type Wire } from './wire.ts';
+
+/** Of a run of the shortest kind, and more for each minute of what is kept until the end. MiB. */
+const DISK_MIB = 192;
+const DISK_MIB_A_MINUTE = 128;
+
+function diskOf(forMs: number): number {
+  return DISK_MIB + Math.ceil((forMs * DISK_MIB_A_MINUTE) / 60_000);
+}
 
 /** `sentinel` only where it is asked for: its failovers take seconds each, which a short run has not. */
 export const STORES = ['redis', 'embedded', 'sentinel'] as const;
@@ -62,7 +70,7 @@ export async function setStage(
 ): Promise<Stage> {
   const { store, mode } = variant;
   const dir = mkdtempSync(join(tmpdir(), 'test-chaos-'));
-  const disk = store === 'embedded' ? smallDisk(join(dir, 'disk'), forMs) : { reason: 'Redis keeps the tasks' };
+  const disk = store === 'embedded' ? smallDisk(join(dir, 'disk'), diskOf(forMs)) : { reason: 'Redis keeps the tasks' };
   const redis = store === 'redis' ? await startRedis('always') : undefined;
   const sentinels = store === 'sentinel' ? await startSentinels({ replicas: 2 }) : undefined;
   const wires: Wire[] = [];

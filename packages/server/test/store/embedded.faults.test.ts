@@ -8,11 +8,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { smallDisk } from '../../../../test/harness/small-disk.ts';
 import { systemClock } from '../../src/clock.ts';
 import { StoreUnavailable, openEmbeddedStore } from '../../src/store/index.ts';
 import type { Claim, Store } from '../../src/store/store.ts';
 import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
-import { sweptUntil } from './waiting.ts';
+import { sweptUntil, until } from './waiting.ts';
 
 const T = 'default';
 const CLAIM = [{ lane: LANE, max: 100 }];
@@ -217,6 +218,37 @@ describe('a turn of the event loop', () => {
 });
 
 describe('10 a disk that is full', () => {
+  it('lets running work end, and takes new work when it has room again', async ({ skip }) => {
+    const disk = smallDisk(join(dataDir, 'disk'), 64);
+    if ('reason' in disk) return skip(disk.reason);
+    try {
+      const store = await openEmbeddedStore({ dataDir: join(disk.path, 'data'), sync: 'normal', clock: systemClock });
+      opened.push(store);
+      const tasks = Array.from({ length: 50 }, () => submission());
+      await store.submit(T, 0, tasks, NO_LIMITS);
+      const running = (await store.claim(T, 'me', CLAIM, 50)).tasks;
+      disk.fill();
+      const large = (): Promise<unknown> => store.submit(T, 0, [submission({}, Buffer.alloc(700_000))], NO_LIMITS);
+      await expect(large()).rejects.toThrow(/disk of the data directory is full/);
+      const result = JSON.stringify('x'.repeat(100_000));
+      // With new work that keeps on coming.
+      const refused = Array.from({ length: 5 }, () => expect(large()).rejects.toThrow(/full/));
+      const ends = await store.settle(
+        T,
+        running.map(({ fence }) => completion(fence, result)),
+      );
+      await Promise.all(refused);
+      expect(new Set(ends.map(({ is }) => is))).toEqual(new Set(['accepted']));
+      await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toThrow(/full/);
+      disk.free();
+      await until(async () => ((await store.refusal()) === '' ? true : undefined));
+      expect((await store.stats(T)).ended).toEqual({ COMPLETED: 50 });
+      await store.close();
+    } finally {
+      disk.remove();
+    }
+  });
+
   it('refuses with a sentence, undoes the turn, and goes on by itself', async () => {
     const store = await open();
     const before = submission();

@@ -32,9 +32,12 @@ export class Acceptance {
     if (this.#refused === '' && this.#turns.fault === undefined) return '';
     try {
       await this.note(
-        this.#turns.act(({ db }) => {
-          db.run('INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)', PROBE, ' '.repeat(PROBE_BYTES));
-        }),
+        this.#turns.act(
+          ({ db }) => {
+            db.run('INSERT OR REPLACE INTO fact (name, value) VALUES (?, ?)', PROBE, ' '.repeat(PROBE_BYTES));
+          },
+          { grows: true },
+        ),
       );
       await this.#turns.act(({ db }) => db.run('DELETE FROM fact WHERE name = ?', PROBE));
     } catch (fault) {

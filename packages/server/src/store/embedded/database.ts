@@ -132,6 +132,8 @@ function lockDirectory(dataDir: string): DatabaseSync {
 }
 
 const SQLITE_BUSY = 5;
+const SQLITE_FULL = 13;
+const FULL = 'The disk of the data directory is full; free some space.';
 
 /** What a person is told of faults that lie outside this program. Any other fault is a bug and stays what it is. */
 const OUTSIDE_FAULTS: Record<number, string> = {
@@ -139,7 +141,7 @@ const OUTSIDE_FAULTS: Record<number, string> = {
   7: 'The store ran out of memory.',
   8: 'The store file is read-only; check the permissions of the data directory.',
   10: 'The disk of the data directory answers with an input/output error.',
-  13: 'The disk of the data directory is full; free some space.',
+  [SQLITE_FULL]: FULL,
   14: 'The store file cannot be opened; check the data directory and the limit of open files.',
 };
 
@@ -152,7 +154,7 @@ function openingFault(file: string, fault: unknown): unknown {
       ? 'it is damaged, or no file of ours'
       : code === 8
         ? 'it is read-only'
-        : code === 13
+        : code === SQLITE_FULL
           ? 'the disk is full'
           : (fault as Error).message;
   return new Error(
@@ -164,6 +166,15 @@ function openingFault(file: string, fault: unknown): unknown {
 function sqliteCode(fault: unknown): number | undefined {
   if (!(fault instanceof Error) || !('errcode' in fault) || typeof fault.errcode !== 'number') return undefined;
   return fault.errcode & 0xff;
+}
+
+/** What SQLite says of a full disk, before it is asked. */
+export function full(): StoreUnavailable {
+  return new StoreUnavailable(FULL);
+}
+
+export function isFull(fault: unknown): boolean {
+  return sqliteCode(fault) === SQLITE_FULL || (fault instanceof StoreUnavailable && fault.message === FULL);
 }
 
 /** The fault as StoreUnavailable where it lies outside this program, else undefined. */

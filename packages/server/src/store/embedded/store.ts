@@ -1,5 +1,5 @@
 // The embedded store: SQLite in a data directory that belongs to this process alone. Each verb is one file beside this one.
-//   database  private-file  turn (the transaction of a turn)  acceptance  counters  running  schema  row  task-row (the moves)
+//   database  private-file  turn (the transaction of a turn)  reserve  acceptance  counters  running  schema  row  task-row (the moves)
 //   submit  claim  hold (renew, release)  settle  cancel  sweep  depths
 //   records  listing  logs  events  |  functions  code  doomed-code  |  fleet
 import { EventEmitter } from 'node:events';
@@ -21,6 +21,7 @@ import { release, renew } from './hold.ts';
 import { listTasks } from './listing.ts';
 import { appendLogs, taskLogs } from './logs.ts';
 import { pinTask, taskArgs, taskProgress, taskRecords, taskStates } from './records.ts';
+import { Reserve } from './reserve.ts';
 import { Running } from './running.ts';
 import { settle } from './settle.ts';
 import { cameBefore, submit } from './submit.ts';
@@ -44,7 +45,9 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   const counters = new Counters(db);
   const running = new Running(leaseMs);
   const hints = new EventEmitter<{ hint: [Hint] }>().setMaxListeners(0);
-  const turns = new Turns(db, counters, running, clock, (hint) => hints.emit('hint', hint));
+  const turns = new Turns(db, new Reserve(options.dataDir, clock), counters, running, clock, (hint) =>
+    hints.emit('hint', hint),
+  );
   const acceptance = new Acceptance(turns);
   const mono = (): number => clock.mono();
   // Sweeps come every half second. One that comes much later finds leases that ran out while this process stood still, and
@@ -91,7 +94,9 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     },
 
     submit: (tenant, _shard, tasks, limits) =>
-      acceptance.note(turns.act((act) => submit(act, tenant, tasks, limits), lanesOf(tasks, clock.wall()))),
+      acceptance.note(
+        turns.act((act) => submit(act, tenant, tasks, limits), { lanes: lanesOf(tasks, clock.wall()), grows: true }),
+      ),
     cameBefore: (tenant, _shard, keys) => turns.read((open) => cameBefore(open, tenant, keys)),
     claim: (tenant, claimer, lanes, max) => turns.act((act) => claim(act, tenant, claimer, lanes, max, mono())),
     renew: (tenant, renewals) => turns.act((act) => renew(act, tenant, renewals, mono())),
@@ -117,7 +122,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
     logs: (tenant, id) => turns.read((open) => taskLogs(open, tenant, id)),
     events: (tenant, after, limit) => turns.read((open) => eventsAfter(open, counters, tenant, after, limit)),
 
-    register: (tenant, fn) => acceptance.note(turns.act((act) => registerFunction(act, tenant, fn))),
+    register: (tenant, fn) => acceptance.note(turns.act((act) => registerFunction(act, tenant, fn), { grows: true })),
     findFunction: (tenant, ref) => turns.read((open) => findFunction(open, tenant, ref)),
     listFunctions: (tenant, limit, cursor) => turns.read((open) => listFunctions(open, tenant, limit, cursor)),
     deleteFunction: (tenant, ref) => turns.act((act) => deleteFunction(act, tenant, ref)),

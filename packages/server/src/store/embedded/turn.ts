@@ -7,15 +7,18 @@
 //      again, each act in a savepoint. An act may run twice, therefore.
 //  T3  A fault of the disk undoes the whole transaction: every act of it rejects with StoreUnavailable, and the next
 //      turn tries again, so that the store goes on by itself.
+//  T4  Where the disk is full, what makes the store grow is rejected, and the rest is done without it, in the room that is
+//      kept for that (reserve.ts).
 import type { Clock } from '../../clock.ts';
 import type { Hint, TaskEnd } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
 import { HeaderReader } from '../../lifecycle/spec.ts';
 import type { Counters } from './counters.ts';
-import { outsideFault } from './database.ts';
+import { full, isFull, outsideFault } from './database.ts';
 import type { Database } from './database.ts';
 import { DoomedCode } from './doomed-code.ts';
 import { packEvents } from './events.ts';
+import type { Reserve } from './reserve.ts';
 import type { Running } from './running.ts';
 
 /** What an act may touch. Everything but `db` takes effect only when the act has succeeded. */
@@ -43,6 +46,8 @@ export interface Act {
 }
 
 interface Waiting {
+  /** It makes the store grow: new tasks, new code. */
+  readonly grows: boolean;
   run(): void;
   resolve(): void;
   reject(reason: unknown): void;
@@ -57,6 +62,7 @@ type Phase = { is: 'idle' } | { is: 'gathering'; flushed: Promise<void> } | { is
 
 export class Turns {
   readonly #db: Database;
+  readonly #reserve: Reserve;
   readonly #counters: Counters;
   readonly #running: Running;
   readonly #headers = new HeaderReader();
@@ -71,8 +77,16 @@ export class Turns {
   /** Memory may say more than the file: a transaction was undone, and the counters are not read anew yet. */
   #ahead = false;
 
-  constructor(db: Database, counters: Counters, running: Running, clock: Clock, publish: (hint: Hint) => void) {
+  constructor(
+    db: Database,
+    reserve: Reserve,
+    counters: Counters,
+    running: Running,
+    clock: Clock,
+    publish: (hint: Hint) => void,
+  ) {
     this.#db = db;
+    this.#reserve = reserve;
     this.#counters = counters;
     this.#running = running;
     this.#clock = clock;
@@ -86,14 +100,15 @@ export class Turns {
 
   /**
    * Runs a change with the others of this turn. Rejects with StoreUnavailable, or with what `change` threw. In `lanes` it
-   * leaves work (T1).
+   * leaves work (T1). `grows`: it may be refused where the disk is full (T4).
    */
-  act<T>(change: (act: Act) => T, lanes: Iterable<string> = []): Promise<T> {
+  act<T>(change: (act: Act) => T, { lanes = [], grows = false }: ActOptions = {}): Promise<T> {
     if (this.#phase.is === 'closed') return Promise.reject(closed());
     for (const lane of lanes) this.#submitted.add(lane);
     return new Promise<T>((resolve, reject) => {
       let answer: T;
       this.#gathered.push({
+        grows,
         run: () => {
           answer = this.#guarded(change);
         },
@@ -135,13 +150,16 @@ export class Turns {
   }
 
   #flush(acts: readonly Waiting[]): void {
+    if (acts.length === 0) return;
     let done = acts;
     try {
+      this.#demandRoom(acts);
       this.#transact(() => {
         for (const act of acts) act.run();
       });
     } catch (fault) {
       this.#rollBack();
+      if (isFull(fault) && this.#makeRoom(acts, fault)) return;
       if (acts.length === 1 || outsideFault(fault) !== undefined) {
         this.#rejectAll(acts, fault);
         return;
@@ -158,6 +176,21 @@ export class Turns {
     for (const effect of this.#effects) effect();
     this.#announce();
     for (const act of done) act.resolve();
+  }
+
+  /** T4. @throws the disk's fault where some would take the room that is kept for the others */
+  #demandRoom(acts: readonly Waiting[]): void {
+    if (acts.some(({ grows }) => grows) && !this.#reserve.take()) throw full();
+  }
+
+  /** T4. False where nothing more can be done. */
+  #makeRoom(acts: readonly Waiting[], fault: unknown): boolean {
+    const rest = acts.filter(({ grows }) => !grows);
+    if (rest.length === acts.length && !this.#reserve.give()) return false;
+    const growing = acts.filter(({ grows }) => grows);
+    this.#rejectAll(growing, fault);
+    this.#flush(rest);
+    return true;
   }
 
   #transact(work: () => void): void {
@@ -278,6 +311,11 @@ export class Turns {
     if (ends.length > 0) this.#publish({ is: 'ends', ends: ends.map(({ end }) => end) });
     if (lanes.size > 0) this.#publish({ is: 'work', lanes: [...lanes] });
   }
+}
+
+interface ActOptions {
+  lanes?: Iterable<string>;
+  grows?: boolean;
 }
 
 function closed(): StoreUnavailable {

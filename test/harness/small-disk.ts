@@ -1,4 +1,4 @@
-// A file system of its own, small enough to be filled: where there is root, for the embedded store (F9).
+// A file system of its own, small enough to be filled: where there is root, for the embedded store.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,16 +12,10 @@ export interface SmallDisk {
   remove(): void;
 }
 
-/** Of a run of the shortest kind, and more for each minute of what is kept until the end. MiB. */
-const BASE_MIB = 192;
-const MIB_A_MINUTE = 128;
-
-/** `forMs`: how long the store on it is loaded. */
-export function smallDisk(path: string, forMs: number): SmallDisk | { reason: string } {
+export function smallDisk(path: string, mebibytes: number): SmallDisk | { reason: string } {
   if (process.getuid?.() !== 0) return { reason: 'a small file system is mounted by root only' };
   mkdirSync(path, { recursive: true });
-  const size = BASE_MIB + Math.ceil((forMs * MIB_A_MINUTE) / 60_000);
-  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${size}m`, 'tmpfs', path], {
+  const { status, stderr } = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'tmpfs', path], {
     encoding: 'utf8',
   });
   if (status !== 0) return { reason: `tmpfs cannot be mounted here: ${(stderr || 'no mount').trim()}` };
