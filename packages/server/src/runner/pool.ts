@@ -331,29 +331,35 @@ export class Pool implements RunnerPool {
   #pump(): void {
     const touched = new Set<Runner>();
     const nowMono = this.#parts.clock.mono();
-    for (let held = this.#line.peek(); held; held = this.#line.peek()) {
+    let passing: Runtime | undefined;
+    for (let held = this.#line.peek(); held; held = this.#line.peek(passing)) {
       const runtime = held.call.spec.runtime;
       if (this.#roster.isOut(runtime)) {
-        this.#line.shift();
+        this.#line.take(held);
         this.#endUnbegun(held, { is: 'released', reason: 'runner_unavailable' });
         continue;
       }
       // It goes back: the store, whose clock counts, ends it.
       if (nowMono >= (held.call.startBy ?? Infinity)) {
-        this.#line.shift();
+        this.#line.take(held);
         this.#endUnbegun(held, { is: 'released', reason: 'handed_back' });
         continue;
       }
       const code = this.#code.get(held.fn.digest);
       if (!code) {
         // It was pushed off the shelf while the call waited.
-        this.#line.shift();
+        this.#line.take(held);
         this.#awaitCode(held);
         continue;
       }
       const runner = this.#roster.choose(held, nowMono);
-      if (!runner) break;
-      this.#line.shift();
+      if (!runner) {
+        // Without a free slot all wait; where only a runner is missing that is being started, the other runtime's need not.
+        if (passing !== undefined || this.#roster.occupied() >= this.slots) break;
+        passing = runtime === 'python' ? 'javascript' : 'python';
+        continue;
+      }
+      this.#line.take(held);
       held.place = { is: 'sent', runner };
       runner.send(held, code);
       touched.add(runner);
