@@ -9,6 +9,9 @@ try:
     import resource
 except ImportError:  # a platform without it has the pool's watch alone
     resource = None
+else:
+    # Kept from here: what users' code calls is noted (process_state.py).
+    _getrlimit, _setrlimit = resource.getrlimit, resource.setrlimit
 
 
 def limit(size):
@@ -16,8 +19,8 @@ def limit(size):
     if not size or resource is None:
         return
     try:
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (system.address_space() + int(size), hard))
+        _, hard = _getrlimit(resource.RLIMIT_AS)
+        _setrlimit(resource.RLIMIT_AS, (system.address_space() + int(size), hard))
     except (OSError, ValueError):
         pass
 
@@ -26,7 +29,7 @@ def lift(size):
     if not size or resource is None:
         return
     try:
-        _, hard = resource.getrlimit(resource.RLIMIT_AS)
-        resource.setrlimit(resource.RLIMIT_AS, (hard, hard))
+        _, hard = _getrlimit(resource.RLIMIT_AS)
+        _setrlimit(resource.RLIMIT_AS, (hard, hard))
     except (OSError, ValueError):
         pass

@@ -67,6 +67,7 @@ def _loop(inbox, outbox, gate, output, order, watch):
     getpid = os.getpid
     table = {}
     token = None  # read from the gate, its call not reached yet
+    untidy = 0
     while True:
         kind, body = inbox.next()
         if kind == frames.CALL:
@@ -77,7 +78,8 @@ def _loop(inbox, outbox, gate, output, order, watch):
                 if token != number:
                     continue
                 token = None
-            if watch.files and watch.changed():
+            # The pool takes back what lies behind an untidy call, but this one may have been quicker.
+            if untidy or watch.files and watch.changed():
                 outbox.stale(number)
                 _exit(0)
             output.number = number
