@@ -2,6 +2,8 @@
 //
 // frames.mjs     the bytes between it and the pool
 // functions.mjs  users' code as callables
+// module-url.mjs the URL that a source is imported by
+// syntax.mjs     what Node does not take, and what to do
 // json-value.mjs values as JSON, by the table of docs/json.md
 // failures.mjs   thrown values as data
 // output.mjs     what a call prints
