@@ -16,7 +16,7 @@ import type { Child, Death } from './child.ts';
 import { mustSettle, notePace, REFILL_SHARE, SLOW_MS, STUCK_MS } from './depth.ts';
 import { endOfDead, endOfKilled, outcomeOf, type KillReason, type RuntimeName } from './ends.ts';
 import { FrameReader, type ChildFrame, type Fault } from './frames.ts';
-import type { Fn } from './functions.ts';
+import { holdsByteCode, type Fn } from './functions.ts';
 import type { HeldCall } from './held.ts';
 import { CallLogs, type LogLimits } from './logs.ts';
 import { Outgoing } from './outgoing.ts';
@@ -139,6 +139,7 @@ export class Runner {
   /** Puts a call into the pipe; it leaves with flush(). `code` is needed where the function is not loaded. */
   send(held: HeldCall, code: Buffer): void {
     if (!this.has(held.fn)) {
+      held.fn.byteCode ??= held.fn.form === 'pickle' && holdsByteCode(code);
       this.#outgoing.load(held.fn, code, this.#pipe.functionNumbers());
     }
     const behind = this.#pipe.length > 0;
@@ -400,7 +401,7 @@ export class Runner {
     if (begun) {
       rest.shift();
       const { held } = first;
-      const byValue = held.fn.form === 'pickle' ? { python: held.fn.python } : undefined;
+      const byValue = held.fn.byteCode ? { python: held.fn.python } : undefined;
       const outcome = reason ? endOfKilled(reason, death, this.#runtime) : endOfDead(death, this.#runtime, byValue);
       if (outcome) this.#events.ended(held, outcome, first.startedAtMs, first.logs?.kept() ?? null);
     }

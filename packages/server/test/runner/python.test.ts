@@ -270,4 +270,13 @@ describe('another Python version', () => {
       /SIGSEGV.*It runs Python 3\.\d+\.\d+ .*byte code.*--python/,
     );
   });
+  test.each([
+    ['its byte code is by value', 'lambda x: x', true],
+    ['it is a name', 'print', false],
+  ])('is thought of in a loss where the function came as a pickle: %s', async (_, text, expected) => {
+    const exits = `type('Exits', (), {'__reduce__': lambda self: (__import__('os')._exit, (7,))})()`;
+    const { outcome } = await classic(text, `((${exits},), {})`);
+    expect(outcome.is === 'lost' && outcome.error.details).toEqual({ exit_code: 7 });
+    expect(outcome.is === 'lost' && outcome.error.message.includes('byte code')).toBe(expected);
+  });
 });
