@@ -9,7 +9,6 @@ import { CodeShelf, FunctionTable } from './functions.ts';
 import { heldCall, WaitingLine, type HeldCall, type Holder } from './held.ts';
 import type { LogLimits } from './logs.ts';
 import type { Log } from './log.ts';
-import { residentBytes } from './memory.ts';
 import { NO_RUN_TIMES, observe, type prefetchFor } from './prefetch.ts';
 import { picklesInWords, type Pickles } from './python-care.ts';
 import type { Roster } from './roster.ts';
@@ -381,9 +380,7 @@ export class Pool implements RunnerPool {
     for (const runner of this.#roster.all()) {
       busy ||= runner.occupies;
       runner.tick(nowMono);
-      const limit = runner.memoryLimit;
-      const seen = limit > 0 ? residentBytes(runner.child.pid) : 0;
-      if (limit > 0 && seen > limit) runner.kill({ is: 'memory_exceeded', limit, seen });
+      runner.watchMemory();
     }
     if (busy) return;
     clearInterval(this.#ticker);

@@ -19,6 +19,7 @@ import { FrameReader, type ChildFrame, type Fault } from './frames.ts';
 import { holdsByteCode, type Fn } from './functions.ts';
 import type { HeldCall } from './held.ts';
 import { CallLogs, type LogLimits } from './logs.ts';
+import { residentBytes } from './memory.ts';
 import { Outgoing } from './outgoing.ts';
 import { Pipe, type Sent } from './pipe.ts';
 import { hasEnded } from './processes.ts';
@@ -150,7 +151,9 @@ export class Runner {
     this.#outgoing.call(held, number, gated);
     this.used = true;
     const sentMono = this.#clock.mono();
-    const sent = { held, number, sentMono, startedMono: 0, startedAtMs: 0, printedMono: 0, logs: null };
+    // It lies behind no other call, so the child has not begun it.
+    const bytesBefore = held.call.spec.memory_bytes > 0 ? residentBytes(this.child.pid) : 0;
+    const sent = { held, number, sentMono, startedMono: 0, startedAtMs: 0, printedMono: 0, bytesBefore, logs: null };
     this.#pipe.push(sent);
     if (!behind) this.#begin(sent);
   }
@@ -218,9 +221,13 @@ export class Runner {
     }
   }
 
-  /** The running call's memory limit in bytes, 0 = none. */
-  get memoryLimit(): number {
-    return this.#phase.is === 'live' ? (this.#pipe.first?.held.call.spec.memory_bytes ?? 0) : 0;
+  /** Ends a call that has a memory limit and uses more, beyond what the process used before it. Called by the pool's clock. */
+  watchMemory(): void {
+    const { first } = this.#pipe;
+    const limit = first?.held.call.spec.memory_bytes ?? 0;
+    if (limit === 0 || !first || this.#phase.is !== 'live') return;
+    const seen = residentBytes(this.child.pid) - first.bytesBefore;
+    if (seen > limit) this.kill({ is: 'memory_exceeded', limit, seen });
   }
 
   #begin(sent: Sent): void {

@@ -128,8 +128,9 @@ def _call(function, data, flags, max_result, limit):
     """Kind of the answering frame, JSON, pickle."""
     doing = 'load_failed'  # the kind of failure that an exception is from here on
     main = None
+    before = None
     try:
-        memory.limit(limit)
+        before = memory.limit(limit)
         call = function.load()
         classes.calling(function.classes)
         args, kwargs = arguments.decode(data, flags & frames.ARGS_JSON)
@@ -159,4 +160,4 @@ def _call(function, data, flags, max_result, limit):
             _modules['__main__'] = functions.fresh_main()
         return failures.report(doing, error, function, limit, flags & frames.WITH_PICKLE)
     finally:
-        memory.lift(limit)
+        memory.lift(before)
