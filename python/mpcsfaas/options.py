@@ -23,7 +23,7 @@ class Options(TypedDict, total=False):
 
     priority      -100 … 100, higher goes first
     timeout       time limit of an attempt, seconds; 0 = none
-    memory        memory limit, bytes; 0 = none
+    memory        what the call may use beyond what its process used before it, bytes; 0 = no limit
     max_attempts  how often its worker may be lost
     retry         {"max_retries": 3, "backoff": 1.0, "factor": 2.0, "max_backoff": 60.0, "on": ["OSError"]}, seconds
     at_most_once  never started twice

@@ -58,7 +58,7 @@ export interface TaskOptions {
   priority?: number | undefined;
   /** Time limit of an attempt; 0 = none */
   timeoutMs?: number | undefined;
-  /** Memory limit of the runner; 0 = none */
+  /** Memory that the call may use beyond what its process used before it; 0 = no limit */
   memoryBytes?: number | undefined;
   /** How often its runner or worker may be lost */
   maxAttempts?: number | undefined;

@@ -32,7 +32,11 @@ const lasting = {
     Type.Integer({ minimum: 0, maximum: YEAR_MS, description: 'Time limit of an attempt; 0 = none' }),
   ),
   memory_bytes: Type.Optional(
-    Type.Integer({ minimum: 0, maximum: 2 ** 50, description: 'Memory limit of the runner; 0 = none' }),
+    Type.Integer({
+      minimum: 0,
+      maximum: 2 ** 50,
+      description: 'Memory that the call may use beyond what its process used before it; 0 = no limit',
+    }),
   ),
   max_attempts: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 1000, description: 'How often its runner or worker may be lost' }),

@@ -1,5 +1,7 @@
 // Thrown values, of any kind, as data.
 
+import { readable } from './module-url.mjs';
+
 const MAX_TEXT = 64 * 1024;
 const OURS = new URL('.', import.meta.url).href;
 
@@ -61,9 +63,9 @@ function textOf(value) {
   }
 }
 
-/** Of at most MAX_TEXT, and well-formed: a lone surrogate, which UTF-8 cannot say, becomes U+FFFD before anybody stores it. */
+/** Readable, of at most MAX_TEXT, and well-formed: a lone surrogate, which UTF-8 cannot say, becomes U+FFFD before anybody stores it. */
 function bounded(given) {
-  const text = given.toWellFormed();
+  const text = readable(given.toWellFormed());
   if (text.length <= MAX_TEXT) return text;
   const half = MAX_TEXT / 2;
   return `${text.slice(0, half)}\n… ${text.length - MAX_TEXT} characters left out …\n${text.slice(-half)}`;

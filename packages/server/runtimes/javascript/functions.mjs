@@ -2,15 +2,17 @@
 import { stripTypeScriptTypes } from 'node:module';
 import { Script } from 'node:vm';
 import { Failure } from './failures.mjs';
+import { moduleUrl } from './module-url.mjs';
+import { jsxAdvice, withoutLine } from './syntax.mjs';
 
 /** The callable of {source, entry, name}. Throws Failure `load_failed`. */
 export async function loadFunction({ source, entry, name }) {
-  const file = `function:${(name || entry || 'source').replaceAll(/[^\w.-]/g, '_')}`;
+  const file = (name || entry || 'source').replaceAll(/[^\w.-]/g, '_');
   let exported;
   try {
     exported = await evaluate(source, file);
   } catch (error) {
-    if (!(error instanceof SyntaxError)) throw failed(`cannot load the function: ${told(error, file)}`, error);
+    if (!(error instanceof SyntaxError)) throw failed(`cannot load the function: ${told(error, file, source)}`, error);
     exported = await evaluateTypeScript(source, file, error);
   }
   return entryOf(exported, entry);
@@ -27,22 +29,23 @@ async function evaluateTypeScript(source, file, first) {
     const erasable =
       wrong.code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX'
         ? '; only TypeScript that can be erased is taken: no enums, namespaces or parameter properties'
-        : '';
+        : jsxAdvice(source, Number(line));
     throw failed(`cannot load the function: ${where}${wrong.message}${erasable}`, first);
   }
   try {
     return await evaluate(stripped, file);
   } catch (error) {
-    throw failed(`cannot load the function: ${told(error, file)}`, error);
+    throw failed(`cannot load the function: ${told(error, file, source)}`, error);
   }
 }
 
 const COMMON_JS = /^(module|exports|require) is not defined/;
 
 /** What was thrown while the source was evaluated, with its line where the stack has one. */
-function told(error, file) {
+function told(error, file, source) {
   const message = String(error?.message ?? error);
-  const line = String(error?.stack ?? '').match(new RegExp(`${RegExp.escape(file)}:(\\d+)`))?.[1];
+  const line = String(error?.stack ?? '').match(new RegExp(`function:${RegExp.escape(file)}:(\\d+)`))?.[1];
+  if (line === undefined && error instanceof SyntaxError) return withoutLine(message, source);
   const where = line === undefined ? '' : `line ${line}: `;
   const word = error instanceof ReferenceError ? COMMON_JS.exec(message)?.[1] : undefined;
   if (word === undefined) return `${where}${message}`;
@@ -56,8 +59,7 @@ async function evaluate(source, file) {
   // What stands before it stays: lines are told by their numbers.
   const expression = source.trimEnd().replace(/;+$/, '');
   const text = isExpression(expression) ? `export default (${expression}\n);` : source;
-  const url = `data:text/javascript;base64,${Buffer.from(`${text}\n//# sourceURL=${file}`).toString('base64')}`;
-  return import(url);
+  return import(moduleUrl(text, file));
 }
 
 function isExpression(text) {

@@ -2,6 +2,8 @@
 //
 // frames.mjs     the bytes between it and the pool
 // functions.mjs  users' code as callables
+// module-url.mjs the URL that a source is imported by
+// syntax.mjs     what Node does not take, and what to do
 // json-value.mjs values as JSON, by the table of docs/json.md
 // failures.mjs   thrown values as data
 // output.mjs     what a call prints
@@ -9,6 +11,7 @@
 // leftovers.mjs  what a call leaves running
 // lifeline.mjs   ends the process when its owner is gone
 import { Socket } from 'node:net';
+import { getPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { putBack, uncurried } from './builtins.mjs';
 import * as frames from './frames.mjs';
@@ -18,7 +21,7 @@ import { toJson } from './json-value.mjs';
 import { leftovers, watchLeftovers } from './leftovers.mjs';
 import { captureOutput } from './output.mjs';
 
-const { cwd, chdir, exit } = process;
+const { cwd, chdir, exit, umask } = process;
 const enqueue = uncurried(Array.prototype.push);
 const OwnPromise = Promise;
 const { parse } = JSON;
@@ -26,6 +29,9 @@ const { keys } = Object;
 const now = performance.now.bind(performance);
 
 const home = cwd();
+const mask = umask(0);
+umask(mask);
+const priority = getPriority();
 const functions = new Map();
 const queue = [];
 let token;
@@ -151,6 +157,8 @@ function decode(call) {
 function tidy() {
   output.restore();
   try {
+    umask(mask);
+    if (getPriority() !== priority) return frames.UNTIDY;
     if (cwd() !== home) chdir(home);
   } catch {
     return frames.UNTIDY;

@@ -46,7 +46,7 @@ export interface TaskHeader {
   priority: number;
   /** Time limit of an attempt in ms; 0 = none. */
   timeout_ms: number;
-  /** Memory limit of the runner in bytes; 0 = none. */
+  /** What a call may use beyond what its process used before it, in bytes; 0 = no limit. */
   memory_bytes: number;
   max_result_bytes: number;
   /** What `losses` may reach. */

@@ -14,6 +14,8 @@ export interface Fn extends Pace {
   readonly python: string;
   /** It could not be loaded in a runner in which nothing had run. */
   unloadable: boolean;
+  /** Does its pickle hold byte code, and not a name alone? Undefined until it is sent to a runner. */
+  byteCode: boolean | undefined;
 }
 
 /** Functions remembered. */
@@ -40,11 +42,20 @@ export class FunctionTable {
         slowAt: -Infinity,
         raw: false,
         unloadable: false,
+        byteCode: undefined,
       };
       this.#known.set(key, fn);
     }
     return fn;
   }
+}
+
+/** What dill and cloudpickle make code objects by, whatever else is in the pickle. */
+const CODE_MAKERS = ['_create_code', 'CodeType'];
+
+/** Does this pickle hold byte code, which runs on one minor version of Python alone? */
+export function holdsByteCode(pickle: Buffer): boolean {
+  return CODE_MAKERS.some((name) => pickle.includes(name, 0, 'latin1'));
 }
 
 /** Code by digest, within a bound of bytes; the least recently used goes first. */

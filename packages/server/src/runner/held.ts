@@ -24,20 +24,25 @@ export interface HeldCall {
   /** Its function could not be loaded where others had run before: it gets a runner in which nothing has. */
   wantsFresh: boolean;
   place: Place;
+  /** In the line: lower ones go first. */
+  turn: number;
 }
 
 /** A call that has just come: whether its code is there is looked at next. */
 export function heldCall(call: Call, fn: Fn): HeldCall {
   const { isolation, at_most_once: once, memory_bytes: memory } = call.spec;
   const exclusive = isolation === 'task' || once || memory > 0;
-  return { call, fn, exclusive, wantsFresh: false, place: { is: 'code' } };
+  return { call, fn, exclusive, wantsFresh: false, place: { is: 'code' }, turn: 0 };
 }
 
-/** The pool's waiting line: first in, first out; what comes back from a runner goes to its front. */
+/**
+ * The pool's waiting line: first in, first out; what comes back from a runner goes to its front. Where one runtime has no
+ * runner yet, calls of the other one may pass.
+ */
 export class WaitingLine {
-  #front: HeldCall[] = [];
-  #back: HeldCall[] = [];
-  #at = 0;
+  readonly #lines: Readonly<Record<Runtime, OneLine>> = { python: new OneLine(), javascript: new OneLine() };
+  #firstTurn = 0;
+  #lastTurn = 0;
 
   /** Calls in it whose place is still the line. */
   readonly sizes: Record<Runtime, number> = { python: 0, javascript: 0 };
@@ -48,50 +53,75 @@ export class WaitingLine {
 
   push(held: HeldCall): void {
     held.place = { is: 'line' };
-    this.#back.push(held);
+    held.turn = ++this.#lastTurn;
+    this.#lines[held.call.spec.runtime].push(held);
     this.sizes[held.call.spec.runtime] += 1;
   }
 
   /** Puts `calls` before all others, in their order. */
   unshift(calls: readonly HeldCall[]): void {
-    for (let index = calls.length - 1; index >= 0; index -= 1) {
-      const held = calls[index]!;
+    for (const held of calls.toReversed()) {
       held.place = { is: 'line' };
-      this.#front.push(held);
+      held.turn = --this.#firstTurn;
+      this.#lines[held.call.spec.runtime].unshift(held);
       this.sizes[held.call.spec.runtime] += 1;
     }
   }
 
-  peek(): HeldCall | undefined {
-    for (;;) {
-      const held = this.#front.at(-1) ?? this.#back[this.#at];
-      if (held === undefined || held.place.is === 'line') return held;
-      this.#skip();
-    }
+  /** The first call, of `passing` where calls of the other runtime are passed. */
+  peek(passing?: Runtime): HeldCall | undefined {
+    if (passing !== undefined) return this.#lines[passing].peek();
+    const python = this.#lines.python.peek();
+    const javascript = this.#lines.javascript.peek();
+    if (!python || !javascript) return python ?? javascript;
+    return python.turn < javascript.turn ? python : javascript;
   }
 
   /** Every call in it, first ones first. */
   all(): HeldCall[] {
-    return [...this.#front.toReversed(), ...this.#back.slice(this.#at)].filter(({ place }) => place.is === 'line');
+    return [...this.#lines.python.all(), ...this.#lines.javascript.all()].sort((a, b) => a.turn - b.turn);
   }
 
-  /** The first call; the caller gives it a new place. */
-  shift(): HeldCall | undefined {
-    const held = this.peek();
-    if (held) {
-      this.#skip();
-      this.left(held);
-      held.place = { is: 'over' };
-    }
-    return held;
+  /** Takes out what peek() has just answered; the caller gives it a new place. */
+  take(held: HeldCall): void {
+    this.#lines[held.call.spec.runtime].skip();
+    this.left(held);
+    held.place = { is: 'over' };
   }
 
   /** A call in it has gone another way: its place is no longer the line. */
   left(held: HeldCall): void {
     this.sizes[held.call.spec.runtime] -= 1;
   }
+}
 
-  #skip(): void {
+/** The calls of one runtime in the line; those whose place is no longer the line are skipped. */
+class OneLine {
+  #front: HeldCall[] = [];
+  #back: HeldCall[] = [];
+  #at = 0;
+
+  push(held: HeldCall): void {
+    this.#back.push(held);
+  }
+
+  unshift(held: HeldCall): void {
+    this.#front.push(held);
+  }
+
+  peek(): HeldCall | undefined {
+    for (;;) {
+      const held = this.#front.at(-1) ?? this.#back[this.#at];
+      if (held === undefined || held.place.is === 'line') return held;
+      this.skip();
+    }
+  }
+
+  all(): HeldCall[] {
+    return [...this.#front.toReversed(), ...this.#back.slice(this.#at)].filter(({ place }) => place.is === 'line');
+  }
+
+  skip(): void {
     if (this.#front.length > 0) {
       this.#front.pop();
       return;

@@ -8,6 +8,7 @@ import type { Death } from './child.ts';
 import type { Launch } from './launch.ts';
 import { killGroup } from './processes.ts';
 import { start, type Started } from './spawn.ts';
+import { whenAborted } from './starts.ts';
 
 export interface Kept extends Started {
   /** Of the command itself; its process group has the same number. */
@@ -27,10 +28,15 @@ const ANSWER_MS = 5_000;
 const ALONE_MS = 2_000;
 
 /**
- * Starts it. Throws where it cannot be started.
+ * Starts it. Throws where it cannot be started; what carries its mark may then be left.
  * @param letGo - lets go of what the command lives by: it then ends by itself, with all that came from it
+ * @param signal - nobody waits for a keeper any more that has not come up
  */
-export async function startKept(launch: Launch, letGo: (sockets: Socket[]) => void): Promise<Kept> {
+export async function startKept(
+  launch: Launch,
+  letGo: (sockets: Socket[]) => void,
+  signal: AbortSignal,
+): Promise<Kept> {
   const started = await start(launch);
   if (!launch.kept) return alone(started);
   const keeper = started.process;
@@ -47,11 +53,14 @@ export async function startKept(launch: Launch, letGo: (sockets: Socket[]) => vo
     else death = word === 'signal' ? { is: 'signal', signal: Number(number) } : { is: 'exit', code: Number(number) };
   });
   void exited.then(() => bear(undefined));
+  const forget = whenAborted(signal, () => killGroup(keeper.pid!));
   const pid = await born;
+  forget();
   if (pid === undefined) {
     const said = String(keeper.stderr!.read() ?? '').trim();
     for (const socket of started.sockets) socket.destroy();
     for (const gate of started.gates) gate.close();
+    if (signal.aborted) throw signal.reason;
     throw new Error(`${launch.command} ended at once${said === '' ? '' : `: ${said.split('\n').at(-1)}`}`);
   }
   let over = false;

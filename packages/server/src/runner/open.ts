@@ -16,6 +16,7 @@ import { packagesFolder } from './provision.ts';
 import { PythonCare } from './python-care.ts';
 import { PythonChildren } from './python-children.ts';
 import { Roster } from './roster.ts';
+import { START_MS } from './starts.ts';
 
 export interface PoolOptions {
   /** Calls that run at the same time. */
@@ -34,6 +35,8 @@ export interface PoolOptions {
   logLimits: LogLimits;
   /** How much work to hold beyond free slots; the pool's own policy where absent. */
   prefetch?: typeof prefetchFor;
+  /** How long a child may take until it is ready, in ms; START_MS where absent. */
+  startMs?: number;
 }
 
 /**
@@ -41,7 +44,7 @@ export interface PoolOptions {
  * `runtimes`, it does not reject.
  */
 export async function openRunnerPool(options: PoolOptions): Promise<RunnerPool> {
-  const { slots, environment, dataDir, log } = options;
+  const { slots, environment, dataDir, log, startMs = START_MS } = options;
   makeDirectory(dataDir);
   const swept = sweepDead(dataDir);
   if (swept > 0) log('warn', 'killed processes that an earlier worker had left', { processes: swept });
@@ -63,9 +66,10 @@ export async function openRunnerPool(options: PoolOptions): Promise<RunnerPool> 
     mark,
     kept,
     clock: options.clock,
+    startMs,
   });
   const keeper = kept && typeof interpreter !== 'string' ? interpreter.executable : undefined;
-  const javascript = new JavaScriptChildren({ cwd, environment, mark, keeper });
+  const javascript = new JavaScriptChildren({ cwd, environment, mark, keeper, clock: options.clock, startMs });
   const sources = { python, javascript };
   const care = new PythonCare(interpreter, {
     python: options.python,
@@ -88,7 +92,7 @@ export async function openRunnerPool(options: PoolOptions): Promise<RunnerPool> 
   const pool = new Pool({
     slots,
     roster: (events, changed) =>
-      new Roster({ slots, sources, clock: options.clock, log, logLimits: options.logLimits, events, changed }),
+      new Roster({ slots, sources, clock: options.clock, startMs, log, logLimits: options.logLimits, events, changed }),
     pickles: () => care.pickles,
     listener: options.listener,
     clock: options.clock,

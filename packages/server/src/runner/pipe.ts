@@ -11,6 +11,8 @@ export interface Sent {
   startedMono: number;
   startedAtMs: number;
   printedMono: number;
+  /** What its process used before it, bytes; of calls with a memory limit. */
+  bytesBefore: number;
   logs: CallLogs | null;
 }
 

@@ -9,7 +9,6 @@ import { CodeShelf, FunctionTable } from './functions.ts';
 import { heldCall, WaitingLine, type HeldCall, type Holder } from './held.ts';
 import type { LogLimits } from './logs.ts';
 import type { Log } from './log.ts';
-import { residentBytes } from './memory.ts';
 import { NO_RUN_TIMES, observe, type prefetchFor } from './prefetch.ts';
 import { picklesInWords, type Pickles } from './python-care.ts';
 import type { Roster } from './roster.ts';
@@ -331,29 +330,35 @@ export class Pool implements RunnerPool {
   #pump(): void {
     const touched = new Set<Runner>();
     const nowMono = this.#parts.clock.mono();
-    for (let held = this.#line.peek(); held; held = this.#line.peek()) {
+    let passing: Runtime | undefined;
+    for (let held = this.#line.peek(); held; held = this.#line.peek(passing)) {
       const runtime = held.call.spec.runtime;
       if (this.#roster.isOut(runtime)) {
-        this.#line.shift();
+        this.#line.take(held);
         this.#endUnbegun(held, { is: 'released', reason: 'runner_unavailable' });
         continue;
       }
       // It goes back: the store, whose clock counts, ends it.
       if (nowMono >= (held.call.startBy ?? Infinity)) {
-        this.#line.shift();
+        this.#line.take(held);
         this.#endUnbegun(held, { is: 'released', reason: 'handed_back' });
         continue;
       }
       const code = this.#code.get(held.fn.digest);
       if (!code) {
         // It was pushed off the shelf while the call waited.
-        this.#line.shift();
+        this.#line.take(held);
         this.#awaitCode(held);
         continue;
       }
       const runner = this.#roster.choose(held, nowMono);
-      if (!runner) break;
-      this.#line.shift();
+      if (!runner) {
+        // Without a free slot all wait; where only a runner is missing that is being started, the other runtime's need not.
+        if (passing !== undefined || this.#roster.occupied() >= this.slots) break;
+        passing = runtime === 'python' ? 'javascript' : 'python';
+        continue;
+      }
+      this.#line.take(held);
       held.place = { is: 'sent', runner };
       runner.send(held, code);
       touched.add(runner);
@@ -375,9 +380,7 @@ export class Pool implements RunnerPool {
     for (const runner of this.#roster.all()) {
       busy ||= runner.occupies;
       runner.tick(nowMono);
-      const limit = runner.memoryLimit;
-      const seen = limit > 0 ? residentBytes(runner.child.pid) : 0;
-      if (limit > 0 && seen > limit) runner.kill({ is: 'memory_exceeded', limit, seen });
+      runner.watchMemory();
     }
     if (busy) return;
     clearInterval(this.#ticker);

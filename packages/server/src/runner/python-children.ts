@@ -6,6 +6,7 @@ import type { ChildSource } from './children.ts';
 import type { Interpreter } from './interpreter.ts';
 import { planLaunch, type LaunchRequest } from './launch.ts';
 import { killMarked } from './marks.ts';
+import { Starts } from './starts.ts';
 import { nextGroups, QUIET_MS, smallGroups } from './template-size.ts';
 import { Template } from './template.ts';
 
@@ -20,6 +21,8 @@ export interface PythonOptions {
   /** Under a keeper (keeper.ts). */
   kept: boolean;
   clock: LiveClock;
+  /** How long a template may take until it is ready, in ms. */
+  startMs: number;
 }
 
 export class PythonChildren implements ChildSource {
@@ -36,12 +39,14 @@ export class PythonChildren implements ChildSource {
   #stopQuiet: Cancel = () => undefined;
   readonly #outdated = new WeakSet<Template>();
   #opening: Promise<Template> | undefined;
+  readonly #starts: Starts;
   #made = 0;
   #closed = false;
 
   /** `found` is the interpreter, or the sentence that says why there is none. */
   constructor(found: Interpreter | string, options: PythonOptions) {
     this.#options = options;
+    this.#starts = new Starts(options.clock, options.startMs);
     this.#groups = smallGroups(options.slots);
     if (typeof found === 'string') this.#problem = found;
     else this.found(found);
@@ -88,6 +93,7 @@ export class PythonChildren implements ChildSource {
   async close(): Promise<void> {
     this.#closed = true;
     this.#stopQuiet();
+    await this.#starts.close();
     await this.#opening?.catch(() => undefined);
     await Promise.all([...this.#templates].map((template) => template.close()));
   }
@@ -145,7 +151,9 @@ export class PythonChildren implements ChildSource {
       groups: this.#groups,
       keeper: this.#options.kept ? this.#executable : undefined,
     });
-    const template = await Template.open(launch, () => killMarked(mark));
+    const template = await this.#starts.run(this.#executable, (signal) =>
+      Template.open(launch, () => killMarked(mark), signal),
+    );
     this.#openedAt = began;
     this.#stopQuiet();
     if (!this.#closed) this.#stopQuiet = clock.after(QUIET_MS, () => this.#quiet());

@@ -9,6 +9,7 @@ import type { HeldCall, Waiting } from './held.ts';
 import type { Log } from './log.ts';
 import type { LogLimits } from './logs.ts';
 import { Runner, type RunnerEvents } from './runner.ts';
+import { tooSlow } from './starts.ts';
 
 /** A source's health. After three failures in a row its runtime is out, until one start succeeds. */
 interface Health {
@@ -25,6 +26,8 @@ export interface RosterParts {
   slots: number;
   sources: Record<Runtime, ChildSource>;
   clock: Clock;
+  /** How long a runner may take until it is ready, in ms. */
+  startMs: number;
   log: Log;
   logLimits: LogLimits;
   events: RunnerEvents;
@@ -35,6 +38,8 @@ export class Roster {
   readonly #parts: RosterParts;
   readonly #runners = new Set<Runner>();
   readonly #health: Record<Runtime, Health>;
+  /** Not ready yet, with what kills those that hang. */
+  readonly #starting = new Map<Runner, NodeJS.Timeout>();
   #waiting: Waiting = { python: 0, javascript: 0 };
   #closed = false;
   #onGone: (() => void) | undefined;
@@ -157,6 +162,10 @@ export class Roster {
         this.#health[runtime].making -= 1;
         const runner = new Runner(child, source, clock, logLimits, this.#events());
         this.#runners.add(runner);
+        this.#starting.set(
+          runner,
+          setTimeout(() => this.#giveUp(runner), this.#parts.startMs),
+        );
         if (this.#closed) runner.kill({ is: 'retired' });
       },
       (error: unknown) => {
@@ -171,6 +180,7 @@ export class Roster {
     return {
       ...events,
       ready: (runner) => {
+        this.#started(runner);
         const health = this.#health[runner.child.runtime];
         const wasOut = health.failures >= OUT_AFTER;
         health.failures = 0;
@@ -179,6 +189,7 @@ export class Roster {
       },
       gone: (runner, death, expected) => {
         this.#runners.delete(runner);
+        this.#started(runner);
         const words = deathInWords(death);
         if (!expected) this.#parts.log('warn', 'a runner died', { runtime: runner.child.runtime, cause: words });
         if (!expected && !runner.wasReady) this.#failed(runner.child.runtime, `its runners die at start: ${words}`);
@@ -186,6 +197,17 @@ export class Roster {
         if (this.#runners.size === 0) this.#onGone?.();
       },
     };
+  }
+
+  #started(runner: Runner): void {
+    clearTimeout(this.#starting.get(runner));
+    this.#starting.delete(runner);
+  }
+
+  #giveUp(runner: Runner): void {
+    const why = tooSlow('a runner', this.#parts.startMs);
+    runner.kill({ is: 'fault', why });
+    this.#failed(runner.child.runtime, why);
   }
 
   #failed(runtime: Runtime, why: string): void {

@@ -16,9 +16,10 @@ import type { Child, Death } from './child.ts';
 import { mustSettle, notePace, REFILL_SHARE, SLOW_MS, STUCK_MS } from './depth.ts';
 import { endOfDead, endOfKilled, outcomeOf, type KillReason, type RuntimeName } from './ends.ts';
 import { FrameReader, type ChildFrame, type Fault } from './frames.ts';
-import type { Fn } from './functions.ts';
+import { holdsByteCode, type Fn } from './functions.ts';
 import type { HeldCall } from './held.ts';
 import { CallLogs, type LogLimits } from './logs.ts';
+import { residentBytes } from './memory.ts';
 import { Outgoing } from './outgoing.ts';
 import { Pipe, type Sent } from './pipe.ts';
 import { hasEnded } from './processes.ts';
@@ -139,6 +140,7 @@ export class Runner {
   /** Puts a call into the pipe; it leaves with flush(). `code` is needed where the function is not loaded. */
   send(held: HeldCall, code: Buffer): void {
     if (!this.has(held.fn)) {
+      held.fn.byteCode ??= held.fn.form === 'pickle' && holdsByteCode(code);
       this.#outgoing.load(held.fn, code, this.#pipe.functionNumbers());
     }
     const behind = this.#pipe.length > 0;
@@ -149,7 +151,9 @@ export class Runner {
     this.#outgoing.call(held, number, gated);
     this.used = true;
     const sentMono = this.#clock.mono();
-    const sent = { held, number, sentMono, startedMono: 0, startedAtMs: 0, printedMono: 0, logs: null };
+    // It lies behind no other call, so the child has not begun it.
+    const bytesBefore = held.call.spec.memory_bytes > 0 ? residentBytes(this.child.pid) : 0;
+    const sent = { held, number, sentMono, startedMono: 0, startedAtMs: 0, printedMono: 0, bytesBefore, logs: null };
     this.#pipe.push(sent);
     if (!behind) this.#begin(sent);
   }
@@ -217,9 +221,13 @@ export class Runner {
     }
   }
 
-  /** The running call's memory limit in bytes, 0 = none. */
-  get memoryLimit(): number {
-    return this.#phase.is === 'live' ? (this.#pipe.first?.held.call.spec.memory_bytes ?? 0) : 0;
+  /** Ends a call that has a memory limit and uses more, beyond what the process used before it. Called by the pool's clock. */
+  watchMemory(): void {
+    const { first } = this.#pipe;
+    const limit = first?.held.call.spec.memory_bytes ?? 0;
+    if (limit === 0 || !first || this.#phase.is !== 'live') return;
+    const seen = residentBytes(this.child.pid) - first.bytesBefore;
+    if (seen > limit) this.kill({ is: 'memory_exceeded', limit, seen });
   }
 
   #begin(sent: Sent): void {
@@ -400,7 +408,7 @@ export class Runner {
     if (begun) {
       rest.shift();
       const { held } = first;
-      const byValue = held.fn.form === 'pickle' ? { python: held.fn.python } : undefined;
+      const byValue = held.fn.byteCode ? { python: held.fn.python } : undefined;
       const outcome = reason ? endOfKilled(reason, death, this.#runtime) : endOfDead(death, this.#runtime, byValue);
       if (outcome) this.#events.ended(held, outcome, first.startedAtMs, first.logs?.kept() ?? null);
     }

@@ -7,6 +7,7 @@ import type { Gate } from './gates.ts';
 import { startKept, type Kept } from './keeper.ts';
 import type { Launch } from './launch.ts';
 import { killGroup } from './processes.ts';
+import { whenAborted } from './starts.ts';
 
 /** What a template says of itself once it is ready. */
 export interface TemplateHello {
@@ -67,9 +68,19 @@ export class Template {
   /**
    * Starts a template and waits until it is ready. Throws with what it wrote to stderr where it is not.
    * @param sweep - kills what is left of it once it is gone
+   * @param signal - kills it while it is not ready
    */
-  static async open(launch: Launch, sweep: () => void): Promise<Template> {
-    const started = await startKept(launch, ([control]) => control!.end());
+  static async open(launch: Launch, sweep: () => void, signal: AbortSignal): Promise<Template> {
+    try {
+      return await Template.#open(launch, sweep, signal);
+    } catch (error) {
+      sweep();
+      throw error;
+    }
+  }
+
+  static async #open(launch: Launch, sweep: () => void, signal: AbortSignal): Promise<Template> {
+    const started = await startKept(launch, ([control]) => control!.end(), signal);
     const control = started.sockets[0]!;
     const words: Buffer[] = [];
     started.process.stderr!.on('data', (chunk: Buffer) => words.length < 64 && words.push(chunk));
@@ -78,8 +89,13 @@ export class Template {
     // It passes on the errors of its input; what a dead template's channel says is told by the end of the process.
     lines.on('error', () => undefined);
     const hello = await new Promise<TemplateHello>((resolve, reject) => {
-      lines.once('line', (line) => resolve(JSON.parse(line.slice('hello '.length)) as TemplateHello));
+      const forget = whenAborted(signal, () => started.kill());
+      lines.once('line', (line) => {
+        forget();
+        resolve(JSON.parse(line.slice('hello '.length)) as TemplateHello);
+      });
       void started.ended.then((death) => {
+        if (signal.aborted) reject(signal.reason as Error);
         const said = Buffer.concat(words).toString().trim().split('\n').at(-1) ?? '';
         reject(new Error(`${launch.command} ended at once (${deathInWords(death)}): ${said}`));
       });

@@ -21,9 +21,12 @@ test(`kill -9 of templates, runners and Node children (seed ${SEED})`, async () 
   const node = javascript('(x) => x');
   const callOf = (x: number): Call => pool.call(x % 4 === 3 ? node : python, [x]);
   const calls = Array.from({ length: 4000 }, (_, x) => callOf(x));
+  // Calls of one runtime end while the other one starts, so that several starts in a row can be hit: what is out gets none.
+  const whole = (): Promise<void> => pool.until(() => pool.pool.runtimes.every((one) => one.broken === ''));
   let kills = 0;
   for (let at = 0; at < calls.length; at += 100) {
     const some = calls.slice(at, at + 100);
+    await whole();
     pool.submit(...some);
     await pool.until(() => pool.ends.has(some[Math.floor(next() * 100)]!.key));
     const alive = findMarked(pool.mark);
@@ -39,7 +42,10 @@ test(`kill -9 of templates, runners and Node children (seed ${SEED})`, async () 
   // What is given back, because no slot comes to begin it, is claimed again.
   const endOf = async (call: Call, x: number): Promise<Ended> => {
     let end = await pool.end(call);
-    while (end.outcome.is === 'released') end = await pool.run(callOf(x));
+    while (end.outcome.is === 'released') {
+      await whole();
+      end = await pool.run(callOf(x));
+    }
     return end;
   };
   const ends = await Promise.all(calls.map(endOf));

@@ -50,8 +50,34 @@ describe('source', () => {
     ['const k = 1;\nthrow new Error("at start");', /line 2: at start/],
     ['\nmodule.exports = (a) => a;', /line 2: module is not defined.*CommonJS.*`export default`/],
     ['const fs = require("fs");\nexport default () => 1;', /line 1: require is not defined.*CommonJS.*`import/],
+    [
+      'function d(x) { return x }\n@d class A {}\nexport default () => 1',
+      /line 2: .*Node does not take decorators: .*esbuild/,
+    ],
+    ['class A {\n  accessor x = 1 }\nexport default () => 1', /line 2: .*Node does not take `accessor`: .*esbuild/],
+    ['const a = 1;\nexport default () => <div>hi</div>', /line 2: .*Node does not take JSX: .*esbuild/],
+    ['const a = 1;\nexport default () => /abc', /line 2: Unterminated regexp literal$/],
   ])('%j: what is wrong, and where', async (text, expected) => {
     expect(await failureOf(run(text))).toMatch(expected);
+  });
+
+  test.each([
+    [
+      'import { X } from "./nope.ts"; export default () => X',
+      /'\.\/nope\.ts' cannot be imported.*`mpcsfaas fn register FILE`/,
+    ],
+    ['import x from "lodash"; export default () => x', /'lodash' cannot be imported.*self-contained/],
+    [
+      'export default async () => { await import("./late.js") }',
+      /^raised TypeError: '\.\/late\.js' cannot be imported/,
+    ],
+    ['import x from "file:///nope.js"; export default () => x', /'\/nope\.js' imported from function:probe$/],
+    ['export default () => { throw new Error(import.meta.url) }', /^raised Error: function:probe$/],
+  ])('%j: no source in what is said of it', async (text, expected) => {
+    const { outcome } = await run(text);
+    if (outcome.is !== 'failed') throw new Error(outcome.is);
+    expect(`${outcome.kind} ${outcome.error.type}: ${outcome.error.message}`).toMatch(expected);
+    expect(JSON.stringify(outcome)).not.toContain('base64');
   });
 });
 

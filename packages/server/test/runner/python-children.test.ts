@@ -7,6 +7,7 @@ import { systemClock, type LiveClock } from '../../src/clock.ts';
 import type { Child } from '../../src/runner/child.ts';
 import { findInterpreter } from '../../src/runner/interpreter.ts';
 import { PythonChildren } from '../../src/runner/python-children.ts';
+import { START_MS } from '../../src/runner/starts.ts';
 import { QUIET_MS } from '../../src/runner/template-size.ts';
 import { PYTHON } from './harness.ts';
 
@@ -54,6 +55,7 @@ async function children(clock: LiveClock): Promise<PythonChildren> {
     mark: 'children-test',
     kept: true,
     clock,
+    startMs: START_MS,
   });
   closing.push(() => source.close());
   return source;

@@ -46,6 +46,9 @@ describe('functions', () => {
     expect(words(await run(two, [], { entry: 'three' }))).toMatch(/no function 'three'; it defines one, two/);
     expect(words(await run('x = 1'))).toMatch(/^load_failed .*no function/);
     expect(words(await run('def f(:'))).toMatch(/^load_failed SyntaxError/);
+    const mixed = 'def f():\n        if 1:\n\treturn 1\n';
+    expect(words(await run(mixed))).toMatch(/^load_failed TabError: cannot load the function: TabError: inconsistent/);
+    expect(words(await run('def f():\nreturn 1\n'))).toMatch(/^load_failed IndentationError: .*expected an indented/);
     expect(words(await run('import not_a_module_at_all\ndef f(): pass'))).toMatch(
       /^load_failed ModuleNotFoundError.*--python-path/,
     );
@@ -269,5 +272,14 @@ describe('another Python version', () => {
     expect(outcome.is === 'lost' && outcome.error.message).toMatch(
       /SIGSEGV.*It runs Python 3\.\d+\.\d+ .*byte code.*--python/,
     );
+  });
+  test.each([
+    ['its byte code is by value', 'lambda x: x', true],
+    ['it is a name', 'print', false],
+  ])('is thought of in a loss where the function came as a pickle: %s', async (_, text, expected) => {
+    const exits = `type('Exits', (), {'__reduce__': lambda self: (__import__('os')._exit, (7,))})()`;
+    const { outcome } = await classic(text, `((${exits},), {})`);
+    expect(outcome.is === 'lost' && outcome.error.details).toEqual({ exit_code: 7 });
+    expect(outcome.is === 'lost' && outcome.error.message.includes('byte code')).toBe(expected);
   });
 });

@@ -27,7 +27,7 @@ test('killed with a request unread it rejects that request, and the owner goes o
   try {
     // Its end comes as the reset of the channel or as the end of the process, whichever is seen first.
     for (let round = 0; round < 8; round += 1) {
-      const template = await Template.open(launch, () => killMarked('template-test'));
+      const template = await Template.open(launch, () => killMarked('template-test'), new AbortController().signal);
       process.kill(template.pid, 'SIGSTOP');
       const forked = template.fork();
       process.kill(template.pid, 'SIGKILL');

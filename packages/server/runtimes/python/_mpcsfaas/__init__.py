@@ -11,6 +11,7 @@ json_value Python values as JSON, by the table of docs/json.md
 failures   exceptions as data and as pickles
 output     sys.stdout and sys.stderr of a call
 tidy       putting a process back in order after a call
+process_state  what the kernel keeps of a process: limits, priority, umask and the like
 changed    have files changed that were imported from the users' path?
 system     the few Linux calls that Python has no name for
 """

@@ -51,8 +51,8 @@ class Failed(Exception):
 
 
 # Exceptions that one text makes whole.
-_PLAIN = {AttributeError, EOFError, ImportError, IndexError, KeyError, NameError, RuntimeError, SyntaxError, TypeError,
-          ValueError, pickle.UnpicklingError}
+_PLAIN = {AttributeError, EOFError, ImportError, IndentationError, IndexError, KeyError, NameError, RuntimeError,
+          SyntaxError, TabError, TypeError, ValueError, pickle.UnpicklingError}
 
 
 def is_other_bytecode(error):

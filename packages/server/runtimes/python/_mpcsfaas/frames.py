@@ -14,7 +14,7 @@ From the child
              flags: 1 untidy (threads or processes were left behind: replace this child), 4 with JSON, 8 with pickle
   3 FAILURE  u32 number, u8 flags (as above), u32 run time in µs, u32 length + JSON {kind, type, message, traceback, bases}, pickle
   4 OUTPUT   u32 number, u8 stream (0 stdout, 1 stderr), bytes
-  5 STALE    u32 number: an imported file has changed; neither this call nor any later one will be started
+  5 STALE    u32 number: an imported file has changed, or a call left the process untidy; neither this call nor any later one will be started
 
 Rules
   R1  The host assigns every number; a child that names another than the running call is killed.

@@ -67,6 +67,7 @@ def _loop(inbox, outbox, gate, output, order, watch):
     getpid = os.getpid
     table = {}
     token = None  # read from the gate, its call not reached yet
+    untidy = 0
     while True:
         kind, body = inbox.next()
         if kind == frames.CALL:
@@ -77,7 +78,8 @@ def _loop(inbox, outbox, gate, output, order, watch):
                 if token != number:
                     continue
                 token = None
-            if watch.files and watch.changed():
+            # The pool takes back what lies behind an untidy call, but this one may have been quicker.
+            if untidy or watch.files and watch.changed():
                 outbox.stale(number)
                 _exit(0)
             output.number = number
@@ -126,8 +128,9 @@ def _call(function, data, flags, max_result, limit):
     """Kind of the answering frame, JSON, pickle."""
     doing = 'load_failed'  # the kind of failure that an exception is from here on
     main = None
+    before = None
     try:
-        memory.limit(limit)
+        before = memory.limit(limit)
         call = function.load()
         classes.calling(function.classes)
         args, kwargs = arguments.decode(data, flags & frames.ARGS_JSON)
@@ -157,4 +160,4 @@ def _call(function, data, flags, max_result, limit):
             _modules['__main__'] = functions.fresh_main()
         return failures.report(doing, error, function, limit, flags & frames.WITH_PICKLE)
     finally:
-        memory.lift(limit)
+        memory.lift(before)

@@ -8,6 +8,7 @@ import sys
 
 from . import BUILTINS as __builtins__
 from . import BUILTINS, frames
+from .process_state import ProcessState
 
 _WATCHED = [getattr(signal, name) for name in
             ('SIGALRM', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGCHLD', 'SIGPIPE', 'SIGPROF',
@@ -27,6 +28,7 @@ class Order:
         self._path = list(sys.path)
         self._builtins = vars(builtins)
         self._builtins_count = len(BUILTINS)
+        self._process = ProcessState()
         # Kept from here: users' code may replace what it finds in the modules.
         self._getsignal, self._signal, self._setitimer = _signal.getsignal, _signal.signal, _signal.setitimer
         self._chdir, self._waitid, self._count = os.chdir, getattr(os, 'waitid', None), _thread._count
@@ -34,7 +36,7 @@ class Order:
                       getattr(os, 'WEXITED', 0) | getattr(os, 'WNOHANG', 0) | getattr(os, 'WNOWAIT', 0))
 
     def restore(self, failed):
-        """0, or UNTIDY where threads or processes are left. A call that `failed` leaves time for a longer look."""
+        """0, or UNTIDY where something is left that stays with the process. A call that `failed` leaves time for a longer look."""
         untidy = 0
         self._setitimer(signal.ITIMER_REAL, 0)
         # A comparison of them all would cost a short call a tenth of its time.
@@ -56,6 +58,8 @@ class Order:
         except OSError:
             untidy = frames.UNTIDY
         if sys.getrecursionlimit() != self._recursion:
+            untidy = frames.UNTIDY
+        if not self._process.restore():
             untidy = frames.UNTIDY
         if self._count() > self._threads:
             untidy = frames.UNTIDY
