@@ -208,6 +208,14 @@ describe('a wrong call', () => {
       [['fn', 'ls', '--url', 'nowhere'], /--url takes an address such as http:/],
       [['keys', 'revoke', ''], /Give the key's id, from `keys ls`/],
       [['fn', 'register', 'gone.py'], /The file gone\.py cannot be read \(ENOENT\)/],
+      [
+        ['fn', 'register', 'two.py:C.m'],
+        /^"C\.m" is no name that a file can have at its top level: say two\.py:NAME, or two\.py for the only function\.$/,
+      ],
+      [
+        ['fn', 'register', 'kw.py:'],
+        /^After the colon of "kw\.py:" a function is named: say kw\.py:NAME, or kw\.py for the only function\.$/,
+      ],
       [['fn', 'register', 'words.txt'], /\.py, \.js, \.mjs, \.ts or \.mts, not "\.txt"/],
     ];
     let said: Said[];

@@ -80,7 +80,7 @@ describe('what goes on under a key', () => {
     const other = where === 'other' ? await another(rig) : undefined;
     const base = other?.url ?? rig.url;
     await addFunction(rig, 'double', {}, bearer(FIRST));
-    const before = ((await rig.get('/v1/tasks', bearer(FIRST))).body.items as Told[]).length;
+    const before = (await rig.get('/v1/tasks', bearer(FIRST))).body.items.length;
     const { task_id } = (await rig.post('/v1/tasks', { function: 'double' }, bearer(FIRST))).body;
     /** Opens what goes on; its first bytes say that it does, where it is a stream. */
     const open = async (path: string, under: string) => {
@@ -114,7 +114,7 @@ describe('what goes on under a key', () => {
       body: '{}',
     });
     // The call is queued last: by then the waits, too, have been taken up.
-    const queued = async () => ((await rig.get('/v1/tasks', bearer(FIRST))).body.items as Told[]).length;
+    const queued = async () => (await rig.get('/v1/tasks', bearer(FIRST))).body.items.length;
     await expect.poll(queued).toBe(2 + before);
     const revokedAt = performance.now();
     await rig.send('DELETE', `/v1/keys/${key_id}`, undefined, bearer(FIRST));
