@@ -367,7 +367,9 @@ describe('a Redis that is away at the start', () => {
     const port = String(await freePort());
     const data = ['--data-dir', folder, ...PYTHON];
     const dispatcher = begin('mpcsfaas', ['dispatcher', '-m', 'push', '-p', port, '--redis', redis.url, ...data]);
-    await dispatcher.says(/is ready/);
+    await dispatcher.says(
+      /Dispatcher \S+ waits for its store, and is ready \(push\) for workers at \S+ once that is there\./,
+    );
     await begin('mpcsfaas', ['worker', 'push', `127.0.0.1:${port}`, '-w', '1', ...data]).says(/Registered/);
     await redis.restart();
     const url = await urlOf(begin('mpcsfaas', ['service', '--port', '0', '--json', '--redis', redis.url]));
