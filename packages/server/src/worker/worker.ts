@@ -235,6 +235,10 @@ class RunningWorker implements Worker, SessionHost {
     return shares[at]!;
   }
 
+  servedAt(dispatcher: string, except: string): string | undefined {
+    return [...this.#sessions.values()].find((one) => one.url !== except && one.serves(dispatcher))?.url;
+  }
+
   get keyed(): boolean {
     return this.#options.workerKey !== '';
   }
