@@ -273,6 +273,7 @@ BY_CODE: Dict[str, Type[FaasError]] = {
     "exceeds_queue": TooLargeError,
     "url_too_long": BadRequestError,
     "unsupported_media_type": BadRequestError,
+    "expectation_failed": BadRequestError,
     "validation_failed": ValidationError,
     "not_self_contained": NotSelfContained,
     "idempotency_key_reused": IdempotencyError,

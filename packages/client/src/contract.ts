@@ -21,6 +21,7 @@ export const CLASS_OF: Record<string | number, NamedClass> = {
   413: 'TooLarge',
   414: 'BadRequest',
   415: 'BadRequest',
+  417: 'BadRequest',
   422: 'BadRequest',
   not_self_contained: 'NotSelfContained',
   idempotency_key_reused: 'Conflict',

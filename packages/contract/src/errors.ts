@@ -35,6 +35,7 @@ export const ERRORS = {
   exceeds_queue: { status: 413, title: 'The request is more than the queue may hold', sdk: 'TooLarge' },
   url_too_long: { status: 414, title: 'The address is too long', sdk: 'BadRequest' },
   unsupported_media_type: { status: 415, title: 'This content type is not taken', sdk: 'BadRequest' },
+  expectation_failed: { status: 417, title: 'The expectation cannot be met', sdk: 'BadRequest' },
   validation_failed: { status: 422, title: 'The request does not fit the schema', sdk: 'BadRequest' },
   not_self_contained: { status: 422, title: 'The function uses what is not in it', sdk: 'NotSelfContained' },
   idempotency_key_reused: { status: 422, title: 'The key came with other content', sdk: 'Conflict' },

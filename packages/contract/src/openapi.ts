@@ -130,6 +130,8 @@ function responses(contract: RouteContract, schemas: JsonObject): JsonObject {
     ...contract.errors,
     ...ERRORS_OF_ALL.filter((code) => contract.open !== true || code !== 'unauthorized'),
     ...(contract.body === undefined ? [] : ERRORS_OF_BODIES),
+    // An unknown parameter of the query.
+    ...(contract.path.startsWith('/v1/') ? (['validation_failed'] as const) : []),
   ]);
   for (const [status, ofStatus] of Map.groupBy(codes, (code) => ERRORS[code].status)) {
     out[String(status)] = {

@@ -59,6 +59,7 @@ export const ERRORS_OF_ALL: readonly ErrorCode[] = [
   'forbidden_origin',
   'bad_request',
   'url_too_long',
+  'expectation_failed',
   'headers_too_large',
   'internal',
   'store_unavailable',

@@ -34,6 +34,10 @@ export const FunctionBody = Type.Object(
 const MAX_SOURCE_TEXT = 16 * 1024;
 
 const Ref = Type.Object({ ref: FunctionRef });
+const DoomedRef = {
+  ...FunctionRef,
+  description: 'What goes: the one version of an id or of `name@3`, or every version of a bare name',
+};
 
 const DOUBLE = {
   function_id: SAMPLE.functionId,
@@ -174,9 +178,9 @@ export const deleteFunction = route({
   tag: 'functions',
   summary: 'Delete a function',
   description:
-    'One version by id or `name@version`, all versions by name. Tasks that were submitted before still run: its bytes ' +
+    'One version by id or `name@version`; by its bare name every version, and not the newest alone. Tasks that were submitted before still run: its bytes ' +
     'go when its last task is gone.',
-  params: Ref,
+  params: Type.Object({ ref: DoomedRef }),
   answers: {
     200: {
       description: 'How many versions went',

@@ -47,8 +47,8 @@ const BUCKET_DIGITS = 8;
 export class ApiKeys {
   readonly #shelf: KeyShelf;
   readonly #clock: Clock;
-  /** Tells our own bringing in of the first key from everybody else's. */
-  readonly #mark = randomUUID();
+  /** The one from outside, for a store that loses all it had. */
+  #first: { key: string; name: string; tenant: string } | undefined;
   /** The installation's; read when it is first needed: the store may be away when a service starts. */
   #secret: Promise<Buffer> | undefined;
   #buckets = new Map<string, KeptKey[]>();
@@ -59,6 +59,9 @@ export class ApiKeys {
   #following: NodeJS.Timeout | undefined;
   #readAt = Number.NEGATIVE_INFINITY;
   #reading: Promise<void> | undefined;
+  /** When an unknown key last made us look. */
+  #lookedAt = Number.NEGATIVE_INFINITY;
+  #lookingAfresh: Promise<void> | undefined;
   /** The last reading succeeded. */
   #current = false;
 
@@ -83,10 +86,13 @@ export class ApiKeys {
       throw new Error(
         'The first API key, in MPCSFAAS_API_KEY, needs at least 32 characters: make one with `openssl rand -hex 32`.',
       );
+    this.#first = { key, name, tenant };
     await this.#refreshAfterChange();
     if ((await this.#find(key)) !== undefined) return 'taken';
     if (this.#buckets.size > 0) return 'not_first';
-    if ((await this.#shelf.fact(await this.#hadFact(key), this.#mark)) === this.#mark) {
+    // Tells this bringing in from all others.
+    const mark = randomUUID();
+    if ((await this.#shelf.fact(await this.#hadFact(key), mark)) === mark) {
       await this.#keep(key, name, tenant);
       return 'taken';
     }
@@ -167,7 +173,7 @@ export class ApiKeys {
   async trouble(): Promise<string> {
     try {
       // Another service may have brought the first one meanwhile.
-      if (!this.#current || this.#buckets.size === 0) await this.#refresh();
+      if (!this.#current || this.#buckets.size === 0) await this.#lookAfresh();
       return this.#buckets.size > 0 ? '' : 'there is no API key yet: start it with the first one in MPCSFAAS_API_KEY';
     } catch (fault) {
       return `API keys cannot be read (${fault instanceof Error ? fault.message : String(fault)})`;
@@ -175,9 +181,29 @@ export class ApiKeys {
   }
 
   async #findAfresh(key: string): Promise<KeptKey | undefined> {
-    if (this.#clock.mono() - this.#readAt < LOOK_AGAIN_MS) return undefined;
-    await this.#refresh();
+    if (this.#clock.mono() - this.#lookedAt < LOOK_AGAIN_MS) return undefined;
+    await this.#lookAfresh();
     return this.#find(key);
+  }
+
+  #lookAfresh(): Promise<void> {
+    this.#lookingAfresh ??= this.#refresh()
+      .then(() => this.#followEmptied())
+      .then(() => void (this.#lookedAt = this.#clock.mono()))
+      .finally(() => (this.#lookingAfresh = undefined));
+    return this.#lookingAfresh;
+  }
+
+  /**
+   * A store that was emptied has lost the secret with the keys, and one whose keys were all revoked has not. Its new secret
+   * holds, made by whoever comes first, and the key from outside is brought in again.
+   */
+  async #followEmptied(): Promise<void> {
+    const before = await this.#secret;
+    const now = await this.#askSecret();
+    if (before === undefined || before.equals(now)) return;
+    this.#secret = Promise.resolve(now);
+    if (this.#first !== undefined) await this.seed(this.#first.key, this.#first.name, this.#first.tenant);
   }
 
   async #keep(key: string, name: string, tenant: string): Promise<KeptKey> {
@@ -207,11 +233,15 @@ export class ApiKeys {
   /** Makes the secret where there is none. A failure is not kept. */
   async #readSecret(): Promise<Buffer> {
     try {
-      return Buffer.from(await this.#shelf.fact(SECRET_FACT, randomBytes(32).toString('hex')), 'hex');
+      return await this.#askSecret();
     } catch (fault) {
       this.#secret = undefined;
       throw fault;
     }
+  }
+
+  async #askSecret(): Promise<Buffer> {
+    return Buffer.from(await this.#shelf.fact(SECRET_FACT, randomBytes(32).toString('hex')), 'hex');
   }
 
   async #find(key: string): Promise<KeptKey | undefined> {

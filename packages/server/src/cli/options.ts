@@ -342,13 +342,18 @@ const RANKS = ['default', 'file', 'environment', 'argument'] as const;
 
 /**
  * One address of the service for a client's command: --url, else that of host and port, by which a service on this
- * machine was told where to listen. A host or port that was said in a stronger place counts before a url.
+ * machine was told where to listen. A host or port that was said in a stronger place counts before a url, and on the line
+ * beside one it is a mistake. @throws UserError
  */
 export function settleUrl(command: Command): void {
   const rank = (name: string, variable: string): number => RANKS.indexOf(saidBy(command, name, variable));
   const { url, host, port: at } = command.opts<{ url?: string; host: string; port: number }>();
   const here = Math.max(rank('host', 'MPCSFAAS_HOST'), rank('port', 'MPCSFAAS_PORT'));
-  if (url !== undefined && here <= rank('url', 'MPCSFAAS_URL')) return;
+  const there = rank('url', 'MPCSFAAS_URL');
+  if (here === there && RANKS[here] === 'argument') {
+    throw new UserError('--url names the whole address: leave --host and --port out, or give them in place of it.', 2);
+  }
+  if (url !== undefined && here <= there) return;
   // What listens on all addresses is asked at the nearest.
   const near = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   command.setOptionValue('url', `http://${near.includes(':') ? `[${near}]` : near}:${at}`);

@@ -68,40 +68,19 @@ elif len(public) > 1:
 
 /**
  * As the runner reads it: a bare expression, else a module, else either of them when the types are gone. A module is linked
- * and not run: its exports are known then, and those that are declared functions can be told from the rest. One that
- * imports more than Node's own is let pass.
+ * and not run: its exports are known then. One that imports more than Node's own is let pass. Prints one `Look` as JSON.
  */
 const JAVASCRIPT = String.raw`
 const { stripTypeScriptTypes } = require('node:module');
 const { Script, SourceTextModule, SyntheticModule } = require('node:vm');
 const source = require('node:fs').readFileSync(0, 'utf8');
-const entry = process.argv[1];
 const attempt = (act) => { try { return { made: act() }; } catch (error) { return { error }; } };
 const bare = (text) => '(' + text.trimEnd().replace(/;+$/, '') + '\n)';
 const strip = (text) => attempt(() => stripTypeScriptTypes(text));
-const COMMON_JS = 'is CommonJS, and an ES module is wanted: write "export default" in place of "module.exports"';
-
-function kinds(namespace) {
-  return Reflect.ownKeys(namespace)
-    .filter((name) => typeof name === 'string')
-    .map((name) => [name, attempt(() => typeof namespace[name]).made ?? 'undefined']);
-}
-
-function faultOf(exported, text) {
-  const names = exported.map(([name]) => name);
-  if (names.length === 0 && /\bmodule\.exports\b|\bexports\.\w+\s*=|\brequire\s*\(/.test(text)) return COMMON_JS;
-  if (entry !== '') {
-    return names.includes(entry) ? '' : "exports no function '" + entry + "'; it exports " + (names.join(', ') || 'none');
-  }
-  if (names.length === 0) return 'exports no function: write "export default" before it';
-  const several = names.length > 1 && !names.includes('default') && exported.every(([, kind]) => kind === 'function');
-  return several ? 'exports several functions (' + names.join(', ') + '): say which one, as FILE:NAME' : '';
-}
 
 async function look(text) {
   if (attempt(() => new Script(bare(text))).made) {
-    const assigns = /^(\s|\/\/[^\n]*\n|\/\*[^]*?\*\/)*(module\.)?exports\b/.test(text);
-    return assigns ? COMMON_JS : faultOf([['default', 'function']], text);
+    return { is: 'module', text: 'export default ' + bare(text), exports: ['default'] };
   }
   const { made: module } = attempt(() => new SourceTextModule(text));
   if (module === undefined) return undefined;
@@ -111,9 +90,9 @@ async function look(text) {
       return new SyntheticModule([...new Set(['default', ...names])], () => undefined);
     });
   } catch {
-    return '';
+    return { is: 'let_pass' };
   }
-  return faultOf(kinds(module.namespace), text);
+  return { is: 'module', text, exports: Reflect.ownKeys(module.namespace).filter((name) => typeof name === 'string') };
 }
 
 (async () => {
@@ -121,10 +100,34 @@ async function look(text) {
   if (wrong && strip(bare(source)).error) {
     const line = /^[^\n]*:(\d+)\n/.exec(wrong.stack)?.[1];
     const kind = wrong.code === 'ERR_UNSUPPORTED_TYPESCRIPT_SYNTAX' ? 'uses what is not taken' : 'cannot be read';
-    console.log((line ? 'line ' + line + ' ' : '') + kind + ': ' + wrong.message);
-  } else console.log((await look(source)) ?? (await look(stripped)) ?? '');
-})();
+    return { is: 'wrong', sentence: (line ? 'line ' + line + ' ' : '') + kind + ': ' + wrong.message };
+  }
+  return (await look(source)) ?? (await look(stripped)) ?? { is: 'unreadable', text: stripped };
+})().then((look) => console.log(JSON.stringify(look)));
 `;
+
+/** What the child saw. `text`: JavaScript. */
+type Look =
+  | { is: 'let_pass' }
+  | { is: 'wrong'; sentence: string }
+  | { is: 'unreadable'; text: string }
+  | { is: 'module'; text: string; exports: string[] };
+
+async function faultSeen(printed: string, entry: string): Promise<string> {
+  if (printed === '') return '';
+  const { exportFault, unreadableFault } = await import('./module-exports.ts');
+  const look = JSON.parse(printed) as Look;
+  switch (look.is) {
+    case 'let_pass':
+      return '';
+    case 'wrong':
+      return look.sentence;
+    case 'unreadable':
+      return unreadableFault(look.text);
+    case 'module':
+      return exportFault(look.text, look.exports, entry);
+  }
+}
 
 /**
  * '' or what is wrong with it: reads after the file's name. `python`: the user's, where one is named.
@@ -139,13 +142,14 @@ export async function sourceFault(
   const [command, ...args] =
     runtime === 'python'
       ? [python ?? 'python3', '-c', PYTHON, entry]
-      : [process.execPath, '--no-warnings', '--experimental-vm-modules', '-e', JAVASCRIPT, entry];
+      : [process.execPath, '--no-warnings', '--experimental-vm-modules', '-e', JAVASCRIPT];
   try {
     const child = spawn(command, args, { env: { ...environment }, stdio: ['pipe', 'pipe', 'ignore'] });
     const failed = new Promise<never>((_resolve, reject) => child.once('error', reject));
     child.stdin.on('error', () => undefined);
     child.stdin.end(source);
-    return (await Promise.race([failed, text(child.stdout)])).trim();
+    const printed = (await Promise.race([failed, text(child.stdout)])).trim();
+    return runtime === 'python' ? printed : await faultSeen(printed, entry);
   } catch (error) {
     if (runtime === 'python' && python !== undefined && (error as NodeJS.ErrnoException).code === 'ENOENT') {
       throw new UserError(

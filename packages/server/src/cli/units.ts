@@ -66,9 +66,9 @@ export function origin(text: string): string {
 /** A whole number within bounds. @throws InvalidArgumentError */
 export function whole(min: number, max: number): (text: string) => number {
   return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < min || value > max || text.trim() === '') {
-      throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}.`);
+    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (!(value >= min && value <= max)) {
+      throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}, in decimal digits.`);
     }
     return value;
   };

@@ -1,13 +1,20 @@
 // The Fastify instance: its settings, the guard, faults and unknown routes.
 import { ERRORS, PROBLEM_JSON } from '@mpcsfaas/contract';
 import Fastify, { LogController } from 'fastify';
-import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyServerOptions } from 'fastify';
+import type {
+  FastifyBaseLogger,
+  FastifyError,
+  FastifyInstance,
+  FastifyReply,
+  FastifyRequest,
+  FastifyServerOptions,
+} from 'fastify';
 import type { IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { newId } from '../lifecycle/ids.ts';
 import { Refusal, shuttingDown } from '../tasks/refusal.ts';
 import type { Logger } from '../telemetry/index.ts';
-import { allowedMethods } from './allowed-methods.ts';
+import { SHADOWED, allowedMethods } from './allowed-methods.ts';
 import { addBodyReaders } from './bodies.ts';
 import { concerning } from './concerning.ts';
 import { addDocs } from './docs.ts';
@@ -55,20 +62,28 @@ export async function buildApp(parts: ServiceParts, logger: Logger): Promise<Fas
   addHooks(fastify, parts);
   registerRoutes(fastify, parts);
   addDocs(fastify, parts.version);
-  fastify.setNotFoundHandler((request, reply) => {
-    const methods = allowedMethods(request.url);
-    // A method that is taken here met a page's file that is not there.
-    if (methods.length === 0 || methods.includes(request.method)) {
-      throw new Refusal(
-        'route_not_found',
-        `There is no route ${request.method} ${request.url.slice(0, 200)}. See /docs.`,
-      );
-    }
-    reply.header('allow', methods.join(', '));
-    throw new Refusal('method_not_allowed', `This route takes ${methods.join(' and ')}, not ${request.method}.`);
-  });
+  fastify.setNotFoundHandler(refuseRoute);
+  // Else the path with a parameter would take these for a value of it.
+  for (const { path: url, methods } of SHADOWED) {
+    fastify.route({ method: methods, url, exposeHeadRoute: false, handler: refuseRoute });
+  }
+  // Told by Node in place of a request, where more is expected of us than `100-continue`: refused like any other.
+  fastify.server.on('checkExpectation', (request, answer) => fastify.server.emit('request', request, answer));
   await fastify.ready();
   return fastify;
+}
+
+function refuseRoute(request: FastifyRequest, reply: FastifyReply): never {
+  const methods = allowedMethods(request.url);
+  // A method that is taken here met a page's file that is not there.
+  if (methods.length === 0 || methods.includes(request.method)) {
+    throw new Refusal(
+      'route_not_found',
+      `There is no route ${request.method} ${request.url.slice(0, 200)}. See /docs.`,
+    );
+  }
+  reply.header('allow', methods.join(', '));
+  throw new Refusal('method_not_allowed', `This route takes ${methods.join(' and ')}, not ${request.method}.`);
 }
 
 function addHooks(fastify: FastifyInstance, { config, metrics, stopping }: ServiceParts): void {

@@ -2,6 +2,7 @@
 // or a stream.
 import type { FastifyReply } from 'fastify';
 import type { ApiKeys } from '../auth/index.ts';
+import { Refusal } from '../tasks/refusal.ts';
 
 export class Departures {
   /** One listener for all who wait: an event target looks through its listeners at each one that is added. */
@@ -18,8 +19,9 @@ export class Departures {
   }
 
   /**
-   * Fires when the caller goes away before its answer has left, or the service stops. Where the caller's key is revoked its
-   * connection is cut: nothing more is told to it. `keyId`: '' where keys are off.
+   * Fires when the caller goes away before its answer has left, or the service stops. Where the caller's key is revoked
+   * nothing more is told to it: an answer that has begun is cut off with its connection, before that the signal's reason
+   * is the refusal. `keyId`: '' where keys are off.
    */
   of(reply: FastifyReply, keyId: string): AbortSignal {
     const gone = new AbortController();
@@ -28,7 +30,11 @@ export class Departures {
       return gone.signal;
     }
     this.#waiting.add(gone);
-    const unfollow = keyId === '' ? () => undefined : this.#keys.follow(keyId, () => reply.raw.destroy());
+    const revoked = (): void => {
+      if (reply.raw.headersSent) reply.raw.destroy();
+      else gone.abort(keyRevoked());
+    };
+    const unfollow = keyId === '' ? () => undefined : this.#keys.follow(keyId, revoked);
     reply.raw.once('close', () => {
       unfollow();
       this.#waiting.delete(gone);
@@ -36,6 +42,13 @@ export class Departures {
     });
     return gone.signal;
   }
+}
+
+function keyRevoked(): Refusal {
+  return new Refusal(
+    'unauthorized',
+    'This API key was revoked while its request waited: what was submitted goes on, and is read with another key.',
+  );
 }
 
 function leave(gone: AbortController): void {

@@ -16,6 +16,7 @@ const CORS_EXPOSED = 'x-task-id, x-request-id, idempotent-replayed, retry-after'
 export function guardOrigin(config: ServiceConfig) {
   return (request: FastifyRequest, reply: FastifyReply): void => {
     demandOneHost(request);
+    demandNoExpectation(request);
     const { host, origin } = request.headers;
     if (!config.requireKeys) {
       const verdict = judgeHost(host, origin, config.corsOrigins);
@@ -31,6 +32,16 @@ function demandOneHost({ raw }: FastifyRequest): void {
   if (hosts === 1 || (hosts === 0 && raw.httpVersion === '1.0')) return;
   const what = hosts === 0 ? 'no Host header' : `${hosts} Host headers`;
   throw new Refusal('bad_request', `The request has ${what}: send one that names this service.`);
+}
+
+/** Node itself answers `100-continue`, and what it takes for that. HTTP/1.0 knows no Expect. */
+function demandNoExpectation({ raw }: FastifyRequest): void {
+  const { expect } = raw.headers;
+  if (expect === undefined || raw.httpVersion === '1.0' || /(?:^|\W)100-continue(?:$|\W)/i.test(expect)) return;
+  throw new Refusal(
+    'expectation_failed',
+    `The expectation "${expect.slice(0, 100)}" cannot be met: leave the header Expect out.`,
+  );
 }
 
 /** Is it a page's question whether it may call? Answered without a key: a page asks before it shows one. */
@@ -115,11 +126,12 @@ export function checkContentType(request: FastifyRequest, contract: RouteContrac
   const given = mediaType(header);
   const framed = contract.frames === 'in' || contract.frames === 'both';
   if (given === 'application/json' || (framed && given === FRAMES)) return;
-  const wanted = framed ? `application/json or ${FRAMES}` : 'application/json';
+  const types = framed ? ['application/json', FRAMES] : ['application/json'];
+  const wanted = types.map((type) => `\`Content-Type: ${type}\``).join(' or ');
   throw new Refusal(
     'unsupported_media_type',
     given === ''
-      ? `The request does not say its content type: send \`Content-Type: ${wanted}\`.`
+      ? `The request does not say its content type: send ${wanted}.`
       : `The content type ${given.slice(0, 100)} is not taken here: send ${wanted}.`,
   );
 }

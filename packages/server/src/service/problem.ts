@@ -57,7 +57,7 @@ function readFault(fault: FastifyError, request: FastifyRequest, maxBody: number
     const detail = `The body has more than ${maxBody} bytes. Send less at once, or start the service with a larger ${option}.`;
     return problemOf(code, detail, request.id, { limit: maxBody, option });
   }
-  if (code !== undefined) return problemOf(code, `${fault.message}.`, request.id);
+  if (code !== undefined) return problemOf(code, wordsOf(fault), request.id);
   // Nobody is there any more to hear it.
   if (fault.code === 'ECONNRESET' && request.raw.destroyed) {
     return problemOf('bad_request', 'The connection ended in the middle of the body.', request.id);
@@ -68,6 +68,15 @@ function readFault(fault: FastifyError, request: FastifyRequest, maxBody: number
     `The service met a fault of its own; its log tells more of request ${request.id}.`,
     request.id,
   );
+}
+
+/** Some repeat the address, be it as long as it may. */
+function wordsOf({ code, message }: FastifyError): string {
+  const [, address = '', rest = ''] = /^'(.*)'( is .*)$/s.exec(message) ?? [];
+  if (code === 'FST_ERR_MAX_PARAM_LENGTH') {
+    return `A part of the address is longer than any id or name: ${address.slice(0, 200)}.`;
+  }
+  return rest === '' ? `${message}.` : `'${address.slice(0, 200)}'${rest}.`;
 }
 
 function storeAway(fault: StoreUnavailable, request: FastifyRequest): Problem {

@@ -31,7 +31,7 @@ export function compileChecks(contract: RouteContract): RequestChecks {
   return {
     params: contract.params === undefined ? accept : paramsCheck(contract.params),
     headers: contract.headers === undefined ? accept : check(contract.headers, 'headers', ''),
-    query: contract.query === undefined ? (query) => query : queryCheck(contract.query),
+    query: contract.query === undefined ? queryOfNone(contract.path) : queryCheck(contract.query),
     body: contract.body === undefined ? accept : check(contract.body, 'body', ''),
     framedBody:
       contract.body !== undefined && (contract.frames === 'in' || contract.frames === 'both')
@@ -113,11 +113,7 @@ function queryCheck(schema: TObject): RequestChecks['query'] {
     for (const name of Object.keys(query)) {
       if (Object.hasOwn(schema.properties, name)) continue;
       // A filter with a slip in its name would let everything through.
-      const known = properties.map(([one]) => one).join(', ');
-      const message = 'is not a known parameter';
-      throw new Refusal('validation_failed', `${name.slice(0, 64)} ${message} of the query; known are ${known}.`, {
-        errors: [{ pointer: `/${name}`, message }],
-      });
+      throw unknownParameter(name, `known are ${properties.map(([one]) => one).join(', ')}`);
     }
     for (const [name, property] of properties) {
       const given = query[name];
@@ -126,6 +122,23 @@ function queryCheck(schema: TObject): RequestChecks['query'] {
     checkTyped(typed);
     return typed;
   };
+}
+
+/** Only `/v1` is strict: probes, pages and classic clients may bring what they like. */
+function queryOfNone(path: string): RequestChecks['query'] {
+  if (!path.startsWith('/v1/')) return (query) => query;
+  return (query) => {
+    const [name] = Object.keys(query);
+    if (name !== undefined) throw unknownParameter(name, 'this route has none');
+    return query;
+  };
+}
+
+function unknownParameter(name: string, known: string): Refusal {
+  const message = 'is not a known parameter';
+  return new Refusal('validation_failed', `${name.slice(0, 64)} ${message} of the query; ${known}.`, {
+    errors: [{ pointer: `/${name}`, message }],
+  });
 }
 
 function typedValue(given: unknown, type: string | undefined): unknown {

@@ -1,10 +1,12 @@
 // What makes two requests under one key the same: the function as it was named, the options, the arguments' bytes.
 import { createHash } from 'node:crypto';
 import type { ArgsEncoding, TaskOptions } from '@mpcsfaas/contract';
+import { isWellFormedId } from '../lifecycle/ids.ts';
 
-/** A digest of the content; the order in which options are written does not matter. */
+/** A digest of the content; the order in which options are written does not matter, nor does an id's case. */
 export function contentDigest(ref: string, options: TaskOptions, argsAs: ArgsEncoding, args: Buffer): string {
-  const head = JSON.stringify([ref, argsAs, inOrder(options)]);
+  const named = isWellFormedId(ref) ? ref.toLowerCase() : ref;
+  const head = JSON.stringify([named, argsAs, inOrder(options)]);
   return createHash('sha256').update(head).update('\0').update(args).digest('base64url');
 }
 

@@ -3,6 +3,7 @@ import type { Clock } from '../clock.ts';
 import { Gathered } from './gathered.ts';
 import type { ManyEnds } from './gathered.ts';
 import type { Progress, TaskReader } from './reader.ts';
+import { Refusal } from './refusal.ts';
 import { REREAD_MS } from './wait.ts';
 import type { EndWaits } from './wait.ts';
 import type { Watch } from './watch.ts';
@@ -21,7 +22,7 @@ export interface ManyAsked {
   ms: number;
   /** For the first end, or for all that can come. */
   waitFor: 'any' | 'all';
-  /** Made when a wait begins: an aborted one answers like one whose time is up. */
+  /** Made when a wait begins: an aborted one answers like one whose time is up, or refuses where its reason does. */
   signal: () => AbortSignal;
 }
 
@@ -36,7 +37,10 @@ export class Results {
     this.#clock = clock;
   }
 
-  /** Where the task is after at most `ms`; refuses what is unknown. An aborted wait answers like one whose time is up. */
+  /**
+   * Where the task is after at most `ms`; refuses what is unknown. An aborted wait answers like one whose time is up; where
+   * the reason is a refusal, with that.
+   */
   async one(tenant: string, id: string, ms: number, signal: () => AbortSignal): Promise<Found> {
     return this.#whole(tenant, await this.#one(tenant, id, ms, signal));
   }
@@ -89,7 +93,10 @@ export class Results {
       if (left <= 0) return last;
       const waking = await watch.sleep(Math.min(left, REREAD_MS), 1, signal());
       // What ended in the last moment of a service that stops may not have been heard.
-      if (waking === 'aborted') return this.#read(tenant, id);
+      if (waking === 'aborted') {
+        refuseWhereTold(signal());
+        return this.#read(tenant, id);
+      }
       const told = watch.take().find(({ end }) => end !== undefined)?.end;
       last = told === undefined ? await this.#read(tenant, id) : { is: 'ended', end: told };
       if (last.is !== 'ended') continue;
@@ -113,6 +120,7 @@ export class Results {
         const reread = Math.max(0, readAt + REREAD_MS - this.#clock.mono());
         const waking = await watch.sleep(Math.min(left, reread), wanted, signal());
         if (waking === 'aborted') {
+          refuseWhereTold(signal());
           await this.#readInto(gathered, tenant, [...gathered.open]);
           break;
         }
@@ -151,4 +159,8 @@ export class Results {
     const progress = await this.#reader.progress(tenant, id);
     return progress.is === 'missing' ? this.#reader.refuse(id) : progress;
   }
+}
+
+function refuseWhereTold({ reason }: AbortSignal): void {
+  if (reason instanceof Refusal) throw reason;
 }

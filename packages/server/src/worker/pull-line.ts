@@ -69,6 +69,10 @@ export class PullLine implements Line {
   async #run(): Promise<void> {
     let failures = 0;
     while (!this.#closed) {
+      if (this.#session.standsAside) {
+        await this.#sleep(HEARTBEAT_MS, false);
+        continue;
+      }
       const answered = await this.#exchange(this.#session.registration(), []);
       // Left in the middle of its first words: that says nothing of the dispatcher.
       if (!answered && this.#closing()) break;

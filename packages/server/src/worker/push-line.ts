@@ -102,14 +102,18 @@ export class PushLine implements Line {
       case 'closed':
         return;
       case 'waiting':
-        if (now >= phase.until) this.#phase = this.#connect();
+        if (now >= phase.until && !this.#session.standsAside) this.#phase = this.#connect();
         return;
       case 'connecting':
         if (this.#session.isUp) {
           this.#failures = 0;
           this.#phase = { is: 'up', socket: phase.socket, beatAt: now };
           this.#flush(true);
-        } else if (now - phase.since > ANSWER_TIMEOUT_MS || this.#session.downForMs() > 0) {
+        } else if (
+          now - phase.since > ANSWER_TIMEOUT_MS ||
+          this.#session.downForMs() > 0 ||
+          this.#session.standsAside
+        ) {
           this.#giveUp(phase.socket, 'does not answer');
         }
         return;

@@ -46,6 +46,8 @@ export interface SessionHost {
   beating(url: string): void;
   held(url: string): HeldToken[];
   share(url: string): Share;
+  /** Where another session of this worker serves this dispatcher, or did a moment ago: its address. */
+  servedAt(dispatcher: string, except: string): string | undefined;
   /** A work item: tasks, parts, code, settled, resend, drop, recall. */
   received(session: Session, item: DispatcherItem, reader: PayloadReader): void;
   note(level: 'info' | 'warn', message: string): void;
@@ -56,10 +58,15 @@ const PARTS_SILENT_MS = 10_000;
 /** A standing trouble is told once and then as a reminder, not at every try. */
 const REMIND_MS = 30_000;
 
+/** A session whose dispatcher is served by another one holds still until that was down for so long, ms: it was given up. */
+const ASIDE_MS = 10_000;
+
 type State =
   | { is: 'down'; since: number }
   | { is: 'registering'; since: number }
-  | { is: 'up'; session: string; dispatcher: string };
+  | { is: 'up'; session: string; dispatcher: string }
+  /** Two addresses of one dispatcher: were both to register, each would end the other's session. */
+  | { is: 'aside'; dispatcher: string };
 
 export class Session {
   readonly url: string;
@@ -79,6 +86,8 @@ export class Session {
   #state: State;
   #seq = 0;
   #missedDelivery = false;
+  /** The dispatcher that was last up here, and when it was so, monotonic ms. */
+  #served = { dispatcher: '', until: Number.NEGATIVE_INFINITY };
   #warned = { what: '', at: Number.NEGATIVE_INFINITY };
   /** What the dispatcher believes it may spend: the last grant, less what came since. */
   #believed: Share = { credits: 0, free: 0 };
@@ -93,6 +102,17 @@ export class Session {
 
   get isUp(): boolean {
     return this.#state.is === 'up';
+  }
+
+  /** Nothing is to be said here at present: another address of the same dispatcher is served. */
+  get standsAside(): boolean {
+    return this.#state.is === 'aside' && this.#host.servedAt(this.#state.dispatcher, this.url) !== undefined;
+  }
+
+  /** Is this dispatcher served here, or was it a moment ago? */
+  serves(dispatcher: string): boolean {
+    if (this.#state.is === 'up') return this.#state.dispatcher === dispatcher;
+    return this.#served.dispatcher === dispatcher && this.#host.clock.mono() - this.#served.until < ASIDE_MS;
   }
 
   /** A part was lost on the way (with an answer that nobody waited for any more): only a new connection brings it. */
@@ -123,6 +143,7 @@ export class Session {
 
   /** We said goodbye. */
   left(): void {
+    this.#leaveUp();
     this.#state = { is: 'down', since: this.#host.clock.mono() };
     this.#reset();
   }
@@ -132,7 +153,9 @@ export class Session {
     if (this.#state.is === 'up')
       this.#host.note('warn', `The dispatcher at ${this.url} ${why}; trying to reach it again.`);
     else if (this.#state.is === 'registering' && this.heardAt <= this.#state.since) this.#warn(this.#unanswered());
-    if (this.#state.is !== 'down') this.#state = { is: 'down', since: this.#host.clock.mono() };
+    this.#leaveUp();
+    if (this.#state.is !== 'down' && this.#state.is !== 'aside')
+      this.#state = { is: 'down', since: this.#host.clock.mono() };
     this.#reset();
     this.#host.connectionGone(this.url);
   }
@@ -140,6 +163,7 @@ export class Session {
   /** The first message of a connection. */
   registration(): WorkerItem[] {
     if (this.#state.is !== 'down') this.#reset();
+    this.#leaveUp();
     this.#state = { is: 'registering', since: this.#host.clock.mono() };
     const { mode, host, pid, version, slots, labels } = this.#host.identity;
     const runtimes = this.#host.runtimes();
@@ -196,11 +220,20 @@ export class Session {
     const reader = new PayloadReader(payloads);
     for (const item of envelope.items) {
       switch (item.k) {
-        case 'welcome':
+        case 'welcome': {
+          const other = this.#host.servedAt(item.dispatcher, this.url);
+          if (other !== undefined) {
+            this.#warn(
+              `The dispatchers at ${this.url} and ${other} are one and the same: this worker serves it by the latter address alone.`,
+            );
+            this.#state = { is: 'aside', dispatcher: item.dispatcher };
+            return;
+          }
           this.#host.note('info', `Registered with the dispatcher at ${this.url}.`);
           this.#warned = { what: '', at: Number.NEGATIVE_INFINITY };
           this.#state = { is: 'up', session: item.session, dispatcher: item.dispatcher };
           break;
+        }
         case 'register_again':
           this.down('does not know this worker any more');
           return;
@@ -246,6 +279,11 @@ export class Session {
     if (this.#warned.what === what && now - this.#warned.at < REMIND_MS) return;
     this.#warned = { what, at: now };
     this.#host.note('warn', what);
+  }
+
+  #leaveUp(): void {
+    if (this.#state.is !== 'up') return;
+    this.#served = { dispatcher: this.#state.dispatcher, until: this.#host.clock.mono() };
   }
 
   #reset(): void {

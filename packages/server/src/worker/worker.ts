@@ -236,6 +236,10 @@ class RunningWorker implements Worker, SessionHost {
     return this.#options.maxPayloadBytes;
   }
 
+  servedAt(dispatcher: string, except: string): string | undefined {
+    return [...this.#sessions.values()].find((one) => one.url !== except && one.serves(dispatcher))?.url;
+  }
+
   get keyed(): boolean {
     return this.#options.workerKey !== '';
   }

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ApiKeys } from '../../src/auth/index.ts';
 import { systemClock } from '../../src/clock.ts';
 import { openEmbeddedStore } from '../../src/store/index.ts';
+import type { KeptKey, KeyShelf } from '../../src/auth/keys.ts';
 import type { Store } from '../../src/store/index.ts';
 
 let dataDir: string;
@@ -77,6 +78,44 @@ describe('a key', () => {
     expect(await keys.seed(key, 'first', 'default')).toBe('revoked');
   });
 
+  it('from outside comes back in a store that was emptied, and other services take it then', async () => {
+    const first = 'a-key-for-a-store-that-is-emptied-later';
+    let shelf: KeyShelf = shelfInMemory();
+    const through: KeyShelf = {
+      putKey: (key) => shelf.putKey(key),
+      listKeys: () => shelf.listKeys(),
+      deleteKey: (id) => shelf.deleteKey(id),
+      fact: (name, value) => shelf.fact(name, value),
+    };
+    let now = 0;
+    const clock = { wall: () => Date.now(), mono: () => now };
+    const [seeded, other] = [new ApiKeys(through, clock), new ApiKeys(through, clock)];
+    expect(await seeded.seed(first, 'first', 'default')).toBe('taken');
+    expect(await other.check(first)).toMatchObject({ tenant: 'default' });
+    shelf = shelfInMemory();
+    now += 6000;
+    expect(await other.check(first)).toBeUndefined();
+    expect(await Promise.all([seeded.check('wrong'), seeded.check(first)])).toMatchObject([
+      undefined,
+      { tenant: 'default' },
+    ]);
+    expect(await shelf.listKeys()).toHaveLength(1);
+    now += 1001;
+    expect(await other.check(first)).toMatchObject({ tenant: 'default' });
+
+    // Revoked on purpose it stays away: the store was not emptied.
+    const [kept] = await shelf.listKeys();
+    await other.revoke(kept!.id, 'default');
+    now += 6000;
+    expect(await seeded.check(first)).toBeUndefined();
+    expect(await seeded.trouble()).toContain('no API key');
+    expect(await shelf.listKeys()).toEqual([]);
+    // Emptied once more, its probe is enough.
+    shelf = shelfInMemory();
+    expect(await seeded.trouble()).toBe('');
+    expect(await seeded.check(first)).toMatchObject({ tenant: 'default' });
+  });
+
   it('goes on while the store is away', async () => {
     let away = false;
     let now = 0;
@@ -94,3 +133,17 @@ describe('a key', () => {
     expect(await keys.check(key)).toMatchObject({ tenant: 'default' });
   });
 });
+
+function shelfInMemory(): KeyShelf {
+  const keys = new Map<string, KeptKey>();
+  const facts = new Map<string, string>();
+  return {
+    putKey: async (key) => void keys.set(key.id, key),
+    listKeys: async () => [...keys.values()],
+    deleteKey: async (id) => keys.delete(id),
+    fact: async (name, value) => {
+      if (!facts.has(name)) facts.set(name, value);
+      return facts.get(name)!;
+    },
+  };
+}

@@ -150,6 +150,35 @@ it.each([
   ['bare.js', '// Twice.\nmodule.exports = (x) => x * 2;\n', /bare\.js is CommonJS, and an ES module is wanted: /],
   ['g.ts:zz', 'export default (n: number) => n;\n', /g\.ts exports no function 'zz'; it exports default \(/],
   ['both.ts', 'export function a() {}\nexport function b() {}\n', /exports several functions \(a, b\): say which one/],
+  [
+    'arrows.ts',
+    'export const a = (n: number) => n;\nexport const b = async () => 1;\n',
+    /arrows\.ts exports several functions \(a, b\): say which one, as FILE:NAME \(/,
+  ],
+  [
+    'named.js',
+    'const a = () => 1;\nclass B {}\nconst LIMIT = 3;\nexport { a as one, B, LIMIT };\n',
+    /named\.js exports several functions \(B, one\): say which one/,
+  ],
+  [
+    'object.ts',
+    'export default { a: 1 };\n',
+    /object\.ts exports as its default what is no function: write "export default" before the function \(/,
+  ],
+  ['five.js', 'export default 5;\n', /five\.js exports as its default what is no function/],
+  ['six.js', '6\n', /six\.js exports as its default what is no function/],
+  [
+    'data.ts:LIMIT',
+    'export const LIMIT = 3, f = () => 1;\n',
+    /exports as 'LIMIT' what is no function; it exports f \(/,
+  ],
+  ['const.ts', 'export const LIMIT = 3;\n', /const\.ts exports no function: write "export default" before it \(/],
+  [
+    'decorated.ts',
+    'const log = (f: unknown) => f;\nclass A {\n  @log\n  m() { return 1; }\n}\nexport default () => new A().m();\n',
+    /decorated\.ts line 3 cannot be read once its types are gone: decorators and JSX, say, are taken in compiled form only \(/,
+  ],
+  ['page.js', 'export default () => {\n  return <b>x</b>;\n};\n', /page\.js line 2 cannot be read/],
   ['nothing.ts', 'const a = 1;\n', /nothing\.ts exports no function: write "export default" before it \(/],
   ['enum.ts', 'enum A { X }\nexport default () => A.X;\n', /enum\.ts line 1 uses what is not taken: TypeScript enum/],
 ])('fn register %s is refused', async (target, source, expected) => {
@@ -174,6 +203,20 @@ it('fn register lets pass what only running can tell', async () => {
   );
   await done('fn', 'register', 'own.ts:path');
   expect(await done('call', 'path', 'a')).toBe('a/b\n');
+  for (const [name, source, value] of [
+    ['of-two', 'export const LIMIT = 3;\nexport const add = (n: number) => n + LIMIT;\n', '4\n'],
+    ['made-of', 'const make = () => (n: number) => n + 1;\nexport const LIMIT = 3;\nexport default make();\n', '2\n'],
+    ['let-it', 'let late: unknown = 0;\nlate = (n: number) => n;\nexport { late as default };\n', '1\n'],
+    ['with-data', 'const add = (n: number) => n + 2;\nexport default { a: 1 };\nexport { add };\n', '3\n'],
+    ['a-class', 'export default class { constructor(n: number) { return [n]; } }\n', undefined],
+  ] as const) {
+    writeFileSync(join(folder, `${name}.ts`), source);
+    await done('fn', 'register', `${name}.ts`);
+    if (value !== undefined) expect(await done('call', name, '1')).toBe(value);
+  }
+  writeFileSync(join(folder, 'pair.ts'), 'export const a = () => 1;\nexport const b = () => 2;\n');
+  await done('fn', 'register', 'pair.ts:b');
+  expect(await done('call', 'b')).toBe('2\n');
 });
 
 it('a class is called where it is named, as any function is, and never taken for the only one', async () => {

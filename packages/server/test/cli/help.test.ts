@@ -164,6 +164,10 @@ describe('a wrong call', () => {
       [['up', '--prot', '1'], /unknown option '--prot' \(Did you mean --port\?\) See `mpcsfaas up --help`/i],
       [['up', 'extra'], /too many arguments/i],
       [['up', '--port', 'abc'], /'--port <port>' argument 'abc' is invalid\. Give a whole number from 0 to 65535/],
+      ...['0x50', '2.1e4', '+21000', ' 21000', '1_000', '-1', '21000.0', ''].map((text): [string[], RegExp] => [
+        ['up', `--port=${text}`],
+        /is invalid\. Give a whole number from 0 to 65535, in decimal digits/,
+      ]),
       [['up', '--port', '70000'], /whole number from 0 to 65535/],
       [['up', '--mode', 'pusch'], /Allowed choices are local, pull, push/],
       [['up', '--slots', '0'], /whole number from 1 to 1024/],
@@ -205,9 +209,21 @@ describe('a wrong call', () => {
       [['up', '--mode', 'push', '--host', '::1'], /workers' port is an IPv4 address or a host's name, not ::1/],
       [['worker', 'push', 'tcp://10.9.9.9:5555'], /reached with the shared worker key only/],
       [['call', 'f', '--kw', 'oops'], /--kw takes name=value, not "oops"/],
+      ...['--port=8001', '--host=::1'].map((more): [string[], RegExp] => [
+        ['fn', 'ls', '--url', 'http://127.0.0.1:8000', more],
+        /^--url names the whole address: leave --host and --port out, or give them in place of it\.$/,
+      ]),
       [['fn', 'ls', '--url', 'nowhere'], /--url takes an address such as http:/],
       [['keys', 'revoke', ''], /Give the key's id, from `keys ls`/],
       [['fn', 'register', 'gone.py'], /The file gone\.py cannot be read \(ENOENT\)/],
+      [
+        ['fn', 'register', 'two.py:C.m'],
+        /^"C\.m" is no name that a file can have at its top level: say two\.py:NAME, or two\.py for the only function\.$/,
+      ],
+      [
+        ['fn', 'register', 'kw.py:'],
+        /^After the colon of "kw\.py:" a function is named: say kw\.py:NAME, or kw\.py for the only function\.$/,
+      ],
       [['fn', 'register', 'words.txt'], /\.py, \.js, \.mjs, \.ts or \.mts, not "\.txt"/],
     ];
     let said: Said[];

@@ -367,7 +367,9 @@ describe('a Redis that is away at the start', () => {
     const port = String(await freePort());
     const data = ['--data-dir', folder, ...PYTHON];
     const dispatcher = begin('mpcsfaas', ['dispatcher', '-m', 'push', '-p', port, '--redis', redis.url, ...data]);
-    await dispatcher.says(/is ready/);
+    await dispatcher.says(
+      /Dispatcher \S+ waits for its store, and is ready \(push\) for workers at \S+ once that is there\./,
+    );
     await begin('mpcsfaas', ['worker', 'push', `127.0.0.1:${port}`, '-w', '1', ...data]).says(/Registered/);
     await redis.restart();
     const url = await urlOf(begin('mpcsfaas', ['service', '--port', '0', '--json', '--redis', redis.url]));
@@ -454,4 +456,20 @@ describe('doctor', () => {
     expect(stdout).toMatch(/^ok {2}mpcsfaas +\d/m);
     expect(stdout).toMatch(/^ok {2}Python +3\.\d+\.\d+ \//m);
   });
+});
+
+it.each(['push', 'pull'])('a %s worker that is given a dispatcher by two addresses serves it once', async (mode) => {
+  const port = String(await freePort());
+  const url = await urlOf(up('--mode', mode, '--worker-port', port));
+  const addresses = [`127.0.0.1:${port}`, `tcp://127.0.0.1:${port}/`, `localhost:${port}`];
+  const worker = begin('mpcsfaas', ['worker', mode, ...addresses, '-w', '1', ...PYTHON, '--data-dir', folder]);
+  await worker.says(/registers with tcp:\/\/127\.0\.0\.1:\d+, tcp:\/\/localhost:\d+\./);
+  await worker.says(/are one and the same/);
+  await beginNap(url, 3);
+  await registerSource(url, 'one', 'def one():\n    return 1\n');
+  expect((await post(`${url}/v1/call/one`, {})).body).toBe(1);
+  const said = worker.stderr();
+  // Where the other's registration has ended its session, the one that stays has registered anew, once.
+  expect(said.match(/Registered with/g)!.length).toBeLessThanOrEqual(2);
+  expect(said.match(/one and the same/g)).toHaveLength(1);
 });

@@ -144,6 +144,9 @@ describe('the four calls', () => {
     expect(second.status).toBe(200);
     expect(second.body).toEqual(first.body);
     expect(second.headers.get('idempotent-replayed')).toBe('true');
+    // An id may be written in capitals.
+    const capitals = { ...body, function_id: body.function_id.toUpperCase() };
+    expect(await rig.post('/execute_function', capitals, key)).toMatchObject({ status: 200, body: first.body });
     const other = await rig.post('/execute_function', { ...body, payload: serialize('((2,), {})') }, key);
     expect(other.body).toMatchObject({ status: 422, code: 'idempotency_key_reused' });
     await rig.finish();

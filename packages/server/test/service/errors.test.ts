@@ -21,7 +21,12 @@ beforeAll(async () => {
 afterAll(() => rig.stop());
 
 const json = { 'content-type': 'application/json' };
-const ALLOWED: Record<string, string> = { '/v1/tasks': 'POST, GET, HEAD', '/register_function': 'POST' };
+const ALLOWED: Record<string, string> = {
+  '/v1/tasks': 'POST, GET, HEAD',
+  '/v1/tasks/batch': 'POST',
+  '/v1/tasks/cancel': 'POST',
+  '/register_function': 'POST',
+};
 
 /** Sends what no client would write; all that is answered. */
 async function sendText(request: string): Promise<string> {
@@ -38,6 +43,9 @@ describe('a refusal', () => {
     ['GET', '/nowhere', undefined, {}, 404, 'route_not_found'],
     ['PUT', '/v1/tasks', '{}', json, 405, 'method_not_allowed'],
     ['GET', '/register_function', undefined, {}, 405, 'method_not_allowed'],
+    ['PUT', '/v1/tasks/cancel', '{}', json, 405, 'method_not_allowed'],
+    ['GET', '/v1/tasks/cancel', undefined, {}, 405, 'method_not_allowed'],
+    ['GET', '/v1/tasks/batch/', undefined, {}, 405, 'method_not_allowed'],
     ['POST', '/docs', '{}', json, 405, 'method_not_allowed'],
     ['DELETE', '/docs/static/index.html', undefined, {}, 405, 'method_not_allowed'],
     ['PUT', '/openapi.json?a', '{}', json, 405, 'method_not_allowed'],
@@ -63,6 +71,9 @@ describe('a refusal', () => {
     ['GET', '/v1/tasks?status=NEVER', undefined, {}, 422, 'validation_failed'],
     ['GET', '/v1/tasks?limit=ten', undefined, {}, 422, 'validation_failed'],
     ['GET', '/v1/tasks?since=yesterday', undefined, {}, 422, 'validation_failed'],
+    ['GET', '/v1/tasks?foo=1', undefined, {}, 422, 'validation_failed'],
+    ['POST', '/v1/tasks?wait_ms=5000', '{"function":"double"}', json, 422, 'validation_failed'],
+    ['GET', '/v1/workers?x=1', undefined, {}, 422, 'validation_failed'],
   ] as const)('%s %s (%#)', async (method, path, body, headers, status, code) => {
     const answer = await rig.send(method, path, body, headers);
     expect(answer.status).toBe(status);
@@ -70,7 +81,7 @@ describe('a refusal', () => {
     expect(answer.body).toMatchObject({ status, code, type: `urn:mpcsfaas:error:${code}` });
     expect(answer.body.detail).toMatch(/\.$/);
     expect(answer.headers.get('x-request-id')).toBe(answer.body.request_id);
-    if (status === 405) expect(answer.headers.get('allow')).toBe(ALLOWED[path.split('?', 1)[0]!] ?? 'GET, HEAD');
+    if (status === 405) expect(answer.headers.get('allow')).toBe(ALLOWED[path.replace(/\?.*|\/$/, '')] ?? 'GET, HEAD');
   });
 
   it.each([
@@ -152,6 +163,54 @@ describe('a refusal', () => {
     expect(answer).toMatch(/^HTTP\/1\.1 400 .*problem\+json/s);
     expect(answer).toMatch(/"code":"bad_request"/);
     expect(answer).toContain(`The request has ${what}: send one that names this service.`);
+  });
+
+  it('names what is to be done about an unknown parameter', async () => {
+    const { body } = await rig.post('/v1/tasks?wait_ms=5000', { function: 'double' });
+    expect(body).toMatchObject({ errors: [{ pointer: '/wait_ms', message: 'is not a known parameter' }] });
+    expect(body.detail).toBe('wait_ms is not a known parameter of the query; this route has none.');
+  });
+
+  it.each(['/', '/healthz', '/readyz', '/metrics', '/docs', '/openapi.json'])(
+    'does not meet parameters of %s, which has none',
+    async (path) => {
+      expect((await rig.get(`${path}?x=1`)).status).toBe(200);
+    },
+  );
+
+  it('does not meet parameters of the classic routes', async () => {
+    const { status, body } = await rig.post('/register_function?x=1', { name: 'l', payload: 'Y2J1aWx0aW5zCmxlbgou' });
+    expect(status).toBe(200);
+    expect(body.function_id).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('is written where more is expected than is done here', async () => {
+    const asked = (expected: string) =>
+      sendText(
+        `POST /v1/results HTTP/1.1\r\nHost: localhost\r\nExpect: ${expected}\r\ncontent-type: application/json\r\ncontent-length: 2\r\nconnection: close\r\n\r\n{}`,
+      );
+    const answer = await asked('foo');
+    expect(answer).toMatch(/^HTTP\/1\.1 417 .*problem\+json.*"code":"expectation_failed"/s);
+    expect(answer).toContain('The expectation \\"foo\\" cannot be met: leave the header Expect out.');
+    expect(await asked('100-continue')).toMatch(/^HTTP\/1\.1 100 .*HTTP\/1\.1 422 /s);
+  });
+
+  it('does not repeat an address of any length', async () => {
+    for (const path of [`/v1/tasks/${'a'.repeat(5000)}`, `/v1/tasks/%zz${'a'.repeat(5000)}`]) {
+      const { detail, code } = (await rig.get(path)).body;
+      expect(detail.length).toBeLessThan(300);
+      expect([code, detail]).toEqual([
+        path.includes('%') ? 'bad_request' : 'url_too_long',
+        expect.stringMatching(/^'?.*\.$/),
+      ]);
+    }
+  });
+
+  it('names each content type so that it can be sent', async () => {
+    const { detail } = (await rig.send('POST', '/v1/tasks', 'a=1', { 'content-type': '' })).body;
+    expect(detail).toBe(
+      'The request does not say its content type: send `Content-Type: application/json` or `Content-Type: application/vnd.mpcsfaas.v1+frames`.',
+    );
   });
 
   it('nests as deep as it likes', async () => {

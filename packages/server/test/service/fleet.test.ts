@@ -129,6 +129,25 @@ describe('/readyz', () => {
     }
   });
 
+  it('says that the service is stopping, once it was told to', async () => {
+    const own = await startRig();
+    try {
+      own.service.leave();
+      const answer = await own.get('/readyz');
+      expect(answer.body).toMatchObject({
+        ...{
+          status: 503,
+          code: 'shutting_down',
+          title: 'The service is stopping',
+          troubles: ['it has been told to end'],
+        },
+      });
+      expect(answer.headers.get('retry-after')).toBe('1');
+    } finally {
+      await own.stop();
+    }
+  });
+
   it('says that ends are not heard, until one is', async () => {
     let deaf = true;
     const asleep = Promise.withResolvers<undefined>();

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PROBLEM_JSON } from '@mpcsfaas/contract';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { defaultServiceConfig } from '../../src/config/service.ts';
@@ -79,6 +80,7 @@ describe('what goes on under a key', () => {
     const other = where === 'other' ? await another(rig) : undefined;
     const base = other?.url ?? rig.url;
     await addFunction(rig, 'double', {}, bearer(FIRST));
+    const before = (await rig.get('/v1/tasks', bearer(FIRST))).body.items.length;
     const { task_id } = (await rig.post('/v1/tasks', { function: 'double' }, bearer(FIRST))).body;
     /** Opens what goes on; its first bytes say that it does, where it is a stream. */
     const open = async (path: string, under: string) => {
@@ -100,15 +102,28 @@ describe('what goes on under a key', () => {
       await open(`/v1/tasks/${task_id}/logs?follow=1`, key),
       await open('/v1/events', FIRST),
     ];
-    const wait = fetch(`${base}/v1/tasks/${task_id}/result?wait_ms=60000`, { headers: bearer(key) }).then(
-      ({ status }) => status,
-      () => 'ended',
-    );
-    // Another answer on a connection of its own says that the wait has been taken up.
-    await fetch(`${base}/v1/stats`, { headers: bearer(FIRST) });
+    const wait = fetch(`${base}/v1/tasks/${task_id}/result?wait_ms=60000`, { headers: bearer(key) });
+    const waitForMany = fetch(`${base}/v1/results`, {
+      method: 'POST',
+      headers: { ...bearer(key), 'content-type': 'application/json' },
+      body: JSON.stringify({ task_ids: [task_id], wait_ms: 60_000 }),
+    });
+    const call = fetch(`${base}/v1/call/double`, {
+      method: 'POST',
+      headers: { ...bearer(key), 'content-type': 'application/json' },
+      body: '{}',
+    });
+    // The call is queued last: by then the waits, too, have been taken up.
+    const queued = async () => (await rig.get('/v1/tasks', bearer(FIRST))).body.items.length;
+    await expect.poll(queued).toBe(2 + before);
     const revokedAt = performance.now();
     await rig.send('DELETE', `/v1/keys/${key_id}`, undefined, bearer(FIRST));
-    expect(await Promise.all([events(), logs(), wait])).toEqual(['ended', 'ended', 'ended']);
+    expect(await Promise.all([events(), logs()])).toEqual(['ended', 'ended']);
+    for (const answer of await Promise.all([wait, waitForMany, call])) {
+      expect(answer.headers.get('content-type')).toContain(PROBLEM_JSON);
+      expect(await answer.json()).toMatchObject({ status: 401, code: 'unauthorized' });
+    }
+    expect((await call).headers.get('x-task-id')).toMatch(/^[0-9a-f-]{36}$/);
     expect(performance.now() - revokedAt).toBeLessThan(withinMs);
     await rig.finish();
     expect(await kept()).toContain(task_id);

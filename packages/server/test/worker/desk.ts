@@ -43,7 +43,7 @@ export class Desk {
         desk.#peer = peer;
         desk.#worker = worker;
         desk.heard.push(...items);
-        if (items.some(({ k }) => k === 'register')) desk.say({ k: 'welcome', session: 's', dispatcher: 'd' });
+        if (items.some(({ k }) => k === 'register')) desk.say({ k: 'welcome', session: 's', dispatcher: desk.url });
         if (desk.lives && items.some(({ k }) => k === 'heartbeat')) desk.say({ k: 'settled', tokens: [] });
         for (const look of [...desk.#looks]) look();
       },

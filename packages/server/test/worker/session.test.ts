@@ -6,12 +6,14 @@ const URL = 'tcp://127.0.0.1:5555';
 let now: number;
 let notes: string[];
 let keyed: boolean;
+let servedAt: string | undefined;
 let session: Session;
 
 beforeEach(() => {
   now = 1000;
   notes = [];
   keyed = false;
+  servedAt = undefined;
   const host: SessionHost = {
     identity: {
       worker: 'w',
@@ -36,6 +38,7 @@ beforeEach(() => {
     beating: () => undefined,
     held: () => [],
     share: () => ({ credits: 1, free: 1 }),
+    servedAt: () => servedAt,
     received: () => undefined,
     note: (level, message) => void notes.push(`${level} ${message}`),
   };
@@ -99,4 +102,35 @@ it('the trouble after a welcome is a new one', () => {
     'warn The dispatcher at tc',
     'warn No answer from a dis',
   ]);
+});
+
+describe('a dispatcher that is served by another address', () => {
+  const OTHER = 'tcp://localhost:5555';
+  const SAME = `warn The dispatchers at ${URL} and ${OTHER} are one and the same: this worker serves it by the latter address alone.`;
+
+  it('is told once and let be, until that address is given up', () => {
+    servedAt = OTHER;
+    session.registration();
+    receive({ k: 'welcome', session: 's', dispatcher: 'd' });
+    expect([session.isUp, session.standsAside, notes]).toEqual([false, true, [SAME]]);
+    session.down('does not answer');
+    expect([session.standsAside, notes]).toEqual([true, [SAME]]);
+    servedAt = undefined;
+    expect(session.standsAside).toBe(false);
+    session.registration();
+    receive({ k: 'welcome', session: 's', dispatcher: 'd' });
+    expect(session.isUp).toBe(true);
+  });
+
+  it('is still served by this one while it registers anew, and for a while after it was given up', () => {
+    session.registration();
+    receive({ k: 'welcome', session: 's', dispatcher: 'd' });
+    expect([session.serves('d'), session.serves('e')]).toEqual([true, false]);
+    session.down('does not know this worker any more');
+    session.registration();
+    now += 9_999;
+    expect(session.serves('d')).toBe(true);
+    now += 1;
+    expect(session.serves('d')).toBe(false);
+  });
 });

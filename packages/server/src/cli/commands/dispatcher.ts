@@ -64,7 +64,12 @@ export async function runDispatcher(options: DispatcherOptions): Promise<void> {
     );
     stops.push(withGrace(options.grace, (ms) => dispatcher.stop(ms)));
     const { id, address } = dispatcher;
-    log('info', `Dispatcher ${id} is ready (${options.mode})${address === '' ? '' : ` for workers at ${address}`}.`);
+    const what = `is ready (${options.mode})${address === '' ? '' : ` for workers at ${address}`}`;
+    const { ok } = await store.health();
+    log(
+      'info',
+      ok ? `Dispatcher ${id} ${what}.` : `Dispatcher ${id} waits for its store, and ${what} once that is there.`,
+    );
     if (options.json) printJson({ dispatcher: id, mode: options.mode, workers: address, pid: process.pid });
   };
   await runProgram(start, (line) => log('info', line));

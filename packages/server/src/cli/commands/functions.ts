@@ -89,6 +89,7 @@ async function register(target: string, options: RegisterOptions): Promise<void>
   const { file, entry } = splitTarget(target);
   const runtime = RUNTIME_OF[extname(file)];
   if (runtime === undefined) {
+    refuseEntry(target);
     throw new UserError(
       `The file's ending says what it is: .py, .js, .mjs, .ts or .mts, not ${JSON.stringify(extname(file))}.`,
       2,
@@ -119,6 +120,17 @@ function splitTarget(target: string): { file: string; entry: string } {
   const entry = at < 0 ? '' : target.slice(at + 1);
   if (at > 0 && /^[\p{L}_$][\p{L}\p{N}_$]*$/u.test(entry)) return { file: target.slice(0, at), entry };
   return { file: target, entry: '' };
+}
+
+/** A file of a known kind, and after it what can name nothing. */
+function refuseEntry(target: string): void {
+  const [, file = '', ending = '', entry = ''] = /^(.+(\.\w+)):([^:]*)$/.exec(target) ?? [];
+  if (RUNTIME_OF[ending] === undefined) return;
+  const trouble =
+    entry === ''
+      ? `After the colon of ${JSON.stringify(target)} a function is named`
+      : `${JSON.stringify(entry)} is no name that a file can have at its top level`;
+  throw new UserError(`${trouble}: say ${file}:NAME, or ${file} for the only function.`, 2);
 }
 
 function read(file: string): string {

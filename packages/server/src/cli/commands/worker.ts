@@ -35,7 +35,8 @@ export function workerCommand(parent: Command): void {
 
 export async function runWorker(mode: 'pull' | 'push', urls: readonly string[], options: WorkerOptions): Promise<void> {
   const workerKey = workerKeyOf(options);
-  const dispatchers = urls.flatMap((url) => url.split(',')).map((url) => dispatcherUrl(url, workerKey));
+  const named = urls.flatMap((url) => url.split(',')).map((url) => dispatcherUrl(url, workerKey));
+  const dispatchers = [...new Set(named)];
   const log = logTo(openLogger('worker', options.logLevel));
   const start = async (stops: Stop[]): Promise<void> => {
     demandDataDirectory(options.dataDir);
@@ -75,5 +76,5 @@ function dispatcherUrl(text: string, workerKey: string): string {
       `A dispatcher on another machine (${host}) is reached with the shared worker key only: set MPCSFAAS_WORKER_KEY or --worker-key-file to the dispatcher's.`,
     );
   }
-  return `tcp://${host}:${port}`;
+  return `tcp://${host.toLowerCase()}:${Number(port)}`;
 }

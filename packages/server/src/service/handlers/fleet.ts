@@ -58,7 +58,8 @@ export const fleetHandlers: Handlers<Operations> = {
     ];
     const troubles = [...own.filter((sentence) => sentence !== ''), ...watchers()];
     if (troubles.length > 0) {
-      throw new Refusal('not_ready', `This process is not ready: ${troubles.join('; ')}.`, { troubles });
+      const code = leaving.aborted ? 'shutting_down' : 'not_ready';
+      throw new Refusal(code, `This process is not ready: ${troubles.join('; ')}.`, { troubles });
     }
     const others = await dispatchersTroubles(store);
     return { status: 'ready', store: version, warnings: [...warnings, ...others], troubles };
