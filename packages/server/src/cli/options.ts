@@ -275,7 +275,8 @@ const OPTIONS = {
   resultTtl: () => limit('result_ttl_ms', 'how long ended tasks and their results are kept'),
   maxQueuedTasks: () => limit('max_queued_tasks', 'most tasks in the queue'),
   maxQueuedBytes: () => limit('max_queued_bytes', 'most argument bytes in the queue'),
-  rateLimit: () => limit('rate_limit', 'tasks that each caller may submit a second, to each process of the service; 0 = no limit'),
+  rateLimit: () =>
+    limit('rate_limit', 'tasks that each caller may submit a second, to each process of the service; 0 = no limit'),
   rateLimitBurst: () => limit('rate_limit_burst', 'tasks that a caller may submit at once; 0 = those of one second'),
   expectAof: () =>
     option('--expect-aof <level>', 'warn in /readyz when the Redis keeps less than this')
