@@ -174,15 +174,9 @@ class Client:
         return NOTHING
 
     def cancel(self, task_id: str) -> Json:
-        """Cancels a task that has not ended, also one that runs. Raises ConflictError where it has ended."""
-        try:
-            answer: Json = self._transport.call("POST", "/v1/tasks/%s/cancel" % _quoted(task_id), {})
-            return answer
-        except errors.ConflictError as error:
-            if not error.is_repeated or error.problem.get("task_status") != "CANCELED":
-                raise
-        # The try before has canceled it.
-        return self.get(task_id)
+        """Cancels a task that has not ended, also one that runs. Raises ConflictError where another end came first."""
+        answer: Json = self._transport.call("POST", "/v1/tasks/%s/cancel" % _quoted(task_id), {})
+        return answer
 
     def cancel_many(self, task_ids: Sequence[str], *, only_waiting: bool = False) -> Json:
         """Cancels many: {"canceled", "running", "ended", "unknown"}, lists of ids. only_waiting: lets be what runs."""
@@ -289,10 +283,7 @@ class Client:
         """See TaskFuture.cancel."""
         try:
             self.cancel(future.task_id)
-        except errors.ConflictError as error:
-            if error.problem.get("task_status") != "CANCELED":
-                return future.cancelled()
-        except (errors.NotFoundError, errors.ExpiredError):
+        except (errors.ConflictError, errors.NotFoundError, errors.ExpiredError):
             return future.cancelled()
         return future._settle_canceled()
 

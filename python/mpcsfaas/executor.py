@@ -206,10 +206,7 @@ class Executor(concurrent.futures.Executor):
             # That was said before this could be seen.
         try:
             self._transport.call("POST", "/v1/tasks/%s/cancel" % future.task_id, {})
-        except errors.ConflictError as error:
-            if error.problem.get("task_status") != "CANCELED":
-                return future.cancelled()
-        except (errors.NotFoundError, errors.ExpiredError):
+        except (errors.ConflictError, errors.NotFoundError, errors.ExpiredError):
             return future.cancelled()
         # In this order: where Ctrl-C strikes between the two, nobody waits for ever.
         is_canceled = future._settle_canceled()

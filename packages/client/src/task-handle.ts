@@ -54,14 +54,14 @@ export class TaskHandle<R = unknown> {
     return this.#line.connection.ask('GET', this.#path('/logs'), { signal });
   }
 
-  /** True: it ends canceled. False: it had ended before. */
+  /** True: it ends canceled. False: another end came first. */
   async cancel({ signal }: Waiting = {}): Promise<boolean> {
     try {
       await this.#line.connection.ask('POST', this.#path('/cancel'), { signal });
       return true;
     } catch (fault) {
       if (!(fault instanceof Conflict)) throw fault;
-      return fault.problem?.task_status === 'CANCELED';
+      return false;
     }
   }
 
