@@ -59,13 +59,13 @@ export interface TaskOptions {
   priority?: number | undefined;
   /** Time limit of an attempt; 0 = none */
   timeoutMs?: number | undefined;
-  /** Memory that the call may use beyond what its process used before it; 0 = no limit */
+  /** Memory of a call beyond that of its process before; 0 = no limit */
   memoryBytes?: number | undefined;
   /** How often its runner or worker may be lost */
   maxAttempts?: number | undefined;
   /** For exceptions that the function raises */
   retry?: RetryPolicy | undefined;
-  /** Never started twice: a loss ends it, and it is not retried */
+  /** Never started twice: a loss ends it, no retry */
   atMostOnce?: boolean | undefined;
   /** How long the end is kept */
   resultTtlMs?: number | undefined;

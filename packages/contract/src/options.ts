@@ -35,16 +35,14 @@ const lasting = {
     Type.Integer({
       minimum: 0,
       maximum: 2 ** 50,
-      description: 'Memory that the call may use beyond what its process used before it; 0 = no limit',
+      description: 'Memory of a call beyond that of its process before; 0 = no limit',
     }),
   ),
   max_attempts: Type.Optional(
     Type.Integer({ minimum: 1, maximum: 1000, description: 'How often its runner or worker may be lost' }),
   ),
   retry: Type.Optional(RetryPolicyBody),
-  at_most_once: Type.Optional(
-    Type.Boolean({ description: 'Never started twice: a loss ends it, and it is not retried' }),
-  ),
+  at_most_once: Type.Optional(Type.Boolean({ description: 'Never started twice: a loss ends it, no retry' })),
   result_ttl_ms: Type.Optional(
     Type.Integer({ minimum: MIN_RESULT_TTL_MS, maximum: YEAR_MS, description: 'How long the end is kept' }),
   ),
