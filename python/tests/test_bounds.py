@@ -29,7 +29,7 @@ class Bounds(unittest.TestCase):
 
         def use(first):
             try:
-                for n in range(first, first + 20_000):
+                for n in range(first, first + 5_000):
                     kept.keep(n % 50, n)
                     kept.get(n % 49)
                     kept.forget(n % 47)
@@ -49,11 +49,11 @@ class Bounds(unittest.TestCase):
             ex = Executor()
         with ex:
             ids = []
-            for n in range(200):
+            for n in range(60):
                 future = ex.submit(eval("lambda: %d" % n))
                 self.assertEqual(future.result(20), n)
                 ids.append(future.record()["function"]["function_id"])
-            self.assertEqual(len(set(ids)), 200)
+            self.assertEqual(len(set(ids)), 60)
             self.assertEqual(len(ex._registry._ids), 20)
             self.assertLessEqual(len(shipment._kept), 256)
             # One that was forgotten is registered again, as what it was.
@@ -77,7 +77,7 @@ class Bounds(unittest.TestCase):
             for n in range(12):
                 self.assertEqual(ex.submit(len, os.urandom(300_000)).result(20), 300_000)
             self.assertLessEqual(len(ex._arguments._kept), 4)
-            for n in range(2000):
+            for n in range(100):
                 ex._arguments.dumps(len, (b"%300000d" % n,), {})
             self.assertLessEqual(len(ex._arguments._kept), 4)
             self.assertEqual(ex._results.outstanding(), [])
