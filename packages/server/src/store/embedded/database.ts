@@ -174,7 +174,7 @@ export function full(): StoreUnavailable {
 }
 
 export function isFull(fault: unknown): boolean {
-  return sqliteCode(fault) === SQLITE_FULL || (fault instanceof StoreUnavailable && fault.message === FULL);
+  return sqliteCode(fault) === SQLITE_FULL;
 }
 
 /** The fault as StoreUnavailable where it lies outside this program, else undefined. */

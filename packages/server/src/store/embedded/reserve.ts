@@ -7,7 +7,7 @@ import type { Clock } from '../../clock.ts';
 /** Ends and renewals of thousands of calls. */
 const RESERVE_BYTES = 16 * 1024 * 1024;
 
-/** To try writes as much as there is room for, in the way of all else. */
+/** A try that fails has written all that there was room for, in the way of everything else. */
 const AGAIN_MS = 1000;
 
 export class Reserve {

@@ -151,9 +151,9 @@ export class Turns {
 
   #flush(acts: readonly Waiting[]): void {
     if (acts.length === 0) return;
+    if (acts.some(({ grows }) => grows) && !this.#reserve.take()) return this.#flushWithoutGrowth(acts, full());
     let done = acts;
     try {
-      this.#demandRoom(acts);
       this.#transact(() => {
         for (const act of acts) act.run();
       });
@@ -178,19 +178,17 @@ export class Turns {
     for (const act of done) act.resolve();
   }
 
-  /** T4. @throws the disk's fault where some would take the room that is kept for the others */
-  #demandRoom(acts: readonly Waiting[]): void {
-    if (acts.some(({ grows }) => grows) && !this.#reserve.take()) throw full();
-  }
-
   /** T4. False where nothing more can be done. */
   #makeRoom(acts: readonly Waiting[], fault: unknown): boolean {
-    const rest = acts.filter(({ grows }) => !grows);
-    if (rest.length === acts.length && !this.#reserve.give()) return false;
-    const growing = acts.filter(({ grows }) => grows);
-    this.#rejectAll(growing, fault);
-    this.#flush(rest);
+    if (!acts.some(({ grows }) => grows) && !this.#reserve.give()) return false;
+    this.#flushWithoutGrowth(acts, fault);
     return true;
+  }
+
+  #flushWithoutGrowth(acts: readonly Waiting[], fault: unknown): void {
+    const isGrowing = ({ grows }: Waiting): boolean => grows;
+    this.#rejectAll(acts.filter(isGrowing), fault);
+    this.#flush(acts.filter((act) => !isGrowing(act)));
   }
 
   #transact(work: () => void): void {
