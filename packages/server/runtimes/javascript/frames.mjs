@@ -14,6 +14,7 @@ const READY = 1;
 const VALUE = 2;
 const FAILURE = 3;
 const OUTPUT = 4;
+const BEFORE = 6;
 
 const GATED = 1;
 const ARGS_JSON = 2;
@@ -73,6 +74,7 @@ export function readCall(body) {
     gated: (flags & GATED) !== 0,
     argsJson: (flags & ARGS_JSON) !== 0,
     maxResult: body.readDoubleLE(9),
+    memory: body.readDoubleLE(17),
     args: body.subarray(25),
   };
 }
@@ -107,6 +109,16 @@ function sendAnswer(kind, number, flags, runMs, text) {
   writeUint(head, min(floor(runMs * 1000), MOST_U32), 10);
   writeUint(head, text.length, 14);
   send(concat([head, text]));
+}
+
+/** @param bytes - what the process uses before call `number` begins */
+export function sendBefore(number, bytes) {
+  const frame = alloc(17);
+  writeUint(frame, 13, 0);
+  frame[4] = BEFORE;
+  writeUint(frame, number, 5);
+  frame.writeDoubleLE(bytes, 9);
+  send(frame);
 }
 
 export function sendOutput(number, stream, bytes) {

@@ -9,6 +9,7 @@
 // output.mjs     what a call prints
 // builtins.mjs   the language as it was at the start
 // leftovers.mjs  what a call leaves running
+// memory.mjs     what the process uses without its garbage
 // lifeline.mjs   ends the process when its owner is gone
 import { Socket } from 'node:net';
 import { getPriority } from 'node:os';
@@ -19,6 +20,7 @@ import { errorInfo, Failure } from './failures.mjs';
 import { loadFunction } from './functions.mjs';
 import { toJson } from './json-value.mjs';
 import { leftovers, watchLeftovers } from './leftovers.mjs';
+import { bytesInUse } from './memory.mjs';
 import { captureOutput } from './output.mjs';
 
 const { cwd, chdir, exit, umask } = process;
@@ -93,6 +95,7 @@ function mayBegin(call) {
 }
 
 async function answer(call) {
+  if (call.memory > 0) frames.sendBefore(call.number, bytesInUse());
   const began = now();
   let json;
   let failure;

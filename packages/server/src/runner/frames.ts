@@ -7,7 +7,7 @@ const CALL = 2;
 const FORGET = 3;
 
 /** Kinds that come from a child. */
-export const KIND = { ready: 1, value: 2, failure: 3, output: 4, stale: 5 } as const;
+export const KIND = { ready: 1, value: 2, failure: 3, output: 4, stale: 5, before: 6 } as const;
 
 const GATED = 1;
 const ARGS_JSON = 2;
@@ -98,7 +98,8 @@ export type ChildFrame =
     }
   | { is: 'failure'; number: number; untidy: boolean; runMs: number; info: Buffer; pickle: Buffer | undefined }
   | { is: 'output'; number: number; stream: 'stdout' | 'stderr'; bytes: Buffer }
-  | { is: 'stale'; number: number };
+  | { is: 'stale'; number: number }
+  | { is: 'before'; number: number; bytes: number };
 
 /** What is wrong with a child's bytes. */
 export type Fault = { is: 'fault'; why: string } | { is: 'too_large'; size: number };
@@ -151,6 +152,7 @@ function faultOf(kind: number, size: number, maxResult: number): Fault | undefin
     case KIND.ready:
     case KIND.output:
     case KIND.stale:
+    case KIND.before:
       return size < 1 || size > MAX_SMALL ? { is: 'fault', why: `a frame of ${size} bytes` } : undefined;
     default:
       return { is: 'fault', why: `a frame of unknown kind ${kind}` };
@@ -166,6 +168,7 @@ function decode(body: Buffer): ChildFrame | Fault {
   if (kind === KIND.output) {
     return { is: 'output', number, stream: body[5] === 1 ? 'stderr' : 'stdout', bytes: body.subarray(6) };
   }
+  if (kind === KIND.before && body.length >= 13) return { is: 'before', number, bytes: body.readDoubleLE(5) };
   if (body.length < 14) return { is: 'fault', why: 'an answer that ends too soon' };
   const flags = body[5]!;
   const runMs = body.readUInt32LE(6) / 1000;

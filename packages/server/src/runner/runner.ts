@@ -265,6 +265,9 @@ export class Runner {
         if (sent?.number === frame.number) (sent.logs ??= new CallLogs(this.#limits)).add(frame.stream, frame.bytes);
         return;
       }
+      case 'before':
+        if (this.#pipe.first?.number === frame.number) this.#pipe.first.bytesBefore = frame.bytes;
+        return;
       case 'stale': {
         const calls = this.#pipe.empty().map((sent) => sent.held);
         this.kill({ is: 'retired' });

@@ -33,6 +33,22 @@ test.each([
   expect(outcome).toMatchObject({ is: 'failed', kind: 'memory_exceeded', error: { type: 'MemoryError' } });
 });
 
+test('JavaScript: what earlier calls left for the garbage collector does not count in a call’s favour', async () => {
+  const collected = javascript(
+    'import { setFlagsFromString } from "node:v8"; import { runInNewContext } from "node:vm"; ' +
+      'import { setTimeout } from "node:timers/promises"; setFlagsFromString("--expose-gc"); const gc = runInNewContext("gc");' +
+      'export default async (mib) => { gc(); gc(); const held = Buffer.alloc(mib * 2 ** 20, 1); await setTimeout(300); return held.length }',
+  );
+  const own = await TestPool.open({ slots: 1 });
+  try {
+    expect(valueOf(await own.run(own.call(node, [150])))).toBe(150 * MIB);
+    const { outcome } = await own.run(own.call(collected, [120], { memory_bytes: 100 * MIB }));
+    expect(outcome).toMatchObject({ is: 'failed', kind: 'memory_exceeded' });
+  } finally {
+    await own.close();
+  }
+});
+
 test('the limit of the address space that a worker was started with comes back after the call', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'memory-limit-test-'));
   const limited = join(folder, 'python3');

@@ -15,6 +15,8 @@ From the child
   3 FAILURE  u32 number, u8 flags (as above), u32 run time in µs, u32 length + JSON {kind, type, message, traceback, bases}, pickle
   4 OUTPUT   u32 number, u8 stream (0 stdout, 1 stderr), bytes
   5 STALE    u32 number: an imported file has changed, or a call left the process untidy; neither this call nor any later one will be started
+  6 BEFORE   u32 number, f64 bytes that the process uses before this call, which has a memory limit, without what is garbage; a child
+             that collects garbage when it likes says it
 
 Rules
   R1  The host assigns every number; a child that names another than the running call is killed.
