@@ -5,6 +5,7 @@ import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
 import {
   Assembly,
   BadMessage,
+  PART_WINDOW_BYTES,
   PayloadReader,
   type DispatcherItem,
   type Envelope,
@@ -58,6 +59,8 @@ const PARTS_SILENT_MS = 10_000;
 /** A standing trouble is told once and then as a reminder, not at every try. */
 const REMIND_MS = 30_000;
 
+/** After so many bytes of parts the dispatcher is told: well before its window is used up, so that they never stop. */
+const PART_WORD_BYTES = PART_WINDOW_BYTES / 4;
 /** A session whose dispatcher is served by another one holds still until that was down for so long, ms: it was given up. */
 const ASIDE_MS = 10_000;
 
@@ -77,7 +80,9 @@ export class Session {
   heardAt: number;
   /** Number of the last delivery received. */
   got = 0;
+  /** Bytes of parts received in this session; and how many of them the dispatcher was told of. */
   partBytes = 0;
+  #partBytesTold = 0;
   /** Tasks from there lately; halved every heartbeat. */
   recent = 0;
   readonly #host: SessionHost;
@@ -189,12 +194,13 @@ export class Session {
     };
   }
 
-  /** A grant, where it differs from what the dispatcher believes or `always`. */
+  /** A grant, where it differs from what the dispatcher believes, where parts must not wait for it, or `always`. */
   credits(ask: boolean, always: boolean): WorkerItem[] {
     const share = this.#host.share(this.url);
     const same = share.credits === this.#believed.credits && share.free === this.#believed.free;
-    if (same && !always) return [];
+    if (same && this.partBytes - this.#partBytesTold < PART_WORD_BYTES && !always) return [];
     this.#believed = share;
+    this.#partBytesTold = this.partBytes;
     return [{ k: 'credits', ...share, got: this.got, part_bytes: this.partBytes, ask }];
   }
 
@@ -291,6 +297,7 @@ export class Session {
     this.arrivals.clear();
     this.got = 0;
     this.partBytes = 0;
+    this.#partBytesTold = 0;
     this.#believed = { credits: 0, free: 0 };
   }
 }

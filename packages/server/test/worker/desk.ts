@@ -74,19 +74,24 @@ export class Desk {
   }
 
   /** A delivery of one task whose arguments come in parts. */
-  deliver(number: number, token: string): void {
+  deliver(number: number, token: string, parts = 3): void {
     const header = submission({ digest: 'd', at_most_once: true }).packed;
-    const task = { t: token, id: token, a: 1, h: 0, args: { parts: 3 * PART_BYTES } };
+    const task = { t: token, id: token, a: 1, h: 0, args: { parts: parts * PART_BYTES } };
     this.say({ k: 'tasks', number, headers: [header], tasks: [task] });
   }
 
   firstPart(token: string): void {
+    this.part(token, 0, 3);
+  }
+
+  /** The n-th of so many parts. */
+  part(token: string, n: number, parts: number): void {
     const bytes = Buffer.alloc(PART_BYTES);
     const part = {
       t: token,
       of: 'args' as const,
-      offset: 0,
-      total: 3 * PART_BYTES,
+      offset: n * PART_BYTES,
+      total: parts * PART_BYTES,
       bytes: [2, 0, PART_BYTES] as never,
     };
     this.say({ k: 'part', ...part }, [Buffer.alloc(0), bytes]);

@@ -1,5 +1,6 @@
 // What a worker says of a dispatcher that does not take it: once, and then rarely.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { PART_BYTES, PART_WINDOW_BYTES } from '../../src/protocol/index.ts';
 import { Session, type SessionHost } from '../../src/worker/session.ts';
 
 const URL = 'tcp://127.0.0.1:5555';
@@ -132,5 +133,23 @@ describe('a dispatcher that is served by another address', () => {
     expect(session.serves('d')).toBe(true);
     now += 1;
     expect(session.serves('d')).toBe(false);
+  });
+});
+
+describe('parts that have come', () => {
+  const told = (): unknown[] =>
+    session.credits(false, false).map((item) => (item as { part_bytes: number }).part_bytes);
+
+  it('are told of before the window is used up, whatever else there is to say', () => {
+    expect(told()).toEqual([0]);
+    const words: unknown[] = [];
+    for (let n = 0; n < 16; n += 1) {
+      session.partBytes += PART_BYTES;
+      words.push(...told());
+    }
+    expect(words.at(-1)).toBeGreaterThan(16 * PART_BYTES - PART_WINDOW_BYTES);
+    expect(words.length).toBeGreaterThan(3);
+    // Not one by one: each word is a message.
+    expect(words.length).toBeLessThan(9);
   });
 });

@@ -1,0 +1,32 @@
+// Large arguments, in parts: the worker says what it has of them as they come, so that its dispatcher can go on.
+import { afterEach, expect, it } from 'vitest';
+import { PART_BYTES, PART_WINDOW_BYTES, type WorkerItem } from '../../src/protocol/index.ts';
+import { Desk, kind, workerIn } from './desk.ts';
+
+const closers: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+it('a dispatcher that fills the window is told at once, not with the next heartbeat', async () => {
+  const desk = await Desk.open();
+  closers.push(() => desk.close());
+  await workerIn('push', closers, desk.url);
+  await desk.hears(kind('register'));
+  await desk.hears(kind('heartbeat'));
+  const window = PART_WINDOW_BYTES / PART_BYTES;
+  const parts = 8 * window;
+  desk.deliver(1, 'large', parts);
+  const heartbeats = (): number => desk.heard.filter(({ k }) => k === 'heartbeat').length;
+  const before = heartbeats();
+  let sent = 0;
+  while (sent < parts - 1) {
+    const upTo = Math.min(sent + window, parts - 1);
+    for (; sent < upTo; sent += 1) desk.part('large', sent, parts);
+    // All but what need not be told yet.
+    await desk.hears(
+      (item): item is WorkerItem => item.k === 'credits' && item.part_bytes > sent * PART_BYTES - PART_WINDOW_BYTES / 2,
+    );
+  }
+  expect(heartbeats() - before).toBeLessThan(4);
+});
