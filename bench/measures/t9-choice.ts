@@ -13,7 +13,7 @@ export const t9: Measure = {
   run: async (plan) => {
     const sizes = [100, 1000, 10_000];
     const loads = [0.5, 0.95];
-    const picks = plan.quick ? 20_000 : 500_000;
+    const picks = plan.quick ? 10_000 : 500_000;
     const name = (size: number, load: number): string => `${size} workers, ${load * 100} % busy`;
     const figures = new Map<string, Figure>();
     for (const size of sizes) {
