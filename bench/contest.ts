@@ -57,6 +57,7 @@ export async function contest(contestants: readonly Contestant[], plan: Plan): P
       try {
         const player = await start();
         players.push({ name, player });
+        if (alternate) await wake(player);
         await checked(name, player, plan.warmUp);
         if (alternate) signal(player, 'SIGSTOP');
         if (player.how !== '') notes.push(`${name}: ${player.how}`);
@@ -69,8 +70,7 @@ export async function contest(contestants: readonly Contestant[], plan: Plan): P
     for (let round = 1; round <= plan.runs; round += 1) {
       for (const { name, player } of players) {
         if (alternate) {
-          signal(player, 'SIGCONT');
-          await pause(CLOSING_MS);
+          await wake(player);
           await checked(name, player, WAKE_UP);
         }
         const score = await checked(name, player, plan.seconds);
@@ -84,6 +84,12 @@ export async function contest(contestants: readonly Contestant[], plan: Plan): P
     await Promise.all(players.map(({ player }) => player.stop()));
   }
   return { scores, figures: [...scores].map(([name, all]) => throughput(name, all)), notes };
+}
+
+/** It may play again; at its start, too: its system may be another contestant's that has had its turn. */
+async function wake(player: Player): Promise<void> {
+  signal(player, 'SIGCONT');
+  await pause(CLOSING_MS);
 }
 
 /** To all programs of a player. */

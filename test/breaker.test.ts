@@ -43,7 +43,7 @@ async function startWorker(mode: string, python: string, path = process.env['PAT
 interface Worker {
   worker_id: string;
   pid: number;
-  runtimes: { runtime: string; broken: string | null; pickles: string | null }[];
+  runtimes: { runtime: string; broken: string | null; pickles: string | null; dill: string | null }[];
 }
 
 /** A process that was just found may have ended with the one that was killed before it. */
@@ -121,6 +121,7 @@ describe.each(['redis push', 'redis pull'] as Form[])('%s', (form) => {
       version: expect.any(String) as string,
       broken: null,
       pickles: null,
+      dill: expect.any(String) as string,
     });
     await whole.stop();
     expect((await valuesOf(await submit('next', numbers))).values).toEqual(numbers.map(([n]) => n! + 1));

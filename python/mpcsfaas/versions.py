@@ -46,9 +46,9 @@ class Fleet:
 
 
 def pythons_of(fleet: Dict[str, Any]) -> List[str]:
-    """The Python versions ('3.11.2') that live workers run."""
+    """The Python versions that live workers run, each with its dill: '3.11.2 (dill 0.3.6)'."""
     found = {
-        runtime["version"]
+        runtime["version"] + (" (dill %s)" % runtime["dill"] if runtime.get("dill") else "")
         for worker in fleet["items"]
         if worker["state"] != "lost"
         for runtime in worker["runtimes"]
@@ -59,7 +59,7 @@ def pythons_of(fleet: Dict[str, Any]) -> List[str]:
 
 def mismatch(name: str, python: str, there: List[str]) -> Optional[str]:
     """The sentence that says so, or None. Without a worker nothing is known: one may come."""
-    if not there or any(version == python or version.startswith(python + ".") for version in there):
+    if not there or any(version.split()[0] == python or version.startswith(python + ".") for version in there):
         return None
     return (
         "`%s` was pickled by Python %s (dill %s) and every live worker runs Python %s: pickled code runs only on the minor "

@@ -294,11 +294,11 @@ class Refusals(unittest.TestCase):
             self.assertEqual(client.version(), {"version": "1"})
 
     def test_no_worker_of_this_python(self):
-        fleet = {"items": [_worker("3.8.1"), _worker("3.9.2"), _worker(versions.PYTHON + ".1", state="lost")]}
+        fleet = {"items": [_worker("3.8.1", dill="0.3.4"), _worker("3.9.2"), _worker(versions.PYTHON + ".1", state="lost")]}
         with self.assertRaises(errors.VersionMismatch) as caught:
             versions.Fleet(lambda: fleet).check("f")
         self.assertIn("Python %s (dill %s)" % (versions.PYTHON, versions.DILL), str(caught.exception))
-        self.assertIn("Python 3.8.1 or 3.9.2", str(caught.exception))
+        self.assertIn("Python 3.8.1 (dill 0.3.4) or 3.9.2", str(caught.exception))
         versions.Fleet(lambda: {"items": []}).check("f")
         versions.Fleet(lambda: {"items": [_worker("3.8.1"), _worker(versions.PYTHON + ".9")]}).check("f")
 
@@ -376,8 +376,8 @@ def serve(test, answers):
     return "http://127.0.0.1:%d" % server.server_port, asked
 
 
-def _worker(version, state="ready"):
-    return {"state": state, "runtimes": [{"runtime": "python", "version": version, "broken": None}]}
+def _worker(version, state="ready", dill=None):
+    return {"state": state, "runtimes": [{"runtime": "python", "version": version, "broken": None, "dill": dill}]}
 
 
 def wait_for_ids(*futures):

@@ -318,6 +318,7 @@ export interface Worker {
     version: string;
     broken: string | null;
     pickles: string | null;
+    dill: string | null;
   }[];
   labels: string[];
   registered_at: string;

@@ -25,6 +25,7 @@ const Worker = Type.Object(
         version: Type.String(),
         broken: Nullable(Type.String(), 'Why it is out of order; null = it works'),
         pickles: Nullable(Type.String(), 'Why functions that came as pickles do not run; null = they do'),
+        dill: Nullable(Type.String(), 'Python: the version of dill that reads them; null where it is not known'),
       }),
     ),
     labels: Type.Array(Type.String()),

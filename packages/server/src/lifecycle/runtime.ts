@@ -11,4 +11,6 @@ export interface RuntimeSnapshot {
   pickles?: string;
   /** They do not run yet, and it is being worked at: such a task waits rather than fail. */
   pickles_soon?: boolean;
+  /** Python: the version of dill that reads them; '' or absent where it is not known. */
+  dill?: string;
 }

@@ -34,6 +34,7 @@ const runtimes = listOf('runtimes', () => ({
   broken: text,
   pickles: optional(text),
   pickles_soon: optional(flag),
+  dill: optional(name),
 }));
 const held = listOf('held', () => ({ t: text, id: text, a: attempt, at: time, done: optional(flag) }));
 

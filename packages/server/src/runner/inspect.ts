@@ -1,6 +1,6 @@
 // What a pool would run with on this machine, for people.
 import type { Runtime } from '@mpcsfaas/contract';
-import { findInterpreter, hasDill, isComplete, type PythonPackage } from './interpreter.ts';
+import { dillOf, findInterpreter, isComplete, type PythonPackage } from './interpreter.ts';
 import type { Environment } from './processes.ts';
 import { packagesFolder } from './provision.ts';
 
@@ -48,7 +48,7 @@ async function inspectPython(options: InspectOptions): Promise<RuntimeReport> {
   const pip = `${found.executable} -m pip install dill cloudpickle`;
   const advice = isComplete(found)
     ? ''
-    : hasDill(found)
+    : dillOf(found) !== ''
       ? `functions pickled with cloudpickle need it: the first start brings it where it can, or run ${pip}`
       : `pickled functions need dill: the first start brings it where it can, or run ${pip}`;
   return { runtime: 'python', ...found, importPath, advice };

@@ -75,7 +75,7 @@ export function isComplete(interpreter: Interpreter): boolean {
   return interpreter.packages.every((one) => one.version !== '');
 }
 
-/** Can pickled functions be read at all? */
-export function hasDill(interpreter: Interpreter): boolean {
-  return interpreter.packages.some((one) => one.name === 'dill' && one.version !== '');
+/** The version of dill; '' = there is none, and pickled functions cannot be read. */
+export function dillOf(interpreter: Interpreter): string {
+  return interpreter.packages.find((one) => one.name === 'dill')?.version ?? '';
 }

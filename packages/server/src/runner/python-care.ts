@@ -3,15 +3,15 @@
 import { backoffMs } from '../backoff.ts';
 import type { LiveClock } from '../clock.ts';
 import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
-import { findInterpreter, hasDill, isComplete, type Interpreter } from './interpreter.ts';
+import { dillOf, findInterpreter, isComplete, type Interpreter } from './interpreter.ts';
 import type { Log } from './log.ts';
 import { MARK_NAME } from './launch.ts';
 import { workFolder } from './marks.ts';
 import type { Environment } from './processes.ts';
 import { bringPackages, installAdvice } from './provision.ts';
 
-/** Can functions that came as pickles run? */
-export type Pickles = { are: 'run' } | { are: 'coming' } | { are: 'stuck'; why: string };
+/** Can functions that came as pickles run, and what reads them? */
+export type Pickles = { are: 'run'; dill: string } | { are: 'coming' } | { are: 'stuck'; why: string };
 
 export interface PythonCareParts {
   /** As for the pool: a path, or undefined = the first python3 on PATH. */
@@ -48,7 +48,7 @@ export class PythonCare {
     this.#parts = parts;
     this.#found = found;
     // Without an interpreter nothing runs: that is told of the runtime, not of pickles.
-    this.#pickles = typeof found === 'string' || hasDill(found) ? { are: 'run' } : { are: 'coming' };
+    this.#pickles = typeof found === 'string' ? { are: 'run', dill: '' } : readBy(found, { are: 'coming' });
   }
 
   #isStopped(): boolean {
@@ -86,8 +86,8 @@ export class PythonCare {
       if (this.#isStopped()) return;
       const now = this.#found as Interpreter;
       // What only lacks cloudpickle was tried once: most never need it.
-      if (hasDill(now)) return this.#say({ are: 'run' });
-      this.#say({ are: 'stuck', why: installAdvice(now) });
+      this.#say(readBy(now, { are: 'stuck', why: installAdvice(now) }));
+      if (this.#pickles.are === 'run') return;
     }
   }
 
@@ -100,10 +100,10 @@ export class PythonCare {
     this.#found = found;
     if (typeof found === 'string') return;
     if (typeof before === 'string') {
-      if (!hasDill(found)) this.#say({ are: 'coming' });
+      this.#say(readBy(found, { are: 'coming' }));
       log('info', 'there is a Python now', { python: found.executable, version: found.version });
       onFound(found);
-    } else if (hasDill(found) && !hasDill(before)) await this.#renew(renew);
+    } else if (dillOf(found) !== '' && dillOf(before) === '') await this.#renew(renew);
   }
 
   async #bring(interpreter: Interpreter): Promise<void> {
@@ -157,14 +157,20 @@ export class PythonCare {
   }
 }
 
+/** They run where there is dill, `otherwise` where there is none. */
+function readBy(interpreter: Interpreter, otherwise: Pickles): Pickles {
+  const dill = dillOf(interpreter);
+  return dill === '' ? otherwise : { are: 'run', dill };
+}
+
 /** Pickled functions in the words of a snapshot. */
-export function picklesInWords(pickles: Pickles): Required<Pick<RuntimeSnapshot, 'pickles' | 'pickles_soon'>> {
+export function picklesInWords(pickles: Pickles): Required<Pick<RuntimeSnapshot, 'pickles' | 'pickles_soon' | 'dill'>> {
   switch (pickles.are) {
     case 'run':
-      return { pickles: '', pickles_soon: false };
+      return { pickles: '', pickles_soon: false, dill: pickles.dill };
     case 'coming':
-      return { pickles: 'dill, which reads pickled functions, is being brought', pickles_soon: true };
+      return { pickles: 'dill, which reads pickled functions, is being brought', pickles_soon: true, dill: '' };
     case 'stuck':
-      return { pickles: pickles.why, pickles_soon: false };
+      return { pickles: pickles.why, pickles_soon: false, dill: '' };
   }
 }

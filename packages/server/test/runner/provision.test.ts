@@ -58,6 +58,11 @@ test('dill is brought in the background, once, and pickled calls wait for it', a
   const again = await TestPool.open({ python: bare, dataDir, environment: { PATH: join(folder, 'none') } });
   again.pool.provideCode(fn.digest, fn.bytes);
   expect((await again.run(makeCall(fn, pickled('((1,), {})')))).outcome.is).toBe('completed');
+  expect(again.pool.runtimes[0]).toMatchObject({
+    runtime: 'python',
+    pickles: '',
+    dill: expect.stringMatching(/^\d/) as string,
+  });
   await again.close();
   await pool.close();
 });
@@ -75,7 +80,7 @@ test('where dill cannot be brought, pickled calls go back with what to do, and s
   const { outcome } = await pool.run(makeCall(fn, pickled('((), {})')));
   expect(outcome).toEqual({ is: 'released', reason: 'runner_unavailable' });
   const [python] = pool.pool.runtimes;
-  expect(python).toMatchObject({ broken: '', pickles_soon: false });
+  expect(python).toMatchObject({ broken: '', pickles_soon: false, dill: '' });
   expect(python!.pickles).toMatch(/dill is not importable in .*: install it there/);
   expect(valueOf(await pool.run(pool.call(noop)))).toBe('source runs');
   await pool.close();

@@ -228,6 +228,24 @@ describe('logs', () => {
   });
 });
 
+describe('a stream with nothing to tell', () => {
+  it('says that it is there every 15 s', async () => {
+    const id = await submit();
+    const paths = ['/v1/events?group=nobody', `/v1/tasks/${id}/logs?follow=1`];
+    const silences = paths.map(async (path) => {
+      const stream = events(path);
+      const first = performance.now();
+      expect((await stream.next()).value).toMatchObject({ comment: 'here' });
+      expect((await stream.next()).value).toMatchObject({ comment: 'here' });
+      const silence = performance.now() - first;
+      await stream.return(undefined);
+      return silence;
+    });
+    for (const ms of await Promise.all(silences)) expect(ms).toBeGreaterThan(14_000);
+    await rig.store.cancel('default', [id]);
+  });
+});
+
 describe('stopping', () => {
   it('ends streams and waits', async () => {
     const own = await startRig();

@@ -152,11 +152,12 @@ function describeWorker(worker: WorkerSnapshot) {
     busy: worker.busy,
     waiting: worker.waiting,
     credits: worker.credits,
-    runtimes: worker.runtimes.map(({ runtime, version, broken, pickles = '' }) => ({
+    runtimes: worker.runtimes.map(({ runtime, version, broken, pickles = '', dill = '' }) => ({
       runtime,
       version,
       broken: broken === '' ? null : broken,
       pickles: pickles === '' ? null : pickles,
+      dill: dill === '' ? null : dill,
     })),
     labels: worker.labels,
     registered_at: timeText(worker.registeredAt),
