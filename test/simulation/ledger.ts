@@ -69,6 +69,8 @@ export class Ledger implements Watcher {
   readonly #byToken = new Map<string, Entry>();
   readonly #tokens = new Map<string, Set<string>>();
   readonly #afflicted = new Set<string>();
+  /** Attempts that the store has given to a process, by its name: it may not have heard of them. */
+  readonly #claims = new Map<string, Set<string>>();
   readonly #befallen = new Set<string>();
   readonly #acknowledged = new Map<string, string>();
   #open = 0;
@@ -243,7 +245,15 @@ export class Ledger implements Watcher {
       if (entry.isAcknowledged && was && !is && task !== undefined) this.#open += 1;
       if (task === undefined) {
         // Lost: the submission was one of those that the store had not kept.
-        Object.assign(entry, { state: 'unknown', token: '', isAcknowledged: false });
+        // Who submitted it and got no answer does so again, and it begins anew.
+        Object.assign(entry, {
+          state: 'unknown',
+          token: '',
+          isAcknowledged: false,
+          attempt: 0,
+          losses: 0,
+          abandonments: 0,
+        });
         entry.touches += 1;
         entry.forgotten += 1;
         continue;
@@ -295,6 +305,16 @@ export class Ledger implements Watcher {
     if (this.#afflicted.has(process)) this.touchedAttempt(token);
   }
 
+  /** The store has given these to a process: what befalls it from now on befalls them, be its answer still under way. */
+  claimed(process: string, tokens: readonly string[]): void {
+    const claims = this.#claims.get(process) ?? new Set();
+    this.#claims.set(process, claims);
+    for (const token of tokens) {
+      claims.add(token);
+      if (this.#afflicted.has(process)) this.touchedAttempt(token);
+    }
+  }
+
   /** A fault befalls this process until `recovers`: it touches what it has and what it is given meanwhile. */
   afflicted(process: string): void {
     this.touched(process);
@@ -308,14 +328,26 @@ export class Ledger implements Watcher {
 
   /** A fault befell this process: it touches the open attempts that it has. */
   touched(process: string): void {
-    const tokens = this.#tokens.get(process);
+    this.#touch(process, [this.#tokens.get(process), this.#claims.get(process)]);
+  }
+
+  /** A call of the store's gets no answer: of what it gave out then it is to be asked again. */
+  unanswered(process: string): void {
+    this.#touch(process, [this.#tokens.get(process)]);
+  }
+
+  #touch(process: string, lists: readonly (Set<string> | undefined)[]): void {
     this.note(() => `fault ${process}`);
     this.#befallen.add(process);
-    for (const token of tokens ?? []) {
-      const entry = this.#byToken.get(token)!;
-      if (entry.token === token || entry.running > 0) entry.touches += 1;
-      else tokens!.delete(token);
+    const touched = new Set<Entry>();
+    for (const tokens of lists) {
+      for (const token of tokens ?? []) {
+        const entry = this.#byToken.get(token)!;
+        if (entry.token === token || entry.running > 0) touched.add(entry);
+        else tokens!.delete(token);
+      }
     }
+    for (const entry of touched) entry.touches += 1;
     this.trouble(0);
   }
 

@@ -1,7 +1,7 @@
 // A process's connection to one shard: calls take time, get lost or lose their answer; a server that was away is greeted
 // anew, and whoever listens is told.
 import type { LiveClock } from '../../packages/server/src/clock.ts';
-import { StoreUnavailable, type Hint } from '../../packages/server/src/store/index.ts';
+import { StoreUnavailable, type ClaimedTask, type Hint } from '../../packages/server/src/store/index.ts';
 import type { LeaseRest } from '../../packages/server/src/store/lease-rest.ts';
 import type { Kernel, Life } from './kernel.ts';
 import type { MemoryShard } from './store/memory-shard.ts';
@@ -40,6 +40,7 @@ export class RemoteLink implements StoreLink {
   readonly #rest: LeaseRest;
   readonly #weather: StoreWeather;
   readonly #disturbed: () => void;
+  readonly claimed: (tasks: readonly ClaimedTask[]) => void;
   readonly #listeners = new Set<(hint: Hint) => void>();
   /** This process alone is cut off. */
   cutUntil = 0;
@@ -56,6 +57,7 @@ export class RemoteLink implements StoreLink {
     rest: LeaseRest,
     weather: StoreWeather,
     disturbed: () => void,
+    claimed: (tasks: readonly ClaimedTask[]) => void,
   ) {
     this.#kernel = kernel;
     this.life = life;
@@ -65,6 +67,7 @@ export class RemoteLink implements StoreLink {
     this.#rest = rest;
     this.#weather = weather;
     this.#disturbed = disturbed;
+    this.claimed = claimed;
     this.#isConnected = server.isUp;
     if (server.isUp) rest.reconnected(clock.mono());
     else this.#reconnect();

@@ -157,8 +157,14 @@ export class System {
     const clock = this.kernel.clockOf(life, 0);
     const links = this.servers.map(
       (server) =>
-        new RemoteLink(this.kernel, life, clock, this.random, server, this.#variant.leaseRest(), this.weather, () =>
-          this.ledger.touched(life.name),
+        new RemoteLink(
+          ...([this.kernel, life, clock, this.random, server, this.#variant.leaseRest(), this.weather] as const),
+          () => this.ledger.unanswered(life.name),
+          (tasks) =>
+            this.ledger.claimed(
+              life.name,
+              tasks.map(({ fence }) => fence.token),
+            ),
         ),
     );
     if (at !== undefined) at.links = links;
@@ -311,7 +317,7 @@ export class System {
   kill(at: Place): void {
     const { life } = at;
     if (life === undefined) return;
-    this.ledger.touched(life.name);
+    this.ledger.afflicted(life.name);
     life.isAlive = false;
     at.pool?.die();
     for (const link of at.links) link.close();

@@ -19,6 +19,8 @@ import { recordOf, type MemoryTask } from './memory-task.ts';
 export interface StoreLink {
   /** Does `act` at the shard and brings its answer; rejects with StoreUnavailable where either did not get through. */
   call<T>(act: (shard: MemoryShard) => T): Promise<T>;
+  /** These were given out to whoever is at this end, who may never hear of it. */
+  claimed?: (tasks: readonly ClaimedTask[]) => void;
   /** Why leases are let be in a sweep, or ''. */
   letBe(): string;
   subscribe(onHint: (hint: Hint) => void): () => void;
@@ -111,6 +113,7 @@ function claimsOver(link: StoreLink): Store['claim'] {
         const again = queue.handOutAgain(before);
         const claim = again.length > 0 ? { tasks: again, more: true } : queue.claim(claimer, lanes, max);
         handed = claim.tasks;
+        link.claimed?.(handed);
         return claim;
       });
     } catch (fault) {

@@ -6,7 +6,8 @@
 //  C4  A dispatcher that could not renew claims nothing.
 //  C5  A lane that was claimed empty is left alone until a hint names it or a look finds it.
 //  C6  No fault ends it: it is told, once for as long as it lasts, and the round is tried again.
-//  C7  A claim without an answer is made again, be its lanes empty: it may have emptied them (docs/decisions/0044).
+//  C7  A claim without an answer is made again, be its lanes empty: it may have emptied them (docs/decisions/0044). So it is
+//      where nothing is offered any more: what comes of it goes back.
 import { backoffMs } from '../backoff.ts';
 import type { LiveClock } from '../clock.ts';
 import { StoreUnavailable, type Claim, type ClaimedTask, type LaneQuota, type Store } from '../store/index.ts';
@@ -42,6 +43,8 @@ export class ClaimLoop {
   #lanes = new Set<string>();
   /** Those of them that a hint has named since the claim under way was sent. */
   readonly #hinted = new Set<string>();
+  /** What was asked for last, where that was not answered (C7). */
+  #unanswered: { quotas: LaneQuota[]; max: number } | undefined;
   /** When to look for lanes, monotonic ms. */
   #lookAt = 0;
   #woken = true;
@@ -118,17 +121,22 @@ export class ClaimLoop {
     const { store, tenant, claimer, offers, mayClaim, onClaimed, onLate } = this.#options;
     if (!mayClaim()) return false;
     if (this.#options.clock.mono() >= this.#lookAt) await this.#look();
-    const { quotas, max } = quotasOf(offers(), this.#lanes);
-    if (quotas.length === 0) return this.#woken;
+    const wish = quotasOf(offers(), this.#lanes);
+    const isOffered = wish.quotas.length > 0;
+    const asked = isOffered ? wish : this.#unanswered;
+    if (asked === undefined) return this.#woken;
+    const { quotas, max } = asked;
     this.#hinted.clear();
+    this.#unanswered = asked;
     const answer = await store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX)).catch((fault: unknown) => {
       for (const { lane } of quotas) this.#hinted.add(lane);
       throw fault;
     });
-    const { tasks, more } = answer;
+    const { tasks, more, unanswered } = answer;
+    if (unanswered !== true) this.#unanswered = undefined;
     this.#leaveEmptied(quotas, answer);
     // Asked again: the answer may have taken so long that the leases are not ours to trust (C4).
-    if (tasks.length > 0) (mayClaim() ? onClaimed : onLate)(tasks);
+    if (tasks.length > 0) (isOffered && mayClaim() ? onClaimed : onLate)(tasks);
     return this.#woken || more;
   }
 

@@ -6,7 +6,7 @@ import { afterEach, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { ClaimLoop } from '../../src/dispatcher/claim-loop.ts';
 import type { Offer } from '../../src/dispatcher/executor.ts';
-import { openEmbeddedStore, type ClaimedTask, type Store } from '../../src/store/index.ts';
+import { openEmbeddedStore, StoreUnavailable, type ClaimedTask, type Store } from '../../src/store/index.ts';
 import { LANE, NO_LIMITS, submission } from '../store/submission.ts';
 import { until } from '../store/waiting.ts';
 
@@ -25,12 +25,16 @@ interface Rig {
   loop: ClaimLoop;
   /** Ids handed out so far. */
   claimed: string[];
+  /** Ids that went back. */
+  late: string[];
   /** Names of the lanes of each claim. */
   asked: string[][];
   /** What the loop told of. */
   troubles: string[];
   /** What claims fail with from now on, or undefined: they do not. */
   breakWith: (fault: Error | undefined) => void;
+  /** There is room for so many from now on. */
+  offerRoom: (credits: number) => void;
   submit: (labels?: string[]) => Promise<string>;
 }
 
@@ -39,12 +43,14 @@ afterEach(async () => {
   for (const close of closing.splice(0)) await close();
 });
 
-/** A started loop that has room for `credits` at all times; without hints, which a test gives itself. */
-async function rig(credits = 9): Promise<Rig> {
+/** A loop that has room for `credits` until told otherwise; without hints, which a test gives itself. */
+async function rig(atFirst = 9): Promise<Rig> {
+  let credits = atFirst;
   const dataDir = await mkdtemp(join(tmpdir(), 'mpcsfaas-claims-'));
   const store = await openEmbeddedStore({ dataDir, sync: 'normal', clock: systemClock, leaseMs: 4_000 });
   const asked: string[][] = [];
   const claimed: string[] = [];
+  const late: string[] = [];
   const troubles: string[] = [];
   let broken: Error | undefined;
   const watched: Store = {
@@ -61,10 +67,10 @@ async function rig(credits = 9): Promise<Rig> {
     claimer: 'me',
     clock: systemClock,
     random: () => 0.5,
-    offers: () => [offer(credits)],
+    offers: () => (credits > 0 ? [offer(credits)] : []),
     mayClaim: () => true,
     onClaimed: (tasks: ClaimedTask[]) => claimed.push(...tasks.map(({ fence }) => fence.id)),
-    onLate: () => undefined,
+    onLate: (tasks: ClaimedTask[]) => late.push(...tasks.map(({ fence }) => fence.id)),
     onTrouble: (sentence) => troubles.push(sentence),
   });
   const submit = async (labels: string[] = []): Promise<string> => {
@@ -80,7 +86,10 @@ async function rig(credits = 9): Promise<Rig> {
   const breakWith = (fault: Error | undefined): void => {
     broken = fault;
   };
-  return { store, loop, claimed, asked, troubles, breakWith, submit };
+  const offerRoom = (room: number): void => {
+    credits = room;
+  };
+  return { store, loop, claimed, late, asked, troubles, breakWith, offerRoom, submit };
 }
 
 const has = (claimed: readonly string[], id: string) => (): true | undefined => claimed.includes(id) || undefined;
@@ -139,4 +148,16 @@ it('C6: a fault is told once and does not end it; it says that it is stuck, and 
   await until(has(claimed, first));
   await until(() => loop.watchdog.trouble(systemClock.mono() + 4_000) === '' || undefined);
   expect(troubles).toHaveLength(2);
+});
+
+it('C7: a claim without an answer is made again where nothing is offered any more, and what comes of it goes back', async () => {
+  const { loop, claimed, late, troubles, breakWith, offerRoom, submit } = await rig();
+  breakWith(new StoreUnavailable('it is away'));
+  const id = await submit();
+  loop.start();
+  await until(() => troubles.length > 0 || undefined);
+  offerRoom(0);
+  breakWith(undefined);
+  await until(has(late, id));
+  expect(claimed).toEqual([]);
 });
