@@ -317,7 +317,16 @@ export class MemoryQueue {
     );
     this.#announce();
     const more = Math.max(expired, promoted, abandoned, deleted) >= SWEEP_ENTRIES;
-    return { skipped: letBe, promoted, expired, abandoned, deleted, more };
+    return { skipped: letBe, promoted, expired, abandoned, deleted, more, nextMs: this.#nextMs(now) };
+  }
+
+  #nextMs(now: number): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const { state, dueAt, expiresAt } of this.tasks.values()) {
+      if (state === STATE_CODE.DELAYED) at = Math.min(at, dueAt);
+      if (state < STATE_CODE.RUNNING && expiresAt > 0) at = Math.min(at, expiresAt);
+    }
+    return Math.max(0, at - now);
   }
 
   #each(which: (task: MemoryTask) => boolean, act: (task: MemoryTask) => void): number {

@@ -67,8 +67,13 @@ export function overShards(shards: readonly Store[]): Store {
       return counts.reduce((sum, one) => sum + one, 0);
     },
     sweep: async (tenant) => {
-      const report = { skipped: '', promoted: 0, expired: 0, abandoned: 0, deleted: 0, more: false };
-      for (const store of shards) report.more = (await store.sweep(tenant)).more || report.more;
+      const nothing = { skipped: '', promoted: 0, expired: 0, abandoned: 0, deleted: 0 };
+      const report = { ...nothing, more: false, nextMs: Number.POSITIVE_INFINITY };
+      for (const store of shards) {
+        const { more, nextMs } = await store.sweep(tenant);
+        report.more ||= more;
+        report.nextMs = Math.min(report.nextMs, nextMs);
+      }
       return report;
     },
     lanes: async (tenant) => (await Promise.all(shards.map((store) => store.lanes(tenant)))).flat(),

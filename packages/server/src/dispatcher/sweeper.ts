@@ -1,10 +1,12 @@
-// Sweeps the store twice a second: what is due, what has expired, whose lease ran out, what is kept no longer. A sweep looks at
-// a bounded number of tasks; where more are due, the next follows after a pause that leaves most of the store to the work.
+// Sweeps the store twice a second, and when the next task is due or expires: what is due, what has expired, whose lease ran
+// out, what is kept no longer. A sweep looks at a bounded number of tasks; where more are due, the next follows after a pause that leaves most of the store to the work.
 import { pause, type Cancel, type LiveClock } from '../clock.ts';
 import { StoreUnavailable, type Store } from '../store/index.ts';
 import { Watchdog } from '../watchdog.ts';
 
 const SWEEP_MS = 500;
+/** What is due within so long of each other is swept together. */
+const APART_MS = 50;
 const STUCK_MS = 5_000;
 /** Pauses between sweeps that follow each other, as a multiple of what the last one took. */
 const PAUSES = 2;
@@ -23,6 +25,8 @@ export class Sweeper {
   readonly #options: SweeperOptions;
   #sweeping = false;
   #stopTimer: Cancel | undefined;
+  #sweptAt = Number.NEGATIVE_INFINITY;
+  #cancelNext: Cancel | undefined;
 
   constructor(options: SweeperOptions) {
     this.#options = options;
@@ -37,6 +41,17 @@ export class Sweeper {
   stop(): void {
     this.#stopTimer?.();
     this.#stopTimer = undefined;
+    this.#cancelNext?.();
+  }
+
+  /** A sweep for what is due in `ms`, where the regular one is later. */
+  #sweepIn(ms: number): void {
+    this.#cancelNext?.();
+    if (ms >= SWEEP_MS || this.#stopTimer === undefined) return;
+    const { clock } = this.#options;
+    // A millisecond more: the store's clock and ours do not turn together.
+    const wait = Math.max(ms + 1, this.#sweptAt + APART_MS - clock.mono());
+    this.#cancelNext = clock.after(wait, () => void this.#sweep());
   }
 
   async #sweep(): Promise<void> {
@@ -46,9 +61,10 @@ export class Sweeper {
     try {
       while (this.#stopTimer !== undefined) {
         const from = clock.mono();
-        const { more } = await store.sweep(tenant);
-        this.watchdog.turned(clock.mono());
-        if (!more) return;
+        const { more, nextMs } = await store.sweep(tenant);
+        this.#sweptAt = clock.mono();
+        this.watchdog.turned(this.#sweptAt);
+        if (!more) return this.#sweepIn(nextMs);
         await pause(clock, PAUSES * (clock.mono() - from));
       }
     } catch (error) {

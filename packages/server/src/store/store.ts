@@ -187,6 +187,8 @@ export interface SweepReport {
   abandoned: number;
   deleted: number;
   more: boolean;
+  /** In how many ms the next delayed task is due or the next waiting one expires; Infinity where none does. */
+  nextMs: number;
 }
 
 export interface LaneDepth {

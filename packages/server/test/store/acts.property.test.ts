@@ -138,8 +138,8 @@ class Life {
       case 'abandon':
         return store.abandon(t, step.claimer);
       case 'sweep':
-        // Only what a sweep does of itself, not when leases are looked at.
-        return this.#named({ ...(await store.sweep(t)), skipped: '' });
+        // Only what a sweep does of itself, not when leases are looked at or anything is due: clocks differ.
+        return this.#named({ ...(await store.sweep(t)), skipped: '', nextMs: 0 });
       case 'cancel':
         return id === undefined ? null : store.cancel(t, [id]);
       case 'pin':

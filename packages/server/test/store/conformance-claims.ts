@@ -461,6 +461,21 @@ export function describeClaims({ store, tenant }: Bench): void {
       expect((await store().stats(t)).states).toEqual({ QUEUED: 0, DELAYED: 0, BLOCKED: 0, RUNNING: 0 });
     });
 
+    it('a sweep tells when the next task is due or expires', async () => {
+      const t = tenant();
+      expect((await store().sweep(t)).nextMs).toBe(Number.POSITIVE_INFINITY);
+      const now = await store().now();
+      await store().submit(t, 0, [submission({ not_before: now + 90_000 })], NO_LIMITS);
+      const due = (await store().sweep(t)).nextMs;
+      expect(due).toBeGreaterThan(60_000);
+      expect(due).toBeLessThanOrEqual(90_000);
+      const expiring = submission({ expires_at: now + 60_000 });
+      await store().submit(t, 0, [expiring], NO_LIMITS);
+      expect((await store().sweep(t)).nextMs).toBeLessThanOrEqual(60_000);
+      await store().cancel(t, [expiring.spec.id]);
+      expect((await store().sweep(t)).nextMs).toBeGreaterThan(60_000 - 1);
+    });
+
     it('a sweep takes at most 256 of a kind and says that there is more', async () => {
       const t = tenant();
       const now = await store().now();

@@ -26,7 +26,15 @@ export function sweep(act: Act, tenant: string, { monoMs, graceMs, letBe }: Swee
   trimEvents(act);
   act.db.run('DELETE FROM dispatcher WHERE until <= ?', act.now);
   const more = Math.max(expired, promoted, abandoned, deleted) >= SWEEP_ENTRIES;
-  return { skipped: letBe, promoted, expired, abandoned, deleted, more };
+  return { skipped: letBe, promoted, expired, abandoned, deleted, more, nextMs: nextMs(act, tenant) };
+}
+
+/** Until the next delayed task is due or the next waiting one expires. */
+function nextMs(act: Act, tenant: string): number {
+  const first = (sql: string): number => act.db.get<{ at: number | null }>(sql, tenant)?.at ?? Number.POSITIVE_INFINITY;
+  const due = first(`SELECT min(due_at) AS at FROM task WHERE tenant = ? AND state = ${STATE_CODE.DELAYED}`);
+  const expires = first('SELECT min(expires_at) AS at FROM task WHERE tenant = ? AND expires_at > 0 AND state < 3');
+  return Math.max(0, Math.min(due, expires) - act.now);
 }
 
 function expire(act: Act, tenant: string): number {

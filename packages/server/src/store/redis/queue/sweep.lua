@@ -3,7 +3,7 @@
 -- ARGV[2] tasks of each kind at most  [3] until when leases may be looked at, ms  [4] kind and [5] end of an expired task  [6] limit of
 --      abandonments  [7] kind of a lost task  [8] what the history notes  [9] end of one abandoned too often
 --      [10] end of an at-most-once task  [11] how long and [12] how many events are kept
--- answers { now, promoted, expired, abandoned, deleted, 1 = there may be more }
+-- answers { now, promoted, expired, abandoned, deleted, 1 = there may be more, ms until the next one is due or expires or -1 }
 local limit, more = tonumber(ARGV[2]), false
 
 -- The tasks whose time in this index of single ids has come, each given to `act`; answers how many.
@@ -114,4 +114,10 @@ more = more or trimmed >= MOST_EVENTS
 count('events', -trimmed)
 if floor then call('SET', P .. 'evfloor', floor) end
 
-return answer({ now, promoted, expired, abandoned, deleted, more and 1 or 0 })
+local next_ms = -1
+for _, index in ipairs({ 'due', 'exp' }) do
+  local at = tonumber(call('ZRANGE', P .. index, 0, 0, 'WITHSCORES')[2])
+  if at and (next_ms < 0 or at - now < next_ms) then next_ms = math.max(0, at - now) end
+end
+
+return answer({ now, promoted, expired, abandoned, deleted, more and 1 or 0, next_ms })

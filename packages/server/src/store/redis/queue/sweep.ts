@@ -12,7 +12,15 @@ const EXPIRED_END = packUnsigned(EXPIRED, {});
 
 /** Each shard by itself: one that is away holds up none of the others. */
 export async function sweep(shards: Shards, tenant: string, codeGraceMs: number): Promise<SweepReport> {
-  const report: SweepReport = { skipped: '', promoted: 0, expired: 0, abandoned: 0, deleted: 0, more: false };
+  const report: SweepReport = {
+    skipped: '',
+    promoted: 0,
+    expired: 0,
+    abandoned: 0,
+    deleted: 0,
+    more: false,
+    nextMs: Number.POSITIVE_INFINITY,
+  };
   const sweeps = await Promise.allSettled(shards.all().map((shard) => sweepShard(shards, shard, tenant, report)));
   const failed = sweeps.find((one) => one.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
@@ -26,13 +34,14 @@ async function sweepShard(shards: Shards, shard: number, tenant: string, report:
   const args: Argument[] = [SWEEP_ENTRIES, until, kindCode('expired'), EXPIRED_END];
   args.push(...ABANDONING, EVENTS_KEPT_MS, EVENTS_KEPT);
   const reply = (await shards.act('sweep', shard, tenant, args, false)) as number[];
-  const [, promoted = 0, expired = 0, abandoned = 0, deleted = 0, more = 0] = reply;
+  const [, promoted = 0, expired = 0, abandoned = 0, deleted = 0, more = 0, nextMs = -1] = reply;
   report.skipped ||= why;
   report.promoted += promoted;
   report.expired += expired;
   report.abandoned += abandoned;
   report.deleted += deleted;
   report.more ||= more === 1;
+  if (nextMs >= 0) report.nextMs = Math.min(report.nextMs, nextMs);
 }
 
 /** The time of the server that has the shard, Unix ms. */
