@@ -5,10 +5,11 @@ import type { StreamLog, TaskLogs } from '../lifecycle/outcome.ts';
 import type { Store } from '../store/index.ts';
 import type { EndWaits } from './wait.ts';
 
-/** How often a running call's output is read, ms. */
+/** How often a running call's output is read, ms; and how soon again where there was some: most who print go on printing. */
 const LOOK_MS = 500;
-/** Every so many looks a `quiet` is said: every 15 s. */
-const QUIET_LOOKS = 30;
+const SOON_MS = 100;
+/** How often a `quiet` is said, ms. */
+const QUIET_MS = 15_000;
 
 export interface KeptStream {
   text: string;
@@ -62,7 +63,10 @@ export async function* followLogs(
   try {
     let readers = new Map<LogStream, StreamReader>();
     let attempt = 0;
-    for (let looks = 0; !signal.aborted; looks++) {
+    // The first look says that we are there.
+    let silentMs = QUIET_MS;
+    while (!signal.aborted) {
+      let printed = false;
       // The state before the output: what is read after the end is all of it.
       const [state] = await store.states(tenant, [id]);
       const kept = await store.logs(tenant, id);
@@ -73,7 +77,10 @@ export async function* followLogs(
       for (const stream of kept === undefined ? [] : LOG_STREAMS) {
         let reader = readers.get(stream);
         if (reader === undefined) readers.set(stream, (reader = new StreamReader()));
-        for (const fresh of reader.read(kept!.logs[stream])) yield { is: 'printed', attempt, stream, ...fresh };
+        for (const fresh of reader.read(kept!.logs[stream])) {
+          printed = true;
+          yield { is: 'printed', attempt, stream, ...fresh };
+        }
       }
       if (state === undefined || isTerminal(state)) {
         for (const [stream, reader] of readers) {
@@ -82,8 +89,13 @@ export async function* followLogs(
         yield { is: 'end' };
         return;
       }
-      if (looks % QUIET_LOOKS === 0) yield { is: 'quiet' };
-      await watch.sleep(LOOK_MS, 1, signal);
+      if (silentMs >= QUIET_MS) {
+        silentMs = 0;
+        yield { is: 'quiet' };
+      }
+      const pauseMs = printed ? SOON_MS : LOOK_MS;
+      await watch.sleep(pauseMs, 1, signal);
+      silentMs += pauseMs;
     }
   } finally {
     watch.close();

@@ -103,7 +103,8 @@ export class PullLine implements Line {
       }
       const beats = this.#clock.mono() - beatAt >= HEARTBEAT_MS;
       if (beats) beatAt = this.#clock.mono();
-      const first = [...(beats ? [this.#session.heartbeat()] : []), ...this.#session.credits(false, beats)];
+      const heartbeat = beats || this.#session.hasNews ? [this.#session.heartbeat()] : [];
+      const first = [...heartbeat, ...this.#session.credits(false, beats)];
       if (first.length === 0 && this.#session.outgoing.isEmpty) continue;
       const { items, payloads } = this.#session.outgoing.take(first);
       const envelope = this.#session.envelope(items);
@@ -142,7 +143,12 @@ export class PullLine implements Line {
     while (this.#serving()) {
       const request = this.#session.envelope(this.#session.credits(true, true));
       const answer = await lane.exchange(request, [], ASK_TIMEOUT_MS);
-      if (answer !== undefined && this.#up()) this.#session.receive(answer);
+      if (answer === undefined || !this.#up()) continue;
+      this.#session.receive(answer);
+      // It ended the session: the reporting lane need not wait for its next heartbeat to see that.
+      if (!this.#up()) this.wake(true);
+      // The pool starts what came when this turn is over: before, the slots that it takes would be offered again.
+      await Promise.resolve();
     }
   }
 

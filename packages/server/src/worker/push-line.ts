@@ -147,6 +147,7 @@ export class PushLine implements Line {
     const { socket } = this.#phase;
     const { outgoing } = this.#session;
     let grant = this.#session.credits(false, always);
+    if (this.#session.hasNews) grant.unshift(this.#session.heartbeat());
     while ((!outgoing.isEmpty || grant.length > 0) && socket.backlog < BACKLOG) {
       const { items, payloads } = outgoing.take(grant);
       grant = [];

@@ -83,6 +83,8 @@ export class Session {
   /** Bytes of parts received in this session; and how many of them the dispatcher was told of. */
   partBytes = 0;
   #partBytesTold = 0;
+  /** What the dispatcher knows of what can run here. */
+  #runsTold = '';
   /** Tasks from there lately; halved every heartbeat. */
   recent = 0;
   readonly #host: SessionHost;
@@ -172,6 +174,7 @@ export class Session {
     this.#state = { is: 'registering', since: this.#host.clock.mono() };
     const { mode, host, pid, version, slots, labels } = this.#host.identity;
     const runtimes = this.#host.runtimes();
+    this.#runsTold = runsAs(runtimes, false);
     return [{ k: 'register', mode, host, pid, version, slots, labels, runtimes, held: this.#host.held(this.url) }];
   }
 
@@ -184,14 +187,21 @@ export class Session {
     this.recent = Math.floor(this.recent / 2);
     this.#host.beating(this.url);
     const { draining } = this.#host;
+    const runtimes = this.#host.runtimes();
+    this.#runsTold = runsAs(runtimes, draining);
     return {
       k: 'heartbeat',
       held: this.#host.held(this.url),
       got: this.got,
       ...this.#host.load(),
-      runtimes: this.#host.runtimes(),
+      runtimes,
       draining,
     };
+  }
+
+  /** Has what can run here changed since the dispatcher was told? A heartbeat out of turn says so. */
+  get hasNews(): boolean {
+    return this.#runsTold !== runsAs(this.#host.runtimes(), this.#host.draining);
   }
 
   /** A grant, where it differs from what the dispatcher believes, where parts must not wait for it, or `always`. */
@@ -300,4 +310,9 @@ export class Session {
     this.#partBytesTold = 0;
     this.#believed = { credits: 0, free: 0 };
   }
+}
+
+/** Whether two answers to the question what can run here are the same. */
+function runsAs(runtimes: readonly RuntimeSnapshot[], draining: boolean): string {
+  return JSON.stringify([draining, runtimes]);
 }

@@ -200,6 +200,8 @@ class RunningWorker implements Worker, SessionHost {
       if (attempt.owner === url && attempt.phase.is === 'arriving') this.#handBack(attempt, 'undelivered');
     }
     for (const digest of this.#wanted.takeUnanswered(url)) this.#askForCode(digest);
+    // What it had been granted is the others'.
+    this.#wakeAll();
   }
 
   beating(url: string): void {

@@ -181,9 +181,10 @@ class FleetExecutor implements Executor {
       this.#deliveries.settle(token);
       const link = this.#links.get(delivery.worker);
       link?.outgoing.name('settled', token);
-      if (link !== undefined && delivery.isLarge) waiting.add(link);
+      if (link !== undefined && (delivery.isLarge || link.member.draining)) waiting.add(link);
     }
-    // Nobody waits for this word but the memory of the worker: it rides with what is said next, or goes at the next tick.
+    // Only the memory of a worker waits for this word, and one that is leaving: else it rides with what is said next, or goes
+    // at the next tick.
     const mono = this.#options.clock.mono();
     for (const link of waiting) link.flush(mono);
     this.#checkDrained();
@@ -270,10 +271,12 @@ class FleetExecutor implements Executor {
         return;
       }
       case 'credits': {
-        const before = member.credits;
+        const { credits, free } = member;
         member.grant(item, seq, mono);
         outgoing.received(item.part_bytes);
-        if (item.ask || member.credits > before) this.#options.clock.turn(() => this.#options.events.capacity());
+        // A slot that became free may be all that an at-most-once task waits for.
+        const more = member.credits > credits || member.free > free;
+        if (item.ask || more) this.#options.clock.turn(() => this.#options.events.capacity());
         return;
       }
       case 'ended':
