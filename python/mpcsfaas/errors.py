@@ -45,6 +45,9 @@ class FaasError(Exception):
 
     # Of a refusal: the request had been sent before, and may have been done then.
     is_repeated = False
+    # Of the end of a task: which one, and one of a closed list of words.
+    task_id = ""
+    kind = ""
 
 
 class ServiceUnreachable(FaasError, ConnectionError):
@@ -311,7 +314,9 @@ def of_kind(kind: str, message: str, task_id: str, traceback: str = "") -> FaasE
     found = BY_KIND.get(kind, TaskFailed)
     if issubclass(found, TaskFailed):
         return found(message, task_id, kind, traceback)
-    return found("%s (task %s)" % (message, task_id))
+    error = found("%s (task %s)" % (message, task_id))
+    error.task_id, error.kind = task_id, kind
+    return error
 
 
 def of_problem(problem: Dict[str, Any], status: int) -> FaasError:

@@ -260,6 +260,9 @@ class Executor(concurrent.futures.Executor):
     def _add(
         self, fn: Any, entry_: Entry, args: Tuple[Any, ...], kwargs: Dict[str, Any], is_of_map: bool = False
     ) -> "TaskFuture[Any]":
+        # A map that is read on sends what follows.
+        if self._shut:
+            raise RuntimeError("cannot schedule new futures after shutdown")
         future: TaskFuture[Any] = TaskFuture(self)
         self._submits.add(Wish(future, entry_, self._arguments.dumps(fn, args, kwargs), is_of_map))
         return future
@@ -382,4 +385,12 @@ def _last_words() -> None:
                 "futures, or leave the Executor by `with` or shutdown().",
                 executor._submits.unsent(),
                 executor._transport.address.url,
+            )
+        unheard = sum(bool(future._done_callbacks) for future in executor._results.outstanding())
+        if unheard:
+            _log.warning(
+                "The program ends before %d calls whose futures have callbacks: the tasks go on, and nobody is called back. Leave "
+                "the Executor by `with` or shutdown(), which wait; Executor(group=%r).reattach() finds the tasks.",
+                unheard,
+                executor.group,
             )

@@ -1,4 +1,5 @@
-"""A progress bar on stderr: tqdm's where that is installed, a small one of our own otherwise, none where nobody watches."""
+"""A progress bar on stderr, of a terminal or a notebook: tqdm's where that is installed, a small one of our own otherwise, none
+where nobody watches."""
 import sys
 import time
 from typing import Any, Generator, Iterable, Optional, TypeVar
@@ -11,7 +12,7 @@ _PAUSE = 0.1
 
 def shown(results: Iterable[T], total: Optional[int], label: str) -> "Generator[T, None, None]":
     """The same results; the bar moves with each. total: None where nobody knows it yet."""
-    if not sys.stderr.isatty():
+    if not (_is_notebook() or (sys.stderr is not None and sys.stderr.isatty())):
         yield from results
         return
     bar = _bar(total, label)
@@ -23,9 +24,17 @@ def shown(results: Iterable[T], total: Optional[int], label: str) -> "Generator[
         bar.close()
 
 
+def _is_notebook() -> bool:
+    """Its stderr is no terminal, and is watched all the same."""
+    return "ipykernel" in sys.modules
+
+
 def _bar(total: Optional[int], label: str) -> Any:
     try:
-        from tqdm import tqdm
+        if _is_notebook():
+            from tqdm.auto import tqdm
+        else:
+            from tqdm import tqdm
     except ImportError:
         return Bar(total, label)
     return tqdm(total=total, desc=label, file=sys.stderr)

@@ -201,7 +201,13 @@ class Results:
 
     def _start(self) -> None:
         self._wanted_at = time.monotonic()
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            # Python 3.12 and newer start no thread at the end of a program. Nobody will read these results; the tasks are wanted
+            # all the same.
+            if "interpreter shutdown" not in str(error):
+                raise
 
     def _is_wanted(self) -> bool:
         if self._outstanding or self._sending:

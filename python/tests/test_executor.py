@@ -3,6 +3,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import datetime
+import itertools
 import os
 import pickle
 import signal
@@ -430,6 +431,25 @@ class Groups(unittest.TestCase):
         with Executor(group=group) as ex:
             self.assertEqual(len(ex.reattach()), 30)
 
+    def test_it_is_sent_where_no_thread_can_be_started_any_more(self):
+        group = "late-%d" % os.getpid()
+        subprocess.run([sys.executable, "-c", LATE % group], check=True)
+        with Executor(group=group) as ex:
+            self.assertEqual([future.result(20) for future in ex.reattach()], [8])
+
+    def test_a_program_that_ends_before_its_callbacks_says_so(self):
+        group = "unheard-%d" % os.getpid()
+        ended = subprocess.run([sys.executable, "-c", UNHEARD % group], check=True, capture_output=True, text=True)
+        self.assertRegex(ended.stderr, "ends before 1 calls whose futures have callbacks.*%s" % group)
+
+    def test_a_map_that_is_read_after_shutdown_sends_nothing_more(self):
+        ex = Executor()
+        values = ex.map(pow, range(8), itertools.repeat(2), buffersize=2)
+        self.assertEqual(next(values), 0)
+        ex.shutdown()
+        with self.assertRaisesRegex(RuntimeError, "after shutdown"):
+            list(values)
+
     def test_ctrl_c_in_a_map_cancels_what_has_not_begun_and_leaves_no_threads(self):
         group = "cut-%d" % os.getpid()
         program = subprocess.Popen([sys.executable, "-c", CUT % group], stdout=subprocess.PIPE, text=True)
@@ -546,6 +566,34 @@ class Groups(unittest.TestCase):
             with self.assertRaisesRegex(Exception, "inside a remote function"):
                 ex.submit(_nested, path, os.environ["MPCSFAAS_URL"], False).result()
             self.assertEqual(ex.submit(_nested, path, os.environ["MPCSFAAS_URL"], True).result(), 8)
+
+
+# As from Python 3.12 on: at the end of a program no thread is started, be it of one that was.
+LATE = """
+import atexit, threading
+from mpcsfaas import Executor
+ex = Executor(group=%r)
+real = threading.Thread.start
+def start(self):
+    if self.name.endswith("-results"):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+    real(self)
+def last():
+    threading.Thread.start = start
+    ex.submit(pow, 2, 3)
+atexit.register(last)
+"""
+
+
+UNHEARD = """
+import time
+from mpcsfaas import Executor
+ex = Executor(group=%r)
+future = ex.submit(time.sleep, 1)
+future.add_done_callback(print)
+while not future.task_id:
+    time.sleep(0.01)
+"""
 
 
 CUT = """

@@ -1,4 +1,4 @@
-"""The progress bar: on a terminal alone, and our own where tqdm is missing."""
+"""The progress bar: on a terminal and in a notebook alone, and our own where tqdm is missing."""
 import io
 import os
 import pty
@@ -28,6 +28,11 @@ class Bars(unittest.TestCase):
     def test_a_pipe_gets_none(self):
         done = subprocess.run([sys.executable, "-c", MAP % ""], capture_output=True, text=True, check=True)
         self.assertEqual((done.stdout, done.stderr), ("[0, 1, 2, 3, 4]\n", ""))
+
+    def test_a_notebook_gets_one_though_its_stderr_is_no_terminal(self):
+        program = MAP % "sys.modules.update(ipykernel=sys, tqdm=None)"
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+        self.assertIn("5/5", done.stderr)
 
     def test_a_terminal_gets_ours_where_tqdm_is_missing(self):
         # An import of None in sys.modules fails as that of a missing module.
