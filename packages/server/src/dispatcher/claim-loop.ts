@@ -132,8 +132,8 @@ export class ClaimLoop {
       for (const { lane } of quotas) this.#hinted.add(lane);
       throw fault;
     });
-    const { tasks, more, unanswered } = answer;
-    if (unanswered !== true) this.#unanswered = undefined;
+    const { tasks, more } = answer;
+    this.#unanswered = undefined;
     this.#leaveEmptied(quotas, answer);
     // Asked again: the answer may have taken so long that the leases are not ours to trust (C4).
     if (tasks.length > 0) (isOffered && mayClaim() ? onClaimed : onLate)(tasks);

@@ -128,8 +128,6 @@ export interface Claim {
   tasks: ClaimedTask[];
   /** Waiting tasks within the quotas may have been left. False: none were, and what comes next is told by a hint. */
   more: boolean;
-  /** One of several shards did not answer: what it has handed out comes with the next claim. */
-  unanswered?: true;
 }
 
 export interface ClaimedTask {

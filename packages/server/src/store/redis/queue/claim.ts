@@ -35,7 +35,7 @@ export async function claim(
   for (const shard of [...first, ...best.filter((one) => !first.includes(one))]) {
     for (;;) {
       const wanted = Math.min(SCRIPT_TASKS, max - tasks.length);
-      if (wanted <= 0 || (bytes >= CLAIM_BYTES && tasks.length > 0)) return told(tasks, true, fault);
+      if (wanted <= 0 || (bytes >= CLAIM_BYTES && tasks.length > 0)) return { tasks, more: true };
       let got: Claim;
       try {
         got = await claimFrom(shards, tickets, shard, leaseMs, tenant, claimer, left, wanted, CLAIM_BYTES - bytes);
@@ -57,11 +57,7 @@ export async function claim(
     }
   }
   if (fault instanceof StoreUnavailable && tasks.length === 0) throw fault;
-  return told(tasks, more, fault);
-}
-
-function told(tasks: ClaimedTask[], more: boolean, fault: unknown): Claim {
-  return fault === undefined ? { tasks, more } : { tasks, more: true, unanswered: true };
+  return { tasks, more: more || fault !== undefined };
 }
 
 async function claimFrom(
