@@ -158,7 +158,7 @@ export class MemoryQueue {
         this.#best(quotas).filter(({ lane }) => quotas.get(lane)! > 0),
       );
     this.#announce();
-    return { tasks: handed, more: isCut || handed.length >= max || expired >= SWEEP_ENTRIES };
+    return { tasks: handed, more: isCut || (max > 0 && handed.length >= max) || expired >= SWEEP_ENTRIES, owes: false };
   }
 
   /** Those of a claim that are held still, under a lease that begins now. */

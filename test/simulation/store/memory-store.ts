@@ -111,7 +111,7 @@ function claimsOver(link: StoreLink): Store['claim'] {
       return await link.call((shard) => {
         const queue = shard.queue(tenant);
         const again = queue.handOutAgain(before);
-        const claim = again.length > 0 ? { tasks: again, more: true } : queue.claim(claimer, lanes, max);
+        const claim = again.length > 0 ? { tasks: again, more: true, owes: false } : queue.claim(claimer, lanes, max);
         handed = claim.tasks;
         link.claimed?.(handed);
         return claim;

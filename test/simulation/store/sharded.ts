@@ -1,11 +1,13 @@
 // Several shards as one store: tasks go by the shard in their id; claims take the shard with the best priority first.
 import { shardOf } from '../../../packages/server/src/lifecycle/ids.ts';
-import type { Claim, Store } from '../../../packages/server/src/store/store.ts';
+import type { Claim, LaneQuota, Store } from '../../../packages/server/src/store/store.ts';
 
 /** The first shard also holds what belongs to the installation. */
 export function overShards(shards: readonly Store[]): Store {
   const [first] = shards as [Store];
   if (shards.length === 1) return first;
+  /** Shards whose last claim was not answered. */
+  const owing = new Set<Store>();
   const of = (id: string): Store => shards[shardOf(id) ?? 0] ?? first;
 
   /** Each item to its shard, all at once; the answers at the items' places. */
@@ -34,26 +36,32 @@ export function overShards(shards: readonly Store[]): Store {
     cameBefore: (tenant, shard, keys) => shards[shard]!.cameBefore(tenant, shard, keys),
     claim: async (tenant, claimer, lanes, max) => {
       const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
-      const tasks = [];
-      let more = false;
+      const claimed: Claim = { tasks: [], more: false, owes: false };
+      const { tasks } = claimed;
       let fault: Error | undefined;
-      for (const store of shards) {
-        const quotas = [...left].filter(([, quota]) => quota > 0).map(([lane, quota]) => ({ lane, max: quota }));
-        if (quotas.length === 0 || tasks.length >= max) return { tasks, more: true };
-        let got: Claim;
+      const take = async (store: Store, quotas: LaneQuota[], wanted: number): Promise<void> => {
         try {
-          got = await store.claim(tenant, claimer, quotas, max - tasks.length);
+          const got = await store.claim(tenant, claimer, quotas, wanted);
+          owing.delete(store);
+          for (const { lane } of got.tasks) left.set(lane, (left.get(lane) ?? 0) - 1);
+          tasks.push(...got.tasks);
+          claimed.more ||= got.more;
         } catch (thrown) {
           // What is claimed already is handed out.
           fault = thrown as Error;
-          continue;
+          claimed.owes = true;
+          owing.add(store);
         }
-        for (const { lane } of got.tasks) left.set(lane, left.get(lane)! - 1);
-        tasks.push(...got.tasks);
-        more ||= got.more;
+      };
+      for (const store of [...owing]) await take(store, [], 0);
+      if (lanes.length === 0) return claimed;
+      for (const store of shards) {
+        const quotas = [...left].filter(([, quota]) => quota > 0).map(([lane, quota]) => ({ lane, max: quota }));
+        if (quotas.length === 0 || tasks.length >= max) return { ...claimed, more: true };
+        await take(store, quotas, max - tasks.length);
       }
       if (fault !== undefined && tasks.length === 0) throw fault;
-      return { tasks, more: more || fault !== undefined };
+      return { ...claimed, more: claimed.more || claimed.owes };
     },
     renew: (tenant, renewals) => scattered(renewals, byFence, (store, part) => store.renew(tenant, part)),
     release: (tenant, releases) => scattered(releases, byFence, (store, part) => store.release(tenant, part)),

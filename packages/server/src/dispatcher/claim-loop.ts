@@ -6,8 +6,8 @@
 //  C4  A dispatcher that could not renew claims nothing.
 //  C5  A lane that was claimed empty is left alone until a hint names it or a look finds it.
 //  C6  No fault ends it: it is told, once for as long as it lasts, and the round is tried again.
-//  C7  A claim without an answer is made again, be its lanes empty: it may have emptied them (docs/decisions/0044). So it is
-//      where nothing is offered any more: what comes of it goes back.
+//  C7  A claim without an answer is made again, be its lanes empty: it may have emptied them (docs/decisions/0044). Where
+//      nothing is offered any more, what the store owes is asked for alone, and what comes of it goes back.
 import { backoffMs } from '../backoff.ts';
 import type { LiveClock } from '../clock.ts';
 import { StoreUnavailable, type Claim, type ClaimedTask, type LaneQuota, type Store } from '../store/index.ts';
@@ -43,8 +43,8 @@ export class ClaimLoop {
   #lanes = new Set<string>();
   /** Those of them that a hint has named since the claim under way was sent. */
   readonly #hinted = new Set<string>();
-  /** What was asked for last, where that was not answered (C7). */
-  #unanswered: { quotas: LaneQuota[]; max: number } | undefined;
+  /** The store may have handed out what this loop was not told of (C7). */
+  #isOwed = false;
   /** When to look for lanes, monotonic ms. */
   #lookAt = 0;
   #woken = true;
@@ -121,19 +121,17 @@ export class ClaimLoop {
     const { store, tenant, claimer, offers, mayClaim, onClaimed, onLate } = this.#options;
     if (!mayClaim()) return false;
     if (this.#options.clock.mono() >= this.#lookAt) await this.#look();
-    const wish = quotasOf(offers(), this.#lanes);
-    const isOffered = wish.quotas.length > 0;
-    const asked = isOffered ? wish : this.#unanswered;
-    if (asked === undefined) return this.#woken;
-    const { quotas, max } = asked;
+    const { quotas, max } = quotasOf(offers(), this.#lanes);
+    const isOffered = quotas.length > 0;
+    if (!isOffered && !this.#isOwed) return this.#woken;
     this.#hinted.clear();
-    this.#unanswered = asked;
+    this.#isOwed = true;
     const answer = await store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX)).catch((fault: unknown) => {
       for (const { lane } of quotas) this.#hinted.add(lane);
       throw fault;
     });
-    const { tasks, more } = answer;
-    this.#unanswered = undefined;
+    const { tasks, more, owes } = answer;
+    this.#isOwed = owes;
     this.#leaveEmptied(quotas, answer);
     // Asked again: the answer may have taken so long that the leases are not ours to trust (C4).
     if (tasks.length > 0) (isOffered && mayClaim() ? onClaimed : onLate)(tasks);

@@ -66,7 +66,11 @@ export interface QueueStore {
   submit(tenant: string, shard: number, tasks: readonly Submission[], limits: QueueLimits): Promise<SubmitAnswer[]>;
   /** How many of these idempotency keys came before: what is submitted under them is not new. Writes nothing. */
   cameBefore(tenant: string, shard: number, keys: readonly string[]): Promise<number>;
-  /** Hands out up to `max` waiting tasks of these lanes, best score first, with payloads. Expired ones are ended, not handed out. */
+  /**
+   * Hands out up to `max` waiting tasks of these lanes, best score first, with payloads. Expired ones are ended, not handed
+   * out. Ahead of them, and beyond `max`, comes what an earlier claim of this claimer handed out without its answer arriving
+   * (docs/decisions/0044); without lanes nothing else does.
+   */
   claim(tenant: string, claimer: string, lanes: readonly LaneQuota[], max: number): Promise<Claim>;
   /** Extends leases; answers per fence whether it is still the current one. `note` tells what the record shows. */
   renew(tenant: string, fences: readonly Renewal[]): Promise<boolean[]>;
@@ -128,6 +132,8 @@ export interface Claim {
   tasks: ClaimedTask[];
   /** Waiting tasks within the quotas may have been left. False: none were, and what comes next is told by a hint. */
   more: boolean;
+  /** A part of the store has not answered and may have handed out what is not in `tasks`: the next claim asks for it. */
+  owes: boolean;
 }
 
 export interface ClaimedTask {

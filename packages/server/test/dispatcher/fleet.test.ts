@@ -40,6 +40,10 @@ function until(condition: () => boolean): Promise<void> {
   });
 }
 
+const registration: WorkerItem = {
+  ...{ k: 'register', mode: 'push', host: 'h', pid: 1, version: '1', slots: 8, labels: [], held: [] },
+  runtimes: [{ runtime: 'python', version: '3.11.2', broken: '' }],
+};
 const say = (...items: WorkerItem[]): void => sayWith([], ...items);
 const sayWith = (payloads: Buffer[], ...items: WorkerItem[]): void =>
   socket.send({ worker: 'w', incarnation: 'i', seq: 1, session, items }, payloads);
@@ -77,9 +81,7 @@ beforeEach(async () => {
     },
     () => undefined,
   );
-  const about = { host: 'h', pid: 1, version: '1', slots: 8, labels: [], held: [] };
-  const runtimes = [{ runtime: 'python' as const, version: '3.11.2', broken: '' }];
-  say({ k: 'register', mode: 'push', ...about, runtimes });
+  say(registration);
   await until(() => session !== '');
   say({ k: 'credits', credits: 8, free: 8, got: 0, part_bytes: 0, ask: false });
   await until(() => executor.offers()[0]!.free === 8);
@@ -130,6 +132,17 @@ describe('a worker that leaves', () => {
     await until(() => endings.length === 2);
     expect(outcomes()).toEqual(['a released', 'b released']);
   });
+});
+
+it('a registration that comes twice makes one session: what was given since is not taken back for not being in it', async () => {
+  const first = session;
+  await give(['a']);
+  socket.send({ worker: 'w', incarnation: 'i', seq: 1, session: '', items: [registration] }, []);
+  await until(() => heard.filter(({ k }) => k === 'welcome').length === 2);
+  expect([session, heard.some(({ k }) => k === 'drop'), outcomes()]).toEqual([first, false, []]);
+  say({ k: 'ended', ends: [{ t: 'a', id: 'a', a: 1, at: 5, is: 'released', reason: 'handed_back' }] });
+  await until(() => endings.length === 1);
+  expect(outcomes()).toEqual(['a released']);
 });
 
 it('whoever gives a call back says whether it had begun, whatever a heartbeat said before', async () => {

@@ -20,6 +20,12 @@ export function describeClaims({ store, tenant }: Bench): void {
   });
 
   describe('S2, 3 claim', () => {
+    it('without lanes hands out nothing new', async () => {
+      const t = tenant();
+      await store().submit(t, 0, [submission()], NO_LIMITS);
+      expect(await store().claim(t, 'claimer-1', [], 0)).toEqual({ tasks: [], more: false, owes: false });
+    });
+
     it('hands each task out once at a time, under an attempt number and a token of 16 hex digits', async () => {
       const t = tenant();
       await store().submit(

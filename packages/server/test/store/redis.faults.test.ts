@@ -166,7 +166,10 @@ describe('10 an answer that is lost', () => {
     expect(answers.map(({ is }) => is)).toEqual(['accepted', 'accepted', 'accepted']);
   });
 
-  it('of a claim that was given up is given by the next one', async () => {
+  it.each([
+    ['', [{ lane: submission({ at_most_once: true }).lane, max: 1 }]],
+    [', also without lanes', []],
+  ])('of a claim that was given up is given by the next one%s', async (_, next) => {
     const redis = await server();
     const proxy = await forgetfulProxy(redis.url);
     leftovers.push(() => proxy.close());
@@ -179,7 +182,7 @@ describe('10 an answer that is lost', () => {
     proxy.forgetNextAnswer();
     await expect(store.claim(T, 'me', lanes, 1)).rejects.toThrow(StoreUnavailable);
     const [again] = await until(async () => {
-      const { tasks } = await store.claim(T, 'me', lanes, 1);
+      const { tasks } = await store.claim(T, 'me', next, next.length).catch(() => ({ tasks: [] }));
       return tasks.length > 0 ? tasks : undefined;
     });
     expect(again!.fence).toMatchObject({ id: task.spec.id, attempt: 1 });
@@ -451,6 +454,30 @@ describe('5 several shards', () => {
     await client(redis.url).set('{s1}:default:lease', 'no index');
     const { tasks } = await store.claim(T, 'me', CLAIM, 10);
     expect(tasks.map(({ fence }) => fence.id)).toEqual([good.spec.id]);
+  });
+
+  it('of which one does not answer owe what that handed out, which a claim without lanes gives and nothing else', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    // Its patience is over as soon as the answer is lost.
+    const mono = (): number => systemClock.mono() + (proxy.forgotten() > 0 ? 3_200 : 0);
+    const store = await open(proxy.url, { shards: 2, clock: { ...systemClock, mono } });
+    const [good, lost, later] = [at(0, 9), at(1, 0), at(1, 0)];
+    await store.submit(T, 0, [good], NO_LIMITS);
+    await store.submit(T, 1, [lost], NO_LIMITS);
+    proxy.forgetNextAnswer(1);
+    const claimed = await store.claim(T, 'me', CLAIM, 10);
+    expect([claimed.tasks.map(({ fence }) => fence.id), claimed.owes]).toEqual([[good.spec.id], true]);
+    const other = await open(redis.url);
+    await other.submit(T, 1, [later], NO_LIMITS);
+    const owed = await until(async () => {
+      const answer = await store.claim(T, 'me', [], 0);
+      return answer.owes ? undefined : answer;
+    });
+    expect(owed.tasks.map(({ fence }) => fence.id)).toEqual([lost.spec.id]);
+    expect((await store.tasks(T, [later.spec.id]))[0]).toMatchObject({ state: 'QUEUED' });
+    expect(await store.claim(T, 'me', [], 0)).toEqual({ tasks: [], more: false, owes: false });
   });
 });
 

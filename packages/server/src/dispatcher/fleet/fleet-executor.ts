@@ -4,6 +4,7 @@ import { newToken } from '../../lifecycle/ids.ts';
 import {
   PayloadReader,
   WorkerPort,
+  type DispatcherItem,
   type Envelope,
   type OpenPort,
   type Peer,
@@ -17,6 +18,7 @@ import type { Executor, ExecutorEvents, Offer } from '../executor.ts';
 import { CodeDesk } from './code-desk.ts';
 import { Deliveries, type Delivery } from './deliveries.ts';
 import { endingOf, orphaned } from './endings.ts';
+import { Hearing } from './hearing.ts';
 import { Link } from './link.ts';
 import { Liveness } from './liveness.ts';
 import { Member } from './member.ts';
@@ -68,8 +70,8 @@ class FleetExecutor implements Executor {
   readonly #openPort: OpenPort;
   readonly #deliveries: Deliveries;
   readonly #liveness: Liveness;
-  readonly #codes: CodeDesk;
   readonly #words: WordsOnAttempts;
+  readonly #hearing: Hearing;
   #choice = new Choice<Link>([]);
   #port: Port | undefined;
   #seq = 0;
@@ -81,15 +83,22 @@ class FleetExecutor implements Executor {
     this.#openPort = openPort;
     this.#deliveries = deliveries;
     this.#liveness = new Liveness(options.clock.mono());
-    this.#codes = new CodeDesk(
-      (digest) => options.events.code(digest),
-      (link) => link.flush(options.clock.mono()),
-    );
     this.#words = new WordsOnAttempts({
       deliveries: this.#deliveries,
       clock: options.clock,
       events: options.events,
       isCurrent: (link) => this.#links.get(link.id) === link,
+    });
+    this.#hearing = new Hearing({
+      deliveries: this.#deliveries,
+      words: this.#words,
+      codes: new CodeDesk(
+        (digest) => options.events.code(digest),
+        (link) => link.flush(options.clock.mono()),
+      ),
+      clock: options.clock,
+      events: options.events,
+      fleetChanged: () => this.#fleetChanged(),
     });
   }
 
@@ -240,70 +249,13 @@ class FleetExecutor implements Executor {
     for (const item of envelope.items) {
       if (item.k === 'credits' && item.ask) asks = true;
       if (item.k === 'goodbye') this.#left(link, envelope);
-      else this.#handle(link, item, envelope.seq, reader, mono);
+      else this.#hearing.hear(link, item, envelope.seq, reader, mono);
     }
     if (!this.#links.has(link.id)) return link.answer(peer);
     link.heardOn(peer, asks, mono);
     link.flush(mono);
     // A push worker hears at least one message for each heartbeat: so it knows that we are there.
     if (link.member.mode === 'push' && envelope.items.some((item) => item.k === 'heartbeat')) link.answer(peer);
-  }
-
-  #handle(
-    link: Link,
-    item: Exclude<WorkerItem, { k: 'goodbye' }>,
-    seq: number,
-    reader: PayloadReader,
-    mono: number,
-  ): void {
-    const { member, outgoing } = link;
-    switch (item.k) {
-      case 'register':
-        return;
-      case 'heartbeat': {
-        const changed = member.draining !== item.draining || member.runsOtherwise(item.runtimes);
-        member.running = item.running;
-        member.waiting = item.waiting;
-        member.draining = item.draining;
-        member.runtimes = item.runtimes;
-        if (changed) this.#fleetChanged();
-        this.#words.heartbeat(link, item.held, item.got, mono);
-        return;
-      }
-      case 'credits': {
-        const { credits, free } = member;
-        member.grant(item, seq, mono);
-        outgoing.received(item.part_bytes);
-        // A slot that became free may be all that an at-most-once task waits for.
-        const more = member.credits > credits || member.free > free;
-        if (item.ask || more) this.#options.clock.turn(() => this.#options.events.capacity());
-        return;
-      }
-      case 'ended':
-        return this.#words.ended(link, item.ends, reader);
-      case 'printed': {
-        const delivery = this.#deliveries.get(item.t);
-        if (delivery?.worker !== link.id) return;
-        const { id, attempt } = delivery.fence;
-        this.#options.events.printed(id, attempt, {
-          stream: item.stream,
-          offset: item.offset,
-          bytes: reader.read(item.bytes),
-        });
-        return;
-      }
-      case 'need_code':
-        for (const digest of item.digests) void this.#codes.serve(link, digest);
-        return;
-      case 'part': {
-        // Only of what it was given and has not brought: nobody else's parts, and no more of them than it has attempts. A
-        // result that was asked for again, while it was on its way, comes twice.
-        const delivery = this.#deliveries.get(item.t);
-        if (delivery?.worker !== link.id || delivery.phase !== 'given') return;
-        link.parts.add(`${item.t} ${item.of}`, item.offset, item.total, reader.read(item.bytes));
-        return;
-      }
-    }
   }
 
   #left(link: Link, { items }: Envelope<WorkerItem>): void {
@@ -326,11 +278,18 @@ class FleetExecutor implements Executor {
       return undefined;
     }
     const earlier = this.#links.get(envelope.worker);
+    if (earlier?.wasRegisteredBy(envelope, peer) === true) {
+      // What it has been given since is not in what this says it holds.
+      const { session } = earlier.member;
+      this.#tell(peer, earlier.id, session, { items: [welcome(session, dispatcherId)], payloads: [] });
+      return undefined;
+    }
     if (earlier && earlier.member.incarnation !== envelope.incarnation) this.#remove(earlier, 'was started anew');
     const member = new Member(envelope.worker, envelope.incarnation, newToken(), said, mono, clock.wall());
     const link = new Link(
       member,
       peer,
+      envelope.seq,
       this.#options.maxPayloadBytes,
       (to, of, message) => this.#tell(to, of.id, of.member.session, message),
       (of, tokens, number) => {
@@ -343,7 +302,7 @@ class FleetExecutor implements Executor {
     if (earlier?.member.incarnation === envelope.incarnation) this.#giveBackUnsent(earlier);
     this.#links.set(link.id, link);
     this.#fleetChanged();
-    link.outgoing.say({ k: 'welcome', session: member.session, dispatcher: dispatcherId });
+    link.outgoing.say(welcome(member.session, dispatcherId));
     for (const delivery of this.#deliveries.of(link.id)) this.#deliveries.sent(delivery.fence.token, 0, mono);
     this.#words.heartbeat(link, said.held, 0, mono);
     if (!earlier)
@@ -434,4 +393,8 @@ class FleetExecutor implements Executor {
       payloads,
     );
   }
+}
+
+function welcome(session: string, dispatcher: string): DispatcherItem {
+  return { k: 'welcome', session, dispatcher };
 }

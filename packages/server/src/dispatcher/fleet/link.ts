@@ -13,6 +13,7 @@ export class Link implements Candidate {
   readonly outgoing = new Outgoing();
   readonly parts: Assembly;
   #line: Line;
+  readonly #registeredBy: number;
   /** It has spoken beside a parked request: it has a connection for heartbeats, and no answer of ours excuses its silence. */
   #speaksBeside = false;
   readonly #held: (worker: string) => number;
@@ -22,6 +23,7 @@ export class Link implements Candidate {
   constructor(
     member: Member,
     peer: Peer,
+    registeredBy: number,
     maxPayloadBytes: number,
     post: (peer: Peer, link: Link, message: Message) => void,
     sent: (link: Link, tokens: string[], number: number) => void,
@@ -29,6 +31,7 @@ export class Link implements Candidate {
   ) {
     this.#held = held;
     this.member = member;
+    this.#registeredBy = registeredBy;
     this.parts = new Assembly(maxPayloadBytes);
     this.#line = member.mode === 'push' ? { is: 'push', peer } : { is: 'not asking', since: member.heardAt };
     this.#post = post;
@@ -64,6 +67,11 @@ export class Link implements Candidate {
   /** A push worker speaks over another connection than it registered on: what was under way on that one may be lost. */
   isElsewhere(peer: Peer): boolean {
     return this.#line.is === 'push' && !this.#line.peer.equals(peer);
+  }
+
+  /** Is this the registration that made this link, come again, for its answer was lost or the network doubled it? */
+  wasRegisteredBy({ incarnation, seq }: { incarnation: string; seq: number }, peer: Peer): boolean {
+    return incarnation === this.member.incarnation && seq === this.#registeredBy && !this.isElsewhere(peer);
   }
 
   /** This attempt is over, or not ours any more: neither its arguments' parts need travel nor those of its result be kept. */

@@ -34,12 +34,12 @@ export function claim(
         continue;
       }
       bytes += row.args_bytes;
-      if (bytes > CLAIM_BYTES && handed.length > 0) return { tasks: inOrder(handed), more: true };
+      if (bytes > CLAIM_BYTES && handed.length > 0) return { tasks: inOrder(handed), more: true, owes: false };
       handed.push({ score: row.score, task: handOut(act, row, claimer, monoMs) });
       quotas.set(row.lane, quotas.get(row.lane)! - 1);
     }
     if (ended === before || ended >= SWEEP_ENTRIES)
-      return { tasks: inOrder(handed), more: handed.length >= max || ended > before };
+      return { tasks: inOrder(handed), more: (max > 0 && handed.length >= max) || ended > before, owes: false };
   }
 }
 

@@ -24,41 +24,47 @@ export async function claim(
   lanes: readonly LaneQuota[],
   max: number,
 ): Promise<Claim> {
-  const tasks: ClaimedTask[] = [];
+  const claimed: Claim = { tasks: [], more: false, owes: false };
+  const { tasks } = claimed;
   const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
   let bytes = 0;
-  let more = false;
   let fault: unknown;
-  // A claim without an answer may have emptied its shard.
-  const first = tickets.unanswered(shards.all(), tenant, claimer);
-  const best = await bestFirst(shards, tenant, lanes);
-  for (const shard of [...first, ...best.filter((one) => !first.includes(one))]) {
-    for (;;) {
-      const wanted = Math.min(SCRIPT_TASKS, max - tasks.length);
-      if (wanted <= 0 || (bytes >= CLAIM_BYTES && tasks.length > 0)) return { tasks, more: true };
-      let got: Claim;
-      try {
-        got = await claimFrom(shards, tickets, shard, leaseMs, tenant, claimer, left, wanted, CLAIM_BYTES - bytes);
-      } catch (thrown) {
-        // What is claimed already is handed out, for its tokens are known here and nowhere else; and other shards have work.
-        if (tasks.length === 0 && (!(thrown instanceof StoreUnavailable) || shards.count === 1)) throw thrown;
-        fault = thrown;
-        break;
-      }
+  const take = async (shard: number, wanted: number): Promise<Claim | undefined> => {
+    try {
+      const got = await claimFrom(shards, tickets, shard, leaseMs, tenant, claimer, left, wanted, CLAIM_BYTES - bytes);
       for (const task of got.tasks) {
-        left.set(task.lane, left.get(task.lane)! - 1);
+        left.set(task.lane, (left.get(task.lane) ?? 0) - 1);
         bytes += task.args.length;
       }
       tasks.push(...got.tasks);
-      if (got.tasks.length === wanted && got.more) continue;
       // An answer that was cut short, for its bytes or for the expired ones it met, leaves work behind.
-      more ||= got.more;
-      break;
+      claimed.more ||= got.more;
+      return got;
+    } catch (thrown) {
+      // What is claimed already is handed out, for its tokens are known here and nowhere else; and other shards have work.
+      if (tasks.length === 0 && (!(thrown instanceof StoreUnavailable) || shards.count === 1)) throw thrown;
+      fault = thrown;
+      claimed.owes = true;
+      return undefined;
+    }
+  };
+  for (const shard of tickets.unanswered(shards.all(), tenant, claimer)) await take(shard, NOTHING_NEW);
+  // Without lanes only what is owed was asked for, and a shard that owes it still is asked by the next claim.
+  if (lanes.length === 0) return claimed;
+  for (const shard of await bestFirst(shards, tenant, lanes)) {
+    for (;;) {
+      const wanted = Math.min(SCRIPT_TASKS, max - tasks.length);
+      if (wanted <= 0 || (bytes >= CLAIM_BYTES && tasks.length > 0)) return { ...claimed, more: true };
+      const got = await take(shard, wanted);
+      if (got === undefined || got.tasks.length !== wanted || !got.more) break;
     }
   }
   if (fault instanceof StoreUnavailable && tasks.length === 0) throw fault;
-  return { tasks, more: more || fault !== undefined };
+  return { ...claimed, more: claimed.more || claimed.owes };
 }
+
+/** So many new tasks are claimed where only that is wanted which a shard handed out without an answer. */
+const NOTHING_NEW = 0;
 
 async function claimFrom(
   shards: Shards,
@@ -71,11 +77,12 @@ async function claimFrom(
   max: number,
   room: number,
 ): Promise<Claim> {
-  const open = [...quotas].filter(([, quota]) => quota > 0);
-  if (open.length === 0) return { tasks: [], more: false };
+  const open = max === NOTHING_NEW ? [] : [...quotas].filter(([, quota]) => quota > 0);
+  if (open.length === 0 && max !== NOTHING_NEW) return { tasks: [], more: false, owes: false };
   const { ticket, isNew } = tickets.draw(shard, tenant, claimer);
   const fixed = [claimer, max, leaseMs, SCRIPT_BYTES, room, ticket.token, kindCode('expired'), EXPIRED_END];
-  const once = open.some(([lane]) => parseLane(lane).atMostOnce);
+  // Nobody knows what a claim without an answer handed out.
+  const once = !isNew || open.some(([lane]) => parseLane(lane).atMostOnce);
   const argumentsOf = (repeats: boolean): Argument[] => {
     const ago = repeats || !isNew ? Math.ceil(tickets.ageMs(ticket)) + ON_ITS_WAY_MS : 0;
     return [...fixed, ago, ...open.flat()];
@@ -117,10 +124,10 @@ async function claimFrom(
     void giveBack(shards, leaseMs, tenant, tasks, 'the arguments could not be read');
     throw fault;
   }
-  if (unsure.fault === undefined) return { tasks, more: more === 1 };
+  if (unsure.fault === undefined) return { tasks, more: more === 1, owes: false };
   const sent = await withoutUnsure(shards, leaseMs, tenant, tasks);
   if (sent.length === 0 && tasks.length > 0) throw unsure.fault;
-  return { tasks: sent, more: true };
+  return { tasks: sent, more: true, owes: false };
 }
 
 /** How much later than its repeat the first of two claims may have been done, ms: it stood in the server's queue. */

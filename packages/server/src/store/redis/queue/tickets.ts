@@ -25,8 +25,7 @@ export class Tickets {
     const name = nameOf(shard, tenant, claimer);
     const kept = this.#unanswered.get(name);
     this.#unanswered.delete(name);
-    // What was handed out so long ago has been swept.
-    if (kept !== undefined && this.ageMs(kept) < this.#leaseMs) return { ticket: kept, isNew: false };
+    if (kept !== undefined && this.#isGood(kept)) return { ticket: kept, isNew: false };
     return { ticket: { token: Buffer.from(newToken(), 'hex'), since: this.#clock.mono() }, isNew: true };
   }
 
@@ -36,11 +35,19 @@ export class Tickets {
 
   /** Shards that may hold what this claimer was never told of. */
   unanswered(shards: readonly number[], tenant: string, claimer: string): number[] {
-    return shards.filter((shard) => this.#unanswered.has(nameOf(shard, tenant, claimer)));
+    return shards.filter((shard) => {
+      const kept = this.#unanswered.get(nameOf(shard, tenant, claimer));
+      return kept !== undefined && this.#isGood(kept);
+    });
   }
 
   ageMs({ since }: Ticket): number {
     return this.#clock.mono() - since;
+  }
+
+  /** What was handed out longer ago has been swept. */
+  #isGood(ticket: Ticket): boolean {
+    return this.ageMs(ticket) < this.#leaseMs;
   }
 }
 
