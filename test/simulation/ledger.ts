@@ -68,7 +68,8 @@ export class Ledger implements Watcher {
   readonly #entries = new Map<string, Entry>();
   readonly #byToken = new Map<string, Entry>();
   readonly #tokens = new Map<string, Set<string>>();
-  readonly #afflicted = new Set<string>();
+  /** How many faults are at work on a process, by its name. */
+  readonly #afflicted = new Map<string, number>();
   /** Attempts that the store has given to a process, by its name: it may not have heard of them. */
   readonly #claims = new Map<string, Set<string>>();
   readonly #befallen = new Set<string>();
@@ -318,11 +319,13 @@ export class Ledger implements Watcher {
   /** A fault befalls this process until `recovers`: it touches what it has and what it is given meanwhile. */
   afflicted(process: string): void {
     this.touched(process);
-    this.#afflicted.add(process);
+    this.#afflicted.set(process, (this.#afflicted.get(process) ?? 0) + 1);
   }
 
   recovers(process: string): void {
-    this.#afflicted.delete(process);
+    const left = (this.#afflicted.get(process) ?? 0) - 1;
+    if (left > 0) this.#afflicted.set(process, left);
+    else this.#afflicted.delete(process);
     this.touched(process);
   }
 
