@@ -1,4 +1,5 @@
 // What this worker holds: every attempt from the moment it is announced until its result is settled or it is dropped.
+import { BoundedMap } from '../bounded-map.ts';
 import type { Outcome, TaskLogs } from '../lifecycle/outcome.ts';
 import type { TaskSpec } from '../lifecycle/spec.ts';
 import type { HeldToken } from '../protocol/index.ts';
@@ -30,8 +31,12 @@ export interface Attempt {
   phase: Phase;
 }
 
+/** Tokens that are known still when they are forgotten. */
+const REMEMBERED = 4096;
+
 export class Attempts {
   readonly #byToken = new Map<string, Attempt>();
+  readonly #forgotten = new BoundedMap<string, true>(REMEMBERED);
 
   get(token: string): Attempt | undefined {
     return this.#byToken.get(token);
@@ -42,7 +47,12 @@ export class Attempts {
   }
 
   forget(token: string): void {
-    this.#byToken.delete(token);
+    if (this.#byToken.delete(token)) this.#forgotten.set(token, true);
+  }
+
+  /** Is it here, or was it lately? Of what is settled `drop` may be said as well, where a heartbeat of ours crossed that. */
+  hasCome(token: string): boolean {
+    return this.#byToken.has(token) || this.#forgotten.get(token) === true;
   }
 
   get size(): number {

@@ -299,7 +299,7 @@ class RunningWorker implements Worker, SessionHost {
       case 'settled':
         return this.#forgetAll(item.tokens);
       case 'drop':
-        if (item.tokens.some((token) => this.#attempts.get(token) === undefined)) session.missedDelivery();
+        if (!item.tokens.every((token) => this.#attempts.hasCome(token))) session.missedDelivery();
         for (const token of item.tokens) this.#drop(token);
         return this.#forgetAll(item.tokens);
       case 'resend':
