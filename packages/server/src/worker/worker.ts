@@ -8,53 +8,17 @@ import type { LiveClock } from '../clock.ts';
 import { newToken } from '../lifecycle/ids.ts';
 import type { Outcome, ReleaseReason, TaskLogs } from '../lifecycle/outcome.ts';
 import { specOf } from '../lifecycle/spec.ts';
-import {
-  overZeroMq,
-  TaskHeaders,
-  type DispatcherItem,
-  type DispatcherLines,
-  type HeldToken,
-  type PayloadReader,
-} from '../protocol/index.ts';
-import type { PoolListener, RunnerPool } from '../runner/index.ts';
+import { TaskHeaders, type DispatcherItem, type HeldToken, type PayloadReader } from '../protocol/index.ts';
+import type { RunnerPool } from '../runner/index.ts';
 import { Attempts, startedAt, type Attempt, type Ended } from './attempts.ts';
-import { shareRoom, type Share } from './grants.ts';
-import { DiskOverflow } from './disk-overflow.ts';
-import { KeptResults } from './kept-results.ts';
+import type { Share } from './grants.ts';
+import type { KeptResults } from './kept-results.ts';
 import type { Line } from './line.ts';
+import { realParts, type Worker, type WorkerOptions, type WorkerParts } from './options.ts';
 import { PullLine } from './pull-line.ts';
 import { PushLine } from './push-line.ts';
 import { Session, type Identity, type SessionHost } from './session.ts';
 import { WantedCode } from './wanted-code.ts';
-
-export interface WorkerOptions {
-  mode: 'pull' | 'push';
-  /** tcp://host:port of each dispatcher. */
-  urls: readonly string[];
-  /** Stable over reconnections, unique among workers. */
-  name: string;
-  host: string;
-  version: string;
-  labels: readonly string[];
-  workerKey: string;
-  /** For results that outgrow memory. */
-  directory: string;
-  maxPayloadBytes: number;
-  clock: LiveClock;
-  /** In [0, 1). */
-  random: () => number;
-  openPool: (listener: PoolListener) => Promise<RunnerPool>;
-  log: (level: 'info' | 'warn', message: string, fields?: Record<string, unknown>) => void;
-}
-
-export interface Worker {
-  readonly id: string;
-  /**
-   * Takes nothing new, finishes within graceMs or hands back, deregisters. Leaves no process. Idempotent: called again
-   * with less time, that holds.
-   */
-  stop(graceMs: number): Promise<void>;
-}
 
 /**
  * A dispatcher answers every heartbeat, one a second. Its leases hold for 3 s after its last answer at least: another
@@ -67,17 +31,6 @@ const CODE_SILENT_MS = 3_000;
 const LAST_SETTLE_MS = 3_000;
 /** The same, where it was told a second time to leave. */
 const CUT_SETTLE_MS = 1_000;
-
-/** What it is made of: simulations bring lines without a network, and results without a disk. */
-export interface WorkerParts {
-  lines: DispatcherLines;
-  results: KeptResults;
-  share: typeof shareRoom;
-}
-
-function realParts({ directory }: WorkerOptions): WorkerParts {
-  return { lines: overZeroMq, results: new KeptResults(new DiskOverflow(directory)), share: shareRoom };
-}
 
 /** Starts a worker. @throws Error with one sentence where its runners cannot be set up. */
 export async function startWorker(options: WorkerOptions, parts: WorkerParts = realParts(options)): Promise<Worker> {
