@@ -49,6 +49,7 @@ local WHOLE = HEAD .. REST:sub(2)
 
 -- Where some fields begin in the bytes, counted from 1.
 local KIND_AT, FENCE_AT, STARTED_AT, LEASE_AT, TAIL_AT, SCORE_AT, ARGS_IN_REST = 3, 9, 27, 33, 50, 66, 7
+local SHAPE_AT, TEXT_AT, REST_FROM_SHAPE = HEAD_BYTES + 12, HEAD_BYTES + 29, '<' .. REST:sub(6)
 
 -- Of the act that runs: what it was called with, its keys' beginnings, the server's time in ms, and what it has come to so far.
 local ARGV, P, RECORD, QUEUE, OWN_CHANNELS, DURABLE, QUIET, now
@@ -285,6 +286,14 @@ local function delete_at(at, id)
   ids[#ids + 1] = id
 end
 
+-- For the event log and the hint. `about` = the task's group, of so many bytes, and its function; `bytes` = the end, or false.
+local function tell_end(id, state, kind, shape, about, group_bytes, bytes)
+  ended[kind] = (ended[kind] or 0) + 1
+  local facts = pack('<BBI6BI2B', state, kind, now, shape, group_bytes, #about - group_bytes) .. id .. about
+  events[#events + 1] = facts .. NO_BYTES
+  ends[#ends + 1] = (bytes and #bytes <= RIDE_ALONG) and facts .. pack('<I4', #bytes) .. bytes or facts .. NO_BYTES
+end
+
 -- The end. `bytes` is the end, or false where it waits under the key `r.waits`. The caller has set token and counters, `plain`
 -- where neither output nor history can have been written, and `packed` where it has the id so.
 local function end_task(r, state, kind, bytes)
@@ -303,12 +312,23 @@ local function end_task(r, state, kind, bytes)
   end
   -- The common case is a record and nothing else: small arguments and end, no output, no history.
   if not (inside and is_inline(r[SHAPE]) and r.plain) then keep_payloads(r.id, at) end
-  ended[kind] = (ended[kind] or 0) + 1
-  local at_group = group_at(r)
-  local facts = pack('<BBI6BI2B', state, kind, now, r[SHAPE], r[GROUP_BYTES], r[FUNCTION_BYTES]) .. r.id
-    .. sub(r.bytes, at_group, at_group + r[GROUP_BYTES] + r[FUNCTION_BYTES] - 1)
-  events[#events + 1] = facts .. NO_BYTES
-  ends[#ends + 1] = (bytes and #bytes <= RIDE_ALONG) and facts .. pack('<I4', #bytes) .. bytes or facts .. NO_BYTES
+  local group_from = group_at(r)
+  tell_end(r.id, state, kind, r[SHAPE], sub(r.bytes, group_from, group_from + r[GROUP_BYTES] + r[FUNCTION_BYTES] - 1),
+    r[GROUP_BYTES], bytes)
+end
+
+-- What nearly every end is: an attempt's own, as small as the arguments, and neither output nor history can have been written.
+-- From bytes to bytes, for this is done once a task. `packed_id` = the id as entries hold it.
+local function end_plainly(id, packed_id, bytes, state, kind, started, result, end_bytes)
+  local shape, _, _, ttl, lane_bytes, digest_bytes, key_bytes, group_bytes, function_bytes
+    = from_bytes(REST_FROM_SHAPE, bytes, SHAPE_AT)
+  local pinned, tail_bytes = string.byte(bytes, 2), from_bytes('<I2', bytes, TAIL_AT)
+  call('SET', RECORD .. id, pack('BBB', state, pinned, kind) .. sub(bytes, KIND_AT + 1, STARTED_AT - 1)
+    .. pack('<I6I6I6I5I2', started, 0, now, result, #end_bytes) .. sub(bytes, TAIL_AT + 2, #bytes - tail_bytes) .. end_bytes)
+  count(STATE_COUNTER[RUNNING], -1)
+  if pinned == 0 then delete_at(now + ttl, packed_id) end
+  local group_from = TEXT_AT + lane_bytes + digest_bytes + key_bytes
+  tell_end(id, state, kind, shape, sub(bytes, group_from, group_from + group_bytes + function_bytes - 1), group_bytes, end_bytes)
 end
 
 -- An end that no attempt made. `bytes` lacks the worker, which is whoever holds it now.

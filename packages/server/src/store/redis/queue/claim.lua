@@ -39,7 +39,7 @@ local function best()
 end
 
 local out, handed, claimed, looked, bytes_taken, again = {}, {}, 0, 0, 0, tonumber(ARGV[10])
-local tail = ARGV[2] .. '\0'
+local running, tail = pack('B', RUNNING), ARGV[2] .. '\0'
 local token_start, token_count = sub(ARGV[7], 1, 4), from_bytes('<I4', ARGV[7], 5)
 -- From `claimed` to the length of the tail, the same for all.
 local leased = pack('<I6I6I6I6I5I2', now, 0, now + lease, 0, 0, #tail)
@@ -75,15 +75,14 @@ local function hand_out_again()
   if claimed > 0 then call('ZADD', P .. 'lease', now + lease, table.concat(handed)) end
 end
 
-local function hand_out(id, bytes, args, inline)
-  local token = token_start .. pack('<I4', (token_count + claimed) % 2 ^ 32)
+local function hand_out(id, key, bytes, args, inline)
+  local attempt, number = from_bytes('<I4', bytes, FENCE_AT) + 1, (token_count + claimed) % 2 ^ 32
   claimed = claimed + 1
   bytes_taken = bytes_taken + args
   room = room - args
-  local attempt = from_bytes('<I4', bytes, FENCE_AT) + 1
-  local record = pack('B', RUNNING) .. sub(bytes, 2, FENCE_AT - 1) .. pack('<I4', attempt) .. token .. leased
+  local record = running .. sub(bytes, 2, FENCE_AT - 1) .. pack('<I4c4I4', attempt, token_start, number) .. leased
     .. sub(bytes, TAIL_AT + 2) .. tail
-  call('SET', RECORD .. id, record)
+  call('SET', key, record)
   answer_with(id, record, args, inline)
 end
 
@@ -99,7 +98,8 @@ while claimed < max and looked - claimed < 256 do
   local lane = best()
   if not lane then break end
   local id = unpacked(lane.run, lane.at + 1)
-  local bytes = call('GET', RECORD .. id)
+  local key = RECORD .. id
+  local bytes = call('GET', key)
   local score, expires, args, shape
   if bytes then score, expires, args, shape = from_bytes('<I7I6I5B', bytes, SCORE_AT) end
   if bytes and args > room and claimed > 0 then break end
@@ -115,7 +115,7 @@ while claimed < max and looked - claimed < 256 do
       end_by_platform(r, FAILED, expired_kind, expired_end)
     else
       if may_expire then call('ZREM', P .. 'exp', id) end
-      hand_out(id, bytes, args, is_inline(shape))
+      hand_out(id, key, bytes, args, is_inline(shape))
       handed[claimed] = packed_id
       lane.quota = lane.quota - 1
     end
