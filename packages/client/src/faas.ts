@@ -45,7 +45,8 @@ export class Faas {
   constructor(options: ConnectionOptions = {}) {
     const connection = new Connection(options);
     this.#connection = connection;
-    this.#caller = { connection, ends: new Ends(connection), submitter: new Submitter(connection) };
+    const [alone, mapped] = [new Submitter(connection), new Submitter(connection)];
+    this.#caller = { connection, ends: new Ends(connection), alone, mapped };
   }
 
   /**

@@ -32,7 +32,9 @@ export interface RemoteFunction<A extends readonly unknown[], R> {
 
 /** @internal */
 export interface Caller extends Line {
-  submitter: Submitter;
+  /** The lane of calls by themselves, and that of maps. */
+  alone: Submitter;
+  mapped: Submitter;
 }
 
 /** One call. `kwargs` are for Python; a JavaScript function gets them as its last argument. */
@@ -99,7 +101,8 @@ export async function submitTask(
     ...(Object.keys(kwargs).length > 0 && { kwargs: raw(kwargs, 'kwargs') }),
     options: { ...taskOptions(options), result_as: 'json' },
   };
-  const sent = caller.submitter.submit(`${JSON.stringify(task).slice(0, -1)},"args":${jsonText(args, 'args')}}`, room);
+  const text = `${JSON.stringify(task).slice(0, -1)},"args":${jsonText(args, 'args')}}`;
+  const sent = (room === undefined ? caller.alone : caller.mapped).submit(text, room);
   try {
     const id = await orAborted(sent, signal);
     signal?.throwIfAborted();

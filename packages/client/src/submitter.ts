@@ -1,6 +1,8 @@
-// Tasks on their way into the queue. One request is under way at a time; what is submitted meanwhile goes together in the
-// next one. Nothing waits for company. What is refused for want of room waits at the head where it belongs to a map; a
-// request that may have been accepted all the same stays as it is, with its key: in another one its tasks would be made twice.
+// Tasks on their way into the queue: a lane for calls by themselves, another for those of maps, so that a call does not wait
+// behind a map that is long, or waits for room. One request of a lane is under way at a time; what is submitted meanwhile goes
+// together in the next one. Nothing waits for company. What is refused for want of room waits at the head where it belongs to
+// a map; a request that may have been accepted all the same stays as it is, with its key: in another one its tasks would be
+// made twice.
 import { newKey, pauseMs, statusOf } from './connection.ts';
 import { orAborted, pause } from './pause.ts';
 import type { Connection } from './connection.ts';
@@ -10,20 +12,14 @@ interface Wish {
   text: string;
   resolve: (id: string) => void;
   reject: (fault: unknown) => void;
-  /** Until this fires it waits for room in the queue; without one it is refused with those that wait for nothing. */
+  /** Of a map: until this fires it waits for room in the queue. */
   room: AbortSignal | undefined;
-}
-
-/** `fault`: the last of several, with pauses between them. */
-interface Full {
-  refused: readonly Wish[];
-  untried: readonly Wish[];
-  fault: unknown;
 }
 
 const MOST_TASKS = 1_000;
 const MOST_CHARS = 4 * 1024 * 1024;
 
+/** Of one lane: its wishes have a room all of them, or none has. */
 export class Submitter {
   readonly #connection: Connection;
   #wishes: Wish[] = [];
@@ -43,57 +39,50 @@ export class Submitter {
 
   async #work(): Promise<void> {
     this.#busy = true;
+    let most = MOST_TASKS;
     // What the same turn submits goes along.
     await Promise.resolve();
     for (;;) {
       this.#wishes = this.#wishes.filter(isWanted);
-      if (this.#wishes.length === 0) break;
+      const [first] = this.#wishes;
+      if (first === undefined) break;
       let chars = 0;
       const fits = this.#wishes.findIndex(
-        ({ text }, at) => at === MOST_TASKS || (at > 0 && (chars += text.length) > MOST_CHARS),
+        ({ text }, at) => at === most || (at > 0 && (chars += text.length) > MOST_CHARS),
       );
-      const full = await this.#send(this.#wishes.splice(0, fits < 0 ? this.#wishes.length : fits));
-      if (full !== undefined) await this.#putBack(full);
+      const wishes = this.#wishes.splice(0, fits < 0 ? most : fits);
+      try {
+        await this.#send(wishes, first);
+        most = Math.min(most * 2, MOST_TASKS);
+      } catch (fault) {
+        const isFull = first.room !== undefined && statusOf(fault) === 429;
+        // Nothing of a refused batch is accepted, and neither was anything by a try before, but where a function went in
+        // between: whose fault it is comes out by halves.
+        const half = isOfOne(fault) ? wishes.length >> 1 : 0;
+        if (isFull || half > 0) this.#wishes.unshift(...wishes);
+        else for (const { reject } of wishes) reject(fault);
+        most = half || most;
+        if (isFull) await orAborted(pause(pauseMs(fault, 0), undefined), first.room).catch(() => undefined);
+      }
     }
     this.#busy = false;
   }
 
-  /** What was refused for want of room is answered. */
-  async #send(wishes: readonly Wish[]): Promise<Full | undefined> {
-    const [first] = wishes;
-    if (first === undefined) return undefined;
-    const repeatUntil = wishes.every(({ room }) => room === first.room) ? first.room : undefined;
-    // Those who wait for no room wait along: what they are to be told comes with the answer.
-    const isPatient = (): boolean => wishes.some(({ room }) => room?.aborted === false);
+  /** @throws FaasError */
+  async #send(wishes: readonly Wish[], { text, room: repeatUntil }: Wish): Promise<void> {
     const isOne = wishes.length === 1;
-    const body = isOne ? first.text : `{"tasks":[${wishes.map(({ text }) => text).join(',')}]}`;
-    const asked = { body, key: newKey(), repeatUntil, isPatient };
-    try {
-      const path = `/v1/tasks${isOne ? '' : '/batch'}`;
-      const told = await this.#connection.ask<{ task_id: string; task_ids?: string[] }>('POST', path, asked);
-      const { task_ids = [told.task_id] } = told;
-      wishes.forEach(({ resolve }, at) => resolve(task_ids[at] ?? ''));
-    } catch (fault) {
-      if (wishes.length > 1 && isOfOne(fault)) {
-        // Nothing of a refused batch is accepted, and neither was anything by a try before, but where a function went in
-        // between: whose fault it is comes out by halves.
-        const half = wishes.length >> 1;
-        const full = await this.#send(wishes.slice(0, half));
-        if (full === undefined) return this.#send(wishes.slice(half));
-        return { ...full, untried: [...full.untried, ...wishes.slice(half)] };
-      }
-      if (isFull(fault)) return { refused: wishes, untried: [], fault };
-      for (const { reject } of wishes) reject(fault);
-    }
-    return undefined;
-  }
-
-  async #putBack({ refused, untried, fault }: Full): Promise<void> {
-    for (const { room, reject } of refused) if (room === undefined) reject(fault);
-    const patient = refused.filter(({ room }) => room !== undefined);
-    this.#wishes = [...patient, ...untried, ...this.#wishes];
-    if (patient.length > 0)
-      await orAborted(pause(pauseMs(fault, 0), undefined), patient[0]?.room).catch(() => undefined);
+    const body = isOne ? text : `{"tasks":[${wishes.map((wish) => wish.text).join(',')}]}`;
+    const { task_id, task_ids = [task_id] } = await this.#connection.ask<{ task_id: string; task_ids?: string[] }>(
+      'POST',
+      `/v1/tasks${isOne ? '' : '/batch'}`,
+      {
+        body,
+        key: newKey(),
+        repeatUntil: wishes.every(({ room }) => room === repeatUntil) ? repeatUntil : undefined,
+        isPatient: () => wishes.some(({ room }) => room?.aborted === false),
+      },
+    );
+    wishes.forEach(({ resolve }, at) => resolve(task_ids[at] ?? ''));
   }
 }
 
@@ -102,11 +91,6 @@ function isWanted({ room, reject }: Wish): boolean {
   if (room?.aborted !== true) return true;
   reject(room.reason);
   return false;
-}
-
-/** There is no room for it now. */
-function isFull(fault: unknown): boolean {
-  return statusOf(fault) === 429;
 }
 
 /** Refused for what one of the tasks is, not for who asks or when. */

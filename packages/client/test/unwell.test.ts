@@ -104,6 +104,60 @@ describe('a submission whose answer is cut', () => {
   });
 });
 
+describe('a call by itself', () => {
+  /** Takes what was submitted. */
+  const take = ({ body }: Asked, response: ServerResponse): void => {
+    const { tasks } = JSON.parse(body) as { tasks?: object[] };
+    const task_ids = tasks?.map(() => crypto.randomUUID());
+    say(response, 201, task_ids === undefined ? { task_id: crypto.randomUUID() } : { task_ids });
+  };
+  /** True where it was about ends, and is answered: all that is asked for has one. */
+  const isOfEnds = ({ path, body }: Asked, response: ServerResponse): boolean => {
+    if (path === '/v1/results') sayEnds(response, body, true);
+    else if (path === '/v1/events')
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': here\n\n');
+    else return false;
+    return true;
+  };
+
+  it('does not wait behind a map, be that under way or waiting for room', async () => {
+    let answer = (): void => undefined;
+    const { url, asked } = await serve((one, response) => {
+      if (isOfEnds(one, response)) return;
+      if (one.body.includes('alone')) return take(one, response);
+      if (asked.length === 1) return refuse(response, 429, 'queue_full');
+      answer = () => take(one, response);
+      if (asked.some(({ body }) => body.includes('alone 2'))) answer();
+    });
+    const f = new Faas({ url, retries: 0 }).function<[unknown], string>('f');
+    const all = f.map(Array.from({ length: 5_000 }, (_, n) => n)).toArray();
+    await expect.poll(() => asked.length, { timeout: 20_000 }).toBeGreaterThan(0);
+    await f.submit('alone 1');
+    await expect.poll(() => asked.filter(({ body }) => !body.includes('alone')).length, { timeout: 20_000 }).toBe(2);
+    // That of the map is not answered before.
+    await f.submit('alone 2');
+    answer();
+    expect(await all).toHaveLength(5_000);
+  });
+
+  it('is found by halves where others that went with it are refused', async () => {
+    const { url, asked } = await serve((one, response) => {
+      if (isOfEnds(one, response)) return;
+      if (one.body.includes('"bad"')) return refuse(response, 422, 'validation_failed');
+      take(one, response);
+    });
+    const f = new Faas({ url }).function<[unknown], string>('f');
+    const bad = new Set([3, 500, 501, 999]);
+    const ends = await Promise.allSettled(Array.from({ length: 1_000 }, (_, n) => f(bad.has(n) ? 'bad' : n)));
+    expect(ends.flatMap(({ status }, n) => (status === 'rejected' ? [n] : []))).toEqual([...bad]);
+    expect(asked.filter(({ path }) => path.startsWith('/v1/tasks')).length).toBeLessThan(120);
+    // Nothing that can be told apart: one request each, and not more.
+    asked.length = 0;
+    await Promise.allSettled(Array.from({ length: 300 }, () => f('bad')));
+    expect(asked.length).toBeLessThan(320);
+  });
+});
+
 describe('who waits for many', () => {
   const ids = Array.from({ length: 40 }, () => crypto.randomUUID());
   /** So many that the stream is followed. */
