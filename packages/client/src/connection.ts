@@ -20,7 +20,7 @@ export interface ConnectionOptions {
 /** @internal */
 export interface Ask {
   body?: string | undefined;
-  query?: Record<string, string | number | boolean | undefined> | undefined;
+  query?: Record<string, string | number | boolean | Date | undefined> | undefined;
   /** Makes a repeat of this request do nothing. */
   key?: string | undefined;
   signal?: AbortSignal | undefined;
@@ -62,8 +62,7 @@ export class Connection {
     // What fetch itself refuses would read as a service that is away, and be tried again. Neither is repeated to anybody.
     if (/^[^/]*\/\/[^/?#]*@/.test(url))
       throw new TypeError('url takes no user and password: a key is given as apiKey.');
-    if (apiKey !== undefined && !/^[\x21-\x7e]*$/.test(apiKey.trim()))
-      throw new TypeError('apiKey takes a key of plain letters, digits and signs.');
+    checkKey('apiKey', apiKey?.trim());
     this.url = url.replace(/\/+$/, '');
     this.patienceMs = patienceMs;
     this.#retries = retries;
@@ -132,7 +131,7 @@ export class Connection {
     const headers = { ...this.#headers, ...more };
     if (method === 'POST') headers['content-type'] = 'application/json';
     if (key !== undefined) headers['idempotency-key'] = key;
-    // As JSON it is without what is undefined.
+    // As JSON it is without what is undefined, and its dates are texts.
     const given = JSON.parse(JSON.stringify(query)) as Record<string, string>;
     const search = new URLSearchParams(given).toString();
     const target = this.url + path + (search === '' ? '' : `?${search}`);
@@ -171,6 +170,11 @@ export class Connection {
     if ([502, 503, 504].includes(status)) return this.#away(new Error(String(status)));
     return this.#notOurs(`${status} ${JSON.stringify(text.slice(0, 80))}`);
   }
+}
+
+/** What no header can carry reads as a service that is away, too. @throws TypeError @internal */
+export function checkKey(name: string, key = ''): void {
+  if (!/^[ -~]*$/.test(key)) throw new TypeError(`${name} takes a key of plain letters, digits and signs.`);
 }
 
 /** How long to wait after a fault: as long as the service asks for, and longer each time. @internal */

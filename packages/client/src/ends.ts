@@ -6,7 +6,6 @@
 //   E3  All that the stream covers is read again at every reconnection, at `reset`, and every REREAD_MS.
 //   E4  A stream that is unwell fails nobody: while reads are answered, those go on, and it is tried again.
 //   E5  Nothing is open while nobody waits: a program that has its results can end.
-import { MAX_RESULT_IDS } from './contract.ts';
 import { NotFound } from './errors.ts';
 import { follow } from './server-events.ts';
 import { orAborted, pause } from './pause.ts';
@@ -166,7 +165,7 @@ export class Ends {
   }
 
   async #ask(ids: readonly string[], waitMs: number, signal: AbortSignal | undefined): Promise<Results> {
-    const body = JSON.stringify({ task_ids: ids.slice(0, MAX_RESULT_IDS), wait_ms: waitMs });
+    const body = JSON.stringify({ task_ids: ids, wait_ms: waitMs });
     const { patienceMs } = this.#connection;
     const answer = await this.#connection.ask<Results>('POST', '/v1/results', {
       body,

@@ -10,7 +10,7 @@ import { Submitter } from './submitter.ts';
 import { TaskHandle } from './task-handle.ts';
 import type { CallOptions } from './options.ts';
 import type { Caller, Arguments, RemoteFunction } from './remote-function.ts';
-import type { ConnectionOptions } from './connection.ts';
+import type { Ask, ConnectionOptions } from './connection.ts';
 import type { Fleet, FunctionOptions, FunctionRecord, Stats, Task, TaskEnded, Version } from './contract.ts';
 import type { Waiting } from './task-handle.ts';
 
@@ -101,10 +101,8 @@ export class Faas {
   }
 
   /** Tasks, newest first, page after page as they are read. */
-  async *tasks({ signal, ...filter }: TaskFilter = {}): AsyncGenerator<Task> {
-    const moment = (at: Date | string | undefined): string | undefined => (at instanceof Date ? at.toISOString() : at);
-    const query = { ...filter, since: moment(filter.since), until: moment(filter.until) };
-    yield* this.#pages<Task>('/v1/tasks', query, signal);
+  tasks({ signal, ...filter }: TaskFilter = {}): AsyncGenerator<Task> {
+    return this.#pages<Task>('/v1/tasks', filter, signal);
   }
 
   /** All versions, newest first. */
@@ -140,11 +138,7 @@ export class Faas {
     return this.#connection.ask('GET', '/v1/version', { signal });
   }
 
-  async *#pages<T>(
-    path: string,
-    filter: Record<string, string | undefined>,
-    signal: AbortSignal | undefined,
-  ): AsyncGenerator<T> {
+  async *#pages<T>(path: string, filter: Ask['query'], signal: AbortSignal | undefined): AsyncGenerator<T> {
     let cursor: string | undefined;
     do {
       const query = { ...filter, cursor, limit: 200 };

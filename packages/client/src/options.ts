@@ -4,10 +4,12 @@ import type { TaskOptions } from './contract.ts';
 export interface CallOptions extends TaskOptions {
   /** Ends the waiting, and cancels the task. */
   signal?: AbortSignal | undefined;
+  /** Idempotency key of one call: the same call again under it is the same task. */
+  key?: string | undefined;
 }
 
-/** `timeoutMs` → `timeout_ms`; the signal stays here. @internal */
-export function taskOptions({ signal: _, ...options }: CallOptions): Record<string, unknown> {
+/** `timeoutMs` → `timeout_ms`; the signal and the key are none of the task. @internal */
+export function taskOptions({ signal: _, key: __, ...options }: CallOptions): Record<string, unknown> {
   return snake(options);
 }
 

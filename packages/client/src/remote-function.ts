@@ -1,4 +1,5 @@
 // A registered function as a function of the caller's own language: called, submitted, mapped over many.
+import { checkKey } from './connection.ts';
 import { jsonText } from './json-text.ts';
 import { Mapped } from './mapped.ts';
 import { taskOptions } from './options.ts';
@@ -94,15 +95,19 @@ export async function submitTask(
   caller: Caller,
   room?: AbortSignal,
 ): Promise<string> {
-  const { signal } = options;
+  const { signal, key } = options;
+  checkKey('key', key);
+  if (key !== undefined && room !== undefined) throw new TypeError('A key is for one call, not for those of a map.');
   signal?.throwIfAborted();
-  const task = {
-    function: ref,
-    ...(Object.keys(kwargs).length > 0 && { kwargs: raw(kwargs, 'kwargs') }),
-    options: { ...taskOptions(options), result_as: 'json' },
-  };
-  const text = `${JSON.stringify(task).slice(0, -1)},"args":${jsonText(args, 'args')}}`;
-  const sent = (room === undefined ? caller.alone : caller.mapped).submit(text, room);
+  const task = JSON.stringify({ function: ref, options: { ...taskOptions(options), result_as: 'json' } });
+  const keywords = Object.keys(kwargs).length > 0 ? `"kwargs":${jsonText(kwargs, 'kwargs')},` : '';
+  const text = `${task.slice(0, -1)},${keywords}"args":${jsonText(args, 'args')}}`;
+  const sent =
+    key === undefined
+      ? (room === undefined ? caller.alone : caller.mapped).submit(text, room)
+      : caller.connection
+          .ask<{ task_id: string }>('POST', '/v1/tasks', { body: text, key })
+          .then(({ task_id }) => task_id);
   try {
     const id = await orAborted(sent, signal);
     signal?.throwIfAborted();
@@ -122,11 +127,6 @@ export async function submitTask(
 export function handleOf<R>(id: string, { signal }: CallOptions, caller: Caller): TaskHandle<R> {
   const forget = onAbort(signal, () => void cancelQuietly(id, caller));
   return new TaskHandle<R>(id, caller, forget);
-}
-
-/** Checked as arguments are. */
-function raw(value: unknown, place: string): unknown {
-  return JSON.parse(jsonText(value, place));
 }
 
 async function cancelQuietly(id: string, caller: Caller): Promise<void> {

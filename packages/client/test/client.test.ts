@@ -185,6 +185,35 @@ describe('options', () => {
   });
 });
 
+describe('a key', () => {
+  it('makes the same call one task, in another program too', async () => {
+    const add = faas.function<[number, number], number>('py-add').with({ key: 'order-17' });
+    const first = await add.submit(1, 2);
+    expect(await add(1, 2)).toBe(3);
+    const other = new Faas({ url: up.url });
+    const again = await other.submit<number>('py-add', { args: [1, 2] }, { key: 'order-17' });
+    expect(again.id).toBe(first.id);
+    expect(await again.result()).toBe(3);
+    expect(await fault(add(1, 3))).toBeInstanceOf(client.Conflict);
+    expect(await faas.function<[number, number], number>('py-add')(1, 3)).toBe(4);
+  });
+
+  it('is of one call, and of what a header can carry', async () => {
+    const add = faas.function<[number], number>('py-add');
+    const many = await fault(add.with({ key: 'order-18' }).map([1, 2]).toArray());
+    expect(many).toMatchObject({ message: 'A key is for one call, not for those of a map.' });
+    for (const key of ['schlüssel', 'a\nb']) {
+      const error = await fault(add.with({ key }).submit(1));
+      expect(error).toMatchObject({
+        name: 'TypeError',
+        message: 'key takes a key of plain letters, digits and signs.',
+      });
+    }
+    for (const key of ['', 'x'.repeat(256)])
+      expect(await fault(add.with({ key })(1))).toBeInstanceOf(client.BadRequest);
+  });
+});
+
 describe('a handle', () => {
   it('tells state, record and result, and is made again from the id', async () => {
     const { id } = await faas.function('py-add').submit(1, 2);
