@@ -108,8 +108,9 @@ export class Api {
     return body as T;
   }
 
-  post(path: string, body: unknown, query: Query = {}): Promise<Answer> {
-    return this.postText(path, JSON.stringify(body), query);
+  /** Where `signal` fires, it is given up. */
+  post(path: string, body: unknown, query: Query = {}, signal?: AbortSignal): Promise<Answer> {
+    return this.#call('POST', path, query, JSON.stringify(body), {}, signal);
   }
 
   /** `text` is JSON already. `key`: a repeat under the same one does nothing. */
@@ -144,12 +145,13 @@ export class Api {
     query: Query,
     body?: string,
     more: Record<string, string> = {},
+    signal?: AbortSignal,
   ): Promise<Answer> {
     const headers = { ...this.#headers, ...more, ...(body !== undefined && { 'content-type': 'application/json' }) };
     const { silenceMs, marginMs } = this.#patience;
     const timeout = query['wait_ms'] === undefined ? silenceMs : Number(query['wait_ms']) + marginMs;
     const answered = await this.#answered(() =>
-      exchange(this.#target(path, query), { method, headers, timeout }, body),
+      exchange(this.#target(path, query), { method, headers, timeout, ...(signal && { signal }) }, body),
     );
     const { status, text } = answered;
     if (status < 200 || status > 299) throw this.#refused(answered);

@@ -14,9 +14,8 @@ export interface Input {
   bytes: number;
 }
 
-export type Output = { line: number; bytes: number; id: string } & (
-  { is: 'value'; value: unknown } | { is: 'failed'; error: TaskError }
-);
+type End = { is: 'value'; value: unknown } | { is: 'failed'; error: TaskError };
+export type Output = { line: number; bytes: number; id: string } & End;
 
 interface Call {
   input: Input;
@@ -35,6 +34,10 @@ const WAIT_MS = 10_000;
 const GATHER_MS = 20;
 const FEW = 200;
 
+const GONE: TaskError = {
+  ...{ kind: 'lost', type: '', message: 'The task is no longer kept.', traceback: '', details: {} },
+};
+
 interface Results {
   results: { task_id: string; value?: unknown; error: TaskError | null }[];
   unknown: string[];
@@ -46,6 +49,7 @@ export class Mapping {
   /** As JSON. */
   readonly #options: string;
   readonly #stop: AbortSignal;
+  readonly #told: () => void;
   /** Read and not yet submitted. */
   #read: Input[] = [];
   /** Submitted and not yet told, in order. */
@@ -57,14 +61,22 @@ export class Mapping {
   #fault: { error: unknown } | undefined;
   #changed = nextChange();
   #mostTasks = MOST_TASKS;
+  /** Ends the wait for fewer calls than it could be for: more are there. */
+  #more: AbortController | undefined;
   submitted = 0;
+  /** Told by `outputs` or not yet: one that ended before others does. */
+  ended = 0;
+  failed = 0;
+  /** Of the lines whose calls have ended. */
+  endedBytes = 0;
 
-  /** `stop`: no more is read, submitted or waited for. */
-  constructor(api: Api, ref: string, options: object, stop: AbortSignal) {
+  /** `stop`: no more is read, submitted or waited for. `told`: called when the counts have changed. */
+  constructor(api: Api, ref: string, options: object, stop: AbortSignal, told: () => void) {
     this.#api = api;
     this.#ref = ref;
     this.#options = JSON.stringify(options);
     this.#stop = stop;
+    this.#told = told;
     stop.addEventListener('abort', () => this.#ring());
   }
 
@@ -146,6 +158,8 @@ export class Mapping {
         this.#read = this.#read.slice(batch.length);
         this.submitted += batch.length;
         this.#calls.push(...batch.map((input, at): Call => ({ input, id: ids[at]!, end: undefined })));
+        this.#told();
+        this.#more?.abort();
         this.#ring();
       });
       await this.#posting;
@@ -183,28 +197,36 @@ export class Mapping {
         continue;
       }
       const calls = new Map(open.map((call) => [call.id, call]));
-      const ask = () => this.#api.post('/v1/results', { task_ids: [...calls.keys()], wait_ms: WAIT_MS });
-      const answer = await patiently(ask, LONG_MS, this.#stop);
+      const more = new AbortController();
+      if (open.length < MOST_ASKED) this.#more = more;
+      const asked = { task_ids: [...calls.keys()], wait_ms: WAIT_MS };
+      const ask = () => this.#api.post('/v1/results', asked, {}, more.signal);
+      const answer = await patiently(ask, LONG_MS, AbortSignal.any([this.#stop, more.signal])).catch(
+        (error: unknown) => {
+          if (this.#stop.aborted || !more.signal.aborted) throw error;
+        },
+      );
+      this.#more = undefined;
+      if (answer === undefined) {
+        await pause(GATHER_MS);
+        continue;
+      }
       const { results, unknown } = this.#api.bodyOf<Results>(answer, 'results');
-      for (const { task_id: id, value, error } of results) {
-        const call = calls.get(id)!;
-        const { line, bytes } = call.input;
-        call.end = { line, bytes, id, ...(error === null ? { is: 'value', value } : { is: 'failed', error }) };
-      }
-      for (const id of unknown) {
-        const { input } = calls.get(id)!;
-        const error = {
-          kind: 'lost' as const,
-          type: '',
-          message: 'The task is no longer kept.',
-          traceback: '',
-          details: {},
-        };
-        calls.get(id)!.end = { line: input.line, bytes: input.bytes, id, is: 'failed', error };
-      }
+      for (const { task_id: id, value, error } of results)
+        this.#end(calls.get(id)!, error === null ? { is: 'value', value } : { is: 'failed', error });
+      for (const id of unknown) this.#end(calls.get(id)!, { is: 'failed', error: GONE });
+      this.#told();
       this.#ring();
       if (results.length < FEW && results.length < calls.size) await pause(GATHER_MS);
     }
+  }
+
+  #end(call: Call, how: End): void {
+    const { line, bytes } = call.input;
+    call.end = { line, bytes, id: call.id, ...how };
+    this.ended += 1;
+    if (how.is === 'failed') this.failed += 1;
+    this.endedBytes += bytes;
   }
 
   #takesNoMore(): boolean {

@@ -16,21 +16,39 @@ export class ProgressBar {
   readonly #started = performance.now();
   #drawnAt = -Infinity;
 
-  /** Draws at most every REDRAW_MS. */
+  #latest: Progress | undefined;
+  #due: NodeJS.Timeout | undefined;
+
+  /** Draws at most every REDRAW_MS; what is told sooner is drawn then. */
   show(progress: Progress): void {
-    const now = performance.now();
-    if (!process.stderr.isTTY || now - this.#drawnAt < REDRAW_MS) return;
-    this.#drawnAt = now;
-    process.stderr.write(
-      `\r\x1b[K${barLine(progress, (now - this.#started) / 1000, process.stderr.columns, hasColours(process.stderr))}`,
-    );
+    if (!process.stderr.isTTY) return;
+    this.#latest = progress;
+    const rest = this.#drawnAt + REDRAW_MS - performance.now();
+    // Whoever is held up by one call only is to see all that had ended before.
+    if (rest > 0) this.#due ??= setTimeout(() => this.#draw(), rest).unref();
+    else this.#draw();
   }
 
   /** Takes the line away: for good, or before something is written to the same terminal. */
   clear(): void {
+    this.#forget();
     if (this.#drawnAt === -Infinity) return;
     this.#drawnAt = -Infinity;
     process.stderr.write('\r\x1b[K');
+  }
+
+  #draw(): void {
+    this.#forget();
+    if (this.#latest === undefined) return;
+    this.#drawnAt = performance.now();
+    const seconds = (this.#drawnAt - this.#started) / 1000;
+    const { columns } = process.stderr;
+    process.stderr.write(`\r\x1b[K${barLine(this.#latest, seconds, columns, hasColours(process.stderr))}`);
+  }
+
+  #forget(): void {
+    clearTimeout(this.#due);
+    this.#due = undefined;
   }
 }
 

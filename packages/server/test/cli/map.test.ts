@@ -166,6 +166,13 @@ describe('map', () => {
       /\r\x1b\[K0\.3\n\r\x1b\[K\[[^\n]*3 of 3[^\n]*\r\x1b\[K\nmodes kept\n$/,
     );
   });
+
+  it('shows what has ended also where the first line has not', async () => {
+    write('naps', '2\n0.1\n0\n0\n0.1\n');
+    const { stdout } = await service.onTerminal('never', '', ['map', 'nap', 'naps']).ended;
+    const [before] = stdout.split(/(?<!\d)2\r\n/);
+    expect(before).toMatch(/\r\x1b\[K\[#+ +\] +\d+ % 4 of 5, \d+\/s/);
+  });
 });
 
 it('a queue that holds fewer than the lines is filled again and again', async () => {

@@ -49,28 +49,26 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
   });
   const source = open(inputs);
   const api = new Api(options);
+  const bar = new ProgressBar();
+  const show = (): void => {
+    const { ended, failed, submitted, endedBytes } = mapping;
+    bar.show({ ended, failed, submitted, share: source.size && Math.min(1, endedBytes / source.size) });
+  };
   const mapping = new Mapping(
     api,
     name,
     { result_as: 'json', ...(options.group !== undefined && { group: options.group }) },
     stop.signal,
+    show,
   );
-  const bar = new ProgressBar();
-  let ended = 0;
-  let failed = 0;
-  let bytes = 0;
   try {
     for await (const output of mapping.outputs(inputsOf(source.lines, options.spread))) {
-      ended += 1;
-      bytes += output.bytes;
-      if (output.is === 'failed') failed += 1;
       if (process.stdout.isTTY) bar.clear();
       if (!process.stdout.write(`${lineOf(output)}\n`)) await once(process.stdout, 'drain', { signal: stop.signal });
-      const share = source.size === undefined ? undefined : Math.min(1, bytes / source.size);
-      bar.show({ ended, failed, submitted: mapping.submitted, share });
+      show();
     }
     // Without a call nobody has told whether there is such a function.
-    if (ended === 0) await api.get(`/v1/functions/${encodeURIComponent(name)}`);
+    if (mapping.ended === 0) await api.get(`/v1/functions/${encodeURIComponent(name)}`);
     await written();
     stop.signal.throwIfAborted();
   } catch (error) {
@@ -88,6 +86,7 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
       await written();
       throw error;
     }
+    const { ended } = mapping;
     throw new UserError(
       `Interrupted: ${ended} ${ended === 1 ? 'call had' : 'calls had'} ended, ${canceled} that had not ${canceled === 1 ? 'is' : 'are'} canceled.`,
       130,
@@ -96,6 +95,7 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
     source.close();
   }
   bar.clear();
+  const { ended, failed } = mapping;
   if (failed > 0) throw new UserError(`${failed} of ${ended} calls failed: their lines hold {"error": …}.`);
 }
 
