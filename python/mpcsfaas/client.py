@@ -8,6 +8,7 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optio
 from . import ends, errors, frames, logs, outcome, results, shipment
 from .followers import Followers
 from .futures import Logs, Owner, TaskFuture
+from .later import Later, is_in_loop
 from .options import on_the_wire
 from .pickling import Arguments, name_of, options_of
 from .registry import Registry
@@ -42,6 +43,7 @@ class Client:
         self._registry = Registry(self._transport)
         self._arguments = Arguments()
         self._followers = Followers(self._transport, patience)
+        self._later = Later(self.cancel_many, "mpcsfaas-cancels")
 
     def __enter__(self) -> "Client":
         return self
@@ -52,6 +54,7 @@ class Client:
     def close(self) -> None:
         """Ends its connections and threads. Futures that have not ended stay so; their tasks go on. Idempotent."""
         self._followers.close(_LEAVING)
+        self._later.join(_LEAVING)
         self._transport.close()
 
     # Functions.
@@ -281,6 +284,10 @@ class Client:
 
     def cancel_task(self, future: "TaskFuture[Any]") -> bool:
         """See TaskFuture.cancel."""
+        if is_in_loop():
+            is_canceled = future._settle_canceled()
+            self._later.add(future.task_id)
+            return is_canceled
         try:
             self.cancel(future.task_id)
         except (errors.ConflictError, errors.NotFoundError, errors.ExpiredError):

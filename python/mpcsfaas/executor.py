@@ -14,8 +14,10 @@ import uuid
 import weakref
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
-from . import chunks, errors, leaving, progress, shipment
+from . import chunks, errors, later, leaving, progress, shipment
+from .bound import Bound
 from .futures import TaskFuture
+from .later import Later
 from .leaving import Cancels
 from .logs import Shown
 from .maps import Values, flat, one_by_one
@@ -75,6 +77,7 @@ class Executor(concurrent.futures.Executor):
         self._results = Results(self._transport, self.group, "mpcsfaas-%d-results" % number, patience, self.ended)
         self._submits = Submits(self._transport, self, "mpcsfaas-%d-submits" % number, patience)
         self._cancels = Cancels(self._transport, self._submits, self._results)
+        self._later = Later(self._cancels.by_ids, "mpcsfaas-%d-cancels" % number, self.ended)
         self._shown = Shown(self._transport, "mpcsfaas-%d" % number, self.ended) if stream_logs else None
         self._maps: "weakref.WeakSet[Values[Any]]" = weakref.WeakSet()
         self._shut = False
@@ -143,6 +146,7 @@ class Executor(concurrent.futures.Executor):
         longest = leaving.SECONDS if self._cancels.has_given_up else None
         self._submits.join(longest)
         self._results.join(longest)
+        self._later.join(leaving.SECONDS)
         if self._shown is not None:
             self._shown.join()
         self._transport.close()
@@ -150,14 +154,14 @@ class Executor(concurrent.futures.Executor):
 
     def ended(self) -> None:
         """A thread has ended. After `shutdown` the last one closes the connections."""
-        is_running = self._submits.is_running() or self._results.is_running()
+        is_running = self._submits.is_running() or self._results.is_running() or self._later.is_running()
         if self._shut and not is_running and not (self._shown is not None and self._shown.is_running()):
             self._transport.close()
             _alive.discard(self)
 
     # What a service can do beyond it.
 
-    def options(self, **options: Any) -> "Bound":
+    def options(self, **options: Any) -> Bound:
         """The same executor with more options for the calls made through it: ex.options(priority=5).submit(f, x). Raises
         TypeError for what is none, and for `group`."""
         check_of_calls(options)
@@ -196,7 +200,8 @@ class Executor(concurrent.futures.Executor):
 
     def cancel_task(self, future: "TaskFuture[Any]") -> bool:
         """See TaskFuture.cancel. Raises FaasError where the service cannot be asked."""
-        if not future.task_id:
+        is_in_loop = later.is_in_loop()
+        if is_in_loop or not future.task_id:
             # It waits here, or its request is under way: then `accepted` tells the service.
             if not future._settle_canceled():
                 return False
@@ -204,6 +209,10 @@ class Executor(concurrent.futures.Executor):
             if not future.task_id:
                 return True
             # That was said before this could be seen.
+        if is_in_loop:
+            self._results.forget(future)
+            self._later.add(future.task_id)
+            return True
         try:
             self._transport.call("POST", "/v1/tasks/%s/cancel" % future.task_id, {})
         except (errors.ConflictError, errors.NotFoundError, errors.ExpiredError):
@@ -338,35 +347,6 @@ class Executor(concurrent.futures.Executor):
             )
 
 
-class Bound:
-    """An executor with options: `submit` and `map` as there."""
-
-    def __init__(self, executor: Executor, options: Dict[str, Any]) -> None:
-        self._executor = executor
-        self._options = options
-
-    def options(self, **options: Any) -> "Bound":
-        """With more of them."""
-        check_of_calls(options)
-        return Bound(self._executor, {**self._options, **options})
-
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "TaskFuture[T]":
-        """See Executor.submit."""
-        return self._executor._submit(fn, args, kwargs, self._options)
-
-    def map(
-        self,
-        fn: Callable[..., T],
-        *iterables: Iterable[Any],
-        timeout: Optional[float] = None,
-        chunksize: int = 1,
-        buffersize: Optional[int] = None,
-        progress: bool = False,
-    ) -> Iterator[T]:
-        """See Executor.map."""
-        return self._executor._map(fn, iterables, timeout, chunksize, buffersize, progress, self._options)
-
-
 _alive: "weakref.WeakSet[Executor]" = weakref.WeakSet()
 
 
@@ -386,6 +366,7 @@ def _last_words() -> None:
                 executor._submits.unsent(),
                 executor._transport.address.url,
             )
+        executor._later.join(_LAST_WORDS)
         unheard = sum(bool(future._done_callbacks) for future in executor._results.outstanding())
         if unheard:
             _log.warning(

@@ -77,6 +77,10 @@ class Cancels:
         for future in futures:
             self._results.forget(future)
 
+    def by_ids(self, ids: Sequence[str]) -> None:
+        """Of tasks that nobody waits for any more. Raises FaasError."""
+        self._many(ids, False)
+
     def _withdraw(self, futures: "Optional[List[TaskFuture[Any]]]", seconds: float) -> None:
         """Takes back those of the futures (None: all) that have not left, also what comes back from under way within so long."""
         for longest in (seconds, 0.0):

@@ -19,7 +19,7 @@ from unittest import mock
 from strikes import struck
 
 import mpcsfaas
-from mpcsfaas import Executor, TaskCanceled, TaskFuture, errors, function, monitor, on_demand, submits, wishes
+from mpcsfaas import Executor, TaskCanceled, TaskFuture, errors, function, monitor, on_demand, submits, transport, wishes
 
 
 class Mine(Exception):
@@ -283,6 +283,43 @@ class Calls(unittest.TestCase):
         done.result()
         self.assertFalse(done.cancel())
 
+    def test_a_cancel_in_an_event_loop_does_not_wait_for_the_service(self):
+        call, asked = transport.Transport.call, []
+
+        def slow(self, method, path, *args, **kwargs):
+            if path.endswith("/cancel"):
+                asked.append(path)
+                time.sleep(1)
+            return call(self, method, path, *args, **kwargs)
+
+        async def cancel(futures):
+            wrapped = [asyncio.wrap_future(future) for future in futures[1:]]
+            await asyncio.sleep(0)
+            began = time.monotonic()
+            self.assertTrue(futures[0].cancel())
+            for future in wrapped:
+                future.cancel()
+            for _ in range(3):
+                await asyncio.sleep(0)
+            self.assertEqual([future.cancelled() for future in futures], [True] * 4)
+            self.assertLess(time.monotonic() - began, 0.5)
+
+        for client in (None, mpcsfaas.Client()):
+            asked.clear()
+            done = self.ex.submit(double, 1)
+            done.result()
+            with mock.patch.object(transport.Transport, "call", slow), Executor() as ex:
+                mine = [ex.submit(sleeps, 60) for _ in range(4)]
+                _until(lambda: all(future.task_id for future in mine))
+                futures = mine if client is None else [client.task(future.task_id).future() for future in mine]
+                asyncio.run(cancel(futures))
+                self.assertFalse(asyncio.run(_canceled(done)))
+                # What waits goes together.
+                _until(lambda: {future.record()["status"] for future in mine} == {"CANCELED"})
+                self.assertLessEqual(len(asked), 2)
+            if client is not None:
+                client.close()
+
     def test_a_task_that_somebody_else_cancels_is_canceled_here(self):
         future = self.ex.options(labels=["nobody=has"]).submit(double, 1)
         _until(lambda: future.task_id)
@@ -430,6 +467,12 @@ class Groups(unittest.TestCase):
         subprocess.run([sys.executable, "-c", program % group], check=True)
         with Executor(group=group) as ex:
             self.assertEqual(len(ex.reattach()), 30)
+
+    def test_what_an_event_loop_canceled_is_canceled_before_a_program_ends(self):
+        group = "looped-%d" % os.getpid()
+        subprocess.run([sys.executable, "-c", LOOPED % group], check=True)
+        with mpcsfaas.Client() as client:
+            self.assertEqual([task["status"] for task in client.list(group=group)], ["CANCELED"])
 
     def test_it_is_sent_where_no_thread_can_be_started_any_more(self):
         group = "late-%d" % os.getpid()
@@ -585,6 +628,22 @@ atexit.register(last)
 """
 
 
+LOOPED = """
+import asyncio, time
+from mpcsfaas import Executor
+async def main():
+    ex = Executor(group=%r)
+    future = ex.submit(time.sleep, 60)
+    while not future.task_id:
+        await asyncio.sleep(0.01)
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(future), 0.01)
+    except asyncio.TimeoutError:
+        pass
+asyncio.run(main())
+"""
+
+
 UNHEARD = """
 import time
 from mpcsfaas import Executor
@@ -673,6 +732,10 @@ def _nested(path, url, nested):
 
     with Executor(url, nested=nested) as ex:
         return ex.submit(pow, 2, 3).result()
+
+
+async def _canceled(future):
+    return future.cancel()
 
 
 async def _awaited(future):
