@@ -330,6 +330,7 @@ class Client:
         if as_json:
             return {**entry, "args": list(args), "kwargs": dict(kwargs or {})}, []
         data = self._arguments.dumps(function, tuple(args), dict(kwargs or {}))
+        self._registry.check_arguments(function, data)
         return {**entry, "args_pickle": {"frame": frame}}, [data]
 
     def _submit(self, path: str, body: Sequence[bytes], key: Optional[str], ids: Callable[[Any], T]) -> T:

@@ -71,7 +71,7 @@ class SerializationError(FaasError, TypeError):
 
 
 class VersionMismatch(FaasError):
-    """The function was pickled by another Python than the workers run."""
+    """The function, or byte code among its arguments, was pickled by another Python than the workers run."""
 
 
 class ServiceError(FaasError):

@@ -71,7 +71,7 @@ class Executor(concurrent.futures.Executor):
         self._nested = nested
         self._pid = os.getpid()
         self._transport = Transport(url, api_key, patience)
-        self._registry = Registry(self._transport)
+        self._registry = Registry(self._transport, looks_again=True)
         self._arguments = Arguments()
         self._plain_tail = tail_of({"group": self.group})
         self._results = Results(self._transport, self.group, "mpcsfaas-%d-results" % number, patience, self.ended)
@@ -249,6 +249,7 @@ class Executor(concurrent.futures.Executor):
             self._cancels.late(late)
         if self._shown is not None:
             self._shown.add(list(ids))
+        self._registry.look_again()
 
     def sent(self) -> None:
         """The tasks were refused."""
@@ -272,8 +273,10 @@ class Executor(concurrent.futures.Executor):
         # A map that is read on sends what follows.
         if self._shut:
             raise RuntimeError("cannot schedule new futures after shutdown")
+        data = self._arguments.dumps(fn, args, kwargs)
+        self._registry.check_arguments(fn, data)
         future: TaskFuture[Any] = TaskFuture(self)
-        self._submits.add(Wish(future, entry_, self._arguments.dumps(fn, args, kwargs), is_of_map))
+        self._submits.add(Wish(future, entry_, data, is_of_map))
         return future
 
     def _entry(self, fn: Any, options: Dict[str, Any]) -> Entry:

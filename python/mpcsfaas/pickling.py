@@ -23,6 +23,9 @@ from .globalvars import searching
 from .submodules import loaded, names_used
 
 _PROTOCOL = 5
+# Another one, so that both sorts are known by how they begin.
+_PROTOCOL_OF_DILL = 4
+_OF_DILL = bytes((0x80, _PROTOCOL_OF_DILL))
 _dumps = pickle.dumps
 # A reference into the main module has its name in the pickle, and so may a text of the user's: that costs only time.
 _MAINS = tuple(name.encode() for name in classes.MAINS)
@@ -98,15 +101,16 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]
 def by_value(value: Any) -> bytes:
     """dill's pickle. Raises whatever its parts raise."""
     file = io.BytesIO()
-    pickler = _Pickler(file, protocol=4, recurse=True, byref=False, fmode=0)
+    pickler = _Pickler(file, protocol=_PROTOCOL_OF_DILL, recurse=True, byref=False, fmode=0)
     pickler.names = names_used(value)
     pickler.dump(value)
     return file.getvalue()
 
 
 def is_by_value(data: bytes) -> bool:
-    """Does this pickle of a function hold byte code, which only one minor version of Python runs?"""
-    return b"_create_code" in data
+    """Does this pickle hold byte code, which only one minor version of Python runs?"""
+    # What the C pickler writes does not.
+    return data.startswith(_OF_DILL) and b"_create_code" in data
 
 
 def dumps(value: Any) -> bytes:

@@ -2,10 +2,11 @@
 import json
 import os
 import threading
+import time
 import weakref
 from typing import Any, Dict, Tuple
 
-from . import frames, options as options_
+from . import frames, options as options_, pickling
 from .recent import Recent
 from .shipment import Shipment
 from .transport import Transport
@@ -20,11 +21,12 @@ _MOST = 1000
 class Registry:
     """Digest and name -> id, for one service and key. Thread-safe."""
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport, looks_again: bool = False) -> None:
+        """looks_again: `look_again` is called after requests, and no check of what is known waits for the service."""
         self._transport = transport
         self._ids: Recent[Tuple[str, str], str] = Recent(_MOST)
         self._lock = threading.Lock()
-        self._fleet = Fleet(lambda: transport.call("GET", "/v1/workers"))
+        self._fleet = Fleet(lambda: transport.call("GET", "/v1/workers"), looks_again)
         _all.add(self)
 
     def renew_locks(self) -> None:
@@ -36,6 +38,7 @@ class Registry:
         """Registers it where that has not been done. Raises VersionMismatch where no live worker could run it."""
         known = self._ids.get((shipment.digest, shipment.name))
         if known is not None:
+            self._check(shipment)
             return known
         with self._lock:
             known = self._ids.get((shipment.digest, shipment.name))
@@ -54,10 +57,22 @@ class Registry:
                 self._ids.forget(key)
         return self.id_of(shipment)
 
+    def check_arguments(self, function: Any, data: bytes) -> None:
+        """Raises VersionMismatch where there is byte code among these pickled arguments and no live worker could run it."""
+        if pickling.is_by_value(data):
+            self._fleet.check("what `%s` is called with" % pickling.name_of(function))
+
+    def look_again(self) -> None:
+        """Whether the live workers are still those that were relied on. Never raises; one try, that may not take long."""
+        self._fleet.look_again(lambda: self._transport.call("GET", "/v1/workers", until=time.monotonic()))
+
+    def _check(self, shipment: Shipment) -> None:
+        if shipment.python:
+            self._fleet.check("`%s`" % shipment.name, shipment.python)
+
     def register(self, shipment: Shipment, name: str, options: Dict[str, Any], description: str = "") -> Dict[str, Any]:
         """The function as the service describes it."""
-        if shipment.python:
-            self._fleet.check(shipment.name, shipment.python)
+        self._check(shipment)
         options_.check(options, options_.LASTING)
         header: Dict[str, Any] = {
             "name": name,

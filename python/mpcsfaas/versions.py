@@ -2,7 +2,7 @@
 import sys
 import threading
 import time
-from typing import Any, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Set
 
 import dill
 
@@ -18,31 +18,62 @@ _FRESH = 10.0
 
 
 class Fleet:
-    """The Python versions of the live workers, asked for at most every ten seconds."""
+    """The Python versions of the live workers, as they were told at most every ten seconds."""
 
-    def __init__(self, workers: Any) -> None:
-        """workers: a callable that answers the body of /v1/workers."""
+    def __init__(self, workers: Callable[[], Dict[str, Any]], looks_again: bool = False) -> None:
+        """workers: answers the body of /v1/workers. looks_again: somebody calls `look_again` after what relied on the answer; until
+        then `check` believes it, however old it is."""
         self._workers = workers
+        self._looks_again = looks_again
         self._lock = threading.Lock()
         self._pythons: List[str] = []
         self._until = 0.0
+        # Which versions the last answer was found to fit, and whether that was relied on since.
+        self._fitting: Set[str] = set()
+        self._is_used = False
 
     def renew_lock(self) -> None:
         """See Registry.renew_locks."""
         self._lock = threading.Lock()
 
-    def check(self, name: str, python: str = PYTHON) -> None:
-        """Raises VersionMismatch where there are workers for Python and none of them runs `python` ('3.11')."""
+    def check(self, what: str, python: str = PYTHON) -> None:
+        """Raises VersionMismatch where there are workers for Python and none of them runs `python` ('3.11'). what: was pickled."""
+        if python in self._fitting and (self._looks_again or not self._is_due()):
+            self._is_used = True
+            return
         with self._lock:
-            if time.monotonic() >= self._until:
-                self._pythons = pythons_of(self._workers())
-                self._until = time.monotonic() + _FRESH
-            there = self._pythons
-        problem = mismatch(name, python, there)
-        if problem is not None:
+            if self._is_due():
+                self._ask(self._workers)
+            problem = mismatch(what, python, self._pythons)
+            if problem is None:
+                self._fitting.add(python)
+                return
             # A worker of the right version may come at any moment.
             self._until = 0.0
-            raise VersionMismatch(problem)
+        raise VersionMismatch(problem)
+
+    def look_again(self, workers: Callable[[], Dict[str, Any]]) -> None:
+        """Asks anew where an old answer was relied on. Where that fails, what is known stays."""
+        if not self._is_used or not self._is_due() or not self._lock.acquire(False):
+            return
+        try:
+            self._is_used = False
+            self._ask(workers)
+            if mismatch("", PYTHON, self._pythons) is not None:
+                # Whoever is to be refused is refused by an answer of that moment.
+                self._until = 0.0
+        except Exception:
+            self._until = time.monotonic() + _FRESH
+        finally:
+            self._lock.release()
+
+    def _is_due(self) -> bool:
+        return time.monotonic() >= self._until
+
+    def _ask(self, workers: Callable[[], Dict[str, Any]]) -> None:
+        self._pythons = pythons_of(workers())
+        self._fitting = set()
+        self._until = time.monotonic() + _FRESH
 
 
 def pythons_of(fleet: Dict[str, Any]) -> List[str]:
@@ -57,12 +88,12 @@ def pythons_of(fleet: Dict[str, Any]) -> List[str]:
     return sorted(found)
 
 
-def mismatch(name: str, python: str, there: List[str]) -> Optional[str]:
+def mismatch(what: str, python: str, there: List[str]) -> Optional[str]:
     """The sentence that says so, or None. Without a worker nothing is known: one may come."""
     if not there or any(version.split()[0] == python or version.startswith(python + ".") for version in there):
         return None
     return (
-        "`%s` was pickled by Python %s (dill %s) and every live worker runs Python %s: pickled code runs only on the minor "
+        "%s was pickled by Python %s (dill %s) and every live worker runs Python %s: pickled code runs only on the minor "
         "version that made it. Start a worker with --python python%s, or run this program with python%s."
-        % (name, python, DILL, " or ".join(there), python, ".".join(there[0].split(".")[:2]))
+        % (what, python, DILL, " or ".join(there), python, ".".join(there[0].split(".")[:2]))
     )

@@ -310,6 +310,67 @@ class Refusals(unittest.TestCase):
                     ask()
         self.assertEqual({one.line for one in asked}, {"GET /v1/workers HTTP/1.1"})
 
+    def test_byte_code_in_arguments_wants_a_worker_of_this_python_too(self):
+        def told(n):
+            if " /v1/workers " in asked[n - 1].line:
+                return answer(200, json.dumps({"items": [_worker("3.8.1")]}).encode())
+            return answer(201, b'{"function_id": "f", "task_id": "t"}')
+
+        url, asked = serve(self, told)
+        words = "what `%s` is called with was pickled by Python " + versions.PYTHON + " .* every live worker runs Python 3.8.1"
+        with Executor(url) as ex, Client(url) as client:
+            for name, ask in (
+                ("map", lambda: ex.submit(map, lambda: 1, [1])),
+                ("filter", lambda: ex.map(filter, [double], [[1]])),
+                ("map", lambda: client.submit(map, [lambda: 1, [1]])),
+                ("named", lambda: client.submit("named", [{"by": lambda: 1}])),
+                ("named", lambda: client.batch("named", [[double]])),
+            ):
+                with self.assertRaisesRegex(errors.VersionMismatch, words % name):
+                    ask()
+            self.assertEqual([one.line for one in asked if "/v1/tasks" in one.line], [])
+            # What is none runs anywhere.
+            client.submit("named", [1, "_create_code", len])
+
+    def test_workers_that_go_are_noticed_without_a_request_for_each_submit(self):
+        fleet, asked, call = {"items": [_worker(versions.PYTHON + ".1")]}, [], transport.Transport.call
+
+        def told(self, method, path, *args, **kwargs):
+            if path != "/v1/workers":
+                return call(self, method, path, *args, **kwargs)
+            asked.append(threading.current_thread())
+            return fleet
+
+        def submits_until_refused(submit):
+            end = time.monotonic() + 20
+            while time.monotonic() < end:
+                submit().result(20)
+            raise AssertionError("nothing was refused")
+
+        with mock.patch.object(transport.Transport, "call", told), Executor() as ex, Client() as client:
+            for in_background, submit in (
+                (True, lambda: ex.submit(lambda: 1)),
+                (True, lambda: ex.submit(max, 1, 2, key=lambda n: n)),
+                (False, lambda: client.task(client.submit(lambda: 1)).future()),
+            ):
+                asked.clear()
+                for _ in range(50):
+                    submit().result(20)
+                self.assertLessEqual(len(asked), 1)
+                with mock.patch.object(versions, "_FRESH", 0.3):
+                    ex._registry._fleet._until = client._registry._fleet._until = 0.0
+                    asked.clear()
+                    began = time.monotonic()
+                    while time.monotonic() < began + 1:
+                        submit().result(20)
+                    self.assertIn(len(asked), range(2, 8))
+                    self.assertNotEqual(threading.current_thread() in asked, in_background)
+                    fleet["items"] = [_worker("3.8.1")]
+                    with self.assertRaisesRegex(errors.VersionMismatch, "Python %s .* runs Python 3.8.1" % versions.PYTHON):
+                        submits_until_refused(submit)
+                    fleet["items"] = [_worker(versions.PYTHON + ".2")]
+                    self.assertIn(submit().result(20), (1, 2))
+
     def test_every_error_code_has_its_class(self):
         contract = os.path.join(os.path.dirname(__file__), "../../packages/contract/src/errors.ts")
         with open(contract, encoding="utf-8") as file:
