@@ -76,10 +76,8 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
 }
 
 function eventOf(block: string): ServerEvent {
-  const told: ServerEvent = { event: '', data: '', id: undefined };
-  for (const line of block.split('\n')) {
-    const [, field = '', value = ''] = /^(\w+): ?(.*)$/.exec(line) ?? [];
-    if (field === 'event' || field === 'data' || field === 'id') told[field] = value;
-  }
-  return told;
+  // Of what JSON may hold, `.` has not all: U+2028 ends a line of a program, and none here.
+  const fields = block.split('\n').map((line) => line.split(/: ?([^]*)/));
+  const { event = '', data = '', id } = Object.fromEntries(fields) as Partial<Record<string, string>>;
+  return { event, data, id };
 }

@@ -257,6 +257,13 @@ describe('a handle', () => {
     expect(text).toBe('\ufffd\ufffd\ufffd\non\n');
   });
 
+  it('tells what only programs take for the end of a line', async () => {
+    const lines = await faas.register('lines', () => console.log('a\u2028b\u0085c: d'));
+    let text = '';
+    for await (const log of (await lines.submit()).logs({ follow: true })) text += log.text;
+    expect(text).toBe('a\u2028b\u0085c: d\n');
+  });
+
   it('stops telling when its signal fires', async () => {
     const stop = new AbortController();
     const handle = await faas.function('py-nap').submit(600);
