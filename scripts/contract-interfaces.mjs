@@ -51,9 +51,15 @@ export const MAX_RESULT_IDS = ${MAX_RESULT_IDS};
 /** @internal */
 export const MAX_WAIT_MS = ${MAX_WAIT_MS};
 
-/** Which class a problem is thrown as: by its code where that is said here, else by its status. @internal */
+/**
+ * Which class a problem is thrown as: by its code where that is said here, else by its status; one that is not said is a
+ * BadRequest, from 500 on a ServiceFault. @internal
+ */
 export const CLASS_OF: Record<string | number, NamedClass> = {
-${classes.map(([word, name]) => `  ${word}: '${name}',`).join('\n')}
+${classes
+  .filter(([word, name]) => name !== (word >= 500 ? 'ServiceFault' : word >= 400 ? 'BadRequest' : ''))
+  .map(([word, name]) => `  ${word}: '${name}',`)
+  .join('\n')}
 };
 
 /** @internal */

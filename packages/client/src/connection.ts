@@ -1,7 +1,7 @@
 // Requests to the service: JSON in and out, faults as errors of ours, repeated where a repeat does no harm.
 import { ConnectionFailed, refusal } from './errors.ts';
 import type { FaasError } from './errors.ts';
-import { backoffMs, onAbort, orAborted, pause } from './pause.ts';
+import { backoffMs, linkedTo, orAborted, pause } from './pause.ts';
 import type { Problem } from './contract.ts';
 
 export interface ConnectionOptions {
@@ -101,13 +101,11 @@ export class Connection {
   }
 
   async #once<T>(method: string, path: string, asked: Ask): Promise<T> {
-    const silence = new AbortController();
-    const abort = (): void => silence.abort(asked.signal?.reason);
     asked.signal?.throwIfAborted();
-    const forget = onAbort(asked.signal, abort);
-    const timer = setTimeout(() => silence.abort(new Error('no answer')), SILENCE_MS + (asked.heldMs ?? 0));
+    const { stop, forget } = linkedTo(asked.signal);
+    const timer = setTimeout(() => stop.abort(new Error('no answer')), SILENCE_MS + (asked.heldMs ?? 0));
     try {
-      const answer = await this.#send(method, path, asked, silence.signal, {});
+      const answer = await this.#send(method, path, asked, stop.signal, {});
       const text = await answer.text().catch((error: unknown) => {
         throw this.#away(error);
       });
@@ -201,5 +199,5 @@ export function statusOf(fault: unknown): number {
 
 /** `randomUUID` is not to be had in pages that came over plain HTTP. @internal */
 export function newKey(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return crypto.getRandomValues(new Uint32Array(4)).join('-');
 }

@@ -7,28 +7,23 @@ export const MAX_RESULT_IDS = 10000;
 /** @internal */
 export const MAX_WAIT_MS = 60000;
 
-/** Which class a problem is thrown as: by its code where that is said here, else by its status. @internal */
+/**
+ * Which class a problem is thrown as: by its code where that is said here, else by its status; one that is not said is a
+ * BadRequest, from 500 on a ServiceFault. @internal
+ */
 export const CLASS_OF: Record<string | number, NamedClass> = {
-  400: 'BadRequest',
   401: 'Unauthorized',
   403: 'Forbidden',
   404: 'NotFound',
   route_not_found: 'VersionMismatch',
-  405: 'BadRequest',
   406: 'SerializationError',
   409: 'Conflict',
   410: 'NotFound',
   413: 'TooLarge',
-  414: 'BadRequest',
-  415: 'BadRequest',
-  417: 'BadRequest',
-  422: 'BadRequest',
   not_self_contained: 'NotSelfContained',
   idempotency_key_reused: 'Conflict',
   429: 'QueueFull',
   rate_limited: 'RateLimited',
-  431: 'BadRequest',
-  500: 'ServiceFault',
   503: 'Unavailable',
   no_worker: 'NoWorker',
 };

@@ -3,11 +3,12 @@
 //   E1  Whoever waits for an id is in `#waiting`, and every id there is covered: by one held request that names it, or by
 //       the stream of events.
 //   E2  The stream covers an id once it was read after the stream's place was fixed: at `open`, or when it came later.
+//       It tells those of one group where all who wait for its ids have named that one; else it tells all.
 //   E3  All that the stream covers is read again at every reconnection, at `reset`, and every REREAD_MS.
 //   E4  A stream that is unwell fails nobody: while reads are answered, those go on, and it is tried again.
 //   E5  Nothing is open while nobody waits: a program that has its results can end.
 import { NotFound } from './errors.ts';
-import { follow } from './server-events.ts';
+import { follow, pathOfEnds } from './server-events.ts';
 import { orAborted, pause } from './pause.ts';
 import type { Connection } from './connection.ts';
 import type { Results, TaskEnded, TaskResult } from './contract.ts';
@@ -18,6 +19,8 @@ interface Waiter {
   reject: (fault: unknown) => void;
   /** How many wait. */
   count: number;
+  /** Of the task, where it is known. */
+  group: string | undefined;
 }
 
 /** Held requests at a time, and ids in one of them: for more the stream is better. Browsers have six connections. */
@@ -35,6 +38,8 @@ export class Ends {
   #fresh: string[] = [];
   readonly #held = new Set<{ ids: readonly string[]; stop: AbortController }>();
   #stream: AbortController | undefined;
+  /** The only group whose ends it tells. */
+  #group: string | undefined;
   /** To be read now, for the stream. */
   #due = new Set<string>();
   #reading = false;
@@ -46,10 +51,10 @@ export class Ends {
     this.#rereadMs = rereadMs;
   }
 
-  /** How the task ended. @throws FaasError where that cannot be learnt, or the signal's reason */
-  async of(id: string, signal: AbortSignal | undefined): Promise<TaskResult> {
+  /** How the task, of this group, ended. @throws FaasError where that cannot be learnt, or the signal's reason */
+  async of(id: string, signal: AbortSignal | undefined, group?: string): Promise<TaskResult> {
     signal?.throwIfAborted();
-    const waiter = this.#waiting.get(id) ?? this.#add(id);
+    const waiter = this.#waiting.get(id) ?? this.#add(id, group);
     waiter.count += 1;
     try {
       return await orAborted(waiter.promise, signal);
@@ -59,7 +64,7 @@ export class Ends {
     }
   }
 
-  #add(id: string): Waiter {
+  #add(id: string, group: string | undefined): Waiter {
     let resolve!: Waiter['resolve'];
     let reject!: Waiter['reject'];
     const promise = new Promise<TaskResult>((one, other) => {
@@ -67,7 +72,7 @@ export class Ends {
       reject = other;
     });
     promise.catch(() => undefined);
-    const waiter = { promise, resolve, reject, count: 0 };
+    const waiter = { promise, resolve, reject, count: 0, group };
     this.#waiting.set(id, waiter);
     if (this.#fresh.push(id) === 1) queueMicrotask(() => this.#cover());
     return waiter;
@@ -83,9 +88,13 @@ export class Ends {
     const fresh = this.#fresh.filter((id) => this.#waiting.has(id));
     this.#fresh = [];
     if (fresh.length === 0) return;
-    if (this.#stream !== undefined && !this.#stream.signal.aborted) this.#read(fresh);
+    const isTold = (id: string): boolean => [undefined, this.#waiting.get(id)?.group].includes(this.#group);
+    if (this.#stream?.signal.aborted === false && fresh.every(isTold)) this.#read(fresh);
     else if (this.#held.size < MOST_HELD && fresh.length <= MOST_IDS_HELD) void this.#hold(fresh);
-    else void this.#follow();
+    else {
+      this.#stream?.abort();
+      void this.#follow();
+    }
   }
 
   /** One request that the service answers when one of these has ended, again and again. */
@@ -109,10 +118,13 @@ export class Ends {
   async #follow(): Promise<void> {
     const stop = new AbortController();
     this.#stream = stop;
+    // Of all, unless they have one group.
+    const groups = Array.from(this.#waiting.values(), ({ group }) => group);
+    this.#group = groups.every((group) => group === groups[0]) ? groups[0] : undefined;
     this.#wellAt = Date.now();
     const timer = setInterval(() => this.#read(this.#waiting.keys()), this.#rereadMs);
     try {
-      for await (const told of follow(this.#connection, '/v1/events', stop.signal)) {
+      for await (const told of follow(this.#connection, pathOfEnds(this.#group), stop.signal)) {
         if (told.is === 'open' || told.event === 'reset') this.#read(this.#waiting.keys());
         else if (told.event === 'task.ended') {
           const { task_id: id } = JSON.parse(told.data) as TaskEnded;

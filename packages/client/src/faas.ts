@@ -2,7 +2,7 @@
 import { withCure } from './compiler-words.ts';
 import { Connection } from './connection.ts';
 import { Ends } from './ends.ts';
-import { follow } from './server-events.ts';
+import { follow, pathOfEnds } from './server-events.ts';
 import { taskOptions } from './options.ts';
 import { handleOf, remoteFunction, submitTask } from './remote-function.ts';
 import { sourceOf } from './source.ts';
@@ -119,8 +119,7 @@ export class Faas {
 
   /** The ends of tasks from now on, over cut connections. `reset`: some were missed; ask for those that matter. */
   async *events({ group, signal }: Waiting & { group?: string | undefined } = {}): AsyncGenerator<TaskEnded | 'reset'> {
-    const path = `/v1/events${group === undefined ? '' : `?group=${encodeURIComponent(group)}`}`;
-    for await (const told of follow(this.#connection, path, signal ?? new AbortController().signal)) {
+    for await (const told of follow(this.#connection, pathOfEnds(group), signal ?? new AbortController().signal)) {
       if (told.is === 'event') yield told.event === 'reset' ? 'reset' : (JSON.parse(told.data) as TaskEnded);
     }
     signal?.throwIfAborted();

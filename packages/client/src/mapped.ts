@@ -1,7 +1,7 @@
 // Many calls of one function: submitted in batches as far ahead as the window allows, results in the order of the inputs.
 import { MAX_RESULT_IDS } from './contract.ts';
 import { valueOf } from './errors.ts';
-import { CANCEL_MS, onAbort, orAborted, settledWithin } from './pause.ts';
+import { CANCEL_MS, linkedTo, orAborted, settledWithin } from './pause.ts';
 import type { Line } from './task-handle.ts';
 
 export type Inputs<T> = Iterable<T> | AsyncIterable<T>;
@@ -55,19 +55,17 @@ export class Mapped<R> implements AsyncIterable<R> {
 async function* run<R>(
   inputs: AsyncIterator<unknown> | Iterator<unknown>,
   submit: (input: unknown, room: AbortSignal) => Promise<string>,
-  { connection, ends }: Line,
+  { connection, ends, group }: Line,
   { window = WINDOW, signal }: MapOptions,
 ): AsyncGenerator<PromiseSettledResult<R>> {
   if (!(window >= 1)) throw new RangeError(`window takes a number of at least 1, not ${window}.`);
   signal?.throwIfAborted();
-  const stop = new AbortController();
-  const abort = (): void => stop.abort(signal?.reason);
-  const forget = onAbort(signal, abort);
+  const { stop, forget } = linkedTo(signal);
   const open = new Set<string>();
   const sending = new Set<Promise<unknown>>();
   const line: Promise<PromiseSettledResult<R>>[] = [];
   const changed = new Bell();
-  const inputsAre: { state: 'coming' | 'all here' | 'broken'; fault?: unknown } = { state: 'coming' };
+  const inputsAre = { coming: true, faults: [] as unknown[] };
 
   const call = async (input: unknown): Promise<R> => {
     // Whoever stops waits for those: an id that is not known yet could not be canceled.
@@ -77,7 +75,7 @@ async function* run<R>(
     });
     sending.add(sent);
     const id = await sent.finally(() => sending.delete(sent));
-    const end = await ends.of(id, stop.signal);
+    const end = await ends.of(id, stop.signal, group);
     open.delete(id);
     return valueOf(end) as R;
   };
@@ -97,10 +95,10 @@ async function* run<R>(
         changed.ring();
         while (line.length >= window && !over()) await changed.rung();
       }
-      inputsAre.state = 'all here';
     } catch (fault) {
-      Object.assign(inputsAre, { state: 'broken', fault });
+      inputsAre.faults.push(fault);
     }
+    inputsAre.coming = false;
     changed.ring();
   };
 
@@ -118,11 +116,11 @@ async function* run<R>(
   try {
     void fill();
     for (;;) {
-      while (line.length === 0 && inputsAre.state === 'coming' && !over()) await changed.rung();
+      while (line.length === 0 && inputsAre.coming && !over()) await changed.rung();
       const next = line[0];
       if (next === undefined) {
         signal?.throwIfAborted();
-        if (inputsAre.state === 'broken') throw inputsAre.fault;
+        for (const fault of inputsAre.faults) throw fault;
         return;
       }
       // A call that is on its way into the queue of a service that hangs is not waited for.
@@ -135,7 +133,7 @@ async function* run<R>(
   } finally {
     forget();
     stop.abort();
-    if (inputsAre.state === 'coming') void Promise.resolve(inputs.return?.()).catch(() => undefined);
+    if (inputsAre.coming) void Promise.resolve(inputs.return?.()).catch(() => undefined);
     await settledWithin(cancelAll(), CANCEL_MS);
   }
 }

@@ -39,6 +39,12 @@ export function settledWithin(work: Promise<unknown>, ms: number): Promise<void>
   });
 }
 
+/** A controller that fires when `signal` does, with its reason, until that is forgotten. */
+export function linkedTo(signal: AbortSignal | undefined): { stop: AbortController; forget: () => void } {
+  const stop = new AbortController();
+  return { stop, forget: onAbort(signal, () => stop.abort(signal?.reason)) };
+}
+
 interface Listening {
   acts: Set<() => void>;
   fire: () => void;

@@ -61,13 +61,13 @@ export function remoteFunction<A extends readonly unknown[], R>(
     new Mapped<R>(
       () => iteratorOf(inputs),
       (input, room) => submit(argsOf(input), room),
-      caller,
+      lineOf(caller, options),
       { signal: options.signal, ...given },
     );
   const call = async (...args: A): Promise<R> => {
     const id = await submit(args);
     try {
-      return valueOf(await caller.ends.of(id, options.signal)) as R;
+      return valueOf(await caller.ends.of(id, options.signal, options.group ?? '')) as R;
     } catch (fault) {
       if (options.signal?.aborted === true) await cancelQuietly(id, caller);
       throw fault;
@@ -124,9 +124,14 @@ export async function submitTask(
 }
 
 /** The handle of a task that is canceled when the signal of its call fires, unless it is known to have ended. @internal */
-export function handleOf<R>(id: string, { signal }: CallOptions, caller: Caller): TaskHandle<R> {
-  const forget = onAbort(signal, () => void cancelQuietly(id, caller));
-  return new TaskHandle<R>(id, caller, forget);
+export function handleOf<R>(id: string, options: CallOptions, caller: Caller): TaskHandle<R> {
+  const forget = onAbort(options.signal, () => void cancelQuietly(id, caller));
+  return new TaskHandle<R>(id, lineOf(caller, options), forget);
+}
+
+/** That of tasks with these options. */
+function lineOf(caller: Caller, { group = '' }: CallOptions): Line {
+  return { ...caller, group };
 }
 
 async function cancelQuietly(id: string, caller: Caller): Promise<void> {

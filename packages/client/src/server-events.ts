@@ -1,6 +1,6 @@
 // Server-sent events over fetch, which unlike EventSource can send a key: read, and followed over cut connections.
 import { ConnectionFailed, FaasError, Unavailable } from './errors.ts';
-import { backoffMs, onAbort, pause } from './pause.ts';
+import { backoffMs, linkedTo, pause } from './pause.ts';
 import type { Connection } from './connection.ts';
 
 /** `open` is told after every connection, the first one too: what was missed before it may have to be read. */
@@ -19,15 +19,14 @@ export async function* follow(connection: Connection, path: string, signal: Abor
   let heard = Date.now();
   const over = (): boolean => signal.aborted;
   while (!over()) {
-    const cut = new AbortController();
-    const abort = (): void => cut.abort(signal.reason);
-    const forget = onAbort(signal, abort);
-    let timer = setTimeout(abort, SILENCE_MS);
+    const { stop, forget } = linkedTo(signal);
+    const cut = (): void => stop.abort();
+    let timer = setTimeout(cut, SILENCE_MS);
     try {
-      const body = await connection.open(path, last === '' ? {} : { 'last-event-id': last }, cut.signal);
+      const body = await connection.open(path, last === '' ? {} : { 'last-event-id': last }, stop.signal);
       for await (const { event, data, id } of readEvents(body)) {
         clearTimeout(timer);
-        timer = setTimeout(() => cut.abort(), SILENCE_MS);
+        timer = setTimeout(cut, SILENCE_MS);
         if (tried >= 0) yield { is: 'open' };
         tried = -1;
         heard = Date.now();
@@ -42,11 +41,16 @@ export async function* follow(connection: Connection, path: string, signal: Abor
     } finally {
       clearTimeout(timer);
       forget();
-      cut.abort();
+      cut();
     }
     tried = Math.max(tried, 0);
     await pause(backoffMs(tried++, Math.random()), signal).catch(() => undefined);
   }
+}
+
+/** The ends of tasks: of this group (''; those that have none), or of all. */
+export function pathOfEnds(group: string | undefined): string {
+  return `/v1/events${group === undefined ? '' : `?group=${encodeURIComponent(group)}`}`;
 }
 
 interface ServerEvent {

@@ -17,6 +17,8 @@ export type TaskEvent = ({ event: 'log' } & LogEvent) | { event: 'ended'; result
 export interface Line {
   connection: Connection;
   ends: Ends;
+  /** Of the tasks, where it is known; '' = none. */
+  group?: string;
 }
 
 export class TaskHandle<R = unknown> {
@@ -85,7 +87,8 @@ export class TaskHandle<R = unknown> {
   }
 
   async #end(signal: AbortSignal | undefined): Promise<TaskResult> {
-    const end = await this.#line.ends.of(this.id, signal);
+    const { ends, group } = this.#line;
+    const end = await ends.of(this.id, signal, group);
     this.#ended?.();
     return end;
   }

@@ -1,5 +1,5 @@
 // A task's output as it grows, once each, over cut connections.
-import { onAbort } from './pause.ts';
+import { linkedTo } from './pause.ts';
 import { follow } from './server-events.ts';
 import type { Connection } from './connection.ts';
 import type { LogEvent } from './contract.ts';
@@ -10,10 +10,8 @@ export async function* followLogs(
   id: string,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<LogEvent> {
-  const stop = new AbortController();
-  const abort = (): void => stop.abort(signal?.reason);
   signal?.throwIfAborted();
-  const forget = onAbort(signal, abort);
+  const { stop, forget } = linkedTo(signal);
   // How far each stream was told, in bytes. A new connection begins at the beginning: what those before it told is left
   // out. One connection repeats nothing, and what it tells is not weighed against itself: bytes that are no UTF-8 are
   // longer in a text than in their stream.

@@ -460,6 +460,17 @@ describe('the rest of the service', () => {
     expect((await faas.version()).name).toBe('mpcsfaas');
   });
 
+  it('results of one group, and of many groups at a time', async () => {
+    const nap = faas.function<[number], string>('py-nap');
+    const naps = (group: string): Promise<string[]> =>
+      nap
+        .with({ group })
+        .map(Array.from({ length: 40 }, () => 0.01))
+        .toArray();
+    expect(new Set(await naps('one'))).toEqual(new Set(['rested']));
+    expect((await Promise.all([naps('one'), naps('two'), naps('')])).flat()).toHaveLength(120);
+  });
+
   it('the ends of a group as they come', async () => {
     const stop = new AbortController();
     const ends = faas.events({ group: 'watched', signal: stop.signal });

@@ -114,7 +114,7 @@ describe('a call by itself', () => {
   /** True where it was about ends, and is answered: all that is asked for has one. */
   const isOfEnds = ({ path, body }: Asked, response: ServerResponse): boolean => {
     if (path === '/v1/results') sayEnds(response, body, true);
-    else if (path === '/v1/events')
+    else if (path.startsWith('/v1/events'))
       response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': here\n\n');
     else return false;
     return true;
@@ -194,6 +194,30 @@ describe('who waits for many', () => {
     });
     expect(await all(url, 50)).toEqual(ids);
     expect(reads).toBe(4);
+  });
+
+  it('hears of one group alone where all are of that, and misses nothing where others come', async () => {
+    const streams: string[] = [];
+    const { url, asked } = await serve(({ path, body }, response) => {
+      // All end between the first stream and the next one.
+      if (path === '/v1/results') return sayEnds(response, body, streams.length > 1);
+      streams.push(path);
+      response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': here\n\n');
+    });
+    const ends = new Ends(new Connection({ url }), 3_600_000);
+    const many = (group: string): Promise<unknown> =>
+      Promise.all(ids.map((id) => ends.of(group + id, undefined, group)));
+    const first = many('a b');
+    await expect.poll(() => streams).toEqual(['/v1/events?group=a%20b']);
+    // A few are asked for by themselves.
+    const few = ends.of('few', undefined, '');
+    await expect.poll(() => asked.some(({ body }) => body.includes('"few"'))).toBe(true);
+    expect(streams).toHaveLength(1);
+    await Promise.all([first, few, many('')]);
+    expect(streams).toEqual(['/v1/events?group=a%20b', '/v1/events']);
+    // A stream of its own, that group's alone: nobody waits for others any more.
+    await many('');
+    expect(streams.at(-1)).toBe('/v1/events?group=');
   });
 
   it('is read again when the stream has lost its place', async () => {
