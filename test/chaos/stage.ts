@@ -13,7 +13,7 @@ import { stretchWire, type Wire } from './wire.ts';
 
 /** Of a run of the shortest kind, and more for each minute of what is kept until the end. MiB. */
 const DISK_MIB = 192;
-const DISK_MIB_A_MINUTE = 128;
+const DISK_MIB_A_MINUTE = 384;
 
 function diskOf(forMs: number): number {
   return DISK_MIB + Math.ceil((forMs * DISK_MIB_A_MINUTE) / 60_000);

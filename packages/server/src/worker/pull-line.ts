@@ -95,7 +95,8 @@ export class PullLine implements Line {
     let misses = 0;
     let beatAt = this.#clock.mono();
     while (this.#serving() && misses < MISSES) {
-      await this.#sleep(Math.max(0, beatAt + HEARTBEAT_MS - this.#clock.mono()), true);
+      // In whole milliseconds: less than what the clock can tell apart would be slept through without end.
+      await this.#sleep(Math.max(0, Math.ceil(beatAt + HEARTBEAT_MS - this.#clock.mono())), true);
       if (!this.#up()) break;
       if (this.#session.isStuck) {
         this.#session.down(STUCK);

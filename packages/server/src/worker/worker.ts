@@ -306,6 +306,8 @@ class RunningWorker implements Worker, SessionHost {
       const attempt = this.#attempts.get(token);
       const ended = attempt?.phase.is === 'ended' ? this.#results.get(token) : undefined;
       if (attempt === undefined || ended === undefined) continue;
+      // Its former dispatcher has it still, and would give back what it is told of no more.
+      if (attempt.owner !== session.url) (attempt.alsoNamedTo ??= new Set()).add(attempt.owner);
       attempt.owner = session.url;
       session.outgoing.ended(attempt, startedAt(attempt), ended);
     }
