@@ -9,7 +9,7 @@
 //  C7  A claim without an answer is made again, be its lanes empty: it may have emptied them (docs/decisions/0044). Where
 //      nothing is offered any more, what the store owes is asked for alone, and what comes of it goes back.
 import { backoffMs } from '../backoff.ts';
-import type { LiveClock } from '../clock.ts';
+import { pause, type LiveClock } from '../clock.ts';
 import { StoreUnavailable, type Claim, type ClaimedTask, type LaneQuota, type Store } from '../store/index.ts';
 import { Watchdog } from '../watchdog.ts';
 import { quotasOf } from './quotas.ts';
@@ -34,6 +34,8 @@ const LOOK_MS = 1_000;
 const TROUBLE = { baseMs: 50, maxMs: 1_000, factor: 2 };
 /** Tasks a claim: more would hold the store up. */
 const CLAIM_MAX = 256;
+/** How long the end of the loop waits for what it is owed, ms. */
+const OWED_MS = 1_000;
 /** Rounds that fail are no rounds; a store that is away makes a few. */
 const STUCK_MS = 5_000;
 
@@ -68,6 +70,14 @@ export class ClaimLoop {
     this.wake();
     await this.#running;
     this.watchdog.rests();
+    if (this.#isOwed) await Promise.race([this.#takeOwed(), pause(this.#options.clock, OWED_MS)]);
+  }
+
+  /** What a claim without an answer may have handed out goes back now, and not when its lease is over. */
+  async #takeOwed(): Promise<void> {
+    const { store, tenant, claimer, onLate } = this.#options;
+    const { tasks } = await store.claim(tenant, claimer, [], 0).catch(() => ({ tasks: [] }));
+    if (tasks.length > 0) onLate(tasks);
   }
 
   /** There may be work in these lanes. */

@@ -137,7 +137,8 @@ class RunningDispatcher implements Dispatcher {
       store,
       tenant,
       dispatcherId: this.id,
-      claimer: claimer || this.id,
+      // A name of its own: what the store owes to the claim loop is not told here.
+      claimer: `${claimer || this.id}/unreadable`,
       clock,
       workers: () => executor.workers(),
       mayClaim: () => this.#leases.trusted,

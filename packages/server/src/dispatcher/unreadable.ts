@@ -82,7 +82,8 @@ export class Unreadable {
       const why = whyNeverRead(here, demand);
       if (why === '' || whyNeverRead(everyone, demand) === '') continue;
       const { tasks } = await store.claim(tenant, claimer, [{ lane, max: AT_ONCE }], AT_ONCE);
-      end(tasks.map((task) => failed(task, why)));
+      // What an earlier claim is owed may be of another lane: that is not ours to end.
+      end(tasks.map((task) => (task.lane === lane ? failed(task, why) : endingOf(task, BACK))));
     }
   }
 
@@ -94,6 +95,8 @@ export class Unreadable {
     this.#told = trouble;
   }
 }
+
+const BACK = { is: 'released', reason: 'unclaimed_answer' } as const;
 
 function failed(task: ClaimedTask, message: string): Ending {
   const error = { type: 'ModuleNotFoundError', message, traceback: '' };

@@ -3,8 +3,8 @@ import type { Cancel, LiveClock } from '../../clock.ts';
 import { newToken } from '../../lifecycle/ids.ts';
 import {
   PayloadReader,
+  UNDELIVERED_AFTER_MS,
   WorkerPort,
-  type DispatcherItem,
   type Envelope,
   type OpenPort,
   type Peer,
@@ -216,6 +216,7 @@ class FleetExecutor implements Executor {
     let done: () => void = () => undefined;
     const drained = new Promise<void>((resolve) => (done = resolve));
     for (const link of this.#links.values()) {
+      this.#takeBack(link, link.outgoing.takeUnsent(), 'drain');
       for (const delivery of this.#deliveries.of(link.id)) {
         if (delivery.phase === 'given' && delivery.startedAt === 0) link.outgoing.name('recall', delivery.fence.token);
       }
@@ -280,8 +281,8 @@ class FleetExecutor implements Executor {
     const earlier = this.#links.get(envelope.worker);
     if (earlier?.wasRegisteredBy(envelope, peer) === true) {
       // What it has been given since is not in what this says it holds.
-      const { session } = earlier.member;
-      this.#tell(peer, earlier.id, session, { items: [welcome(session, dispatcherId)], payloads: [] });
+      const items = [earlier.member.welcome(dispatcherId)];
+      this.#tell(peer, earlier.id, earlier.member.session, { items, payloads: [] });
       return undefined;
     }
     if (earlier && earlier.member.incarnation !== envelope.incarnation) this.#remove(earlier, 'was started anew');
@@ -299,10 +300,11 @@ class FleetExecutor implements Executor {
       (worker) => this.#deliveries.heldBy(worker),
     );
     // What had not left for the worker's earlier session leaves in this one.
-    if (earlier?.member.incarnation === envelope.incarnation) this.#giveBackUnsent(earlier);
+    if (earlier?.member.incarnation === envelope.incarnation)
+      this.#takeBack(earlier, earlier.outgoing.takeUnsent(), 'undelivered');
     this.#links.set(link.id, link);
     this.#fleetChanged();
-    link.outgoing.say(welcome(member.session, dispatcherId));
+    link.outgoing.say(member.welcome(dispatcherId));
     for (const delivery of this.#deliveries.of(link.id)) this.#deliveries.sent(delivery.fence.token, 0, mono);
     this.#words.heartbeat(link, said.held, 0, mono);
     if (!earlier)
@@ -323,6 +325,8 @@ class FleetExecutor implements Executor {
       } else {
         link.unpark(mono);
         link.flush(mono);
+        // Its line is slow, or its last request was lost: there may be another who could do it, and no lease waits for ever.
+        this.#takeBack(link, link.outgoing.takeUnsent(mono - UNDELIVERED_AFTER_MS), 'undelivered');
       }
     }
   }
@@ -340,12 +344,11 @@ class FleetExecutor implements Executor {
     this.#ended(orphaned(how, charged, released));
   }
 
-  #giveBackUnsent(earlier: Link): void {
-    const endings = earlier.outgoing.unsent.map((task) => {
-      this.#deliveries.forget(task.fence.token);
-      return endingOf(task, { is: 'released', reason: 'undelivered' });
-    });
-    this.#ended(endings);
+  /** Tasks that never left for this worker. */
+  #takeBack(link: Link, tasks: readonly ClaimedTask[], reason: 'undelivered' | 'drain'): void {
+    link.member.reserved -= tasks.length;
+    for (const { fence } of tasks) this.#deliveries.forget(fence.token);
+    this.#ended(tasks.map((task) => endingOf(task, { is: 'released', reason })));
   }
 
   #fleetChanged(): void {
@@ -393,8 +396,4 @@ class FleetExecutor implements Executor {
       payloads,
     );
   }
-}
-
-function welcome(session: string, dispatcher: string): DispatcherItem {
-  return { k: 'welcome', session, dispatcher };
 }

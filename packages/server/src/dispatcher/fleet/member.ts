@@ -1,6 +1,6 @@
 // One registered worker as the dispatcher knows it: what it said, what it was sent, and since when it is silent. Pure.
 import type { RuntimeSnapshot } from '../../lifecycle/runtime.ts';
-import { HEARTBEAT_MS, UNDELIVERED_AFTER_MS, type WorkerItem } from '../../protocol/index.ts';
+import { HEARTBEAT_MS, UNDELIVERED_AFTER_MS, type DispatcherItem, type WorkerItem } from '../../protocol/index.ts';
 import type { WorkerSnapshot } from '../../store/index.ts';
 
 const OVERDUE_MS = 1.5 * HEARTBEAT_MS;
@@ -62,6 +62,10 @@ export class Member {
       if (at > 0) this.running += 1;
       else this.waiting += 1;
     }
+  }
+
+  welcome(dispatcher: string): DispatcherItem {
+    return { k: 'welcome', session: this.session, dispatcher };
   }
 
   heard(mono: number, wall: number): void {

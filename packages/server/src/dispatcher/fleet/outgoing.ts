@@ -84,9 +84,13 @@ export class Outgoing {
     return this.#tasks.length > 0 || this.#mayPart();
   }
 
-  /** Tasks that have not left yet. */
-  get unsent(): readonly ClaimedTask[] {
-    return this.#tasks.map(({ task }) => task);
+  /** Takes back what has not left yet, of what was given until then, monotonic ms. */
+  takeUnsent(givenUntil = Number.POSITIVE_INFINITY): ClaimedTask[] {
+    // Nearly always there is nothing, or all of it is newer.
+    if (this.#tasks.length === 0 || this.#tasks[0]!.since > givenUntil) return [];
+    const unsent = this.#tasks.filter(({ since }) => since <= givenUntil).map(({ task }) => task);
+    this.#tasks = this.#tasks.filter(({ since }) => since > givenUntil);
+    return unsent;
   }
 
   /**

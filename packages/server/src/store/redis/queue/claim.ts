@@ -51,7 +51,12 @@ export async function claim(
   for (const shard of tickets.unanswered(shards.all(), tenant, claimer)) await take(shard, NOTHING_NEW);
   // Without lanes only what is owed was asked for, and a shard that owes it still is asked by the next claim.
   if (lanes.length === 0) return claimed;
-  for (const shard of await bestFirst(shards, tenant, lanes)) {
+  const best = await bestFirst(shards, tenant, lanes).catch((thrown: unknown) => {
+    if (tasks.length === 0) throw thrown;
+    claimed.more = true;
+    return [];
+  });
+  for (const shard of best) {
     for (;;) {
       const wanted = Math.min(SCRIPT_TASKS, max - tasks.length);
       if (wanted <= 0 || (bytes >= CLAIM_BYTES && tasks.length > 0)) return { ...claimed, more: true };

@@ -18,11 +18,12 @@ local function accept(r, what, state, kind, started, result, delay, bytes, logs,
     note(r, text)
     r[LOSSES] = r[LOSSES] + 1
     if not is_once(r) and r[LOSSES] < r[MAX_ATTEMPTS] then
+      if r.waits then call('UNLINK', r.waits) end
       count('requeued:lost', 1)
       return put_back(r, QUEUED, 0)
     end
     r[STARTED] = started
-    return end_task(r, FAILED, lost_kind, bytes)
+    return end_task(r, FAILED, lost_kind, bytes ~= '' and bytes)
   end
   r[STARTED], r[RESULT] = started, result
   -- What a running attempt printed comes with its end too.
@@ -45,7 +46,7 @@ for at = 5, #ARGV, 6 do
   local bytes = call('GET', RECORD .. id)
   local verdict, state = 2, bytes and string.byte(bytes) or 0
   local what, end_state, kind, started, result, delay = from_bytes('<BBBI6I5I6', ARGV[at + 2])
-  local end_waits, logs_wait = what == END and end_bytes == '', logs == '*'
+  local end_waits, logs_wait = what ~= RETRY and end_bytes == '', logs == '*'
   local end_key = (end_waits or logs_wait) and P .. 'b:' .. id .. mark
   local logs_key = logs_wait and end_key .. ':l'
   if not current(bytes, fence) then

@@ -26,7 +26,8 @@ local function each_named(index, act)
     local ids, room = entry[1], (limit - looked) * ID_BYTES
     if not ids then return acted end
     call('ZREM', key, ids)
-    if #ids > room then call('ZADD', key, entry[2], sub(ids, room + 1)) end
+    -- Just those may have an entry of their own, of a later time, which is the one that holds.
+    if #ids > room then call('ZADD', key, 'GT', entry[2], sub(ids, room + 1)) end
     for at = 1, math.min(#ids, room), ID_BYTES do
       looked = looked + 1
       if act(unpacked(ids, at), sub(ids, at, at + ID_BYTES - 1)) then acted = acted + 1 end
