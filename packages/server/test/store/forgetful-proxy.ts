@@ -1,8 +1,13 @@
 // A proxy before a server's socket that can swallow one answer and cut the connection (the act was done, nobody knows), and keep an
-// act back.
+// act back, or the wait for replicas that follows one.
 import { once } from 'node:events';
 import { createServer, connect } from 'node:net';
 import type { Socket } from 'node:net';
+
+interface Held {
+  caught: Promise<true>;
+  letGo: () => void;
+}
 
 export interface ForgetfulProxy {
   url: string;
@@ -10,9 +15,13 @@ export interface ForgetfulProxy {
   forgetNextAnswer(later?: number): void;
   forgotten(): number;
   /** The next act is kept back with what follows it until it is let go; `caught` resolves when it is here. */
-  holdNextAct(): { caught: Promise<true>; letGo: () => void };
+  holdNextAct(): Held;
+  /** The next WAIT is, and the acts before it are not. */
+  holdNextWait(): Held;
   close(): Promise<void>;
 }
+
+const WAIT = '*3\r\n$4\r\nwait\r\n';
 
 export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
   const url = `${target}.proxy`;
@@ -20,7 +29,8 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
   let armed = false;
   let passing = 0;
   let forgotten = 0;
-  let hold: { caught: () => void; gone: Promise<true> } | undefined;
+  /** `from` = where in some bytes what is to be held begins, or -1. */
+  let hold: { from: (bytes: Buffer) => number; caught: () => void; gone: Promise<true> } | undefined;
   const server = createServer((near) => {
     const far = connect(target);
     let act = false;
@@ -40,16 +50,18 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
         act ||= passing === 0;
         passing -= 1;
       }
-      if (hold === undefined || !bytes.includes('FCALL')) {
+      const from = hold?.from(bytes) ?? -1;
+      if (hold === undefined || from < 0) {
         far.write(bytes);
         return;
       }
       const { caught, gone } = hold;
+      if (from > 0) far.write(bytes.subarray(0, from));
       hold = undefined;
       near.pause();
       caught();
       void gone.then(() => {
-        far.write(bytes);
+        far.write(bytes.subarray(from));
         near.resume();
       });
     });
@@ -63,6 +75,11 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
       near.destroy();
     });
   });
+  const holdNext = (from: (bytes: Buffer) => number): Held => {
+    const [caught, gone] = [Promise.withResolvers<true>(), Promise.withResolvers<true>()];
+    hold = { from, caught: () => caught.resolve(true), gone: gone.promise };
+    return { caught: caught.promise, letGo: () => gone.resolve(true) };
+  };
   server.listen(url);
   await once(server, 'listening');
   return {
@@ -72,11 +89,9 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
       passing = later;
     },
     forgotten: () => forgotten,
-    holdNextAct: () => {
-      const [caught, gone] = [Promise.withResolvers<true>(), Promise.withResolvers<true>()];
-      hold = { caught: () => caught.resolve(true), gone: gone.promise };
-      return { caught: caught.promise, letGo: () => gone.resolve(true) };
-    },
+    // What comes with the act is held, too.
+    holdNextAct: () => holdNext((bytes) => (bytes.includes('FCALL') ? 0 : -1)),
+    holdNextWait: () => holdNext((bytes) => bytes.indexOf(WAIT)),
     close: async () => {
       server.close();
       for (const link of links) link.destroy();

@@ -395,7 +395,8 @@ describe('11 replicas', () => {
     );
   });
 
-  it('confirm before an end is announced', async () => {
+  /** A server, and a replica of it that is in step. */
+  async function replicated(): Promise<{ redis: RedisServer; follower: Redis }> {
     const redis = await server('--repl-diskless-sync-delay', '0', '--unixsocketperm', '700');
     const port = await freePort();
     await client(redis.url).config('SET', 'port', String(port));
@@ -404,6 +405,43 @@ describe('11 replicas', () => {
     await until(async () =>
       (await follower.info('replication')).includes('master_link_status:up') ? true : undefined,
     );
+    return { redis, follower };
+  }
+
+  it('cannot be waited for by a server that has become one of them after the act: it is repeated, or unavailable', async () => {
+    const { redis } = await replicated();
+    const admin = client(redis.url);
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url, { waitReplicas: 1, leaseMs: 60_000 });
+    const task = submission();
+    const state = async () => (await admin.getBuffer(`{s0}:${T}:t:${task.spec.id}`))?.[0];
+    const demotedAfter = async (act: () => Promise<unknown>, done: (state: number | undefined) => boolean) => {
+      const { caught, letGo } = proxy.holdNextWait();
+      const acting = confirmed(act);
+      await caught;
+      await until(async () => (done(await state()) ? true : undefined));
+      await admin.replicaof('127.0.0.1', 1);
+      letGo();
+      await Promise.race([acting, until(async () => ((await store.health()).ok ? undefined : true))]);
+      await admin.replicaof('NO', 'ONE');
+      await acting;
+    };
+    await demotedAfter(
+      () => store.submit(T, 0, [task], NO_LIMITS),
+      (now) => now !== undefined,
+    );
+    const [claimed] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
+    const running = await state();
+    await demotedAfter(
+      () => store.settle(T, [completion(claimed!.fence)]),
+      (now) => now !== running,
+    );
+    expect(await store.stats(T)).toMatchObject({ submitted: 1, ended: { COMPLETED: 1 } });
+  });
+
+  it('confirm before an end is announced', async () => {
+    const { redis, follower } = await replicated();
     const store = await open(redis.url, { waitReplicas: 1 });
     const { hints } = await listen(store);
     const task = submission();
@@ -608,6 +646,7 @@ describe('10 what a server says of itself', () => {
     expect(remedyFor(new Error('ERR Function not found'))?.remedy).toBe('load');
     expect(remedyFor(new Error('LOADING Redis is loading the dataset in memory'))?.remedy).toBe('again');
     expect(remedyFor(new Error("READONLY You can't write against a read only replica."))?.remedy).toBe('reconnect');
+    expect(remedyFor(new Error('ERR WAIT cannot be used with replica instances.'))?.remedy).toBe('reconnect');
     expect(remedyFor(new Error('OOM command not allowed'))?.remedy).toBe('refuse');
     expect(remedyFor(new Error('ERR wrong number of arguments'))).toBeUndefined();
   });

@@ -27,6 +27,8 @@ const TABLE: readonly Row[] = [
   { begins: 'MASTERDOWN', remedy: 'look', sentence: 'This Redis is a replica whose master is down.' },
   { begins: 'READONLY', remedy: 'reconnect', sentence: 'This Redis is a read-only replica.' },
   { begins: 'UNBLOCKED', remedy: 'reconnect', sentence: 'This Redis has become a replica.' },
+  // After the act: it is done, and repeated at the new master, which may know nothing of it.
+  { begins: 'ERR WAIT cannot be used with replica', remedy: 'reconnect', sentence: 'This Redis has become a replica.' },
   { begins: 'Command timed out', remedy: 'reconnect', sentence: 'Redis does not answer.' },
   { begins: 'Connection is closed', remedy: 'again', sentence: AWAY },
   { begins: "Stream isn't writeable", remedy: 'again', sentence: AWAY },
