@@ -273,8 +273,8 @@ const OPTIONS = {
   logTail: () => limit('log_tail_bytes', "what is kept of a call's output: its end"),
   defaultTimeout: () => limit('default_timeout_ms', 'time limit of tasks that name none; 0 = none'),
   resultTtl: () => limit('result_ttl_ms', 'how long ended tasks and their results are kept'),
-  maxQueuedTasks: () => limit('max_queued_tasks', 'most tasks in the queue'),
-  maxQueuedBytes: () => limit('max_queued_bytes', 'most argument bytes in the queue'),
+  maxQueuedTasks: () => limit('max_queued_tasks', 'most tasks in the queue; with several shards in each'),
+  maxQueuedBytes: () => limit('max_queued_bytes', 'most argument bytes in the queue; with several shards in each'),
   rateLimit: () =>
     limit('rate_limit', 'tasks that each caller may submit a second, to each process of the service; 0 = no limit'),
   rateLimitBurst: () => limit('rate_limit_burst', 'tasks that a caller may submit at once; 0 = those of one second'),

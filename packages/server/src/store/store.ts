@@ -105,7 +105,7 @@ export interface Submission {
   key?: { name: string; content: string };
 }
 
-/** Refused as a whole, before the first write, when passed. What came before takes no room, so it is told all the same. */
+/** Of a shard. Refused as a whole, before the first write, when passed. What came before takes no room, so it is told all the same. */
 export interface QueueLimits {
   maxTasks: number;
   maxBytes: number;

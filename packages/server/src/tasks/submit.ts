@@ -273,15 +273,17 @@ export class Submitter {
     const bound = limit === 'max_queued_tasks' ? this.#settings.queue.maxTasks : this.#settings.queue.maxBytes;
     const what = limit === 'max_queued_tasks' ? `${bound} tasks` : `${bound} bytes of arguments`;
     const members = { limit: bound, option };
+    // Each shard looks at what it holds itself.
+    const isOne = this.#store.shards === 1;
     return alone
       ? new Refusal(
           'exceeds_queue',
-          `The request alone is more than the queue may hold, which is ${what}: send less at once, or start the service with a larger ${option}.`,
+          `The request alone is more than ${isOne ? 'the queue' : 'a shard of the queue'} may hold, which is ${what}: send less at once, or start the service with a larger ${option}.`,
           members,
         )
       : new Refusal(
           'queue_full',
-          `With this request the queue would hold more than ${what}, its limit. Try again when workers have caught up, or start the service with a larger ${option}.`,
+          `With this request ${isOne ? 'the queue' : 'its shard of the queue'} would hold more than ${what}, its limit. Try again when workers have caught up, or start the service with a larger ${option}.`,
           members,
         );
   }

@@ -129,6 +129,14 @@ describe('--help', () => {
     expect(stdout.split('Which service:\n')[1] ?? '').not.toMatch(/^ {2}--json/m);
   });
 
+  it('says that the limits of the queue are those of each shard', async () => {
+    for (const line of ['mpcsfaas up', 'mpcsfaas service']) {
+      const text = optionsIn((await help(line)).stdout).join('\n');
+      expect(text).toMatch(/--max-queued-tasks .* with several shards in each/);
+      expect(text).toMatch(/--max-queued-bytes .* with several shards in each/);
+    }
+  });
+
   it('says whose key an address wants', async () => {
     expect((await help('mpcsfaas up')).stdout).toMatch(/--host <address> +address to listen on; another than/);
     const { stdout } = await help('mpcsfaas dispatcher');

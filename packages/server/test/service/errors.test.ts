@@ -134,6 +134,20 @@ describe('a refusal', () => {
     expect(full.headers.get('retry-after')).toBe('1');
   });
 
+  it('for want of room says where: of several shards in the one that the request goes to', async () => {
+    const limits = { ...defaultServiceConfig.limits, maxQueuedTasks: 3 };
+    const sharded = await startRig({ config: { limits }, around: (store) => ({ ...store, shards: 2 }) });
+    await addFunction(sharded);
+    const ask = async (length: number): Promise<string> => {
+      const tasks = Array.from({ length }, () => ({ function: 'double' }));
+      return (await sharded.post('/v1/tasks/batch', { tasks })).body.detail;
+    };
+    expect(await ask(4)).toMatch(/^The request alone is more than a shard of the queue may hold, which is 3 tasks/);
+    await ask(2);
+    expect(await ask(2)).toMatch(/^With this request its shard of the queue would hold more than 3 tasks, its limit\./);
+    await sharded.stop();
+  });
+
   it('of one request does not touch another of the same turn', async () => {
     const batch = (n: number) => ({ tasks: Array.from({ length: n }, () => ({ function: 'double' })) });
     const post = (n: number) =>

@@ -468,6 +468,23 @@ async function confirmed(act: () => Promise<unknown>): Promise<void> {
 describe('5 several shards', () => {
   const at = (shard: number, priority: number) => submission({ id: newId(Date.now(), shard), priority });
 
+  it('hold each as much as the limits of the queue say', async () => {
+    const redis = await server();
+    const store = await open(redis.url, { shards: 2 });
+    for (const [limit, limits] of [
+      ['max_queued_tasks', { maxTasks: 1, maxBytes: 1e6 }],
+      ['max_queued_bytes', { maxTasks: 10, maxBytes: at(0, 0).args.length }],
+    ] as const) {
+      const tenant = `limited-by-${limit}`;
+      for (const shard of [0, 1]) {
+        expect((await store.submit(tenant, shard, [at(shard, 0)], limits))[0]).toMatchObject({ is: 'accepted' });
+        expect((await store.submit(tenant, shard, [at(shard, 0)], limits))[0]).toMatchObject({
+          ...{ is: 'queue_full', limit, alone: false },
+        });
+      }
+    }
+  });
+
   it('are claimed from in the order of their best waiting priority', async () => {
     const redis = await server();
     const store = await open(redis.url, { shards: 3 });
