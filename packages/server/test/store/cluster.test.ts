@@ -170,6 +170,37 @@ describe('a shard on its way to another node', () => {
     });
   });
 
+  it('is not looked for in silence: where no look succeeds that is said, until one does', async () => {
+    const acl = (rule: string) =>
+      Promise.all(cluster.nodes.map(({ admin }) => admin.acl('SETUSER', 'looker', 'on', '>secret', '~*', '&*', rule)));
+    let later = 0;
+    const clock = { ...systemClock, mono: () => systemClock.mono() + later };
+    await acl('+@all');
+    const store = await open({ url: cluster.url.replace('//', '//looker:secret@'), clock });
+    const told = async () => {
+      const { ok, troubles } = await store.health();
+      // What is there goes on.
+      expect(ok).toBe(true);
+      return troubles.filter((sentence) => sentence.includes('Cluster'));
+    };
+    await acl('-cluster');
+    // Nothing has moved: nobody looks.
+    later += 60_000;
+    expect(await told()).toEqual([]);
+    await cluster.moveSlot(slotOf(2), await elsewhere(2));
+    // The node that had it says where it went.
+    await store.submit(T, 2, [in_(2)], NO_LIMITS);
+    expect(await told()).toEqual([]);
+    later += 6_000;
+    expect(await told()).toEqual([
+      expect.stringMatching(/^looking where the shards of the Cluster are has not come round for \d+ s$/),
+    ]);
+    await acl('+@all');
+    await until(async () => ((await told()).length === 0 ? true : undefined));
+    later += 60_000;
+    expect(await told()).toEqual([]);
+  });
+
   it('is found where it was before anybody knew', async () => {
     const store = await open();
     await cluster.moveSlot(slotOf(3), await elsewhere(3));

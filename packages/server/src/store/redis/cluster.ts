@@ -2,11 +2,13 @@
 //
 //  K1  Nothing is sent to a slot that is on its way (ASK): the keys of a shard are in two places then, and a script would
 //      see half of them. Scripts declare the shard's prefix, which is no key, so the server itself refuses them meanwhile.
-//  K2  Where a shard is, is looked up whenever something says that it may have moved, and while any server is away.
+//  K2  Where a shard is, is looked up whenever something says that it may have moved, and while any server is away; a look that no
+//      node answers is no look, and the next one is due.
 //  K3  A node that gives a slot away ends its subscriptions, also where the slot is back before anybody has looked: after the
 //      next look all that is found there is subscribed to again.
 import { Redis } from 'ioredis';
 import type { Clock } from '../../clock.ts';
+import { Watchdog } from '../../watchdog.ts';
 import { spelled, type Link, type Place, type StoreAddress } from './address.ts';
 import { masterOf, movedTo, newestOf, readView, slotOfTag, type ClusterView } from './cluster-view.ts';
 import type { Connection, Phase } from './connection.ts';
@@ -24,6 +26,7 @@ export interface ClusterParts {
 
 const PATIENCE_MS = 1000;
 const LOOK_MS = 250;
+const UNKNOWN_MS = 5_000;
 
 export class ClusterNodes implements Layout {
   readonly #parts: ClusterParts;
@@ -42,6 +45,8 @@ export class ClusterNodes implements Layout {
   #timer: NodeJS.Timeout | undefined;
   #refusal = '';
   #closed = false;
+  /** It rests while no look is wanted. */
+  readonly #watchdog = new Watchdog('looking where the shards of the Cluster are', UNKNOWN_MS);
 
   constructor({ nodes, credentials, tls }: Extract<StoreAddress, { is: 'cluster' }>, parts: ClusterParts) {
     this.#parts = parts;
@@ -83,6 +88,7 @@ export class ClusterNodes implements Layout {
     if (shard !== undefined && moved?.place !== undefined && moved.slot === slotOfTag(tagOf(shard))) {
       this.#route(shard, moved.place);
     }
+    this.#watchdog.begun(this.#parts.clock.mono());
     // Many acts may wait for one server.
     if (this.#looking !== undefined || this.#parts.clock.mono() - this.#lookedAt < LOOK_MS) this.#lookAgain = true;
     else void this.#lookOnce();
@@ -99,7 +105,7 @@ export class ClusterNodes implements Layout {
   }
 
   trouble(): string {
-    return '';
+    return this.#watchdog.trouble(this.#parts.clock.mono());
   }
 
   close(): void {
@@ -116,6 +122,7 @@ export class ClusterNodes implements Layout {
     if (this.#looking !== undefined) return this.#looking;
     this.#lookAgain = false;
     this.#lookedAt = this.#parts.clock.mono();
+    this.#watchdog.begun(this.#lookedAt);
     this.#looking = this.#ask().finally(() => (this.#looking = undefined));
     return this.#looking;
   }
@@ -123,7 +130,11 @@ export class ClusterNodes implements Layout {
   async #ask(): Promise<void> {
     const views = await Promise.all([...this.#places.values()].map((place) => this.#viewOf(place)));
     const view = newestOf(views.filter((one) => one !== undefined));
-    if (view === undefined || this.#closed) return;
+    if (this.#closed) return;
+    if (view === undefined) {
+      this.#lookAgain = true;
+      return;
+    }
     for (const { master } of view.ranges) this.#places.set(spelled(master), master);
     for (const shard of this.#parts.shards()) {
       const place = masterOf(view, slotOfTag(tagOf(shard)));
@@ -134,6 +145,13 @@ export class ClusterNodes implements Layout {
     const deafened = this.all().filter((connection) => this.#deafened.has(connection));
     this.#deafened.clear();
     for (const connection of deafened) connection.listenAgain();
+    this.#looked();
+  }
+
+  /** What was asked for meanwhile is still to be done; where a server is still away, the next look begins by itself. */
+  #looked(): void {
+    if (this.#lookAgain) this.#watchdog.turned(this.#parts.clock.mono());
+    else this.#watchdog.rests();
   }
 
   async #viewOf(place: Place): Promise<ClusterView | undefined> {
