@@ -178,3 +178,12 @@ it('C7: a claim without an answer is made again where nothing is offered any mor
   expect([claimed, late, asked[1]]).toEqual([[], [id], []]);
   expect((await store.tasks(TENANT, [unclaimed]))[0]).toMatchObject({ state: 'QUEUED' });
 });
+
+it('C7: a loop that ends asks for what it is owed, and that goes back', async () => {
+  const { loop, claimed, late, loseAnswer, submit } = await rig(1);
+  const stopping = new Promise<void>((resolve) => loseAnswer(() => void loop.stop().then(resolve)));
+  const id = await submit();
+  loop.start();
+  await stopping;
+  expect([claimed, late]).toEqual([[], [id]]);
+});

@@ -1,5 +1,5 @@
 // A pull worker with one socket and nothing else, as anybody would write it: while its request is parked it cannot speak.
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock, type LiveClock } from '../../src/clock.ts';
 import { openFleetExecutor, type Executor } from '../../src/dispatcher/index.ts';
 import { laneOf } from '../../src/lifecycle/lane.ts';
@@ -16,7 +16,7 @@ const fast: LiveClock = {
   every: (ms, act) => systemClock.every(ms / FASTER, act),
 };
 const PATIENCE_MS = 30_000;
-const ASK: WorkerItem = { k: 'credits', credits: 1, free: 1, got: 0, part_bytes: 0, ask: true };
+const ASK = { k: 'credits', credits: 1, free: 1, got: 0, part_bytes: 0, ask: true } as const;
 
 let executor: Executor;
 let socket: LockstepSocket;
@@ -61,12 +61,14 @@ afterEach(async () => {
   await executor.close();
 });
 
-function give(): void {
+function give(tokens = ['t'], args = Buffer.alloc(0)): void {
   const header = { runtime: 'python', digest: 'd', at_most_once: true, labels: [] as string[] } as TaskHeader;
   const packed = packTaskHeader(header);
-  const spec = specOf('t', unpackTaskHeader(packed));
-  const fence = { id: 't', attempt: 1, token: 't' };
-  executor.hand([{ fence, spec, packed, lane: laneOf(spec), args: Buffer.alloc(0), losses: 0, retries: 0 }]);
+  const tasks = tokens.map((token) => {
+    const spec = specOf(token, unpackTaskHeader(packed));
+    return { fence: { id: token, attempt: 1, token }, spec, packed, lane: laneOf(spec), args, losses: 0, retries: 0 };
+  });
+  executor.hand(tasks);
 }
 
 it('is not taken for dead while its request is parked, however long, and gets an empty answer in time', async () => {
@@ -108,4 +110,33 @@ it('that speaks beside its parked request is expected to go on doing so', async 
     socket.abandon();
     await asked;
   }
+});
+
+describe('what fits no more into the answer to its request', () => {
+  /** Of four the first two are a message. */
+  async function giveFour(): Promise<void> {
+    const asked = exchange({ ...ASK, credits: 4, free: 4 });
+    while (executor.offers().every(({ credits }) => credits < 4)) await new Promise(setImmediate);
+    give(['a', 'b', 'c', 'd'], Buffer.alloc(700_000));
+    expect(await asked).toMatchObject([{ k: 'tasks', tasks: [{ t: 'a' }, { t: 'b' }] }]);
+  }
+
+  it('goes back after two seconds, at-most-once tasks too, before its lease is over', async () => {
+    const back = new Promise<void>((resolve) => (onEnded = resolve));
+    await giveFour();
+    await back;
+    expect(endings.map(({ fence, outcome }) => [fence.token, outcome])).toEqual([
+      ['c', { is: 'released', reason: 'undelivered' }],
+      ['d', { is: 'released', reason: 'undelivered' }],
+    ]);
+  });
+
+  it('goes back at once where the dispatcher is told to end', async () => {
+    await giveFour();
+    void executor.drain(0);
+    expect(endings.map(({ fence, outcome }) => [fence.token, outcome])).toEqual([
+      ['c', { is: 'released', reason: 'drain' }],
+      ['d', { is: 'released', reason: 'drain' }],
+    ]);
+  });
 });

@@ -11,6 +11,7 @@ import {
   type DispatcherSnapshot,
   type Store,
   type WorkerSnapshot,
+  type ClaimedTask,
 } from '../../src/store/index.ts';
 import type { Ending } from '../../src/tasks/ending.ts';
 import { NO_LIMITS, submission } from '../store/submission.ts';
@@ -26,6 +27,8 @@ let mayClaim: boolean;
 /** What reading the reports meets. */
 let fault: Error | undefined;
 let unreadable: Unreadable;
+/** What the next claim brings of an earlier one (docs/decisions/0044). */
+let owes: ClaimedTask[];
 
 const worker = (id: string, pickles: string, state: WorkerSnapshot['state'] = 'ready'): WorkerSnapshot => ({
   ...{ id, mode: 'push', host: 'h', pid: 1, version: '1', dispatcher: 'me', slots: 1, busy: 0, waiting: 0, credits: 1 },
@@ -52,11 +55,18 @@ async function looks(seconds: number): Promise<void> {
 }
 
 beforeEach(async () => {
-  [now, here, ended, troubles, mayClaim, fault] = [1e6, [bare], [], [], true, undefined];
+  [now, here, ended, troubles, mayClaim, fault, owes] = [1e6, [bare], [], [], true, undefined, []];
   dataDir = await mkdtemp(join(tmpdir(), 'mpcsfaas-unreadable-'));
   store = await openEmbeddedStore({ dataDir, sync: 'normal', clock: systemClock });
   unreadable = new Unreadable({
-    store: { ...store, fleet: () => (fault === undefined ? store.fleet() : Promise.reject(fault)) },
+    store: {
+      ...store,
+      fleet: () => (fault === undefined ? store.fleet() : Promise.reject(fault)),
+      claim: async (...args) => {
+        const answer = await store.claim(...args);
+        return { ...answer, tasks: [...owes.splice(0), ...answer.tasks] };
+      },
+    },
     ...{ tenant: TENANT, dispatcherId: 'me', claimer: 'me', clock: { mono: () => now, wall: () => now } },
     workers: () => here,
     mayClaim: () => mayClaim,
@@ -85,6 +95,18 @@ it('end with what to install, once the fleet has been watched for ten seconds, a
   await store.submit(TENANT, 0, [submission()], NO_LIMITS);
   await looks(1);
   expect(ended).toHaveLength(2);
+});
+
+it('are ended alone: what an earlier claim was owed, of another lane, goes back', async () => {
+  const owed = submission({ at_most_once: true });
+  await store.submit(TENANT, 0, [owed], NO_LIMITS);
+  const { tasks: before } = await store.claim(TENANT, 'me', [{ lane: owed.lane, max: 1 }], 1);
+  owes = before;
+  await looks(11);
+  expect(ended.map(({ fence, outcome }) => [fence.id === owed.spec.id, outcome.is])).toEqual([
+    [true, 'released'],
+    [false, 'failed'],
+  ]);
 });
 
 describe('are left to a worker that reads them', () => {

@@ -1,6 +1,6 @@
 // The suite, part 2: claims, fences, leases, order.
 import { describe, expect, it } from 'vitest';
-import type { ClaimedTask } from '../../src/store/store.ts';
+import type { ClaimedTask, Settlement } from '../../src/store/store.ts';
 import { CLAIM_BYTES, MAX_ABANDONMENTS } from '../../src/store/timing.ts';
 import { TEST_LEASE_MS } from './conformance.ts';
 import type { Bench } from './conformance.ts';
@@ -271,6 +271,20 @@ export function describeClaims({ store, tenant }: Bench): void {
       expect((await store().stats(t)).requeued).toEqual({ released: 5 });
     });
 
+    it('a loss with a large message is told whole at the end, and leaves nothing where it is not the end', async () => {
+      const [t, task] = [tenant(), submission({ max_attempts: 2 })];
+      await store().submit(t, 0, [task], NO_LIMITS);
+      const error = { type: 'RunnerDied', message: 'x'.repeat(40_000), traceback: '' };
+      for (const state of ['QUEUED', 'FAILED'] as const) {
+        const [claimed] = await claim(t, 1);
+        const settlement = { ...loss(claimed!.fence), error } as Settlement;
+        expect(await store().settle(t, [settlement])).toEqual([{ is: 'accepted', state }]);
+      }
+      const [end] = await endsIn(store(), t, [task.spec.id]);
+      expect(end).toMatchObject({ kind: 'lost' });
+      expect(end!.error!.message).toContain('x'.repeat(40_000));
+    });
+
     it('max_attempts losses end a task as lost, with its history', async () => {
       const [t, task] = [tenant(), submission({ max_attempts: 2 })];
       await store().submit(t, 0, [task], NO_LIMITS);
@@ -382,6 +396,28 @@ export function describeClaims({ store, tenant }: Bench): void {
       expect(await store().abandon(t, 'claimer-1')).toBe(2);
       const [back] = await store().tasks(t, [one!.fence.id]);
       expect(back).toMatchObject({ state: 'QUEUED', worker: '', startedAt: 0, history: [{ worker: 'w2' }] });
+    });
+
+    it('that is renewed alone holds no less where a sweep ends in the middle of those that it was claimed with', async () => {
+      const t = tenant();
+      // A sweep looks at 256 leases: at all of the first claim, and at one of the second.
+      const first = Array.from({ length: 255 }, () => submission());
+      await store().submit(t, 0, first, NO_LIMITS);
+      await store().settle(
+        t,
+        (await claim(t, 255)).map(({ fence }) => completion(fence)),
+      );
+      await store().submit(t, 0, [submission(), submission()], NO_LIMITS);
+      const [ended, running] = await claim(t, 2);
+      await store().settle(t, [completion(ended!.fence)]);
+      const over = (await store().now()) + TEST_LEASE_MS;
+      await until(async () => ((await store().now()) > over - TEST_LEASE_MS / 4 ? true : undefined));
+      await store().renew(t, [renewal(running!)]);
+      await until(async () => ((await store().now()) > over ? true : undefined));
+      for (let n = 0; n < 3; n += 1) expect(await store().sweep(t)).toMatchObject({ abandoned: 0 });
+      // Nobody renews it any more.
+      await sweptUntil(store(), t, (report) => report.abandoned === 1);
+      expect((await store().tasks(t, [running!.fence.id]))[0]).toMatchObject({ state: 'QUEUED', abandonments: 1 });
     });
 
     it('holds for the lease time at least', async () => {
