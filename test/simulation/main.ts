@@ -104,7 +104,10 @@ async function main(): Promise<number> {
     return violation === '' ? 0 : 1;
   }
   const searchers = new Searchers(options.threads);
-  const totals = await searchers.search(options);
+  // A long run that is interrupted tells what has held so far.
+  const stopping = new AbortController();
+  process.once('SIGINT', () => stopping.abort());
+  const totals = await searchers.search({ ...options, stop: stopping.signal });
   await searchers.close();
   console.log(summary(totals));
   const { found } = totals;

@@ -10,6 +10,8 @@ export interface Search {
   runs: number;
   /** A broken system in place of the real one. */
   mutant: MutantName | undefined;
+  /** Ends it early: what was begun is run, and what was run is told. */
+  stop?: AbortSignal;
 }
 
 export interface Totals {
@@ -72,7 +74,7 @@ function startThread(): Thread {
   return { worker, gone };
 }
 
-async function searchWith(threads: readonly Thread[], { seed, runs, mutant }: Search): Promise<Totals> {
+async function searchWith(threads: readonly Thread[], { seed, runs, mutant, stop }: Search): Promise<Totals> {
   const started = performance.now();
   const before = process.cpuUsage();
   const totals: Totals = {
@@ -91,7 +93,7 @@ async function searchWith(threads: readonly Thread[], { seed, runs, mutant }: Se
   };
   let next = 0;
   const order = (): ThreadOrder | undefined => {
-    if (next >= runs || totals.found !== undefined) return undefined;
+    if (next >= runs || totals.found !== undefined || stop?.aborted === true) return undefined;
     const from = next;
     next = Math.min(runs, from + CHUNK);
     return { seed: seed + from, runs: next - from, mutant };
