@@ -34,6 +34,11 @@ class Calls:
         self._busy = 0
         self._closed = False
 
+    def _look_for_fork(self) -> None:
+        if self._pid != os.getpid():
+            # The threads of the parent do not run here, and nobody lets go of its locks.
+            self._begin_anew()
+
     async def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """What the function answers or raises. Where whoever awaits it is canceled, that is over at once: a call that has not
         begun never does, and of one that has nobody hears."""
@@ -78,14 +83,13 @@ class Calls:
 
     def close(self) -> None:
         """The threads end as soon as they have nothing to do. Idempotent."""
+        self._look_for_fork()
         with self._changed:
             self._closed = True
             self._changed.notify_all()
 
     def _add(self, work: Callable[[], None]) -> None:
-        if self._pid != os.getpid():
-            # In a fork the threads of the parent do not run, and nobody lets go of its locks.
-            self._begin_anew()
+        self._look_for_fork()
         with self._changed:
             self._waiting.append(work)
             if self._threads < _MOST and len(self._waiting) > self._threads - self._busy:

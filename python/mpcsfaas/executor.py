@@ -262,17 +262,14 @@ class Executor(concurrent.futures.Executor):
     # Our own.
 
     def _submit(self, fn: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], options: Dict[str, Any]) -> "TaskFuture[Any]":
-        self._check_here()
-        if self._shut:
-            raise RuntimeError("cannot schedule new futures after shutdown")
+        self._check_open()
         return self._add(fn, self._entry(fn, options), args, kwargs)
 
     def _add(
         self, fn: Any, entry_: Entry, args: Tuple[Any, ...], kwargs: Dict[str, Any], is_of_map: bool = False
     ) -> "TaskFuture[Any]":
         # A map that is read on sends what follows.
-        if self._shut:
-            raise RuntimeError("cannot schedule new futures after shutdown")
+        self._check_open()
         data = self._arguments.dumps(fn, args, kwargs)
         self._registry.check_arguments(fn, data)
         future: TaskFuture[Any] = TaskFuture(self)
@@ -300,9 +297,7 @@ class Executor(concurrent.futures.Executor):
             raise ValueError("chunksize must be >= 1.")
         if buffersize is not None and buffersize < 1:
             raise ValueError("buffersize must be >= 1.")
-        self._check_here()
-        if self._shut:
-            raise RuntimeError("cannot schedule new futures after shutdown")
+        self._check_open()
         until = None if timeout is None else time.monotonic() + timeout
         counter = chunks.Counted(zip(*iterables))
         calls: Iterable[Tuple[Any, ...]] = counter
@@ -327,15 +322,22 @@ class Executor(concurrent.futures.Executor):
             values = flat(values)
         if bar:
             values = progress.shown(values, counter.count if buffersize is None else None, name)
-        answer = Values(values, functools.partial(self._leave, waiting))
+        answer = Values(values, functools.partial(self._leave, waiting), self._check_here)
         self._maps.add(answer)
         return answer
 
     def _leave(self, waiting: "List[TaskFuture[Any]]") -> None:
         """A map is not read any further."""
+        if self._pid != os.getpid():
+            return  # the calls are those of the parent, which may read on
         futures, waiting[:] = waiting[:], []
         if futures:
             self._cancels.abandon(futures)
+
+    def _check_open(self) -> None:
+        self._check_here()
+        if self._shut:
+            raise RuntimeError("cannot schedule new futures after shutdown")
 
     def _check_here(self) -> None:
         if self._pid != os.getpid():

@@ -27,11 +27,14 @@ class Followers:
         # The one that was used last is the last.
         self._of_groups: Dict[str, Results] = {}
 
-    def add(self, group: str, future: "TaskFuture[Any]") -> None:
-        """It is told of the end of its task, which is of this group."""
+    def _look_for_fork(self) -> None:
         if self._pid != os.getpid():
             # The threads of the parent do not run here, and nobody lets go of its locks.
             self._begin_anew()
+
+    def add(self, group: str, future: "TaskFuture[Any]") -> None:
+        """It is told of the end of its task, which is of this group."""
+        self._look_for_fork()
         with self._lock:
             follower = self._of_groups.pop(group, None)
             if follower is None:
@@ -61,6 +64,7 @@ class Followers:
 
     def close(self, timeout: float) -> None:
         """Nobody waits any more: ends the threads, each within so many seconds. Idempotent."""
+        self._look_for_fork()
         with self._lock:
             followers = self._all()
             self._of_groups.clear()
@@ -68,4 +72,5 @@ class Followers:
             follower.abandon(timeout)
 
     def _all(self) -> List[Results]:
+        self._look_for_fork()
         return list(self._of_groups.values())

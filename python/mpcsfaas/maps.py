@@ -12,16 +12,19 @@ class Values(Generic[T]):
     """An iterator. `close` cancels the calls that have not ended; so does whoever begins to read and lets go of it. Those of a
     map that nobody reads go on, as in the standard executors."""
 
-    def __init__(self, values: "Generator[T, None, None]", leave: Callable[[], None]) -> None:
-        """leave: cancels what has not ended."""
+    def __init__(self, values: "Generator[T, None, None]", leave: Callable[[], None], check: Callable[[], None]) -> None:
+        """leave: cancels what has not ended. check: raises NotHere where they cannot be read, as after a fork."""
         self._values = values
         self._leave = leave
+        self._check = check
         self._is_begun = False
 
     def __iter__(self) -> Iterator[T]:
         return self
 
     def __next__(self) -> T:
+        # Before anything moves: a fork has a copy of the map, whose calls and bar are those of the parent.
+        self._check()
         self._is_begun = True
         return next(self._values)
 

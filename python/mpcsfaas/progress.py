@@ -1,5 +1,6 @@
 """A progress bar on stderr, of a terminal or a notebook: tqdm's where that is installed, a small one of our own otherwise, none
 where nobody watches."""
+import os
 import sys
 import time
 from typing import Any, Generator, Iterable, Optional, TypeVar
@@ -15,13 +16,15 @@ def shown(results: Iterable[T], total: Optional[int], label: str) -> "Generator[
     if not (_is_notebook() or (sys.stderr is not None and sys.stderr.isatty())):
         yield from results
         return
-    bar = _bar(total, label)
+    bar, pid = _bar(total, label), os.getpid()
     try:
         for result in results:
             bar.update(1)
             yield result
     finally:
-        bar.close()
+        # In a fork it is the parent's, which draws on.
+        if pid == os.getpid():
+            bar.close()
 
 
 def _is_notebook() -> bool:

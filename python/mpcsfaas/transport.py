@@ -175,6 +175,7 @@ class Transport:
 
     def stream(self, path: str, last_id: str = "") -> EventStream:
         """A long answer on a connection of its own. Raises FAULTS or FaasError."""
+        self._look_for_fork()
         headers = dict(self._headers)
         if last_id:
             headers["Last-Event-ID"] = last_id
@@ -194,6 +195,7 @@ class Transport:
 
     def reopening(self) -> "Reopening":
         """For whoever follows a stream over cuts."""
+        self._look_for_fork()
         return Reopening(self, self._patience, self._closing)
 
     def unreachable(self, fault: Optional[BaseException]) -> errors.ServiceUnreachable:
@@ -207,6 +209,7 @@ class Transport:
 
     def close(self) -> None:
         """Ends pauses between retries and streams, closes what is idle."""
+        self._look_for_fork()
         self._closing.set()
         with self._lock:
             streams = list(self._streams)
@@ -215,13 +218,21 @@ class Transport:
         while self._idle:
             self._idle.pop().close()
 
+    def _look_for_fork(self) -> None:
+        if self._pid == os.getpid():
+            return
+        # A fork shares the sockets of its parent: it must neither speak on them nor wake whoever reads them. These are copies,
+        # whose end the parent does not see. And nobody here lets go of the parent's locks.
+        while self._idle:
+            self._idle.pop().close()
+        was_closed, self._closing = self.is_closed, threading.Event()
+        if was_closed:
+            self._closing.set()
+        self._streams, self._lock = weakref.WeakSet(), threading.Lock()
+        self._pid = os.getpid()
+
     def _connection(self, longest: float) -> Connection:
-        if self._pid != os.getpid():
-            # A fork shares the sockets of its parent: it must not speak on them. These are copies, whose end the parent does
-            # not see.
-            while self._idle:
-                self._idle.pop().close()
-            self._pid = os.getpid()
+        self._look_for_fork()
         while True:
             connection = self._popped()
             if connection is None:
