@@ -3,7 +3,7 @@ import collections
 import time
 from typing import Any, Callable, Deque, List, Optional, Set, Tuple
 
-from . import backoff
+from . import backoff, errors
 from .futures import TaskFuture
 from .wishes import SHARED_FROM, NoRoom, Sending, Wish
 
@@ -18,6 +18,8 @@ class Lane:
 
     def __init__(self) -> None:
         self._waiting: Deque[Wish] = collections.deque()
+        # Tasks in the next request: fewer where the queue had no room for as many (S5).
+        self._most = _MOST
         # It goes before what waits (S7).
         self._held: Optional[Sending] = None
         # Refusals in a row, and when the next try is due.
@@ -53,11 +55,11 @@ class Lane:
         return (self._take(), None) if held is None else (held.wishes, held)
 
     def _take(self) -> List[Wish]:
-        """S1, S4."""
+        """S1, S4, S5."""
         wishes: List[Wish] = []
         shared: Set[bytes] = set()
         size = kept = 0
-        while self._waiting and len(wishes) < _MOST:
+        while self._waiting and len(wishes) < self._most:
             args = self._waiting[0].args
             goes = 0 if len(args) >= SHARED_FROM and args in shared else len(args)
             if wishes and (goes > 0 and size + goes > _BYTES or kept + len(args) > _KEPT_BYTES):
@@ -79,6 +81,7 @@ class Lane:
     def went_well(self) -> None:
         """Something of it was taken: there is room."""
         self._refusals, self._due = 0, 0.0
+        self._most = min(2 * self._most, _MOST)
 
     def put_back(self, refused: NoRoom, patience: float) -> List[Wish]:
         """S5, S7. Answers those that have waited long enough: they are to fail. patience: of one by itself, seconds."""
@@ -86,6 +89,9 @@ class Lane:
         self._refusals += 1
         pause = backoff.pause(self._refusals, refused.error.problem.get("retry_after_ms", 0) / 1000)
         self._due = now + pause
+        # How fast a caller may be is not about how much it sends at once.
+        if refused.wishes and isinstance(refused.error, errors.QueueFull):
+            self._most = max(1, len(refused.wishes) // 2)
         fresh = [wish.limited(now + patience) for wish in refused.wishes]
         held = refused.held
         if held is not None:

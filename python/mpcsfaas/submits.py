@@ -6,7 +6,8 @@ S3  Where one task makes the service refuse a request, nothing of it was taken: 
 S4  Arguments that are the same bytes go, and count, once in a request. The service keeps a copy for each task: those have a
     limit of their own.
 S5  What is refused for want of room goes back to the head of what waits, where it can be withdrawn, and is sent again. A task
-    by itself waits for room as long as the executor is patient, one of a map as long as the map is waited for.
+    by itself waits for room as long as the executor is patient, one of a map as long as the map is waited for. The queue takes a
+    request as a whole or not at all: after a refusal the next one has half as many tasks, after one that was taken twice as many.
 S6  Where nothing is under way, the caller's own thread writes the request and the thread here reads the answer: a call by
     itself is not held up by the change of threads. Wherever Ctrl-C strikes the caller: the request and its key were fixed
     before, and the thread sends that one.

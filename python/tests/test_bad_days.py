@@ -106,6 +106,27 @@ class Refusals(unittest.TestCase):
         with self.assertRaises(errors.TaskCanceled):
             next(values)
 
+    def test_a_map_takes_what_room_there_is(self):
+        ex, client = Executor(KEYED, KEY), Client(KEYED, KEY)
+        try:
+            others = [client.submit(double, [n]) for n in range(3)]
+            with ex._submits._changed:  # they go together
+                values = ex.map(len, ["x" * n for n in range(4)])
+            taken = []
+            for count in (2, 3, 4):
+                end = time.monotonic() + 30
+                while len(taken) < count and time.monotonic() < end:
+                    taken = [task["task_id"] for task in client.list(group=ex.group)]
+                self.assertEqual(len(taken), count)
+                # One of the others makes room for one of these.
+                client.cancel(others[count - 2])
+            values.close()
+        finally:
+            client.cancel_many(others)
+            client.close()
+            ex._cancels.abandon()
+            ex.shutdown()
+
     def test_a_call_by_itself_does_not_wait_behind_a_map_that_waits_for_room(self):
         # More than one request holds, and nobody reads it.
         with self.full() as (ex, _):
@@ -647,11 +668,16 @@ class Doubts(unittest.TestCase):
     """A request is refused for want of room after a try whose answer is not known."""
 
     FULL = json.dumps({"code": "queue_full", "status": 429, "detail": "full", "retry_after_ms": 1}).encode()
+    FAST = json.dumps({"code": "rate_limited", "status": 429, "detail": "fast", "retry_after_ms": 1}).encode()
     AWAY = json.dumps({"code": "store_unavailable", "status": 503, "detail": "away", "accepted": [0]}).encode()
 
     def test_what_may_have_been_taken_goes_again_as_it_was_and_all_else_is_drawn_anew(self):
-        for first, is_held in ((b"", True), (answer(503, self.AWAY), True), (answer(429, self.FULL), False)):
-            answers = [first, answer(429, self.FULL), answer(429, self.FULL), answer(200, b'{"task_ids":["a","b","c"]}')]
+        for first, then, is_held in (
+            (b"", self.FULL, True),
+            (answer(503, self.AWAY), self.FULL, True),
+            (answer(429, self.FAST), self.FAST, False),
+        ):
+            answers = [first, answer(429, then), answer(429, then), answer(200, b'{"task_ids":["a","b","c"]}')]
             desk = _Desk()
 
             def say(n, answers=answers, desk=desk):
@@ -676,6 +702,25 @@ class Doubts(unittest.TestCase):
             self.assertEqual(len({one.body for one in asked}), 1)
             way.close()
             way.join()
+
+    def test_a_full_queue_is_asked_for_less_and_one_that_takes_for_more(self):
+        desk, sizes = _Desk(), []
+
+        def say(n):
+            sizes.append(asked[n - 1].body.count(b'"function"'))
+            if n < 4:
+                return answer(429, self.FAST if n == 1 else self.FULL)
+            return answer(200, json.dumps({"task_ids": [str(at) for at in range(sizes[-1])]}).encode())
+
+        url, asked = serve(self, say)
+        way = submits.Submits(transport.Transport(url), desk, "submits", 20.0)
+        with way._changed:  # they go together
+            for _ in range(3000):
+                way.add(wishes.Wish(TaskFuture(desk), wishes.Entry(wishes.head_of("f"), wishes.tail_of({}), "f"), b"0"))
+        self.assertTrue(way.flush(20))
+        self.assertEqual(sizes, [1000, 1000, 500, 250, 500, 1000, 1000, 250])
+        way.close()
+        way.join()
 
     def test_those_of_them_that_nobody_waits_for_any_more_are_canceled_when_they_are_known(self):
         with Executor() as ex, Client() as client:
