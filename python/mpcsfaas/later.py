@@ -24,7 +24,7 @@ class Later:
     """Tasks whose futures are canceled here already. What comes while a request is under way goes in the next one."""
 
     def __init__(self, cancel: Callable[[List[str]], Any], name: str, ended: Callable[[], None] = lambda: None) -> None:
-        """cancel: given ids, from a thread of this name; a FaasError of it is logged. ended: called where that thread has nothing
+        """cancel: given ids, from a thread of this name; what it raises is logged. ended: called where that thread has nothing
         more to do."""
         self._cancel = cancel
         self._name = name
@@ -63,6 +63,8 @@ class Later:
                     break
             try:
                 self._cancel(some)
-            except FaasError as error:
-                _log.warning("%d calls were given up and could not be canceled: %s", len(some), error)
+            except Exception as error:
+                # Whatever it is: a thread that ended here would not say so, and no later cancel would be sent.
+                trace = None if isinstance(error, FaasError) else error
+                _log.warning("%d calls were given up and could not be canceled: %s", len(some), error, exc_info=trace)
         self._ended()

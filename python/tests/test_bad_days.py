@@ -24,7 +24,7 @@ from unittest import mock
 
 from cutting_proxy import CuttingProxy
 
-from mpcsfaas import Client, Executor, TaskFuture, errors, events, leaving, logs, results, submits, transport, versions, wishes
+from mpcsfaas import Client, Executor, TaskFuture, errors, events, later, leaving, logs, results, submits, transport, versions, wishes
 
 KEYED, KEY = os.environ.get("MPCSFAAS_KEYED_URL", ""), os.environ.get("MPCSFAAS_KEYED_KEY", "")
 
@@ -630,6 +630,29 @@ class Streams(unittest.TestCase):
         proxy.events = lambda near: (near.sendall(self.HEAD + told), over.wait())
         with Client(proxy.url) as client:
             self.assertEqual([one["id"] for one in itertools.islice(client.events(), 3)], ["0", "1", "2"])
+
+
+class Cancels(unittest.TestCase):
+    """In the background."""
+
+    def test_a_fault_that_nobody_foresaw_is_logged_and_ends_no_later_cancel(self):
+        asked, ended = [], threading.Event()
+
+        def cancel(ids):
+            asked.append(ids)
+            if len(asked) == 1:
+                raise LookupError("unforeseen")
+
+        cancels = later.Later(cancel, "cancels", ended.set)
+        with self.assertLogs("mpcsfaas", "WARNING") as told:
+            cancels.add("a")
+            self.assertTrue(ended.wait(5))
+        self.assertIn("1 calls were given up and could not be canceled: unforeseen", told.output[0])
+        cancels.join(5)
+        self.assertFalse(cancels.is_running())
+        cancels.add("b")
+        cancels.join(5)
+        self.assertEqual(asked, [["a"], ["b"]])
 
 
 class Output(unittest.TestCase):
