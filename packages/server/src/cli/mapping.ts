@@ -30,6 +30,11 @@ const MOST_CHARS = 4 * 1024 * 1024;
 /** The oldest ones are waited for: the next line to be written is among them. */
 const MOST_ASKED = Math.min(1_000, MAX_RESULT_IDS);
 const WAIT_MS = 10_000;
+/**
+ * While there may soon be more to ask for, ms: those are asked for with the next question. None is broken off for them: where
+ * submissions end more often than a question is answered, no question would ever be.
+ */
+const SHORT_WAIT_MS = 250;
 /** Where an answer brought few ends, the next one may gather some more, ms: asking costs the service by the id. */
 const GATHER_MS = 20;
 const FEW = 200;
@@ -61,8 +66,6 @@ export class Mapping {
   #fault: { error: unknown } | undefined;
   #changed = nextChange();
   #mostTasks = MOST_TASKS;
-  /** Ends the wait for fewer calls than it could be for: more are there. */
-  #more: AbortController | undefined;
   submitted = 0;
   /** Told by `outputs` or not yet: one that ended before others does. */
   ended = 0;
@@ -159,7 +162,6 @@ export class Mapping {
         this.submitted += batch.length;
         this.#calls.push(...batch.map((input, at): Call => ({ input, id: ids[at]!, end: undefined })));
         this.#told();
-        this.#more?.abort();
         this.#ring();
       });
       await this.#posting;
@@ -197,20 +199,9 @@ export class Mapping {
         continue;
       }
       const calls = new Map(open.map((call) => [call.id, call]));
-      const more = new AbortController();
-      if (open.length < MOST_ASKED) this.#more = more;
-      const asked = { task_ids: [...calls.keys()], wait_ms: WAIT_MS };
-      const ask = () => this.#api.post('/v1/results', asked, {}, more.signal);
-      const answer = await patiently(ask, LONG_MS, AbortSignal.any([this.#stop, more.signal])).catch(
-        (error: unknown) => {
-          if (this.#stop.aborted || !more.signal.aborted) throw error;
-        },
-      );
-      this.#more = undefined;
-      if (answer === undefined) {
-        await pause(GATHER_MS);
-        continue;
-      }
+      const mayGrow = open.length < MOST_ASKED && !(this.#inputsOver && this.#read.length === 0);
+      const asked = { task_ids: [...calls.keys()], wait_ms: mayGrow ? SHORT_WAIT_MS : WAIT_MS };
+      const answer = await patiently(() => this.#api.post('/v1/results', asked), LONG_MS, this.#stop);
       const { results, unknown } = this.#api.bodyOf<Results>(answer, 'results');
       for (const { task_id: id, value, error } of results)
         this.#end(calls.get(id)!, error === null ? { is: 'value', value } : { is: 'failed', error });

@@ -1,0 +1,83 @@
+// What `mpcsfaas map` asks of a service, which here is the test's own: slow, full or far away.
+import { once } from 'node:events';
+import { createServer, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterEach, expect, it } from 'vitest';
+import { Api } from '../../src/cli/api.ts';
+import { Mapping, type Input, type Output } from '../../src/cli/mapping.ts';
+
+let close = (): void => undefined;
+afterEach(() => close());
+
+type Asked = { path: string; body: { tasks?: { args: unknown[] }[]; task_ids?: string[]; wait_ms?: number } };
+
+/** Answers as `answer` does; `broken`: how many requests were left before they were answered. */
+async function serve(
+  answer: (asked: Asked, response: ServerResponse) => unknown,
+): Promise<{ api: Api; asked: Asked[]; broken: () => number }> {
+  const asked: Asked[] = [];
+  let broken = 0;
+  const server = createServer((request, response) => {
+    response.on('close', () => (broken += response.writableFinished ? 0 : 1));
+    void text(request).then((body) => {
+      const one = { path: request.url ?? '', body: JSON.parse(body) as Asked['body'] };
+      asked.push(one);
+      return answer(one, response);
+    });
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  close = () => {
+    server.closeAllConnections();
+    server.close();
+  };
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { api: new Api({ url }), asked, broken: () => broken };
+}
+
+function say(response: ServerResponse, status: number, body: object): void {
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+}
+
+/** Each task's id is its argument, and so is its value. */
+function take(response: ServerResponse, tasks: { args: unknown[] }[]): void {
+  say(response, 201, { task_ids: tasks.map(({ args }) => String(args[0])) });
+}
+
+function sayEnds(response: ServerResponse, ended: readonly string[]): void {
+  say(response, 200, {
+    results: ended.map((id) => ({ task_id: id, value: Number(id), error: null })),
+    pending: [],
+    unknown: [],
+  });
+}
+
+async function* lines(count: number, everyMs = 0): AsyncGenerator<Input> {
+  for (let n = 0; n < count; n += 1) {
+    if (everyMs > 0) await pause(everyMs);
+    yield { line: n + 1, args: `[${n}]`, bytes: 2 };
+  }
+}
+
+const valueOf = (output: Output): unknown => (output.is === 'value' ? output.value : output.error);
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+
+it('values come out while inputs trickle in, of a service that is far away, and no question is broken off', async () => {
+  const { api, broken } = await serve(async ({ path, body }, response) => {
+    await pause(path === '/v1/results' ? 150 : 75);
+    if (path === '/v1/tasks/batch') take(response, body.tasks!);
+    else sayEnds(response, body.task_ids!);
+  });
+  const stop = new AbortController();
+  const mapping = new Mapping(api, 'f', {}, stop.signal, () => undefined);
+  const open: number[] = [];
+  const values: unknown[] = [];
+  for await (const output of mapping.outputs(lines(60, 50))) {
+    values.push(valueOf(output));
+    open.push(mapping.submitted - values.length);
+  }
+  expect(values).toEqual(numbers(60));
+  expect(Math.max(...open)).toBeLessThan(30);
+  expect(broken()).toBe(0);
+});
