@@ -73,7 +73,7 @@ export class Mapping {
   /** Of the lines whose calls have ended. */
   endedBytes = 0;
 
-  /** `stop`: no more is read, submitted or waited for. `told`: called when the counts have changed. */
+  /** `stop`: no more is read, submitted or waited for. `told`: called when the counts have changed, and no more once it is over. */
   constructor(api: Api, ref: string, options: object, stop: AbortSignal, told: () => void) {
     this.#api = api;
     this.#ref = ref;
@@ -137,7 +137,7 @@ export class Mapping {
   }
 
   async #submit(): Promise<void> {
-    while (!this.#over) {
+    while (!this.#over()) {
       if (this.#read.length === 0) {
         if (this.#inputsOver) return;
         await this.#changed.promise;
@@ -161,7 +161,7 @@ export class Mapping {
         this.#read = this.#read.slice(batch.length);
         this.submitted += batch.length;
         this.#calls.push(...batch.map((input, at): Call => ({ input, id: ids[at]!, end: undefined })));
-        this.#told();
+        if (!this.#over()) this.#told();
         this.#ring();
       });
       await this.#posting;
@@ -191,7 +191,7 @@ export class Mapping {
   }
 
   async #wait(): Promise<void> {
-    while (!this.#over) {
+    while (!this.#over()) {
       const open = this.#calls.filter(({ end }) => end === undefined).slice(0, MOST_ASKED);
       if (open.length === 0) {
         if (this.#inputsOver && this.#read.length === 0) return;
@@ -201,7 +201,10 @@ export class Mapping {
       const calls = new Map(open.map((call) => [call.id, call]));
       const mayGrow = open.length < MOST_ASKED && !(this.#inputsOver && this.#read.length === 0);
       const asked = { task_ids: [...calls.keys()], wait_ms: mayGrow ? SHORT_WAIT_MS : WAIT_MS };
-      const answer = await patiently(() => this.#api.post('/v1/results', asked), LONG_MS, this.#stop);
+      const ask = () => this.#api.post('/v1/results', asked, {}, this.#stop);
+      const answer = await patiently(ask, LONG_MS, this.#stop);
+      // Whoever breaks it off ends what was asked for: no end of theirs is counted.
+      if (this.#over()) return;
       const { results, unknown } = this.#api.bodyOf<Results>(answer, 'results');
       for (const { task_id: id, value, error } of results)
         this.#end(calls.get(id)!, error === null ? { is: 'value', value } : { is: 'failed', error });
@@ -221,10 +224,10 @@ export class Mapping {
   }
 
   #takesNoMore(): boolean {
-    return this.#over || this.#inputsOver;
+    return this.#over() || this.#inputsOver;
   }
 
-  get #over(): boolean {
+  #over(): boolean {
     return this.#stop.aborted || this.#fault !== undefined;
   }
 

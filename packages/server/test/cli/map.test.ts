@@ -149,6 +149,16 @@ describe('map', () => {
     expect((await states('interrupted')).sort()).toEqual(['CANCELED', 'CANCELED', 'CANCELED', 'CANCELED', 'COMPLETED']);
   });
 
+  it('Ctrl-C tells what had ended before it, and the bar stays away', async () => {
+    write('naps', `${'0\n'.repeat(20)}${'600\n'.repeat(3_000)}`);
+    const map = service.onTerminal('20 of 3020', '\u0003', ['map', 'nap', 'naps']);
+    const { code, stdout } = await map.ended;
+    expect(code).toBe(130);
+    expect(stdout.replaceAll('\r\n', '\n')).toMatch(
+      /\r\x1b\[K(\^C)?mpcsfaas: Interrupted: 20 calls had ended, 3000 that had not are canceled\.\n\nmodes kept\n$/,
+    );
+  });
+
   it('endless inputs: a window of them is under way, and all are canceled when the reader leaves', async () => {
     const said = await service.shell('yes 1 | mpcsfaas map double - --group endless | head -n 3');
     expect(said).toEqual({ code: 0, stdout: '2\n2\n2\n', stderr: '' });

@@ -75,6 +75,7 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
     bar.clear();
     // Quicker than cancelling is only the one who asks a second time.
     cut.addEventListener('abort', () => leaveQuietly(130));
+    const { ended } = mapping;
     const canceled = await mapping.cancel().catch(() => 0);
     if (unwritten?.code === 'EPIPE') return leaveQuietly(0);
     if (unwritten !== undefined)
@@ -86,7 +87,6 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
       await written();
       throw error;
     }
-    const { ended } = mapping;
     throw new UserError(
       `Interrupted: ${ended} ${ended === 1 ? 'call had' : 'calls had'} ended, ${canceled} that had not ${canceled === 1 ? 'is' : 'are'} canceled.`,
       130,
