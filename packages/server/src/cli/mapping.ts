@@ -6,6 +6,7 @@ import type { TaskError } from '@mpcsfaas/contract';
 import { MAX_BATCH_TASKS, MAX_RESULT_IDS } from '@mpcsfaas/contract/words';
 import { Refused, type Api } from './api.ts';
 import { LONG_MS, SHORT_MS, patiently } from './patience.ts';
+import { UserError } from './user-error.ts';
 
 /** A line that is a call: its arguments as JSON text. */
 export interface Input {
@@ -21,6 +22,14 @@ interface Call {
   input: Input;
   id: string;
   end: Output | undefined;
+}
+
+export interface Canceled {
+  canceled: number;
+  /** How many could not be, and so go on. */
+  left: number;
+  /** A sentence; '' where all could. */
+  why: string;
 }
 
 const WINDOW = 10_000;
@@ -105,17 +114,22 @@ export class Mapping {
     }
   }
 
-  /** Cancels what has not ended; how many those were. */
-  async cancel(): Promise<number> {
+  /** Cancels what has not ended. */
+  async cancel(): Promise<Canceled> {
     // What is on its way has no ids yet.
     await this.#posting.catch(() => undefined);
     const ids = this.#calls.filter(({ end }) => end === undefined).map(({ id }) => id);
     let canceled = 0;
     for (let at = 0; at < ids.length; at += MAX_RESULT_IDS) {
-      const { body } = await this.#api.post('/v1/tasks/cancel', { task_ids: ids.slice(at, at + MAX_RESULT_IDS) });
-      canceled += (body as { canceled: string[] }).canceled.length;
+      try {
+        const answer = await this.#api.post('/v1/tasks/cancel', { task_ids: ids.slice(at, at + MAX_RESULT_IDS) });
+        canceled += this.#api.bodyOf<{ canceled: string[] }>(answer, 'canceled').canceled.length;
+      } catch (error) {
+        if (!(error instanceof UserError)) throw error;
+        return { canceled, left: ids.length - at, why: error.message };
+      }
     }
-    return canceled;
+    return { canceled, left: 0, why: '' };
   }
 
   async #take(inputs: AsyncIterable<Input>): Promise<void> {

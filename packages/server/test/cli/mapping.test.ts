@@ -1,12 +1,16 @@
 // What `mpcsfaas map` asks of a service, which here is the test's own: slow, full or far away.
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
 import { Api } from '../../src/cli/api.ts';
 import { Mapping, type Input, type Output } from '../../src/cli/mapping.ts';
+import { program } from './harness.ts';
 
 let close = (): void => undefined;
 afterEach(() => close());
@@ -16,7 +20,7 @@ type Asked = { path: string; body: { tasks?: { args: unknown[] }[]; task_ids?: s
 /** Answers as `answer` does; `broken`: how many requests were left before they were answered. */
 async function serve(
   answer: (asked: Asked, response: ServerResponse) => unknown,
-): Promise<{ api: Api; asked: Asked[]; broken: () => number }> {
+): Promise<{ url: string; api: Api; asked: Asked[]; broken: () => number }> {
   const asked: Asked[] = [];
   let broken = 0;
   const server = createServer((request, response) => {
@@ -33,7 +37,7 @@ async function serve(
     server.close();
   };
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { api: new Api({ url }), asked, broken: () => broken };
+  return { url, api: new Api({ url }), asked, broken: () => broken };
 }
 
 function say(response: ServerResponse, status: number, body: object): void {
@@ -80,4 +84,27 @@ it('values come out while inputs trickle in, of a service that is far away, and 
   expect(values).toEqual(numbers(60));
   expect(Math.max(...open)).toBeLessThan(30);
   expect(broken()).toBe(0);
+});
+
+it.each([
+  [['--group', 'mine'], 'mpcsfaas task ls --group mine'],
+  [[], 'mpcsfaas task ls'],
+])('Ctrl-C while the service is away says that what goes on could not be canceled: %j', async (group, list) => {
+  const { url, asked } = await serve(({ path, body }, response) => {
+    if (path === '/v1/tasks/batch') take(response, body.tasks!);
+    else if (body.task_ids![0] === '0') sayEnds(response, ['0']);
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'test-cli-'));
+  writeFileSync(join(folder, 'in'), '0\n1\n2\n3\n');
+  const map = program('mpcsfaas', ['map', 'f', 'in', ...group, '--url', url], {}, folder);
+  await map.says(/^0\n/);
+  await expect.poll(() => asked.at(-1)!.body.task_ids).toEqual(['1', '2', '3']);
+  close();
+  map.signal('SIGINT');
+  const { code, stderr } = await map.ended;
+  expect(code).toBe(130);
+  expect(stderr).toBe(
+    `mpcsfaas: Interrupted: 1 call had ended, 3 could not be canceled and go on: \`${list}\` tells. No service answers at ${url} (ECONNREFUSED): start one with \`mpcsfaas up\`, or name another with --url or --port.\n`,
+  );
+  rmSync(folder, { recursive: true });
 });

@@ -5,7 +5,7 @@ import { Option, type Command } from 'commander';
 import { Api, type ApiOptions } from '../api.ts';
 import { withExamples } from '../help.ts';
 import { linesOf } from '../lines.ts';
-import { Mapping, type Input, type Output } from '../mapping.ts';
+import { Mapping, type Canceled, type Input, type Output } from '../mapping.ts';
 import { typedPath, withOptions } from '../options.ts';
 import { interruption, leaveQuietly } from '../process.ts';
 import { ProgressBar } from '../progress-bar.ts';
@@ -76,19 +76,21 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
     // Quicker than cancelling is only the one who asks a second time.
     cut.addEventListener('abort', () => leaveQuietly(130));
     const { ended } = mapping;
-    const canceled = await mapping.cancel().catch(() => 0);
+    const canceled = await mapping.cancel();
     if (unwritten?.code === 'EPIPE') return leaveQuietly(0);
     if (unwritten !== undefined)
       throw new UserError(
-        `The values cannot be written (${unwritten.code ?? unwritten.message}): ${canceled} calls that had not ended are canceled.`,
+        `The values cannot be written (${unwritten.code ?? unwritten.message}): ${whatBecame(canceled, options.group)}`,
       );
     if (!stop.signal.aborted) {
       // Of the lines before the one that ended it, all are told.
       await written();
-      throw error;
+      if (!(error instanceof UserError) || canceled.left === 0) throw error;
+      const { left } = canceled;
+      throw new UserError(`${error.message} ${whatBecame({ canceled: 0, left, why: '' }, options.group)}`);
     }
     throw new UserError(
-      `Interrupted: ${ended} ${ended === 1 ? 'call had' : 'calls had'} ended, ${canceled} that had not ${canceled === 1 ? 'is' : 'are'} canceled.`,
+      `Interrupted: ${ended} ${ended === 1 ? 'call had' : 'calls had'} ended, ${whatBecame(canceled, options.group)}`,
       130,
     );
   } finally {
@@ -97,6 +99,15 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
   bar.clear();
   const { ended, failed } = mapping;
   if (failed > 0) throw new UserError(`${failed} of ${ended} calls failed: their lines hold {"error": …}.`);
+}
+
+/** Of the calls that had not ended, as the end of a sentence; after it why some go on. */
+function whatBecame({ canceled, left, why }: Canceled, group: string | undefined): string {
+  const done = `${canceled} that had not ${canceled === 1 ? 'is' : 'are'} canceled`;
+  if (left === 0) return `${done}.`;
+  const where = group === undefined ? '' : ` --group ${/^[\w.-]+$/.test(group) ? group : `'${group}'`}`;
+  const failed = `${left} could not be canceled and ${left === 1 ? 'goes' : 'go'} on: \`mpcsfaas task ls${where}\` tells.`;
+  return `${canceled === 0 ? '' : `${done}, `}${failed}${why === '' ? '' : ` ${why}`}`;
 }
 
 /** Resolves when stdout has taken all; a disk that is full tells it of the last lines, too. */
