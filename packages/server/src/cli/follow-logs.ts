@@ -65,7 +65,10 @@ async function* eventsOf(pieces: AsyncIterable<string>): AsyncGenerator<{ event:
     const blocks = (text + piece).split('\n\n');
     text = blocks.pop() ?? '';
     for (const block of blocks) {
-      const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(block)?.[1] ?? '';
+      const lines = block.split('\n');
+      // Not by a pattern: its lines end at U+2028, too, which JSON lets stand in its texts.
+      const field = (name: string): string =>
+        lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2) ?? '';
       yield { event: field('event'), data: field('data') };
     }
   }
