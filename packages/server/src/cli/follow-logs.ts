@@ -1,8 +1,8 @@
 // A task's output as it grows: events of the service, each piece once, over cut connections.
 import { setTimeout as pause } from 'node:timers/promises';
 import { backoffMs } from '../backoff.ts';
-import { Hung, Unreachable, type Api } from './api.ts';
-import { BACKOFF } from './patience.ts';
+import { Hung, type Api } from './api.ts';
+import { BACKOFF, LONG_MS, SHORT_MS, askedMs, isAway } from './patience.ts';
 
 export interface Printed {
   attempt: number;
@@ -14,25 +14,25 @@ export interface Printed {
   dropped: number;
 }
 
-/** Connections in a row that told nothing. */
-const MOST_TRIES = 5;
-
-/** Ends with the task. @throws Unreachable where nothing answers any more */
+/** Ends with the task. @throws UserError where it is refused, or the service is away for as long as patience lasts */
 export async function* followLogs(api: Api, id: string, signal: AbortSignal): AsyncGenerator<Printed> {
   let attempt = 0;
   // How far each stream was told, in bytes. A new connection begins at the beginning: what those before it told is left
   // out. One connection repeats nothing, and what it tells is not weighed against itself: bytes that are no UTF-8 are
   // longer in a text than in their stream.
   let told = { stdout: 0, stderr: 0 };
+  let until = performance.now() + SHORT_MS;
   for (let tries = 0; ;) {
     let before = { ...told };
     let isHeard = false;
+    let asked = 0;
     try {
       for await (const { event, data } of eventsOf(
         await api.follow(`/v1/tasks/${encodeURIComponent(id)}/logs`, { follow: '1' }, signal),
       )) {
         tries = 0;
         isHeard = true;
+        until = performance.now() + LONG_MS;
         if (event === 'end') return;
         if (event !== 'log') continue;
         const log = JSON.parse(data) as Omit<Printed, 'dropped'>;
@@ -49,13 +49,13 @@ export async function* followLogs(api: Api, id: string, signal: AbortSignal): As
         yield { ...log, offset: log.offset + known, text: bytes.toString('utf8', known), dropped };
       }
     } catch (error) {
-      const isCut = error instanceof Unreachable || (error as NodeJS.ErrnoException).code === 'ECONNRESET';
       // A connection may have died unnoticed; a new one on which nothing comes is a service that hangs.
       const hangs = error instanceof Hung && !isHeard;
-      if (signal.aborted || !isCut || hangs || tries >= MOST_TRIES) throw error;
+      if (signal.aborted || hangs || !isAway(error) || performance.now() > until) throw error;
+      asked = askedMs(error);
     }
     tries += 1;
-    await pause(backoffMs(BACKOFF, tries, Math.random()), undefined, { signal });
+    await pause(Math.max(backoffMs(BACKOFF, tries, Math.random()), asked), undefined, { signal });
   }
 }
 

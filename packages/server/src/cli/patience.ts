@@ -37,7 +37,8 @@ export function isAway(error: unknown): boolean {
   return [502, 503, 504].includes(error.answer.status);
 }
 
-function askedMs(error: unknown): number {
+/** How long the service asks to be left alone, ms. */
+export function askedMs(error: unknown): number {
   const problem = error instanceof Refused ? (error.answer.body as { retry_after_ms?: number } | null) : null;
   return problem?.retry_after_ms ?? 0;
 }
