@@ -2,7 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import { MAX_WAIT_MS } from '@mpcsfaas/contract/words';
-import type { Task, TaskError } from '@mpcsfaas/contract';
+import type { Problem, Task, TaskError } from '@mpcsfaas/contract';
 import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
 import { parseExact } from '../exact-json.ts';
 import { withExamples } from '../help.ts';
@@ -11,6 +11,7 @@ import { interruption, leaveQuietly } from '../process.ts';
 import { printJson, printValue } from '../print.ts';
 import { UserError } from '../user-error.ts';
 import { duration, named } from '../units.ts';
+import { visible } from '../visible.ts';
 
 interface CallOptions extends ApiOptions {
   json: boolean;
@@ -21,6 +22,9 @@ interface CallOptions extends ApiOptions {
 
 /** How long whoever is interrupted waits for the id of what it began, ms. */
 const LAST_WORDS_MS = 1_000;
+
+/** How long somebody who could run it may take to come before it is told that nobody can, ms. */
+const NOTICE_MS = 1_000;
 
 /** How a call went. */
 type End = { is: 'value'; value: unknown } | { is: 'failed'; error: TaskError } | { is: 'open'; status: string };
@@ -65,9 +69,16 @@ async function call(name: string, args: string[], options: CallOptions): Promise
       130,
     );
   const { id } = begun;
-  let { end } = begun;
+  let { end, why } = begun;
+  const tellWhy = (): void => {
+    if (why !== '') process.stderr.write(`mpcsfaas: ${visible(why)}\n`);
+    why = '';
+  };
   while (end.is === 'open' && performance.now() < until) {
-    const next = await Promise.race([interrupted, waitOn(api, id, waitMs(until))]);
+    const next = await Promise.race([
+      interrupted,
+      waitOn(api, id, waitMs(until, why === '' ? MAX_WAIT_MS : NOTICE_MS)),
+    ]);
     if (next === 'interrupted') {
       if (options.json) printJson({ task_id: id, status: end.status });
       throw new UserError(
@@ -76,6 +87,7 @@ async function call(name: string, args: string[], options: CallOptions): Promise
       );
     }
     end = next;
+    if (end.is === 'open') tellWhy();
   }
   switch (end.is) {
     case 'value':
@@ -86,6 +98,7 @@ async function call(name: string, args: string[], options: CallOptions): Promise
       if (options.json) printJson({ task_id: id, error: end.error });
       throw new UserError(failure(id, end.error, options.traceback && !options.json));
     case 'open':
+      tellWhy();
       if (options.json) printJson({ task_id: id, status: end.status });
       throw new UserError(
         `The call has not ended yet; it goes on as task ${id}: \`mpcsfaas task show ${id}\` tells.`,
@@ -94,18 +107,33 @@ async function call(name: string, args: string[], options: CallOptions): Promise
   }
 }
 
-async function begin(api: Api, name: string, body: object): Promise<{ id: string; end: End }> {
+interface Begun {
+  id: string;
+  end: End;
+  /** Where nobody is there who could run it, a sentence; else ''. */
+  why: string;
+}
+
+async function begin(api: Api, name: string, body: object): Promise<Begun> {
   try {
     const path = `/v1/call/${encodeURIComponent(name)}`;
     const answer = await api.post(path, { ...body, options: { result_as: 'json' } }, { wait_ms: 0 });
     const id = String(answer.headers['x-task-id'] ?? '');
     if (id === '') throw api.notOurs(answer);
-    return { id, end: answer.status === 202 ? open(answer.body) : { is: 'value', value: answer.body } };
+    return { id, end: answer.status === 202 ? open(answer.body) : { is: 'value', value: answer.body }, why: '' };
   } catch (refused) {
-    const problem = refused instanceof Refused ? refused.answer.body : undefined;
-    const { task_id: id = '', task_error: error } = (problem ?? {}) as { task_id?: string; task_error?: TaskError };
-    if (error === undefined) throw refused;
-    return { id, end: { is: 'failed', error } };
+    if (!(refused instanceof Refused)) throw refused;
+    const {
+      code,
+      task_id: id,
+      task_status: status,
+      task_error: error,
+    } = (refused.answer.body ?? {}) as Partial<Problem>;
+    if (id === undefined) throw refused;
+    if (error !== undefined) return { id, end: { is: 'failed', error }, why: '' };
+    // It is queued all the same.
+    if (code === 'no_worker') return { id, end: { is: 'open', status: status ?? 'QUEUED' }, why: refused.message };
+    throw refused;
   }
 }
 
@@ -129,8 +157,8 @@ function open(body: unknown): End {
   return { is: 'open', status: (body as Pick<Task, 'status'>).status };
 }
 
-function waitMs(until: number): number {
-  return Math.max(0, Math.min(MAX_WAIT_MS, Math.round(until - performance.now())));
+function waitMs(until: number, most: number): number {
+  return Math.max(0, Math.min(most, Math.round(until - performance.now())));
 }
 
 /** What happened, in one line; then the remote traceback, where it is wanted. */
