@@ -45,6 +45,13 @@ export class Refused extends UserError {
 /** Nothing answered, or not to the end. */
 export class Unreachable extends UserError {
   override name = 'Unreachable';
+  /** What was asked may be done all the same. */
+  readonly mayBeDone: boolean;
+
+  constructor(sentence: string, mayBeDone: boolean) {
+    super(sentence);
+    this.mayBeDone = mayBeDone;
+  }
 }
 
 /** The connection stands, and nothing came. */
@@ -122,7 +129,7 @@ export class Api {
   async follow(path: string, query: Query, signal: AbortSignal): Promise<AsyncIterable<string>> {
     const headers = { ...this.#headers, accept: 'text/event-stream' };
     const timeout = this.#patience.silenceMs;
-    const opened = await this.#answered(() => stream(this.#target(path, query), { headers, signal, timeout }));
+    const opened = await this.#answered(false, () => stream(this.#target(path, query), { headers, signal, timeout }));
     if (opened.is === 'open') return this.#heard(opened.pieces);
     throw this.#refused(opened.answer);
   }
@@ -131,7 +138,7 @@ export class Api {
     try {
       yield* pieces;
     } catch (error) {
-      throw error instanceof Silent ? this.#away(error) : error;
+      throw error instanceof Silent ? this.#away(error, false) : error;
     }
   }
 
@@ -150,7 +157,9 @@ export class Api {
     const headers = { ...this.#headers, ...more, ...(body !== undefined && { 'content-type': 'application/json' }) };
     const { silenceMs, marginMs } = this.#patience;
     const timeout = query['wait_ms'] === undefined ? silenceMs : Number(query['wait_ms']) + marginMs;
-    const answered = await this.#answered(() =>
+    // To ask for results is to read, however long the list of them.
+    const changes = method !== 'GET' && path !== '/v1/results';
+    const answered = await this.#answered(changes, () =>
       exchange(this.#target(path, query), { method, headers, timeout, ...(signal && { signal }) }, body),
     );
     const { status, text } = answered;
@@ -168,15 +177,15 @@ export class Api {
     return new UserError(otherText(this.#url, status, JSON.stringify(body)));
   }
 
-  /** A refused connection has done nothing: it is tried again while the service may still be starting. @throws Unreachable */
-  async #answered<T>(ask: () => Promise<T>): Promise<T> {
+  /** `changes`: what is asked for does. A refused connection has done nothing: it is tried again while the service may still be starting. @throws Unreachable */
+  async #answered<T>(changes: boolean, ask: () => Promise<T>): Promise<T> {
     for (;;) {
       try {
         const answer = await ask();
         this.#startsUntil = 0;
         return answer;
       } catch (error) {
-        if (reason(error) !== 'ECONNREFUSED' || performance.now() > this.#startsUntil) throw this.#away(error);
+        if (reason(error) !== 'ECONNREFUSED' || performance.now() > this.#startsUntil) throw this.#away(error, changes);
       }
       await pause(START_LOOK_MS);
     }
@@ -189,13 +198,21 @@ export class Api {
     return target;
   }
 
-  #away(error: unknown): Unreachable {
+  #away(error: unknown, changes: boolean): Unreachable {
+    const mayBeDone = changes && !wasNotSent(error);
     if (error instanceof Silent)
       return new Hung(
         `The service at ${this.#url} does not answer: ${error.message}. What was asked may be done all the same; look whether it hangs, and try again.`,
+        mayBeDone,
+      );
+    if (mayBeDone)
+      return new Unreachable(
+        `The connection to the service at ${this.#url} broke (${reason(error)}) before the answer came: what was asked may be done all the same. Look before you ask again.`,
+        mayBeDone,
       );
     return new Unreachable(
       `No service answers at ${this.#url} (${reason(error)}): start one with \`mpcsfaas up\`, or name another with --url or --port.`,
+      mayBeDone,
     );
   }
 
@@ -216,6 +233,12 @@ function address(text: string): string {
 /** `ECONNREFUSED`, where it has such a name. */
 function reason(error: unknown): string {
   return error instanceof Error ? ((error as NodeJS.ErrnoException).code ?? error.message) : String(error);
+}
+
+/** There was no connection yet that could have carried it. */
+function wasNotSent(error: unknown): boolean {
+  const { code = '', syscall = '' } = error as NodeJS.ErrnoException;
+  return ['connect', 'getaddrinfo'].includes(syscall) || /^(ECONNREFUSED|ENOTFOUND)$|CERT/.test(code);
 }
 
 function parse(text: string): unknown {

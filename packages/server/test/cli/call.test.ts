@@ -19,7 +19,7 @@ interface Asked {
 
 async function serve(
   answer: (asked: Asked, response: ServerResponse) => void,
-): Promise<{ cli: (...args: string[]) => Promise<Said>; asked: Asked[] }> {
+): Promise<{ url: string; cli: (...args: string[]) => Promise<Said>; asked: Asked[] }> {
   const asked: Asked[] = [];
   const server = createServer((request, response) => {
     const { url: path = '', headers } = request;
@@ -35,7 +35,7 @@ async function serve(
     server.close();
   };
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { cli: (...args) => mpcsfaas([...args, '--url', url]), asked };
+  return { url, cli: (...args) => mpcsfaas([...args, '--url', url]), asked };
 }
 
 function say(response: ServerResponse, status: number, body: object): void {
@@ -72,5 +72,63 @@ describe('where no worker is connected', () => {
       else setTimeout(() => say(response, 200, { task_id: ID, status: 'COMPLETED', error: null, value: 7 }), 100);
     });
     expect(await cli('call', 'f')).toEqual({ code: 0, stdout: '7\n', stderr: '' });
+  });
+});
+
+describe('where the connection breaks before the answer', () => {
+  const cut = (response: ServerResponse): void => void response.destroy();
+  const doubt = (url: string): RegExp =>
+    new RegExp(
+      `^mpcsfaas: (x: )?The connection to the service at ${url} broke \\(ECONNRESET\\) before the answer came: what was asked may be done all the same\\. Look before you ask again\\.\\n$`,
+    );
+
+  it('a call is repeated under its key', async () => {
+    const unavailable = { code: 'store_unavailable', detail: 'The store is away.', retry_after_ms: 10 };
+    const { cli, asked } = await serve((_, response) => {
+      if (asked.length === 1) cut(response);
+      else if (asked.length === 2) say(response, 503, unavailable);
+      else say(response, 200, { sum: 3 });
+    });
+    expect(await cli('call', 'f', '1')).toEqual({ code: 0, stdout: '{"sum":3}\n', stderr: '' });
+    expect(asked).toHaveLength(3);
+    expect(new Set(asked.map(({ key, body }) => `${key} ${body}`)).size).toBe(1);
+    expect(asked[0]!.key).toMatch(/^[0-9a-f-]{36}$/);
+  });
+
+  it('it says that the call may go on where that does not help, and a full queue is told at once', async () => {
+    const { url, cli, asked } = await serve((_, response) => {
+      if (asked.length > 0) cut(response);
+    });
+    const { code, stderr } = await cli('call', 'f');
+    expect([code, stderr]).toEqual([1, expect.stringMatching(doubt(url))]);
+    close();
+    const full = await serve((_, response) => say(response, 429, { code: 'queue_full', detail: 'It is full.' }));
+    expect(await full.cli('call', 'f')).toEqual({ code: 1, stdout: '', stderr: 'mpcsfaas: It is full.\n' });
+    expect(full.asked).toHaveLength(1);
+  });
+
+  it('nor is that forgotten where nobody is there afterwards', async () => {
+    const { url, cli } = await serve((_, response) => {
+      cut(response);
+      close();
+    });
+    expect((await cli('call', 'f')).stderr).toBe(
+      `mpcsfaas: No service answers at ${url} (ECONNREFUSED): start one with \`mpcsfaas up\`, or name another with --url or --port. The call may be queued all the same: \`mpcsfaas task ls\` tells.\n`,
+    );
+  });
+
+  it.each([
+    ['task', 'retry', 'x'],
+    ['keys', 'create', 'x'],
+  ])('%s %s is not repeated, and says that it may be done', async (...args) => {
+    const { url, cli, asked } = await serve((_, response) => cut(response));
+    const { code, stderr } = await cli(...args);
+    expect([code, stderr]).toEqual([1, expect.stringMatching(doubt(url))]);
+    expect(asked).toHaveLength(1);
+  });
+
+  it('what only reads is told as a service that is not there', async () => {
+    const { cli } = await serve((_, response) => cut(response));
+    expect((await cli('task', 'ls')).stderr).toMatch(/^mpcsfaas: No service answers at /);
   });
 });

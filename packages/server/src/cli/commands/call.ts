@@ -1,4 +1,5 @@
 // `mpcsfaas call NAME ARGS…`: runs a function and prints its value.
+import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import { MAX_WAIT_MS } from '@mpcsfaas/contract/words';
@@ -7,6 +8,7 @@ import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
 import { parseExact } from '../exact-json.ts';
 import { withExamples } from '../help.ts';
 import { withOptions } from '../options.ts';
+import { SHORT_MS, isAway, patiently } from '../patience.ts';
 import { interruption, leaveQuietly } from '../process.ts';
 import { printJson, printValue } from '../print.ts';
 import { UserError } from '../user-error.ts';
@@ -62,7 +64,7 @@ async function call(name: string, args: string[], options: CallOptions): Promise
   const interrupted = signal.then(() => 'interrupted' as const);
   cut.addEventListener('abort', () => leaveQuietly(130));
   // Begun without a wait: the task's id is here before anything can happen to the service.
-  const begun = await Promise.race([begin(api, name, body), interrupted.then(() => pause(LAST_WORDS_MS))]);
+  const begun = await Promise.race([begin(api, name, body, cut), interrupted.then(() => pause(LAST_WORDS_MS))]);
   if (begun === undefined)
     throw new UserError(
       'Interrupted before the service answered; the call may go on all the same: `mpcsfaas task ls` tells.',
@@ -114,27 +116,42 @@ interface Begun {
   why: string;
 }
 
-async function begin(api: Api, name: string, body: object): Promise<Begun> {
-  try {
-    const path = `/v1/call/${encodeURIComponent(name)}`;
-    const answer = await api.post(path, { ...body, options: { result_as: 'json' } }, { wait_ms: 0 });
-    const id = String(answer.headers['x-task-id'] ?? '');
-    if (id === '') throw api.notOurs(answer);
-    return { id, end: answer.status === 202 ? open(answer.body) : { is: 'value', value: answer.body }, why: '' };
-  } catch (refused) {
-    if (!(refused instanceof Refused)) throw refused;
-    const {
-      code,
-      task_id: id,
-      task_status: status,
-      task_error: error,
-    } = (refused.answer.body ?? {}) as Partial<Problem>;
-    if (id === undefined) throw refused;
-    if (error !== undefined) return { id, end: { is: 'failed', error }, why: '' };
-    // It is queued all the same.
-    if (code === 'no_worker') return { id, end: { is: 'open', status: status ?? 'QUEUED' }, why: refused.message };
-    throw refused;
-  }
+/** Under a key, so that it may be repeated: a connection that breaks does not tell whether the call is queued. @throws UserError */
+async function begin(api: Api, name: string, body: object, cut: AbortSignal): Promise<Begun> {
+  const path = `/v1/call/${encodeURIComponent(name)}`;
+  const text = JSON.stringify({ ...body, options: { result_as: 'json' } });
+  const key = randomUUID();
+  let isInDoubt = false;
+  const ask = async (): Promise<Begun | Refused> => {
+    try {
+      const answer = await api.postText(path, text, { wait_ms: 0 }, key);
+      const id = String(answer.headers['x-task-id'] ?? '');
+      if (id === '') throw api.notOurs(answer);
+      return { id, end: answer.status === 202 ? open(answer.body) : { is: 'value', value: answer.body }, why: '' };
+    } catch (error) {
+      isInDoubt ||= error instanceof Unreachable && error.mayBeDone;
+      if (!(error instanceof Refused)) throw error;
+      const begun = begunAllTheSame(error);
+      if (begun === undefined && isAway(error)) throw error;
+      // Where the queue is full, it is for who calls to say how long they would wait.
+      return begun ?? error;
+    }
+  };
+  const begun = await patiently(ask, SHORT_MS, cut).catch((error: unknown) => {
+    if (!isInDoubt || !(error instanceof UserError) || (error instanceof Unreachable && error.mayBeDone)) throw error;
+    throw new UserError(`${error.message} The call may be queued all the same: \`mpcsfaas task ls\` tells.`);
+  });
+  if (begun instanceof Refused) throw begun;
+  return begun;
+}
+
+/** A refusal that names a task is about its end, or about who could run it. */
+function begunAllTheSame({ answer, message }: Refused): Begun | undefined {
+  const { code, task_id: id, task_status: status, task_error: error } = (answer.body ?? {}) as Partial<Problem>;
+  if (id === undefined) return undefined;
+  if (error !== undefined) return { id, end: { is: 'failed', error }, why: '' };
+  if (code !== 'no_worker') return undefined;
+  return { id, end: { is: 'open', status: status ?? 'QUEUED' }, why: message };
 }
 
 /** One more long wait: the service itself waits for a minute at most. */
