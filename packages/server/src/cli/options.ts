@@ -1,6 +1,6 @@
 // Every option of the programs, once: flag, environment variable, default, what it means. Commands pick from here.
 import { availableParallelism, homedir } from 'node:os';
-import { delimiter, join, resolve } from 'node:path';
+import { delimiter, isAbsolute, join, resolve } from 'node:path';
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { LIMITS, MIN_RESULT_TTL_MS, type LimitName } from '@mpcsfaas/contract/words';
 import { readConfigFile, variableOf } from './config-file.ts';
@@ -54,8 +54,7 @@ export function settleEnvironment(): void {
 export function configFile(): { path: string; demanded: boolean } {
   const named = environment['MPCSFAAS_CONFIG'];
   if (named !== undefined) return { path: typedPath(named), demanded: true };
-  const home = environment['XDG_CONFIG_HOME'] ?? join(homedir(), '.config');
-  return { path: join(home, 'mpcsfaas', 'config.json'), demanded: false };
+  return { path: join(baseFolder('XDG_CONFIG_HOME', '.config'), 'mpcsfaas', 'config.json'), demanded: false };
 }
 
 /** All options that are settings, each variable once. */
@@ -130,7 +129,13 @@ function typedCommand(text: string): string {
 }
 
 function dataHome(): string {
-  return join(environment['XDG_DATA_HOME'] ?? join(homedir(), '.local', 'share'), 'mpcsfaas');
+  return join(baseFolder('XDG_DATA_HOME', join('.local', 'share')), 'mpcsfaas');
+}
+
+/** As the XDG Base Directory Specification has it: what is empty, or no absolute path, counts as not set. */
+function baseFolder(variable: string, inHome: string): string {
+  const named = environment[variable];
+  return named !== undefined && isAbsolute(named) ? named : join(homedir(), inHome);
 }
 
 /** `--data-dir DIR` is MPCSFAAS_DATA_DIR in the environment, and so on. */

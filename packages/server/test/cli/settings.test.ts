@@ -61,6 +61,15 @@ describe('config', () => {
     expect(stdout).toContain(`the environment before the file ${file()}.\n`);
   });
 
+  it.each(['', 'relative'])('XDG_CONFIG_HOME and XDG_DATA_HOME of %j are not set', async (folder) => {
+    const env = { XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder, HOME: home };
+    mkdirSync(join(home, '.config', 'mpcsfaas'), { recursive: true });
+    writeFileSync(join(home, '.config', 'mpcsfaas', 'config.json'), JSON.stringify({ port: 1234 }));
+    const told = await config([], env);
+    expect(told('port')).toEqual(['1234', 'file']);
+    expect(told('data-dir')).toEqual([join(home, '.local', 'share', 'mpcsfaas'), 'default']);
+  });
+
   it('the file holds for every command, and the stronger word for the address counts', async () => {
     const refusing = async (args: string[], env: Record<string, string>): Promise<string> =>
       /answers at (\S+) /.exec((await run(['fn', 'ls', ...args], env)).stderr)?.[1] ?? '';
