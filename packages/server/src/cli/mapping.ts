@@ -4,8 +4,8 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TaskError } from '@mpcsfaas/contract';
 import { MAX_BATCH_TASKS, MAX_RESULT_IDS } from '@mpcsfaas/contract/words';
-import { Refused, type Api } from './api.ts';
-import { LONG_MS, SHORT_MS, patiently } from './patience.ts';
+import { Refused, type Answer, type Api } from './api.ts';
+import { LONG_MS, SHORT_MS, isAway, patiently } from './patience.ts';
 import { UserError } from './user-error.ts';
 
 /** A line that is a call: its arguments as JSON text. */
@@ -33,7 +33,7 @@ export interface Canceled {
 }
 
 const WINDOW = 10_000;
-/** In one request, where the queue may hold as many. */
+/** In one request, where the queue has room for as many. */
 const MOST_TASKS = Math.min(1_000, MAX_BATCH_TASKS);
 const MOST_CHARS = 4 * 1024 * 1024;
 /** The oldest ones are waited for: the next line to be written is among them. */
@@ -172,6 +172,7 @@ export class Mapping {
           this.#endInputs(ids.error, true);
           return;
         }
+        this.#mostTasks = Math.min(this.#mostTasks * 2, MOST_TASKS);
         this.#read = this.#read.slice(batch.length);
         this.submitted += batch.length;
         this.#calls.push(...batch.map((input, at): Call => ({ input, id: ids[at]!, end: undefined })));
@@ -182,20 +183,33 @@ export class Mapping {
     }
   }
 
-  /** 'too many': no queue, or no request, holds as many, however long one waits; `first`: how many come before what is refused. */
+  /**
+   * 'too many': fewer may be taken, for the queue, or a request, has no room for as many; `first`: how many come before what
+   * is refused.
+   */
   async #post(batch: readonly Input[]): Promise<string[] | 'too many' | { first: number; error: Refused }> {
     const tasks = batch.map(
       ({ args }) => `{"function":${JSON.stringify(this.#ref)},"args":${args},"options":${this.#options}}`,
     );
     const key = randomUUID();
-    const post = () => this.#api.postText('/v1/tasks/batch', `{"tasks":[${tasks.join(',')}]}`, {}, key);
+    // What may have been taken all the same stays as it is: in other requests it would be taken twice.
+    let isInDoubt = false;
+    const post = async (): Promise<Answer | 'too many'> => {
+      try {
+        return await this.#api.postText('/v1/tasks/batch', `{"tasks":[${tasks.join(',')}]}`, {}, key);
+      } catch (error) {
+        isInDoubt ||= isAway(error);
+        // A batch is taken as a whole. Where others fill what room there is, there may never be as much at once.
+        if (batch.length > 1 && !isInDoubt && codeOf(error) === 'queue_full') return 'too many';
+        throw error;
+      }
+    };
     try {
       const answer = await patiently(post, this.submitted === 0 ? SHORT_MS : LONG_MS, this.#stop);
-      return this.#api.bodyOf<{ task_ids: string[] }>(answer, 'task_ids').task_ids;
+      return answer === 'too many' ? answer : this.#api.bodyOf<{ task_ids: string[] }>(answer, 'task_ids').task_ids;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
-      const { code } = error.answer.body as { code?: string };
-      if (code === 'exceeds_queue' && batch.length > 1) return 'too many';
+      if (codeOf(error) === 'exceeds_queue' && batch.length > 1) return 'too many';
       const first = refusedPlace(error);
       if (first !== undefined) return { first: Math.min(first, batch.length - 1), error: inLines(error, batch) };
       if (error.answer.status !== 413) throw inLines(error, batch);
@@ -259,6 +273,11 @@ export class Mapping {
 function nextChange(): { promise: Promise<void>; resolve: () => void } {
   const { promise, resolve } = Promise.withResolvers<undefined>();
   return { promise, resolve: () => resolve(undefined) };
+}
+
+/** Of a refusal by the service. */
+function codeOf(error: unknown): string | undefined {
+  return error instanceof Refused ? (error.answer.body as { code?: string } | null)?.code : undefined;
 }
 
 /** The first task of the batch that a refusal names. */

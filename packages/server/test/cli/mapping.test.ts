@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as pause } from 'node:timers/promises';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { Api } from '../../src/cli/api.ts';
 import { Mapping, type Input, type Output } from '../../src/cli/mapping.ts';
 import { program } from './harness.ts';
@@ -15,7 +15,11 @@ import { program } from './harness.ts';
 let close = (): void => undefined;
 afterEach(() => close());
 
-type Asked = { path: string; body: { tasks?: { args: unknown[] }[]; task_ids?: string[]; wait_ms?: number } };
+type Asked = {
+  path: string;
+  key: string;
+  body: { tasks?: { args: unknown[] }[]; task_ids?: string[]; wait_ms?: number };
+};
 
 /** Answers as `answer` does; `broken`: how many requests were left before they were answered. */
 async function serve(
@@ -26,7 +30,11 @@ async function serve(
   const server = createServer((request, response) => {
     response.on('close', () => (broken += response.writableFinished ? 0 : 1));
     void text(request).then((body) => {
-      const one = { path: request.url ?? '', body: JSON.parse(body) as Asked['body'] };
+      const one = {
+        path: request.url ?? '',
+        key: String(request.headers['idempotency-key']),
+        body: JSON.parse(body) as Asked['body'],
+      };
       asked.push(one);
       return answer(one, response);
     });
@@ -107,4 +115,47 @@ it.each([
     `mpcsfaas: Interrupted: 1 call had ended, 3 could not be canceled and go on: \`${list}\` tells. No service answers at ${url} (ECONNREFUSED): start one with \`mpcsfaas up\`, or name another with --url or --port.\n`,
   );
   rmSync(folder, { recursive: true });
+});
+
+describe('a queue that others keep nearly full', () => {
+  const full = { code: 'queue_full', detail: 'The queue is full.', retry_after_ms: 1 };
+
+  it('takes what there is room for, in ever larger requests', async () => {
+    let room = 3;
+    const sizes: number[] = [];
+    const { api } = await serve(({ path, body }, response) => {
+      if (path !== '/v1/tasks/batch') return sayEnds(response, body.task_ids!);
+      const tasks = body.tasks!;
+      if (tasks.length > room) return say(response, 429, full);
+      sizes.push(tasks.length);
+      if (sizes.length === 3) room = 1_000;
+      take(response, tasks);
+    });
+    const stop = new AbortController();
+    const values: unknown[] = [];
+    for await (const output of new Mapping(api, 'f', {}, stop.signal, () => undefined).outputs(lines(900)))
+      values.push(valueOf(output));
+    expect(values).toEqual(numbers(900));
+    expect(Math.max(...sizes.slice(0, 3))).toBeLessThanOrEqual(3);
+    expect(sizes.length).toBeLessThan(15);
+  });
+
+  it('is not asked in other requests for what a request may have brought before its answer was cut', async () => {
+    const posts: string[] = [];
+    const { api } = await serve(({ path, body, key }, response) => {
+      if (path !== '/v1/tasks/batch') return sayEnds(response, body.task_ids!);
+      // The first line goes by itself.
+      if (body.tasks![0]!.args[0] === 0) return take(response, body.tasks!);
+      posts.push(`${key} ${body.tasks!.length}`);
+      if (posts.length === 1) response.destroy();
+      else if (posts.length < 4) say(response, 429, full);
+      else take(response, body.tasks!);
+    });
+    const stop = new AbortController();
+    const values: unknown[] = [];
+    for await (const output of new Mapping(api, 'f', {}, stop.signal, () => undefined).outputs(lines(10)))
+      values.push(valueOf(output));
+    expect(values).toEqual(numbers(10));
+    expect(new Set(posts).size).toBe(1);
+  });
 });
