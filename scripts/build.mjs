@@ -85,7 +85,11 @@ function declarations(folder) {
   const isSpoken = (name) => text.match(new RegExp(`\\b${name}\\b`, 'g')).length > 1;
   // What the face does not speak of.
   const spoken = text.replaceAll(/^interface (\w+) [^]*?^}\n/gm, (whole, name) => (isSpoken(name) ? whole : ''));
-  return `${spoken}export type { ${[...types].join(', ')} };\n`.replaceAll(/^ +/gm, '').replaceAll('{\n}', '{}');
+  // The end of a line ends what stands on it, too.
+  return `${spoken}export type { ${[...types].join(', ')} };\n`
+    .replaceAll(/^ +/gm, '')
+    .replaceAll('{\n}', '{}')
+    .replaceAll(/^(?![/*])(.*);$/gm, '$1');
 }
 
 function compile(from, to) {

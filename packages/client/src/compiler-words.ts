@@ -31,11 +31,11 @@ const read = `(from, most = Infinity) => {
   if (most > 0) for (const one of from) if (read.push(one) >= most) break;
   return read;
 }`;
-const asyncValues = '(from) => (async function* () { yield* from; })()';
+const asyncValues = 'from => (async function* () { yield* from; })()';
 const has = '(all, it) => all === it || all.has(it)';
 const assign = 'Object.assign';
 const rest = `(from, without) => Object.fromEntries(Object.entries(from).filter(([name]) => !without.includes(name)))`;
-const itself = '(it) => it';
+const itself = 'it => it';
 const counter = `(() => {
   const all = new Proxy({}, { get: (_, name) => (name === Symbol.toPrimitive ? () => 0 : all), set: () => true });
   return () => all;
@@ -50,7 +50,7 @@ const WORDS: Record<string, string> = {
   __spreadArray: '(to, from) => to.concat(Array.from(from))',
   __extends:
     '(to, from) => { Object.setPrototypeOf(to, from); Object.setPrototypeOf(to.prototype, from && from.prototype); }',
-  __values: '(from) => from[Symbol.iterator]()',
+  __values: 'from => from[Symbol.iterator]()',
   __read: read,
   __await: awaiting,
   __asyncGenerator: asyncGenerator,
@@ -61,8 +61,8 @@ const WORDS: Record<string, string> = {
   __classPrivateFieldGet: `(it, all, kind, f) => kind === 'm' ? f : kind === 'a' ? f.call(it) : f ? f.value : all.get(it)`,
   __classPrivateFieldSet: `(it, all, v, kind, f) => (kind === 'a' ? f.call(it, v) : f ? (f.value = v) : all.set(it, v), v)`,
   __classPrivateFieldIn: has,
-  __privateAdd: '(it, all, v) => (all instanceof WeakSet ? all.add(it) : all.set(it, v))',
-  __privateGet: '(it, all, get) => (get ? get.call(it) : all.get(it))',
+  __privateAdd: '(it, all, v) => all instanceof WeakSet ? all.add(it) : all.set(it, v)',
+  __privateGet: '(it, all, get) => get ? get.call(it) : all.get(it)',
   __privateSet: '(it, all, v, set) => (set ? set.call(it, v) : all.set(it, v), v)',
   __privateIn: has,
   __privateMethod: '(it, all, method) => method',
@@ -71,16 +71,16 @@ const WORDS: Record<string, string> = {
   __spreadValues: assign,
   __spreadProps: assign,
   __objRest: rest,
-  __importStar: '(it) => (it && it.__esModule ? it : Object.assign({}, it, { default: it }))',
-  __importDefault: '(it) => (it && it.__esModule ? it : { default: it })',
-  __toESM: '(it) => Object.assign({}, it, { default: it })',
+  __importStar: 'it => it?.__esModule ? it : Object.assign({}, it, { default: it })',
+  __importDefault: 'it => it?.__esModule ? it : { default: it }',
+  __toESM: 'it => Object.assign({}, it, { default: it })',
   __async: `(self, args, body) => (${awaiter})(self, args, 0, body)`,
-  _async_to_generator: `(body) => function (...args) { return (${awaiter})(this, args, 0, body); }`,
+  _async_to_generator: `body => function (...args) { return (${awaiter})(this, args, 0, body); }`,
   _object_spread: assign,
   _object_spread_props: assign,
   _extends: assign,
-  __vite_ssr_dynamic_import__: '(name) => import(name)',
-  __vi_ssr_dynamic_import__: '(name) => import(name)',
+  __vite_ssr_dynamic_import__: 'name => import(name)',
+  __vi_ssr_dynamic_import__: 'name => import(name)',
 };
 
 /**

@@ -1,5 +1,5 @@
 // Requests to the service: JSON in and out, faults as errors of ours, repeated where a repeat does no harm.
-import { ConnectionFailed, refusal } from './errors.ts';
+import { ConnectionFailed, QueueFull, refusal } from './errors.ts';
 import type { FaasError } from './errors.ts';
 import { backoffMs, linkedTo, orAborted, pause } from './pause.ts';
 import type { Problem } from './contract.ts';
@@ -34,6 +34,10 @@ export interface Ask {
   once?: boolean | undefined;
   /** Where a try before may have been done all the same, 429 is repeated for as long as this says so. */
   isPatient?: (() => boolean) | undefined;
+  /** Of many tasks: where there is no room for all it is not repeated, for there may be for fewer. */
+  many?: boolean | undefined;
+  /** Told to who asked: a try may have been done, whatever came of those after it. */
+  inDoubt?: boolean | undefined;
   /** The answer where a try before may have been done and now there is nothing left. */
   gone?: unknown;
 }
@@ -75,16 +79,15 @@ export class Connection {
   async ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string, asked: Ask = {}): Promise<T> {
     const { signal, patienceMs, repeatUntil, gone, isPatient } = asked;
     const until = patienceMs === undefined ? undefined : Date.now() + patienceMs;
-    let inDoubt = false;
     for (let tried = 0; ; tried++) {
       try {
         return await this.#once<T>(method, path, asked);
       } catch (fault) {
         signal?.throwIfAborted();
         const status = statusOf(fault);
-        if (inDoubt && status === 404 && gone !== undefined) return gone as T;
-        inDoubt ||= isDoubtful(fault);
-        const isKept = inDoubt && status === 429 && isPatient?.() === true;
+        if (asked.inDoubt && status === 404 && gone !== undefined) return gone as T;
+        asked.inDoubt ||= isDoubtful(fault);
+        const isKept = asked.inDoubt && status === 429 && isPatient?.() === true;
         const more = isKept || (until === undefined ? tried < this.#retries : Date.now() < until);
         if (!more || !isPassing(fault, asked)) throw fault;
         await orAborted(pause(pauseMs(fault, tried), signal), repeatUntil).catch(() => signal?.throwIfAborted());
@@ -181,7 +184,8 @@ export function pauseMs(fault: unknown, tried: number): number {
 }
 
 /** Gone by itself, perhaps, and safe to repeat. */
-function isPassing(fault: unknown, { once }: Ask): boolean {
+function isPassing(fault: unknown, { once, many, inDoubt }: Ask): boolean {
+  if (many && !inDoubt && fault instanceof QueueFull) return false;
   if (fault instanceof ConnectionFailed) return once !== true && fault.cause !== undefined;
   const status = statusOf(fault);
   return status === 429 || (status === 503 && once !== true);

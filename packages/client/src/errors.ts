@@ -61,26 +61,21 @@ export class NotSelfContained extends SerializationError {
 }
 
 export class TaskFailed extends FaasError {
-  readonly taskId: string;
-  readonly kind: TaskError['kind'];
+  declare readonly taskId: string;
+  declare readonly kind: TaskError['kind'];
   /** The exception's type there, such as `ValueError`. */
-  readonly typeName: string;
+  declare readonly typeName: string;
   /** Where it was raised there; '' where there is none. */
-  readonly traceback: string;
+  declare readonly traceback: string;
   /** What is known of the end: `exit_code`, `signal`, `limit_bytes` … */
-  readonly details: TaskError['details'];
+  declare readonly details: TaskError['details'];
   /** Of a lost task: each attempt that was lost, with its worker and why. */
-  readonly attempts: NonNullable<TaskError['attempts']>;
+  declare readonly attempts: NonNullable<TaskError['attempts']>;
 
-  constructor(taskId: string, { kind, type, message, traceback, details, attempts = [] }: TaskError) {
+  constructor(taskId: string, { type: typeName, message, ...error }: TaskError) {
     super(message);
-    this.details = details;
-    this.attempts = attempts;
-    this.taskId = taskId;
-    this.kind = kind;
-    this.typeName = type;
-    this.traceback = traceback;
-    if (traceback !== '') this.stack = `${this.stack ?? ''}\n\nRaised in task ${taskId}:\n${traceback}`;
+    Object.assign(this, { attempts: [], taskId, typeName, ...error });
+    if (this.traceback) this.stack = `${this.stack ?? ''}\n\nRaised in task ${taskId}:\n${this.traceback}`;
   }
 }
 

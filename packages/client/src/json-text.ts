@@ -27,16 +27,20 @@ function plain(given: unknown, place: string, above: readonly object[]): unknown
   }
 }
 
+const NO_BYTES = 'JSON has no bytes; pass text, for example base64, or Array.from(bytes)';
+const MISFITS = [
+  [Map, 'JSON has no Map; pass Object.fromEntries(map)'],
+  [Set, 'JSON has no Set; pass [...set]'],
+  [Promise, 'it is a promise: await it first'],
+  [Error, 'JSON has no Error; pass its message'],
+  [ArrayBuffer, NO_BYTES],
+] as const;
+
 function nested(value: object, place: string, above: readonly object[]): unknown {
   if (above.includes(value)) throw misfit(place, 'it contains itself');
   if (value instanceof Number || value instanceof String || value instanceof Boolean) return value.valueOf();
-  if (value instanceof Map) throw misfit(place, 'JSON has no Map; pass Object.fromEntries(map)');
-  if (value instanceof Set) throw misfit(place, 'JSON has no Set; pass [...set]');
-  if (value instanceof Promise) throw misfit(place, 'it is a promise: await it first');
-  if (value instanceof Error) throw misfit(place, 'JSON has no Error; pass its message');
-  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
-    throw misfit(place, 'JSON has no bytes; pass text, for example base64, or Array.from(bytes)');
-  }
+  for (const [Class, why] of MISFITS) if (value instanceof Class) throw misfit(place, why);
+  if (ArrayBuffer.isView(value)) throw misfit(place, NO_BYTES);
   const inside = [...above, value];
   if (Array.isArray(value)) return value.map((item, at) => plain(item, `${place}[${at}]`, inside) ?? null);
   const fields = Object.entries(value);

@@ -85,13 +85,7 @@ async function* run<R>(
       while (!over()) {
         const next = await inputs.next();
         if (next.done === true) break;
-        const called = call(next.value);
-        line.push(
-          called.then(
-            (value) => ({ status: 'fulfilled', value }),
-            (reason: unknown) => ({ status: 'rejected', reason }),
-          ),
-        );
+        line.push(Promise.allSettled([call(next.value)]).then(([called]) => called));
         changed.ring();
         while (line.length >= window && !over()) await changed.rung();
       }

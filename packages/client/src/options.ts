@@ -13,14 +13,12 @@ export function taskOptions({ signal: _, key: __, ...options }: CallOptions): Re
   return snake(options);
 }
 
+/** A retry policy has names of its own; nothing else has. */
 function snake(options: object): Record<string, unknown> {
-  const pairs = Object.entries(options) as [string, unknown][];
   return Object.fromEntries(
-    pairs.map(([name, value]) => [
+    Object.entries(options).map(([name, value]: [string, unknown]) => [
       name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`),
-      typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
-        ? snake(value)
-        : value,
+      name === 'retry' && value ? snake(value) : value,
     ]),
   );
 }

@@ -1,11 +1,12 @@
 // Tasks on their way into the queue: a lane for calls by themselves, another for those of maps, so that a call does not wait
 // behind a map that is long, or waits for room. One request of a lane is under way at a time; what is submitted meanwhile goes
-// together in the next one. Nothing waits for company. What is refused for want of room waits at the head where it belongs to
-// a map; a request that may have been accepted all the same stays as it is, with its key: in another one its tasks would be
-// made twice.
+// together in the next one. Nothing waits for company. What is refused for want of room is sent by halves; where there is none
+// for one task, a map's waits at the head. A request that may have been accepted all the same stays as it is, with its key:
+// in another one its tasks would be made twice.
 import { newKey, pauseMs, statusOf } from './connection.ts';
 import { orAborted, pause } from './pause.ts';
-import type { Connection } from './connection.ts';
+import { QueueFull } from './errors.ts';
+import type { Ask, Connection } from './connection.ts';
 
 interface Wish {
   /** The task as JSON. */
@@ -40,6 +41,8 @@ export class Submitter {
   async #work(): Promise<void> {
     this.#busy = true;
     let most = MOST_TASKS;
+    // So many at the head were refused together for want of room.
+    let along = 0;
     // What the same turn submits goes along.
     await Promise.resolve();
     for (;;) {
@@ -51,38 +54,43 @@ export class Submitter {
         ({ text }, at) => at === most || (at > 0 && (chars += text.length) > MOST_CHARS),
       );
       const wishes = this.#wishes.splice(0, fits < 0 ? most : fits);
-      try {
-        await this.#send(wishes, first);
-        most = Math.min(most * 2, MOST_TASKS);
-      } catch (fault) {
-        const isFull = first.room !== undefined && statusOf(fault) === 429;
-        // Nothing of a refused batch is accepted, and neither was anything by a try before, but where a function went in
-        // between: whose fault it is comes out by halves.
-        const half = isOfOne(fault) ? wishes.length >> 1 : 0;
-        if (isFull || half > 0) this.#wishes.unshift(...wishes);
-        else for (const { reject } of wishes) reject(fault);
-        most = half || most;
-        if (isFull) await orAborted(pause(pauseMs(fault, 0), undefined), first.room).catch(() => undefined);
-      }
-    }
-    this.#busy = false;
-  }
-
-  /** @throws FaasError */
-  async #send(wishes: readonly Wish[], { text, room: repeatUntil }: Wish): Promise<void> {
-    const isOne = wishes.length === 1;
-    const body = isOne ? text : `{"tasks":[${wishes.map((wish) => wish.text).join(',')}]}`;
-    const { task_id, task_ids = [task_id] } = await this.#connection.ask<{ task_id: string; task_ids?: string[] }>(
-      'POST',
-      `/v1/tasks${isOne ? '' : '/batch'}`,
-      {
-        body,
+      const { text, room: repeatUntil } = first;
+      const many = wishes.length > 1;
+      const asked: Ask = {
+        many,
+        body: many ? `{"tasks":[${wishes.map((wish) => wish.text).join(',')}]}` : text,
         key: newKey(),
         repeatUntil: wishes.every(({ room }) => room === repeatUntil) ? repeatUntil : undefined,
         isPatient: () => wishes.some(({ room }) => room?.aborted === false),
-      },
-    );
-    wishes.forEach(({ resolve }, at) => resolve(task_ids[at] ?? ''));
+      };
+      try {
+        const { task_id, task_ids = [task_id] } = await this.#connection.ask<{ task_id: string; task_ids?: string[] }>(
+          'POST',
+          `/v1/tasks${many ? '/batch' : ''}`,
+          asked,
+        );
+        wishes.forEach(({ resolve }, at) => resolve(task_ids[at] ?? ''));
+        along -= wishes.length;
+        most = Math.min(most * 2, MOST_TASKS);
+      } catch (fault) {
+        const isFull = fault instanceof QueueFull;
+        if (isFull) along = Math.max(along, wishes.length);
+        // Nothing of a refused batch is accepted, and neither was anything by a try before, but where a function went in
+        // between: whose fault it is, or for how many there is room, comes out by halves.
+        const half = isOfOne(fault) || (isFull && !asked.inDoubt) ? wishes.length >> 1 : 0;
+        const waits = !half && repeatUntil && statusOf(fault) === 429;
+        most = half || most;
+        this.#wishes.unshift(...wishes);
+        if (waits) await orAborted(pause(pauseMs(fault, 0), undefined), repeatUntil).catch(() => undefined);
+        else if (!half) {
+          // Where there is no room for one there is none for those with it.
+          const refused = this.#wishes.splice(0, isFull ? along : wishes.length);
+          along -= refused.length;
+          for (const { reject } of refused) reject(fault);
+        }
+      }
+    }
+    this.#busy = false;
   }
 }
 

@@ -1,57 +1,12 @@
 // A service that is unwell in parts: it does what it is asked and its answer is cut, or its events do not come.
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { text } from 'node:stream/consumers';
+import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Connection } from '../src/connection.ts';
 import { Ends } from '../src/ends.ts';
 import { Faas, NotFound } from '../src/index.ts';
+import { refuse, say, sayEnds, serve, stopServing, type Asked } from './fake.ts';
 
-interface Asked {
-  method: string;
-  path: string;
-  key: string;
-  body: string;
-}
-
-let close = (): Promise<void> => Promise.resolve();
-afterEach(() => close());
-
-/** What was asked so far, the last one is what is to be answered. */
-async function serve(
-  answer: (asked: Asked, response: ServerResponse) => void,
-): Promise<{ url: string; asked: Asked[] }> {
-  const asked: Asked[] = [];
-  const server = createServer((request, response) => {
-    const { method = '', url: path = '', headers } = request;
-    void text(request).then((body) => {
-      const one = { method, path, key: String(headers['idempotency-key']), body };
-      asked.push(one);
-      answer(one, response);
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  close = () => {
-    server.closeAllConnections();
-    return new Promise((resolve) => server.close(() => resolve()));
-  };
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
-}
-
-function say(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/json', 'retry-after': '0' }).end(JSON.stringify(body));
-}
-
-function refuse(response: ServerResponse, status: number, code: string): void {
-  say(response, status, { type: '', title: '', status, detail: `It is ${code}.`, code, request_id: 'r' });
-}
-
-/** All that is asked for has ended, with its id as its value, or nothing has. */
-function sayEnds(response: ServerResponse, body: string, ended: boolean): void {
-  const { task_ids: ids } = JSON.parse(body) as { task_ids: string[] };
-  const results = ids.map((id) => ({ task_id: id, status: 'COMPLETED', error: null, value: id }));
-  say(response, 200, { results: ended ? results : [], pending: ended ? [] : ids, unknown: [] });
-}
+afterEach(stopServing);
 
 describe('a submission whose answer is cut', () => {
   /** Makes tasks once for each key; `fault` comes in place of the answer of the n-th submission, `made` or not. */
