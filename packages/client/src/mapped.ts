@@ -39,7 +39,7 @@ export class Mapped<R> implements AsyncIterable<R> {
     }
   }
 
-  /** Values and failures, as `Promise.allSettled` tells them. Never throws for one of them. */
+  /** Values and failures, as `Promise.allSettled` tells them. */
   settled(): AsyncGenerator<PromiseSettledResult<R>> {
     return this.#settled();
   }
@@ -96,14 +96,20 @@ async function* run<R>(
     changed.ring();
   };
 
-  const cancelAll = async (): Promise<void> => {
-    await Promise.allSettled([...sending]);
+  const cancelKnown = async (): Promise<void> => {
     const ids = [...open];
+    open.clear();
     for (let at = 0; at < ids.length; at += MAX_RESULT_IDS) {
       const body = JSON.stringify({ task_ids: ids.slice(at, at + MAX_RESULT_IDS) });
       // A service that is away cannot cancel, and whoever stops has a reason of their own to tell.
       await connection.ask('POST', '/v1/tasks/cancel', { body }).catch(() => undefined);
     }
+  };
+  // What is on its way may take long: the others do not run meanwhile.
+  const cancelAll = async (): Promise<void> => {
+    await cancelKnown();
+    await Promise.allSettled([...sending]);
+    await cancelKnown();
   };
 
   stop.signal.addEventListener('abort', () => changed.ring());

@@ -223,3 +223,31 @@ it('a signal that belongs to the call cancels the task of a handle that is there
     .poll(() => canceled().sort(), { timeout: 20_000 })
     .toEqual(open.map(({ id }) => `/v1/tasks/${id}/cancel`));
 });
+
+it('a map that is left cancels what is known at once, and what is on its way once it is', async () => {
+  let answer = (): void => undefined;
+  let submissions = 0;
+  const { url, asked } = await serve(({ path, body }, response) => {
+    if (path === '/v1/results') return sayEnds(response, body, false);
+    if (path === '/v1/tasks/cancel') return say(response, 200, { canceled: [] });
+    submissions += 1;
+    if (path === '/v1/tasks') return say(response, 201, { task_id: 'first' });
+    answer = () => say(response, 201, { task_ids: ['second', 'third'] });
+  });
+  const stop = new AbortController();
+  const told = new Faas({ url })
+    .function('f')
+    .map([1, 2, 3], { signal: stop.signal })
+    .toArray()
+    .catch(() => undefined);
+  await expect.poll(() => submissions).toBe(2);
+  stop.abort();
+  const canceled = (): unknown[] =>
+    asked.flatMap(({ path, body }) =>
+      path.endsWith('/cancel') ? [(JSON.parse(body) as { task_ids: unknown }).task_ids] : [],
+    );
+  await expect.poll(canceled).toEqual([['first']]);
+  answer();
+  await expect.poll(canceled).toEqual([['first'], ['second', 'third']]);
+  await told;
+});
