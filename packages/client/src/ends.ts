@@ -36,7 +36,7 @@ export class Ends {
   readonly #waiting = new Map<string, Waiter>();
   /** In `#waiting` and covered by nothing yet. */
   #fresh: string[] = [];
-  readonly #held = new Set<{ ids: readonly string[]; stop: AbortController }>();
+  readonly #held = new Set<{ ids: string[]; stop: AbortController }>();
   #stream: AbortController | undefined;
   /** The only group whose ends it tells. */
   #group: string | undefined;
@@ -98,18 +98,18 @@ export class Ends {
   }
 
   /** One request that the service answers when one of these has ended, again and again. */
-  async #hold(ids: readonly string[]): Promise<void> {
+  async #hold(ids: string[]): Promise<void> {
     const stop = new AbortController();
+    // Of those that left, who comes again is another's.
     const held = { ids, stop };
     this.#held.add(held);
     try {
-      let open = ids;
-      while (open.length > 0) {
-        const answer = await this.#ask(open, HELD_MS, stop.signal);
-        open = answer.pending.filter((id) => this.#waiting.has(id));
+      while (held.ids.length > 0) {
+        const { pending } = await this.#ask(held.ids, HELD_MS, stop.signal);
+        held.ids = pending.filter((id) => this.#waiting.has(id));
       }
     } catch (fault) {
-      if (!stop.signal.aborted) this.#fail(ids, fault);
+      if (!stop.signal.aborted) this.#fail(held.ids, fault);
     } finally {
       this.#held.delete(held);
     }

@@ -251,3 +251,42 @@ it('a map that is left cancels what is known at once, and what is on its way onc
   await expect.poll(canceled).toEqual([['first'], ['second', 'third']]);
   await told;
 });
+
+it('who left and came again is covered where the stream that covered it ends', async () => {
+  const ids = Array.from({ length: 40 }, () => crypto.randomUUID());
+  let pending = (): void => undefined;
+  let stream: ServerResponse | undefined;
+  let streams = 0;
+  const { url } = await serve(({ path, body }, response) => {
+    if (path.startsWith('/v1/events')) {
+      if (++streams > 1) return refuse(response, 403, 'forbidden_origin');
+      stream = response.writeHead(200, { 'content-type': 'text/event-stream' });
+      return void stream.write(': here\n\n');
+    }
+    const { task_ids: some, wait_ms } = JSON.parse(body) as { task_ids: string[]; wait_ms: number };
+    // Of a and b only a question that is held is answered.
+    const others = some.filter((id) => id.length > 1);
+    if (others.length > 0) return sayEnds(response, JSON.stringify({ task_ids: others }), true);
+    if (wait_ms === 0) return sayEnds(response, body, false);
+    if (some.length === 2) pending = () => sayEnds(response, body, false);
+    else if (some[0] === 'a') sayEnds(response, body, true);
+  });
+  const ends = new Ends(new Connection({ url }), 50);
+  const left = new AbortController();
+  const over = new AbortController();
+  const b = ends.of('b', over.signal).catch(() => undefined);
+  const a = ends.of('a', left.signal).catch(() => undefined);
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  left.abort();
+  await a;
+  pending();
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const many = Promise.all(ids.map((id) => ends.of(id, undefined)));
+  await expect.poll(() => stream).toBeDefined();
+  const again = ends.of('a', undefined);
+  await many;
+  stream!.destroy();
+  expect(await again).toMatchObject({ task_id: 'a' });
+  over.abort();
+  await b;
+});
