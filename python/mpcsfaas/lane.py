@@ -86,12 +86,14 @@ class Lane:
     def put_back(self, refused: NoRoom, patience: float) -> List[Wish]:
         """S5, S7. Answers those that have waited long enough: they are to fail. patience: of one by itself, seconds."""
         now = time.monotonic()
-        self._refusals += 1
-        pause = backoff.pause(self._refusals, refused.error.problem.get("retry_after_ms", 0) / 1000)
-        self._due = now + pause
         # How fast a caller may be is not about how much it sends at once.
-        if refused.wishes and isinstance(refused.error, errors.QueueFull):
-            self._most = max(1, len(refused.wishes) // 2)
+        if len(refused.wishes) > 1 and isinstance(refused.error, errors.QueueFull):
+            # There may be room for fewer: that is asked at once.
+            self._most, pause = len(refused.wishes) // 2, 0.0
+        else:
+            self._refusals += 1
+            pause = backoff.pause(self._refusals, refused.error.problem.get("retry_after_ms", 0) / 1000)
+        self._due = now + pause
         fresh = [wish.limited(now + patience) for wish in refused.wishes]
         held = refused.held
         if held is not None:
