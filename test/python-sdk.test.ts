@@ -85,14 +85,18 @@ describe.each(SUITES)('%s, %s', (form, python, modules) => {
   });
 
   // They wait for calls that sleep, more than they compute.
-  it.concurrent.each(modules)('%s', async (words) => {
-    const [module, ...classes] = words.split(' ');
-    const { url } = classes.includes('ShutdownTest') ? small : system;
-    const env = { MPCSFAAS_URL: url, MPCSFAAS_KEYED_URL: keyed.url, MPCSFAAS_KEYED_KEY: KEY };
-    const told = await passes(python, [join(SDK, 'tests', `${module!}.py`), ...classes], env);
-    // Only the system's Python is sure to have CPython's own cases.
-    if (python === SYSTEM_PYTHON) expect(told).toMatch(/^Ran [1-9]/m);
-  });
+  it.concurrent.each(modules)(
+    '%s',
+    async (words) => {
+      const [module, ...classes] = words.split(' ');
+      const { url } = classes.includes('ShutdownTest') ? small : system;
+      const env = { MPCSFAAS_URL: url, MPCSFAAS_KEYED_URL: keyed.url, MPCSFAAS_KEYED_KEY: KEY };
+      const told = await passes(python, [join(SDK, 'tests', `${module!}.py`), ...classes], env);
+      // Only the system's Python is sure to have CPython's own cases.
+      if (python === SYSTEM_PYTHON) expect(told).toMatch(/^Ran [1-9]/m);
+    },
+    120_000,
+  );
 });
 
 describe.each<Form>(['embedded local', 'redis push'])('%s: a service that is stopped and started again', (form) => {

@@ -119,8 +119,8 @@ class AsyncClient:
         return await self._calls.run(self._client.get, task_id)
 
     async def wait(self, task_id: str, timeout: Optional[float] = None) -> Any:
-        """See Client.wait. It follows the task's end and holds no thread meanwhile. Where it is canceled, that is over at once
-        and the task goes on."""
+        """See Client.wait. It follows the task's end; all that wait for tasks of one group share a thread and a connection. Where
+        it is canceled, that is over at once and the task goes on."""
         until = None if timeout is None else time.monotonic() + timeout
         try:
             ended = await self._calls.begin(lambda: self._client._future(task_id, until), self._client._leave)

@@ -129,20 +129,25 @@ class Client:
         as_json: bool = False,
         **options: Any,
     ) -> List[str]:
-        """Queues many calls of one function, each given by its positional arguments; answers their tasks' ids in order."""
+        """Queues many calls of one function, each given by its positional arguments; answers their tasks' ids in order. More than
+        10,000 go in several requests: where a later one fails, the error's `task_ids` are of those that are queued."""
         ids: List[str] = []
         ref = self._ref(function)
         pending = list(calls)
-        for at in range(0, len(pending), _BATCH):
-            tasks: List[Json] = []
-            parts: List[bytes] = []
-            for args in pending[at : at + _BATCH]:
-                entry, own = self._entry(ref, args, None, as_json, {**options_of(function), **options}, len(parts))
-                tasks.append(entry)
-                parts.extend(own)
-            body = frames.encode(_json(function, {"tasks": tasks}), parts)
-            part_key = key if key is None or len(pending) <= _BATCH else "%s.%d" % (key, at // _BATCH)
-            ids += self._submit("/v1/tasks/batch", body, part_key, lambda told: list(map(str, told["task_ids"])))
+        try:
+            for at in range(0, len(pending), _BATCH):
+                tasks: List[Json] = []
+                parts: List[bytes] = []
+                for args in pending[at : at + _BATCH]:
+                    entry, own = self._entry(ref, args, None, as_json, {**options_of(function), **options}, len(parts))
+                    tasks.append(entry)
+                    parts.extend(own)
+                body = frames.encode(_json(function, {"tasks": tasks}), parts)
+                part_key = key if key is None or len(pending) <= _BATCH else "%s.%d" % (key, at // _BATCH)
+                ids += self._submit("/v1/tasks/batch", body, part_key, lambda told: list(map(str, told["task_ids"])))
+        except errors.FaasError as error:
+            error.task_ids = ids
+            raise
         return ids
 
     def get(self, task_id: str) -> Json:

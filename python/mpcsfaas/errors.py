@@ -37,7 +37,7 @@ FaasError
 A task that ended by itself raises what the function raised, not one of these; `__cause__` is then a RemoteTraceback.
 """
 from concurrent.futures import CancelledError
-from typing import Any, Dict, List, Optional, Type
+from typing import Any, Dict, List, Optional, Sequence, Type
 
 
 class FaasError(Exception):
@@ -48,6 +48,8 @@ class FaasError(Exception):
     # Of the end of a task: which one, and one of a closed list of words.
     task_id = ""
     kind = ""
+    # Of a batch that failed part of the way: what is queued of it.
+    task_ids: Sequence[str] = ()
 
 
 class ServiceUnreachable(FaasError, ConnectionError):

@@ -6,10 +6,11 @@ import tempfile
 import threading
 import time
 import unittest
+from unittest import mock
 
 from cutting_proxy import CuttingProxy
 
-from mpcsfaas import AsyncClient, Client, TaskCanceled, errors, function
+from mpcsfaas import AsyncClient, Client, TaskCanceled, client as client_module, errors, function
 
 SOURCE = "import time\n\ndef nap(seconds):\n    print('napping')\n    time.sleep(seconds)\n    return seconds\n"
 
@@ -82,6 +83,14 @@ class Calls(unittest.TestCase):
         self.assertEqual((sorted(answer["canceled"]), answer["ended"]), (sorted(waiting), [ids[0]]))
         with self.assertRaises(TaskCanceled):
             self.client.wait(waiting[0])
+
+    def test_a_batch_that_fails_on_the_way_tells_what_is_queued(self):
+        group = "part-%d" % os.getpid()
+        with mock.patch.object(client_module, "_BATCH", 2), self.assertRaises(errors.SerializationError) as raised:
+            self.client.batch(triple, [(1,), (2,), (3,), (threading.Lock(),)], group=group)
+        queued = raised.exception.task_ids
+        self.assertEqual([self.client.wait(one) for one in queued], [3, 6])
+        self.assertEqual({task["task_id"] for task in self.client.list(group=group)}, set(queued))
 
     def test_reattaching(self):
         task_id = self.client.submit(triple, [7])
