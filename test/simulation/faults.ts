@@ -77,7 +77,8 @@ function befall(system: System, fault: Exclude<Fault, { is: 'store goes back' }>
         system.kill(at);
         later(fault.for, () => start(system, at, false));
       };
-      ledger.touched(life.name);
+      // What it is given meanwhile, by a claim that was on its way, it is told to give up as well.
+      ledger.afflicted(life.name);
       // In its own turn, like everything that happens to a process.
       kernel.after(0, life, () => void program.stop(fault.grace).then(end));
       // A hung end is ended by whoever told it to.
