@@ -1,10 +1,9 @@
 // `mpcsfaas call` on bad days: no worker, a connection that breaks, a service that is away for a moment.
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { mpcsfaas, type Said } from './harness.ts';
+import { standIn } from './stand-in.ts';
 
 const ID = '7f0c0c1e-4d2a-4b39-9c35-0d7e5f1e6a11';
 
@@ -21,20 +20,16 @@ async function serve(
   answer: (asked: Asked, response: ServerResponse) => void,
 ): Promise<{ url: string; cli: (...args: string[]) => Promise<Said>; asked: Asked[] }> {
   const asked: Asked[] = [];
-  const server = createServer((request, response) => {
+  const service = await standIn((request, response) => {
     const { url: path = '', headers } = request;
     void text(request).then((body) => {
       const one = { path, key: headers['idempotency-key'] as string | undefined, body };
       asked.push(one);
       answer(one, response);
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  close = service.close;
+  const { url } = service;
   return { url, cli: (...args) => mpcsfaas([...args, '--url', url]), asked };
 }
 

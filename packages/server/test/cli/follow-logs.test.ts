@@ -1,10 +1,9 @@
 // Followed output over a service that restarts, and output that is no trap.
-import { once } from 'node:events';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { afterEach, expect, it, vi } from 'vitest';
 import { Api } from '../../src/cli/api.ts';
 import { followLogs } from '../../src/cli/follow-logs.ts';
+import { standIn } from './stand-in.ts';
 
 const ID = '7f0c0c1e-4d2a-4b39-9c35-0d7e5f1e6a11';
 type Answer = (response: ServerResponse) => void;
@@ -20,13 +19,9 @@ async function printed(...answers: Answer[]): Promise<string> {
   // Pauses are as short as they can be.
   vi.spyOn(Math, 'random').mockReturnValue(0);
   const left = [...answers];
-  const server = createServer((_, response) => left.shift()!(response)).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  const api = new Api({ url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+  const service = await standIn((_, response) => left.shift()!(response));
+  close = service.close;
+  const api = new Api({ url: service.url });
   let text = '';
   for await (const log of followLogs(api, ID, new AbortController().signal)) text += log.text;
   expect(left).toEqual([]);

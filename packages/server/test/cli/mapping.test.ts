@@ -1,8 +1,6 @@
 // What `mpcsfaas map` asks of a service, which here is the test's own: slow, full or far away.
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -11,6 +9,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Api } from '../../src/cli/api.ts';
 import { Mapping, type Input, type Output } from '../../src/cli/mapping.ts';
 import { program } from './harness.ts';
+import { standIn } from './stand-in.ts';
 
 let close = (): void => undefined;
 afterEach(() => close());
@@ -27,7 +26,7 @@ async function serve(
 ): Promise<{ url: string; api: Api; asked: Asked[]; broken: () => number }> {
   const asked: Asked[] = [];
   let broken = 0;
-  const server = createServer((request, response) => {
+  const service = await standIn((request, response) => {
     response.on('close', () => (broken += response.writableFinished ? 0 : 1));
     void text(request).then((body) => {
       const one = {
@@ -38,13 +37,9 @@ async function serve(
       asked.push(one);
       return answer(one, response);
     });
-  }).listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  close = () => {
-    server.closeAllConnections();
-    server.close();
-  };
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  close = service.close;
+  const { url } = service;
   return { url, api: new Api({ url }), asked, broken: () => broken };
 }
 
