@@ -3,9 +3,10 @@ import json
 import time
 import urllib.parse
 import uuid
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
 
-from . import ends, errors, frames, logs, outcome, results, shipment
+from . import batches, ends, errors, frames, logs, outcome, results, shipment
+from .batches import Entry
 from .followers import Followers
 from .futures import Logs, Owner, TaskFuture
 from .later import Later, is_in_loop
@@ -19,7 +20,6 @@ Json = Dict[str, Any]
 # What a call can name: a function here, or one that is registered, by id, name or name@version.
 Callee = Union[str, Callable[..., Any]]
 _PAGE = 1000
-_BATCH = 10_000
 # One wait of the API, seconds.
 _WAIT = 30.0
 # For threads that are to end, seconds: they may hang in a request.
@@ -116,8 +116,8 @@ class Client:
     ) -> str:
         """Queues one call and answers its task's id. key: the same key and content again is the same task.
         as_json: arguments and result as JSON, which a JavaScript function needs."""
-        entry, parts = self._entry(function, args, kwargs, as_json, options, 0)
-        body = frames.encode(_json(function, entry), parts)
+        entry = self._entry(function, args, kwargs, as_json, options)
+        body = frames.encode(_json(function, entry.in_frame(0)), entry.frames)
         return self._submit("/v1/tasks", body, key, lambda told: str(told["task_id"]))
 
     def batch(
@@ -130,20 +130,16 @@ class Client:
         **options: Any,
     ) -> List[str]:
         """Queues many calls of one function, each given by its positional arguments; answers their tasks' ids in order. More than
-        10,000 go in several requests: where a later one fails, the error's `task_ids` are of those that are queued."""
+        10,000 calls, or 32 MiB of them, go in several requests: where a later one fails, the error's `task_ids` are of those that
+        are queued."""
         ids: List[str] = []
         ref = self._ref(function)
-        pending = list(calls)
+        all_options = {**options_of(function), **options}
+        entries = (self._entry(ref, args, None, as_json, all_options) for args in calls)
         try:
-            for at in range(0, len(pending), _BATCH):
-                tasks: List[Json] = []
-                parts: List[bytes] = []
-                for args in pending[at : at + _BATCH]:
-                    entry, own = self._entry(ref, args, None, as_json, {**options_of(function), **options}, len(parts))
-                    tasks.append(entry)
-                    parts.extend(own)
-                body = frames.encode(_json(function, {"tasks": tasks}), parts)
-                part_key = key if key is None or len(pending) <= _BATCH else "%s.%d" % (key, at // _BATCH)
+            for request in batches.requests(entries, lambda entry: _json(function, entry)):
+                part_key = key if key is None or request.number is None else "%s.%d" % (key, request.number)
+                body = frames.encode(request.json, request.frames)
                 ids += self._submit("/v1/tasks/batch", body, part_key, lambda told: list(map(str, told["task_ids"])))
         except errors.FaasError as error:
             error.task_ids = ids
@@ -328,15 +324,14 @@ class Client:
         kwargs: Optional[Mapping[str, Any]],
         as_json: bool,
         options: Mapping[str, Any],
-        frame: int,
-    ) -> Tuple[Json, List[bytes]]:
+    ) -> Entry:
         wire = on_the_wire({**options_of(function), **options})
-        entry: Json = {"function": self._ref(function), "options": wire}
+        fields: Json = {"function": self._ref(function), "options": wire}
         if as_json:
-            return {**entry, "args": list(args), "kwargs": dict(kwargs or {})}, []
+            return Entry({**fields, "args": list(args), "kwargs": dict(kwargs or {})}, None)
         data = self._arguments.dumps(function, tuple(args), dict(kwargs or {}))
         self._registry.check_arguments(function, data)
-        return {**entry, "args_pickle": {"frame": frame}}, [data]
+        return Entry(fields, data)
 
     def _submit(self, path: str, body: Sequence[bytes], key: Optional[str], ids: Callable[[Any], T]) -> T:
         """`ids` of the answer."""

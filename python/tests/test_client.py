@@ -10,7 +10,7 @@ from unittest import mock
 
 from cutting_proxy import CuttingProxy
 
-from mpcsfaas import AsyncClient, Client, TaskCanceled, client as client_module, errors, function
+from mpcsfaas import AsyncClient, Client, TaskCanceled, batches, errors, function
 
 SOURCE = "import time\n\ndef nap(seconds):\n    print('napping')\n    time.sleep(seconds)\n    return seconds\n"
 
@@ -86,11 +86,23 @@ class Calls(unittest.TestCase):
 
     def test_a_batch_that_fails_on_the_way_tells_what_is_queued(self):
         group = "part-%d" % os.getpid()
-        with mock.patch.object(client_module, "_BATCH", 2), self.assertRaises(errors.SerializationError) as raised:
+        with mock.patch.object(batches, "_MOST", 2), self.assertRaises(errors.SerializationError) as raised:
             self.client.batch(triple, [(1,), (2,), (3,), (threading.Lock(),)], group=group)
         queued = raised.exception.task_ids
         self.assertEqual([self.client.wait(one) for one in queued], [3, 6])
         self.assertEqual({task["task_id"] for task in self.client.list(group=group)}, set(queued))
+
+    def test_a_batch_that_is_too_large_for_one_request_goes_in_several(self):
+        group, key = "cut-%d" % os.getpid(), "cut-%d" % time.time_ns()
+        texts = ["x" * 1000 + str(n) for n in range(9)]
+        with mock.patch.object(batches, "_ENOUGH_BYTES", 4000):
+            with mock.patch.object(self.client, "_submit", wraps=self.client._submit) as submit:
+                ids = self.client.batch(triple, ((text, "") for text in texts), group=group, key=key)
+            self.assertEqual([call.args[2] for call in submit.call_args_list], ["%s.%d" % (key, n) for n in range(3)])
+            self.assertEqual(self.client.batch(triple, [(text, "") for text in texts], group=group, key=key), ids)
+        self.assertEqual([self.client.wait(one) for one in ids], [text * 3 for text in texts])
+        self.assertEqual({task["task_id"] for task in self.client.list(group=group)}, set(ids))
+        self.assertEqual(self.client.batch(triple, []), [])
 
     def test_reattaching(self):
         task_id = self.client.submit(triple, [7])
