@@ -27,6 +27,8 @@ interface Event {
  * wait again and again while the clock stands still.
  */
 const SHORTEST_MS = 1e-6;
+/** So many things that happen one after the other without any time passing have no end. */
+const MOST_AT_ONCE = 100_000;
 /** Where the clocks of all begin, Unix ms. */
 const EPOCH = 1_800_000_000_000;
 
@@ -70,14 +72,21 @@ export class Kernel {
     };
   }
 
-  /** Carries out events until `done` says so after one of them, or none is left. */
+  /** Carries out events until `done` says so after one of them, or none is left. @throws Error where time stands still */
   async run(done: () => boolean): Promise<void> {
+    let atOnce = 0;
     for (;;) {
       const event = this.#pop();
       if (event === undefined) return;
       const { life, act } = event;
       if (act === undefined || life?.isAlive === false) continue;
-      this.now = Math.max(this.now, event.at);
+      if (event.at > this.now) {
+        this.now = event.at;
+        atOnce = 0;
+      }
+      atOnce += 1;
+      if (atOnce > MOST_AT_ONCE)
+        throw new Error(`time stands still at ${this.now} ms: something waits for nothing, again and again`);
       if (life !== undefined && life.pausedUntil > this.now) {
         this.after(life.pausedUntil - this.now, life, () => event.act?.());
         continue;

@@ -311,6 +311,9 @@ export class MemoryQueue {
     const overdue = letBe === '' ? [...this.#running].filter(({ leaseUntil }) => leaseUntil <= now) : [];
     const abandoned = Math.min(overdue.length, SWEEP_ENTRIES);
     for (const task of overdue.slice(0, SWEEP_ENTRIES)) this.#abandon(task);
+    // As in sweep.lua: given before the clock was set back.
+    const end = now + this.#host.leaseMs;
+    for (const task of this.#running) if (task.leaseUntil > end + this.#host.leaseMs) task.leaseUntil = end;
     const deleted = this.#each(
       ({ deleteAt }) => deleteAt > 0 && deleteAt <= now,
       (task) => this.#forget(task),

@@ -10,7 +10,7 @@ import { endingOf } from './fleet/endings.ts';
 import { adopt } from './adoption.ts';
 import { ClaimLoop } from './claim-loop.ts';
 import { CodeCache } from './code-cache.ts';
-import type { Executor, ExecutorEvents } from './executor.ts';
+import type { Executor, ExecutorEvents, Offer } from './executor.ts';
 import { Histogram } from './histogram.ts';
 import { LeaseKeeper, RENEW_MS } from './lease-keeper.ts';
 import { Output } from './output.ts';
@@ -74,12 +74,14 @@ class RunningDispatcher implements Dispatcher {
   #unsubscribe: () => Promise<void> = () => Promise.resolve();
   #stopTimers: Cancel[] = [];
   #stopping: Promise<void> | undefined;
+  /** The claim loop was offered nothing for what the settler holds. */
+  #isHeldUp = false;
 
   constructor(options: DispatcherOptions) {
     this.#options = options;
     this.id = `${hostname()}:${process.pid}:${newToken().slice(0, 8)}`;
     const { store, tenant, clock, random, log } = options;
-    this.#codes = new CodeCache(store, tenant);
+    this.#codes = new CodeCache(store, tenant, clock);
     const onTrouble = (sentence: string): void => log('warn', sentence);
     this.#output = new Output(store, tenant, options.logLimits, clock, onTrouble);
     this.#settler = new Settler({
@@ -98,7 +100,7 @@ class RunningDispatcher implements Dispatcher {
       claimer: options.claimer || this.id,
       clock,
       random,
-      offers: () => this.#executor.offers(),
+      offers: () => this.#offers(),
       mayClaim: () => this.#leases.trusted,
       onClaimed: (tasks) => this.#executor.hand(tasks),
       onLate: (tasks) =>
@@ -209,6 +211,12 @@ class RunningDispatcher implements Dispatcher {
     }
   }
 
+  /** Nothing while the ends of what ran wait for a store that does not take them (a master without its replicas). */
+  #offers(): Offer[] {
+    this.#isHeldUp = this.#settler.isFull;
+    return this.#isHeldUp ? [] : this.#executor.offers();
+  }
+
   #settled(tokens: string[], accepted: readonly Ending[]): void {
     const now = this.#options.clock.wall();
     for (const { startedAt, spec } of accepted) {
@@ -217,5 +225,6 @@ class RunningDispatcher implements Dispatcher {
       this.#histograms.run_time_ms.observe(now - startedAt);
     }
     this.#executor.settled(tokens);
+    if (this.#isHeldUp && !this.#settler.isFull) this.#loop.wake();
   }
 }

@@ -6,6 +6,10 @@ import type { Watchdog } from '../watchdog.ts';
 import { byShard } from './by-shard.ts';
 import { ShardSettler } from './shard-settler.ts';
 
+/** So many endings that the store has not taken, or so many bytes of them, are enough: what ends next waits where it ran. */
+const MOST_WAITING = 4096;
+const MOST_BYTES = 256 * 1024 * 1024;
+
 export interface SettlerOptions {
   store: Store;
   tenant: string;
@@ -63,9 +67,20 @@ export class Settler {
     return one;
   }
 
+  /** Does more wait than may? Then nothing should be begun: its end would come to the rest. */
+  get isFull(): boolean {
+    let bytes = 0;
+    for (const shard of this.#shards.values()) bytes += shard.waitingBytes;
+    return this.#waiting() > MOST_WAITING || bytes > MOST_BYTES;
+  }
+
   #isAll(): boolean {
+    return this.#options.inProgress() <= this.#waiting();
+  }
+
+  #waiting(): number {
     let waiting = 0;
     for (const shard of this.#shards.values()) waiting += shard.waiting;
-    return this.#options.inProgress() <= waiting;
+    return waiting;
   }
 }

@@ -33,6 +33,7 @@ const GATHER_MS = 1;
 export class ShardSettler {
   readonly #options: ShardSettlerOptions;
   #queue: Ending[] = [];
+  #waitingBytes = 0;
   #running: Promise<void> | undefined;
   #closed = false;
   /** Ends the wait for a store that was away. */
@@ -50,6 +51,7 @@ export class ShardSettler {
 
   push(endings: readonly Ending[]): void {
     this.#queue.push(...endings);
+    for (const ending of endings) this.#waitingBytes += bytesOf(ending);
     this.#running ??= this.#run();
   }
 
@@ -74,6 +76,11 @@ export class ShardSettler {
     return this.#queue.length;
   }
 
+  /** What those return, bytes. */
+  get waitingBytes(): number {
+    return this.#waitingBytes;
+  }
+
   /** Resolves when everything pushed so far is in the store. */
   async done(): Promise<void> {
     await this.#running;
@@ -90,6 +97,7 @@ export class ShardSettler {
       const apart = this.#oneByOne > 0;
       if (!apart) await this.#gather();
       const batch = this.#queue.splice(0, apart ? 1 : BATCH);
+      for (const ending of batch) this.#waitingBytes -= bytesOf(ending);
       if (apart) this.#oneByOne -= 1;
       try {
         this.watchdog.begun(this.#options.clock.mono());
@@ -134,6 +142,7 @@ export class ShardSettler {
   /** Before all others; `apart`: they go one by one. */
   #putBack(batch: readonly Ending[], apart: boolean): void {
     this.#queue.unshift(...batch);
+    for (const ending of batch) this.#waitingBytes += bytesOf(ending);
     if (apart) this.#oneByOne += batch.length;
   }
 
@@ -172,5 +181,17 @@ export class ShardSettler {
       batch.map((ending) => ending.fence.token),
       accepted,
     );
+  }
+}
+
+function bytesOf({ outcome }: Ending): number {
+  switch (outcome.is) {
+    case 'completed':
+      return (outcome.result.json?.length ?? 0) + (outcome.result.pickle?.length ?? 0);
+    case 'failed':
+      return outcome.pickle?.length ?? 0;
+    case 'lost':
+    case 'released':
+      return 0;
   }
 }

@@ -95,6 +95,8 @@ export async function* followLogs(
       }
       const pauseMs = printed ? SOON_MS : LOOK_MS;
       await watch.sleep(pauseMs, 1, signal);
+      // A store that has gone back in time does not know of the end that was heard.
+      watch.take();
       silentMs += pauseMs;
     }
   } finally {

@@ -93,17 +93,18 @@ export class PullLine implements Line {
     const lane = this.#lines.lockstep(this.#options, () => undefined);
     const asking = this.#ask(lane);
     let misses = 0;
-    let beatAt = this.#clock.mono();
+    let beatAt = this.#clock.mono() + HEARTBEAT_MS;
     while (this.#serving() && misses < MISSES) {
       // In whole milliseconds: less than what the clock can tell apart would be slept through without end.
-      await this.#sleep(Math.max(0, Math.ceil(beatAt + HEARTBEAT_MS - this.#clock.mono())), true);
+      await this.#sleep(Math.max(0, Math.ceil(beatAt - this.#clock.mono())), true);
       if (!this.#up()) break;
       if (this.#session.isStuck) {
         this.#session.down(STUCK);
         break;
       }
-      const beats = this.#clock.mono() - beatAt >= HEARTBEAT_MS;
-      if (beats) beatAt = this.#clock.mono();
+      const now = this.#clock.mono();
+      const beats = now >= beatAt;
+      if (beats) beatAt = now + HEARTBEAT_MS;
       const heartbeat = beats || this.#session.hasNews ? [this.#session.heartbeat()] : [];
       const first = [...heartbeat, ...this.#session.credits(false, beats)];
       if (first.length === 0 && this.#session.outgoing.isEmpty) continue;

@@ -39,8 +39,8 @@ export interface SessionHost {
   readonly keyed: boolean;
   runtimes(): RuntimeSnapshot[];
   load(): { free: number; running: number; waiting: number };
-  /** Arguments that come in parts from there are not whole yet. */
-  awaits(url: string): boolean;
+  /** Since when nothing has come of arguments that come in parts from there, monotonic ms; undefined = all are whole. */
+  awaitsSince(url: string): number | undefined;
   /** A connection was given up: what was to come on it, parts and code, does not come any more. */
   connectionGone(url: string): void;
   /** A heartbeat is about to be said: the time to look for what is overdue from there. */
@@ -88,8 +88,6 @@ export class Session {
   /** Tasks from there lately; halved every heartbeat. */
   recent = 0;
   readonly #host: SessionHost;
-  /** Monotonic ms of the last delivery or part from there. */
-  #movedAt = 0;
   #state: State;
   #seq = 0;
   #missedDelivery = false;
@@ -124,8 +122,8 @@ export class Session {
 
   /** A part was lost on the way (with an answer that nobody waited for any more): only a new connection brings it. */
   get isStuck(): boolean {
-    const isSilent = this.#host.clock.mono() - this.#movedAt > PARTS_SILENT_MS;
-    return isSilent && this.isUp && this.#host.awaits(this.url);
+    const since = this.isUp ? this.#host.awaitsSince(this.url) : undefined;
+    return since !== undefined && this.#host.clock.mono() - since > PARTS_SILENT_MS;
   }
 
   get believed(): Share {
@@ -264,16 +262,11 @@ export class Session {
           // One that comes twice, or behind a later one, was acknowledged with that: it is taken back, or was settled.
           if (item.number <= this.got) break;
           this.got = item.number;
-          this.#movedAt = this.heardAt;
           this.recent += item.tasks.length;
           this.#believed = {
             credits: Math.max(0, this.#believed.credits - item.tasks.length),
             free: Math.max(0, this.#believed.free - item.tasks.length),
           };
-          this.#host.received(this, item, reader);
-          break;
-        case 'part':
-          this.#movedAt = this.heardAt;
           this.#host.received(this, item, reader);
           break;
         default:

@@ -10,6 +10,7 @@ import type { Outcome, ReleaseReason, TaskLogs } from '../lifecycle/outcome.ts';
 import { specOf } from '../lifecycle/spec.ts';
 import { TaskHeaders, type DispatcherItem, type HeldToken, type PayloadReader } from '../protocol/index.ts';
 import type { RunnerPool } from '../runner/index.ts';
+import { Arriving } from './arriving.ts';
 import { Attempts, startedAt, type Attempt, type Ended } from './attempts.ts';
 import type { Share } from './grants.ts';
 import type { KeptResults } from './kept-results.ts';
@@ -46,6 +47,7 @@ class RunningWorker implements Worker, SessionHost {
   draining = false;
   readonly #options: WorkerOptions;
   readonly #attempts = new Attempts();
+  readonly #arriving = new Arriving();
   readonly #headers = new TaskHeaders();
   readonly #results: KeptResults;
   readonly #wanted = new WantedCode();
@@ -118,7 +120,7 @@ class RunningWorker implements Worker, SessionHost {
 
   async #stop(graceMs: number): Promise<void> {
     this.draining = true;
-    for (const attempt of this.#attempts.all()) if (attempt.phase.is === 'arriving') this.#handBack(attempt, 'drain');
+    for (const attempt of this.#arriving.all()) this.#handBack(attempt, 'drain');
     this.#wakeAll();
     await this.#pool.stop(graceMs);
     if (this.#attempts.size > 0) {
@@ -143,15 +145,12 @@ class RunningWorker implements Worker, SessionHost {
     return { free, running, waiting };
   }
 
-  awaits(url: string): boolean {
-    if (this.#arriving === 0) return false;
-    return [...this.#attempts.all()].some(({ owner, phase }) => owner === url && phase.is === 'arriving');
+  awaitsSince(url: string): number | undefined {
+    return this.#arriving.waitingSince(url);
   }
 
   connectionGone(url: string): void {
-    for (const attempt of this.#attempts.all()) {
-      if (attempt.owner === url && attempt.phase.is === 'arriving') this.#handBack(attempt, 'undelivered');
-    }
+    for (const attempt of this.#arriving.all()) if (attempt.owner === url) this.#handBack(attempt, 'undelivered');
     for (const digest of this.#wanted.takeUnanswered(url)) this.#askForCode(digest);
     // What it had been granted is the others'.
     this.#wakeAll();
@@ -178,7 +177,7 @@ class RunningWorker implements Worker, SessionHost {
     const at = up.findIndex((session) => session.url === url);
     if (at < 0) return { credits: 0, free: 0 };
     // Arguments that are still coming are spoken for, though the pool does not know of them yet.
-    const arriving = this.#arriving;
+    const arriving = this.#arriving.size;
     const room = { credits: Math.max(0, credits - arriving), free: Math.max(0, free - arriving) };
     const shares = this.#parts.share(
       room,
@@ -220,7 +219,7 @@ class RunningWorker implements Worker, SessionHost {
           if ('parts' in args) {
             const arriving: Attempt = { ...attempt, phase: { is: 'arriving' } };
             this.#attempts.add(arriving);
-            this.#arriving += 1;
+            this.#arriving.add(arriving, this.clock.mono());
             // It crossed our word that we are leaving.
             if (this.draining) this.#handBack(arriving, 'drain');
           } else {
@@ -236,6 +235,7 @@ class RunningWorker implements Worker, SessionHost {
         session.partBytes += part.length;
         // Of what was dropped meanwhile.
         if (item.of !== 'code' && this.#attempts.get(item.t)?.phase.is !== 'arriving') return;
+        this.#arriving.moved(session.url, item.of === 'code' ? undefined : item.t, this.clock.mono());
         if (item.of === 'code') this.#wanted.moved(item.t, this.clock.mono());
         const whole = session.arrivals.add(`${item.t} ${item.of}`, item.offset, item.total, part);
         if (whole) this.#arrived(session, item.t, item.of === 'code');
@@ -270,8 +270,6 @@ class RunningWorker implements Worker, SessionHost {
 
   // ── the life of an attempt ─────────────────────────────────────────────────────────────────────────────────────
 
-  #arriving = 0;
-
   #arrived({ arrivals }: Session, key: string, isCode: boolean): void {
     if (isCode) {
       const bytes = arrivals.take(`${key} code`);
@@ -282,7 +280,7 @@ class RunningWorker implements Worker, SessionHost {
     const args = arrivals.take(`${key} args`);
     const attempt = this.#attempts.get(key);
     if (args === undefined || attempt?.phase.is !== 'arriving') return;
-    this.#arriving -= 1;
+    this.#arriving.delete(attempt);
     attempt.phase = { is: 'running', startedAt: 0 };
     const { spec, startBy } = attempt;
     this.#pool.submit([{ key, attempt: attempt.attempt, spec, startBy, args }]);
@@ -323,7 +321,7 @@ class RunningWorker implements Worker, SessionHost {
 
   /** An attempt whose arguments are still coming: it cannot have begun, be it an at-most-once one. */
   #handBack(attempt: Attempt, reason: ReleaseReason): void {
-    this.#arriving -= 1;
+    this.#arriving.delete(attempt);
     this.#forgetArrivals(attempt);
     attempt.phase = { is: 'running', startedAt: 0 };
     this.#ended(attempt.token, { is: 'released', reason }, 0, null);
@@ -337,7 +335,7 @@ class RunningWorker implements Worker, SessionHost {
     const attempt = this.#attempts.get(token);
     if (attempt === undefined) return;
     if (attempt.phase.is === 'arriving') {
-      this.#arriving -= 1;
+      this.#arriving.delete(attempt);
       this.#forgetArrivals(attempt);
     } else if (attempt.phase.is === 'running') this.#pool.cancel(token);
   }

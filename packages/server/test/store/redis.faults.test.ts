@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { Redis } from 'ioredis';
 import { systemClock } from '../../src/clock.ts';
 import { StoreUnavailable, openRedisStore } from '../../src/store/index.ts';
+import type { Fence } from '../../src/lifecycle/fence.ts';
 import type { RedisOptions } from '../../src/store/index.ts';
 import { remedyFor } from '../../src/store/redis/faults.ts';
 import { serverFacts, settingWarnings, unfit } from '../../src/store/redis/server-facts.ts';
@@ -245,6 +246,28 @@ describe('3 a sweep', () => {
     act.letGo();
     expect(await swept).toMatchObject({ abandoned: 0 });
     expect(await owner.renew(T, [{ fence: held!.fence, worker: 'w', startedAt: 1 }])).toEqual([true]);
+  });
+});
+
+describe('3 a clock that is set back', () => {
+  it('holds up nobody: what was claimed before is given up one lease time later, unless it is renewed', async () => {
+    const redis = await server();
+    // Leases an hour long stand in for those that were given an hour ahead of now.
+    const ahead = await open(redis.url, { leaseMs: 3_600_000 });
+    await ahead.submit(T, 0, [submission(), submission()], NO_LIMITS);
+    const { tasks } = await ahead.claim(T, 'me', [{ lane: LANE, max: 2 }], 2);
+    const [dead, alive] = tasks.map(({ fence }) => fence) as [Fence, Fence];
+    const store = await open(redis.url, { leaseMs: 2_000 });
+    const renewing = setInterval(
+      () => void store.renew(T, [{ fence: alive, worker: 'w', startedAt: 0 }]).catch(() => undefined),
+      200,
+    );
+    try {
+      expect(await sweptUntil(store, T, ({ abandoned }) => abandoned > 0)).toMatchObject({ abandoned: 1 });
+    } finally {
+      clearInterval(renewing);
+    }
+    expect(await store.states(T, [dead.id, alive.id])).toEqual(['QUEUED', 'RUNNING']);
   });
 });
 

@@ -30,3 +30,25 @@ it('a dispatcher that fills the window is told at once, not with the next heartb
   }
   expect(heartbeats() - before).toBeLessThan(4);
 });
+
+it('one whose last part was lost is given back, whatever else comes meanwhile', async () => {
+  const desk = await Desk.open();
+  closers.push(() => desk.close());
+  desk.lives = true;
+  await workerIn('push', closers, desk.url);
+  await desk.hears(kind('register'));
+  await desk.hears(kind('heartbeat'));
+  desk.deliver(1, 'broken', 3);
+  for (const at of [0, 1]) desk.part('broken', at, 3);
+  let number = 1;
+  const more = setInterval(() => {
+    number += 1;
+    desk.deliver(number, `large-${number}`, 2);
+    for (const at of [0, 1]) desk.part(`large-${number}`, at, 2);
+  }, 500);
+  closers.push(() => clearInterval(more));
+  desk.heard.length = 0;
+  // It is not named as one that arrives still.
+  const again = await desk.hears(kind('register'));
+  expect(again.held.find(({ t }) => t === 'broken')).toMatchObject({ done: true, at: 0 });
+}, 30_000);

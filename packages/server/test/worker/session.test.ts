@@ -29,7 +29,7 @@ beforeEach(() => {
     clock: { mono: () => now, wall: () => now },
     draining: false,
     maxPayloadBytes: 1,
-    awaits: () => false,
+    awaitsSince: () => undefined,
     get keyed() {
       return keyed;
     },

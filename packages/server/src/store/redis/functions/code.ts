@@ -36,7 +36,5 @@ export async function reapCode(shards: Shards, tenant: string, now: number, grac
   );
   const unnamed = doomed.filter((_, i) => counts.every((count) => (count[i] ?? null) === null));
   const named = doomed.filter((digest) => !unnamed.includes(digest));
-  if (named.length > 0)
-    await shards.read(0, (redis) => redis.zadd(key, 'XX', ...named.flatMap((digest) => [now, digest])));
-  if (unnamed.length > 0) await shards.act('reap', 0, tenant, unnamed, false);
+  await shards.act('reap', 0, tenant, [now, unnamed.length, ...unnamed, ...named], false);
 }

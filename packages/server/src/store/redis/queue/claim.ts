@@ -7,7 +7,7 @@ import { CLAIM_BYTES } from '../../timing.ts';
 import { StoreUnavailable } from '../../store.ts';
 import { startWithinMs } from '../../rules.ts';
 import { packUnsigned } from '../end-bytes.ts';
-import { hasBegun, kindCode, readRecord, tokenOf } from '../record.ts';
+import { hasBegun, kindCode, readRecord, tokenOf, type StoredRecord } from '../record.ts';
 import { ONE_OF_SEVERAL_MS, SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
 import type { Argument, Shards } from '../shards.ts';
 import { release } from './hold.ts';
@@ -105,13 +105,20 @@ async function claimFrom(
   const [more, handed] = reply as [number, (Buffer | null)[]];
   const tasks: ClaimedTask[] = [];
   const absent: number[] = [];
+  let unreadable: Error | undefined;
   for (let i = 0; i < handed.length; i += 3) {
     const id = String(handed[i]);
-    const n = i / 3;
-    const record = readRecord(shards.headers, tenant, id, handed[i + 1]!);
+    let record: StoredRecord;
+    try {
+      record = readRecord(shards.headers, tenant, id, handed[i + 1]!);
+    } catch (fault) {
+      // Its lease runs out, and this is told when it comes by itself.
+      unreadable = fault as Error;
+      continue;
+    }
     const { spec, packed, attempt, lane, losses, retries, args: inline } = record;
     const args = inline ?? handed[i + 2];
-    if (args === undefined || args === null) absent.push(n);
+    if (args === undefined || args === null) absent.push(tasks.length);
     tasks.push({
       fence: { id, attempt, token: tokenOf(handed[i + 1]!) },
       spec,
@@ -123,6 +130,7 @@ async function claimFrom(
       startWithinMs: hasBegun(handed[i + 1]!) ? undefined : startWithinMs(spec, record.claimedAt),
     });
   }
+  if (unreadable !== undefined && tasks.length === 0) throw unreadable;
   try {
     await readLarge(shards, shard, tenant, tasks, absent);
   } catch (fault) {

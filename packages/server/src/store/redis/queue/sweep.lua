@@ -2,7 +2,7 @@
 -- sweep: what time does to tasks.
 -- ARGV[2] tasks of each kind at most  [3] until when leases may be looked at, ms  [4] kind and [5] end of an expired task  [6] limit of
 --      abandonments  [7] kind of a lost task  [8] what the history notes  [9] end of one abandoned too often
---      [10] end of an at-most-once task  [11] how long and [12] how many events are kept
+--      [10] end of an at-most-once task  [11] how long and [12] how many events are kept  [13] lease, ms
 -- answers { now, promoted, expired, abandoned, deleted, 1 = there may be more, ms until the next one is due or expires or -1 }
 local limit, more = tonumber(ARGV[2]), false
 
@@ -54,6 +54,27 @@ local abandoned = now > tonumber(ARGV[3]) and 0 or each_named('lease', function(
   abandon(load(id), tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8], ARGV[9], ARGV[10])
   return true
 end)
+
+-- Leases that end later than any that is given now were given before the clock was set back (or by a master whose clock is
+-- ahead of this one's). They hold one lease time from now on, in which those who live renew theirs.
+local lease_end, lease_looked = now + tonumber(ARGV[13]), 0
+while lease_looked < limit do
+  local ids = call('ZRANGE', P .. 'lease', '+inf', '(' .. lease_end + tonumber(ARGV[13]), 'BYSCORE', 'REV', 'LIMIT', 0, 1)[1]
+  if not ids then break end
+  call('ZREM', P .. 'lease', ids)
+  local held = {}
+  for at = 1, #ids, ID_BYTES do
+    local key = RECORD .. unpacked(ids, at)
+    local start = call('GETRANGE', key, 0, LEASE_AT + 4)
+    if string.byte(start) == RUNNING and from_bytes('<I6', start, LEASE_AT) > lease_end then
+      call('SETRANGE', key, LEASE_AT - 1, pack('<I6', lease_end))
+      held[#held + 1] = sub(ids, at, at + ID_BYTES - 1)
+    end
+  end
+  if #held > 0 then call('ZADD', P .. 'lease', lease_end, table.concat(held)) end
+  lease_looked = lease_looked + #ids / ID_BYTES
+end
+more = more or lease_looked >= limit
 
 -- Of what is deleted, by their entry in `all` and by their code.
 local listed, references = {}, {}

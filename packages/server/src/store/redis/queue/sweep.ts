@@ -10,8 +10,8 @@ import { ABANDONING } from './cancel.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
 
-/** Each shard by itself: one that is away holds up none of the others. */
-export async function sweep(shards: Shards, tenant: string, codeGraceMs: number): Promise<SweepReport> {
+/** Each shard by itself: one that is away holds up none of the others. `leaseMs` is also how long code stays that nothing names. */
+export async function sweep(shards: Shards, tenant: string, leaseMs: number): Promise<SweepReport> {
   const report: SweepReport = {
     skipped: '',
     promoted: 0,
@@ -21,18 +21,26 @@ export async function sweep(shards: Shards, tenant: string, codeGraceMs: number)
     more: false,
     nextMs: Number.POSITIVE_INFINITY,
   };
-  const sweeps = await Promise.allSettled(shards.all().map((shard) => sweepShard(shards, shard, tenant, report)));
+  const sweeps = await Promise.allSettled(
+    shards.all().map((shard) => sweepShard(shards, shard, tenant, leaseMs, report)),
+  );
   const failed = sweeps.find((one) => one.status === 'rejected');
   if (failed !== undefined) throw failed.reason;
-  await reapCode(shards, tenant, await serverTime(shards, 0), codeGraceMs);
+  await reapCode(shards, tenant, await serverTime(shards, 0), leaseMs);
   return report;
 }
 
-async function sweepShard(shards: Shards, shard: number, tenant: string, report: SweepReport): Promise<void> {
+async function sweepShard(
+  shards: Shards,
+  shard: number,
+  tenant: string,
+  leaseMs: number,
+  report: SweepReport,
+): Promise<void> {
   // The time is asked for first: a clock that has jumped must be known before leases are looked at.
   const { why, until } = await shards.servers.letBe(shard, () => serverTime(shards, shard));
   const args: Argument[] = [SWEEP_ENTRIES, until, kindCode('expired'), EXPIRED_END];
-  args.push(...ABANDONING, EVENTS_KEPT_MS, EVENTS_KEPT);
+  args.push(...ABANDONING, EVENTS_KEPT_MS, EVENTS_KEPT, leaseMs);
   const reply = (await shards.act('sweep', shard, tenant, args, false)) as number[];
   const [, promoted = 0, expired = 0, abandoned = 0, deleted = 0, more = 0, nextMs = -1] = reply;
   report.skipped ||= why;
