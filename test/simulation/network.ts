@@ -207,8 +207,8 @@ export class Network {
     if (!connection.isOpen) return;
     const port = this.#ports.get(connection.url);
     if (port?.life.isAlive !== true) {
-      // It waits in the socket until somebody listens there.
-      this.#kernel.after(RECONNECT_MS, undefined, () => this.#arrive(connection, said, payloads, sentAt));
+      // It waits in the socket until somebody listens there, and is gone with the process whose socket that is.
+      this.#kernel.after(RECONNECT_MS, connection.life, () => this.#arrive(connection, said, payloads, sentAt));
       return;
     }
     if (connection.port !== undefined && connection.port !== port) this.#rename(connection);

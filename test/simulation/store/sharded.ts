@@ -77,14 +77,22 @@ export function overShards(shards: readonly Store[]): Store {
     sweep: async (tenant) => {
       const nothing = { skipped: '', promoted: 0, expired: 0, abandoned: 0, deleted: 0 };
       const report = { ...nothing, more: false, nextMs: Number.POSITIVE_INFINITY };
-      for (const store of shards) {
-        const { more, nextMs } = await store.sweep(tenant);
+      for (const { more, nextMs } of await reached(
+        shards.map((store) => store.sweep(tenant)),
+        shards.length,
+      )) {
         report.more ||= more;
         report.nextMs = Math.min(report.nextMs, nextMs);
       }
       return report;
     },
-    lanes: async (tenant) => (await Promise.all(shards.map((store) => store.lanes(tenant)))).flat(),
+    lanes: async (tenant) =>
+      (
+        await reached(
+          shards.map((store) => store.lanes(tenant)),
+          1,
+        )
+      ).flat(),
     appendLogs: (tenant, entries, limits) =>
       Promise.all(entries.map((entry) => of(entry.id).appendLogs(tenant, [entry], limits))).then(() => undefined),
     health: async () => {
@@ -101,6 +109,15 @@ export function overShards(shards: readonly Store[]): Store {
       for (const store of shards) await store.close();
     },
   };
+}
+
+/** The answers of those that can be reached, once all have been tried. @throws what stood in the way, where fewer than so many can */
+async function reached<T>(calls: readonly Promise<T>[], least: number): Promise<T[]> {
+  const ends = await Promise.allSettled(calls);
+  const answers = ends.flatMap((end) => (end.status === 'fulfilled' ? [end.value] : []));
+  const failed = ends.find((end) => end.status === 'rejected');
+  if (failed !== undefined && answers.length < least) throw failed.reason;
+  return answers;
 }
 
 const byFence = ({ fence }: { fence: { id: string } }): string => fence.id;
