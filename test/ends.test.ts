@@ -1,11 +1,11 @@
 // What an end means: every row of the table in docs/state-machine.md on real programs, in the record, in the result and in
 // the exception that a classic client unpickles. Hand-back and drain stand in drain.test.ts, a runner that cannot start in
-// breaker.test.ts; the end after ten abandonments, which takes ten leases, in the suite of the stores.
+// breaker.test.ts, those whose worker or dispatcher goes away in losses.test.ts.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { endsOf, get, post, registerSource, type Ended } from './harness/http.ts';
+import { endsOf, get, post, recordOf, registerSource, type Attempt, type Ended } from './harness/http.ts';
 import { root, run } from './harness/program.ts';
 import { startSystem, type Form, type System } from './harness/system.ts';
 
@@ -71,6 +71,8 @@ interface Row {
   what: string;
   function: keyof typeof PYTHON | keyof typeof PICKLES | keyof typeof JAVASCRIPT;
   args?: unknown[];
+  /** In place of `args`: a pickle. */
+  pickle?: string;
   options?: object;
   status: 'COMPLETED' | 'FAILED' | 'CANCELED';
   value?: unknown;
@@ -162,6 +164,15 @@ function rows(folder: string): Row[] {
       /positional argument/,
       ['TypeError', /positional argument/],
       { args: [1, 2, 3] },
+    ),
+    failed(
+      'has arguments that cannot be loaded',
+      'fine',
+      'load_failed',
+      'ModuleNotFoundError',
+      /not_there_at_all/,
+      ['ModuleNotFoundError', /not_there_at_all/],
+      { pickle: 'cnot_there_at_all\nthing\n.' },
     ),
     failed('is a generator', 'generates', 'result_not_serializable', 'TypeError', /return a list/, [
       'TypeError',
@@ -269,25 +280,7 @@ function rows(folder: string): Row[] {
 /** Why attempts that began came to nothing. */
 const COUNTED = new Set(['lost', 'retry']);
 
-interface Attempt {
-  attempt: number;
-  reason: string;
-  message: string;
-  worker: string | null;
-}
-interface Record {
-  status: string;
-  attempt: number;
-  losses: number;
-  attempts: Attempt[];
-  started_at: string | null;
-  error: Ended['error'];
-}
 type LostError = Ended['error'] & { attempts?: Attempt[]; details: object };
-
-async function record(url: string, id: string): Promise<Record> {
-  return (await get<Record>(`${url}/v1/tasks/${id}`)).body;
-}
 
 /** What a classic client has of each: the type and the text of the exception that it unpickled. */
 async function classically(url: string, ids: readonly string[]): Promise<[type: string, text: string][]> {
@@ -328,7 +321,11 @@ describe.each(['redis push', 'redis pull', 'embedded push', 'embedded pull', 'em
       const [soon, later] = [moment(1000), moment(4000)];
       const tasks = JSON.parse(
         JSON.stringify(
-          table.map(({ function: fn, args = [], options = {} }) => ({ function: ids.get(fn) ?? fn, args, options })),
+          table.map(({ function: fn, args = [], pickle, options = {} }) => ({
+            function: ids.get(fn) ?? fn,
+            ...(pickle === undefined ? { args } : { args_pickle: Buffer.from(pickle).toString('base64') }),
+            options,
+          })),
         )
           .replaceAll('"SOON"', soon)
           .replaceAll('"LATER"', later),
@@ -340,7 +337,7 @@ describe.each(['redis push', 'redis pull', 'embedded push', 'embedded pull', 'em
       const classic = await classically(url, task_ids);
       for (const [at, row] of table.entries()) {
         const end = ends.get(task_ids[at]!)!;
-        const kept = await record(url, task_ids[at]!);
+        const kept = await recordOf(url, task_ids[at]!);
         const where = `${row.what}: ${JSON.stringify(end)}`;
         expect([end.status, end.error?.kind, end.error?.type], where).toEqual([row.status, row.kind, row.type]);
         if (row.status === 'COMPLETED') expect(end.value, where).toEqual(row.value);
@@ -380,58 +377,27 @@ describe.each(['redis push', 'redis pull', 'embedded push', 'embedded pull', 'em
       expect([end.status, end.error?.kind]).toEqual(['CANCELED', 'canceled']);
       expect((await classically(url, [body.task_id]))[0]).toEqual(['RuntimeError', expect.stringMatching(/^Canceled/)]);
     });
+
+    it('what is canceled ends so, whether it waits or runs', async () => {
+      const { url } = system;
+      const submitted = async (fn: string, options: object): Promise<string> =>
+        (await post<{ task_id: string }>(`${url}/v1/tasks`, { function: fn, args: [], options })).body.task_id;
+      const waiting = await submitted('hangs', { labels: ['nowhere'] });
+      const running = await submitted('hangs', { timeout_ms: 600_000 });
+      const status = async (id: string): Promise<string> => (await recordOf(url, id)).status;
+      await expect.poll(() => status(running), { timeout: 20_000 }).toBe('RUNNING');
+      expect(await status(waiting)).toBe('QUEUED');
+      for (const id of [waiting, running]) {
+        expect((await post(`${url}/v1/tasks/${id}/cancel`, {})).status).toBe(200);
+        const end = (await endsOf(url, [id])).get(id)!;
+        expect([end.status, end.error?.kind]).toEqual(['CANCELED', 'canceled']);
+        expect((await post(`${url}/v1/tasks/${id}/cancel`, {})).status).toBe(409);
+      }
+      for (const told of await classically(url, [waiting, running]))
+        expect(told).toEqual(['RuntimeError', expect.stringMatching(/^Canceled/)]);
+      // The slot that hung is free again.
+      const { body } = await post<{ task_id: string }>(`${url}/v1/tasks`, { function: 'fine', args: [1] });
+      expect((await endsOf(url, [body.task_id])).get(body.task_id)?.value).toBe(2);
+    });
   },
 );
-
-describe.each(['redis push', 'embedded pull'] as Form[])('%s', (form) => {
-  it('a worker that is killed is a loss of what it ran, and of nothing else', async () => {
-    const system = await startSystem({ form, workers: 1, slots: 2 });
-    const folder = mkdtempSync(join(tmpdir(), 'test-ends-'));
-    try {
-      const { url } = system;
-      const begun = join(folder, 'begun');
-      await registerSource(
-        url,
-        'holds',
-        `
-import time
-def holds(path):
-    with open(path, "ab") as file:
-        file.write(b".")
-        file.flush()
-        first = file.tell() <= 2
-    if first:
-        time.sleep(600)
-    return "went on"
-`,
-      );
-      const task = (options: object): object => ({ function: 'holds', args: [begun], options });
-      const { body } = await post<{ task_ids: string[] }>(`${url}/v1/tasks/batch`, {
-        tasks: [task({ max_attempts: 1 }), task({}), task({})],
-      });
-      const [last, again, waiting] = body.task_ids as [string, string, string];
-      const running = async (): Promise<number> =>
-        (await Promise.all([record(url, last), record(url, again)])).filter(({ started_at }) => started_at !== null)
-          .length;
-      await expect.poll(running, { timeout: 20_000 }).toBe(2);
-      await system.workers[0]!.kill();
-      await system.startWorker();
-      const ends = await endsOf(url, body.task_ids);
-      expect([ends.get(last)?.status, ends.get(last)?.error?.kind, ends.get(last)?.error?.type]).toEqual([
-        'FAILED',
-        'lost',
-        'WorkerLost',
-      ]);
-      expect(ends.get(last)?.error?.message).toMatch(
-        /^worker .+ (was lost|came back|registered).* while it ran the task/,
-      );
-      expect([ends.get(again)?.value, ends.get(waiting)?.value]).toEqual(['went on', 'went on']);
-      const [one, other] = await Promise.all([record(url, again), record(url, waiting)]);
-      expect([one.losses, one.attempts.map(({ reason }) => reason)]).toEqual([1, ['lost']]);
-      expect(other.losses).toBe(0);
-    } finally {
-      await system.stop();
-      rmSync(folder, { recursive: true, force: true });
-    }
-  });
-});

@@ -65,6 +65,27 @@ export interface Ended {
   error: { kind: string; type: string; message: string } | null;
 }
 
+/** What the history tells of one attempt. */
+export interface Attempt {
+  attempt: number;
+  reason: string;
+  message: string;
+  worker: string | null;
+}
+/** What most tests look at in a task's record. */
+export interface TaskRecord {
+  status: string;
+  attempt: number;
+  losses: number;
+  attempts: Attempt[];
+  started_at: string | null;
+  error: Ended['error'];
+}
+
+export async function recordOf(url: string, id: string): Promise<TaskRecord> {
+  return (await get<TaskRecord>(`${url}/v1/tasks/${id}`)).body;
+}
+
 /** Waits for the ends of many tasks. Polls by long waits: what has ended comes at once. */
 export async function endsOf(url: string, ids: readonly string[]): Promise<Map<string, Ended>> {
   const ended = new Map<string, Ended>();
