@@ -102,9 +102,9 @@ describe('a claimer that goes away without a word', () => {
       options: { labels: [LABEL], ...options },
     });
     let claims = 0;
-    let isOver = false;
-    const ending = endsOf(url, [body.task_id]).finally(() => (isOver = true));
-    while (!isOver) {
+    const over = new AbortController();
+    const ending = endsOf(url, [body.task_id]).finally(() => over.abort());
+    while (!over.signal.aborted) {
       const lanes = await claimer.lanes('default');
       const quotas = lanes.map(({ lane }) => ({ lane, max: 1 }));
       if (quotas.length > 0) claims += (await claimer.claim('default', 'gone', quotas, 1)).tasks.length;
