@@ -5,13 +5,14 @@ import urllib.parse
 import uuid
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
 
-from . import batches, ends, errors, frames, logs, outcome, results, shipment
+from . import batches, ends, errors, frames, given, logs, outcome, results, shipment
 from .batches import Entry
+from .callables import options_of
 from .followers import Followers
 from .futures import Logs, Owner, TaskFuture
 from .later import Later, is_in_loop
 from .options import on_the_wire
-from .pickling import Arguments, name_of, options_of
+from .pickling import Arguments
 from .registry import Registry
 from .transport import PATIENCE, Transport
 
@@ -116,8 +117,9 @@ class Client:
     ) -> str:
         """Queues one call and answers its task's id. key: the same key and content again is the same task.
         as_json: arguments and result as JSON, which a JavaScript function needs."""
-        entry = self._entry(function, args, kwargs, as_json, options)
-        body = frames.encode(_json(function, entry.in_frame(0)), entry.frames)
+        given.check_arguments(function, args)
+        entry = self._entry(function, self._ref(function), args, kwargs, as_json, options)
+        body = frames.encode(given.json_of(function, entry.in_frame(0)), entry.frames)
         return self._submit("/v1/tasks", body, key, lambda told: str(told["task_id"]))
 
     def batch(
@@ -133,11 +135,10 @@ class Client:
         10,000 calls, or 32 MiB of them, go in several requests: where a later one fails, the error's `task_ids` are of those that
         are queued."""
         ids: List[str] = []
-        ref = self._ref(function)
-        all_options = {**options_of(function), **options}
-        entries = (self._entry(ref, args, None, as_json, all_options) for args in calls)
         try:
-            for request in batches.requests(entries, lambda entry: _json(function, entry)):
+            ref = self._ref(function)
+            entries = (self._entry(function, ref, args, None, as_json, options) for args in given.each(function, calls))
+            for request in batches.requests(entries, lambda entry: given.json_of(function, entry)):
                 part_key = key if key is None or request.number is None else "%s.%d" % (key, request.number)
                 body = frames.encode(request.json, request.frames)
                 ids += self._submit("/v1/tasks/batch", body, part_key, lambda told: list(map(str, told["task_ids"])))
@@ -320,13 +321,14 @@ class Client:
     def _entry(
         self,
         function: Callee,
+        ref: str,
         args: Sequence[Any],
         kwargs: Optional[Mapping[str, Any]],
         as_json: bool,
         options: Mapping[str, Any],
     ) -> Entry:
         wire = on_the_wire({**options_of(function), **options})
-        fields: Json = {"function": self._ref(function), "options": wire}
+        fields: Json = {"function": ref, "options": wire}
         if as_json:
             return Entry({**fields, "args": list(args), "kwargs": dict(kwargs or {})}, None)
         data = self._arguments.dumps(function, tuple(args), dict(kwargs or {}))
@@ -377,15 +379,6 @@ class Task:
 def late(task_id: str, timeout: Optional[float]) -> TimeoutError:
     """What whoever waits is told when that is over."""
     return TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout))
-
-
-def _json(function: Callee, body: Any) -> bytes:
-    try:
-        return json.dumps(body, allow_nan=False).encode()
-    except RecursionError:
-        raise errors.SerializationError("the arguments of %s are nested too deeply for JSON" % name_of(function)) from None
-    except (TypeError, ValueError) as error:
-        raise errors.SerializationError("the arguments of %s do not fit into JSON: %s" % (name_of(function), error)) from error
 
 
 def _quoted(part: str) -> str:

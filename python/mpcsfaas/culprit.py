@@ -4,6 +4,7 @@ import sys
 import types
 from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
+from .callables import name_of, unwrapped
 from .errors import SerializationError
 
 Dumps = Callable[[Any], bytes]
@@ -15,7 +16,7 @@ _DEEPEST = 12
 
 def in_function(function: Any, dumps: Dumps, error: BaseException) -> str:
     """The sentence about a function that cannot be pickled."""
-    name = _name(function)
+    name = name_of(function)
     found = _inside(function, dumps)
     if found is None or not found[0]:
         return "cannot pickle `%s`: %s" % (name, error)
@@ -27,7 +28,7 @@ def in_function(function: Any, dumps: Dumps, error: BaseException) -> str:
 
 def in_arguments(function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], dumps: Dumps, error: BaseException) -> str:
     """The sentence about arguments that cannot be pickled."""
-    name = _name(function)
+    name = name_of(function)
     for label, value in _labelled(args, kwargs):
         if not _fails(value, dumps):
             continue
@@ -41,7 +42,7 @@ def in_arguments(function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], d
 
 def deep_argument(function: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], dumps: Dumps) -> str:
     """Words for the argument in which a pickler goes too deep."""
-    name = _name(function)
+    name = name_of(function)
     for label, value in _labelled(args, kwargs):
         if isinstance(_fault(value, dumps), RecursionError):
             return "%s of `%s`" % (label, name)
@@ -54,12 +55,6 @@ def too_deep(what: str) -> str:
         "cannot pickle %s: it is nested more deeply than Python's recursion limit (%d) lets a pickler go; pass it flat, "
         "for example as a list of its parts, or raise the limit with sys.setrecursionlimit" % (what, sys.getrecursionlimit())
     )
-
-
-def _name(function: Any) -> str:
-    if isinstance(function, functools.partial):
-        return _name(function.func)
-    return str(getattr(function, "__qualname__", None) or type(function).__qualname__)
 
 
 def _labelled(args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> List[Tuple[str, Any]]:
@@ -96,7 +91,7 @@ def names_in(code: types.CodeType) -> Set[str]:
 def _inside(value: Any, dumps: Dumps, seen: Optional[Set[int]] = None, depth: int = _DEEPEST) -> Optional[Tuple[str, Any]]:
     """The innermost part that fails, and the way to it; None for what has been looked into, and for a function without one."""
     seen = set() if seen is None else seen
-    value = getattr(value, "__mpcsfaas_plain__", value)
+    value = unwrapped(value)
     if id(value) in seen:
         return None
     seen.add(id(value))

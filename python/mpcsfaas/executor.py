@@ -16,13 +16,14 @@ from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequ
 
 from . import chunks, errors, later, leaving, progress, shipment
 from .bound import Bound
+from .callables import options_of, unwrapped
 from .futures import TaskFuture
 from .later import Later
 from .leaving import Cancels
 from .logs import Shown
 from .maps import Values, flat, one_by_one
 from .options import check, check_of_calls, on_the_wire
-from .pickling import Arguments, options_of, unwrapped
+from .pickling import Arguments
 from .registry import Registry
 from .results import Results
 from .submits import Submits

@@ -6,7 +6,7 @@ import os
 import types
 from typing import Any, Callable, Dict, Generic, Iterable, Iterator, Optional, TypeVar, Union, overload
 
-from . import pickling
+from .callables import Decorated, options_of, unwrapped
 from .executor import Executor
 from .futures import TaskFuture
 from .options import check_of_calls
@@ -14,7 +14,7 @@ from .options import check_of_calls
 T = TypeVar("T")
 
 
-class Function(Generic[T]):
+class Function(Decorated, Generic[T]):
     """A decorated function. Its options are apart from its arguments: they are only in `options(…)`.
 
     f(x), f.local(x)   runs here
@@ -24,17 +24,18 @@ class Function(Generic[T]):
     """
 
     def __init__(self, plain: Callable[..., T], options: Dict[str, Any]) -> None:
+        super().__init__(plain, options)
         functools.update_wrapper(self, plain)
-        self.__mpcsfaas_plain__ = plain
-        self.task_options = options
 
     def __call__(self, *args: Any, **kwargs: Any) -> T:
         """Runs here."""
-        return self.__mpcsfaas_plain__(*args, **kwargs)
+        value: T = self.plain(*args, **kwargs)
+        return value
 
     def local(self, *args: Any, **kwargs: Any) -> T:
         """Runs here."""
-        return self.__mpcsfaas_plain__(*args, **kwargs)
+        value: T = self.plain(*args, **kwargs)
+        return value
 
     def remote(self, *args: Any, **kwargs: Any) -> TaskFuture[T]:
         """A call on the service of `configure`, or of MPCSFAAS_URL. Raises what Executor.submit raises."""
@@ -54,22 +55,24 @@ class Function(Generic[T]):
     def options(self, **options: Any) -> "Function[T]":
         """The same function with other options (see mpcsfaas.options). Raises TypeError for what is none, and for `group`."""
         check_of_calls(options)
-        return Function(self.__mpcsfaas_plain__, {**self.task_options, **options})
+        return Function(self.plain, {**self.task_options, **options})
 
     def __get__(self, instance: Any, owner: Any = None) -> "Function[T]":
         return self if instance is None else Method(self, instance)
 
     def __reduce__(self) -> Any:
         # Where it arrives it is the plain function, which is its own copy: nothing of the SDK is needed there.
-        return copy.copy, (self.__mpcsfaas_plain__,)
+        return copy.copy, (self.plain,)
 
 
 class Method(Function[T]):
     """A decorated method of an object. The object goes along as the first argument: the function is one for all objects, and
     what the call does to its copy is not seen here."""
 
+    __slots__ = ("_instance", "_of_class")
+
     def __init__(self, of_class: Function[T], instance: Any) -> None:
-        super().__init__(types.MethodType(of_class.__mpcsfaas_plain__, instance), of_class.task_options)
+        super().__init__(types.MethodType(of_class.plain, instance), of_class.task_options)
         self._of_class = of_class
         self._instance = instance
 
@@ -109,7 +112,7 @@ def _decorated(plain: Any, options: Dict[str, Any]) -> Function[Any]:
         raise TypeError("@function stands below @staticmethod, next to %s itself" % plain.__func__.__name__)
     if not callable(plain):
         raise TypeError("@function takes a function, not %r; options have names: @function(timeout=60.0)" % (plain,))
-    return Function(getattr(plain, "__mpcsfaas_plain__", plain), {**pickling.options_of(plain), **options})
+    return Function(unwrapped(plain), {**options_of(plain), **options})
 
 
 _settings: Dict[str, Any] = {}

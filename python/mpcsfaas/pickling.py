@@ -18,6 +18,7 @@ from typing import Any, Callable, Dict, List, Set, Tuple
 import dill
 
 from . import classes, culprit
+from .callables import name_of
 from .errors import SerializationError
 from .globalvars import searching
 from .submodules import loaded, names_used
@@ -176,30 +177,3 @@ class _Unpickler(dill.Unpickler):  # type: ignore[misc]
         if name == "_create_type" and module in ("dill._dill", "dill.dill"):
             return classes.own_or_new
         return super().find_class(module, name)
-
-
-def unwrapped(function: Any) -> Any:
-    """The plain function of a decorated one."""
-    plain = getattr(function, "__mpcsfaas_plain__", None)
-    return function if plain is None else plain
-
-
-def options_of(function: Any) -> Dict[str, Any]:
-    """The options of a decorated one."""
-    return dict(function.task_options) if hasattr(function, "__mpcsfaas_plain__") else {}
-
-
-def name_of(function: Any) -> str:
-    """How a person calls it."""
-    if isinstance(function, str):
-        return function
-    inner = getattr(function, "func", None)  # of a functools.partial
-    if not hasattr(function, "__qualname__") and inner is not None:
-        return name_of(inner)
-    return str(getattr(function, "__qualname__", None) or type(function).__name__)
-
-
-def plain_function(function: Any) -> "types.FunctionType | None":
-    """The function with Python code behind it, for its source text; None where there is none."""
-    inner = getattr(function, "__func__", function)
-    return inner if isinstance(inner, types.FunctionType) else None

@@ -13,6 +13,7 @@ import types
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
 from . import culprit, pickling
+from .callables import name_of, plain_function, unwrapped
 from .globalvars import globals_of
 from .versions import DILL, PYTHON
 
@@ -59,7 +60,7 @@ if hasattr(os, "register_at_fork"):
 
 def shipment_of(function: Any) -> Shipment:
     """Raises SerializationError, which names the captured object that cannot be pickled."""
-    function = pickling.unwrapped(function)
+    function = unwrapped(function)
     if not isinstance(function, types.FunctionType):
         return _make(function)
     with _lock:
@@ -91,13 +92,13 @@ def _make(function: Any) -> Shipment:
 
 def label(function: Any) -> str:
     """Its name in the characters that the API takes."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", pickling.name_of(function).replace("<lambda>", "lambda").replace(".<locals>", ""))
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name_of(function).replace("<lambda>", "lambda").replace(".<locals>", ""))
     return plain.strip("._")[:100] or "function"
 
 
 def source_of(function: Any) -> str:
     """The text of its file that defines it, '' where there is none (a prompt, a builtin)."""
-    plain = pickling.plain_function(function)
+    plain = plain_function(function)
     if plain is None:
         return ""
     try:
@@ -138,7 +139,7 @@ def _add(function: types.FunctionType, checks: List[Any], seen: Set[int]) -> boo
 
 
 def _is_fixed(value: Any, checks: List[Any], seen: Set[int]) -> bool:
-    value = pickling.unwrapped(value)
+    value = unwrapped(value)
     if isinstance(value, (tuple, frozenset)) and type(value) in (tuple, frozenset):
         return all(_is_fixed(one, checks, seen) for one in value)
     if isinstance(value, types.FunctionType):

@@ -4,6 +4,7 @@ import sys
 import types
 from typing import Any, Set, Tuple
 
+from .callables import Decorated
 from .culprit import captured, names_in
 
 
@@ -29,8 +30,8 @@ def _collect(value: Any, names: Set[str], seen: Set[int]) -> None:
     elif isinstance(value, type) and value.__module__ in ("__main__", "__mp_main__"):
         for member in vars(value).values():
             _collect(member, names, seen)
-    elif hasattr(value, "__mpcsfaas_plain__"):
-        _collect(value.__mpcsfaas_plain__, names, seen)
+    elif isinstance(value, Decorated):
+        _collect(value.plain, names, seen)
 
 
 def loaded(package: types.ModuleType, names: Set[str]) -> Tuple[str, ...]:

@@ -16,7 +16,7 @@ import weakref
 import urllib.parse
 import xml.etree.ElementTree
 
-from mpcsfaas import Client, SerializationError, function, pickling, shipment
+from mpcsfaas import Client, SerializationError, callables, function, pickling, shipment
 
 RATE = 3
 UNUSED = "this text is used by nobody here"
@@ -70,6 +70,27 @@ def decorated(x):
 
 def uses_decorated(x):
     return decorated(x) + 1
+
+
+def logged(plain):
+    @functools.wraps(plain)
+    def wrapper(*args):
+        return ["logged", plain(*args)]
+
+    return wrapper
+
+
+@logged
+@function(timeout=5.0)
+def wrapped(x):
+    return x * RATE if x < 10 else wrapped(x - 10)
+
+
+class Wrapping:
+    @logged
+    @function
+    def scaled(self, x):
+        return x * RATE
 
 
 def reads_xml(text):
@@ -132,6 +153,21 @@ class Functions(unittest.TestCase):
             code = shipment.shipment_of(shipped).code
             self.assertNotIn(b"mpcsfaas", code)
         self.assertEqual(run_elsewhere(code, 4), 13)
+
+    def test_a_decorator_above_the_decorated_one_is_what_runs(self):
+        twice = ["logged", ["logged", 12]]
+        for shipped, args, value in (
+            (wrapped, (14,), twice),
+            (function(wrapped), (14,), twice),
+            (function(logged(decorated)).options(priority=1), (4,), ["logged", 12]),
+            (Wrapping().scaled, (4,), ["logged", 12]),
+        ):
+            # Where it runs there is no SDK.
+            self.assertEqual(run_elsewhere(shipment.shipment_of(shipped).code, *args), value)
+        self.assertIs(shipment.shipment_of(wrapped), shipment.shipment_of(wrapped))
+        # Its options are those of the one below.
+        self.assertEqual((callables.options_of(wrapped), callables.options_of(decorated)), ({}, {"timeout": 5.0}))
+        self.assertEqual((vars(wrapped).keys() & {"plain", "task_options"}, wrapped(4)), (set(), ["logged", 12]))
 
     def test_brings_the_submodules_that_it_uses(self):
         code = shipment.shipment_of(reads_xml).code
@@ -263,6 +299,30 @@ class Values(unittest.TestCase):
             arguments.dumps(scaled, (1, {"lock": LOCK}), {})
         with self.assertRaisesRegex(SerializationError, "argument `y` of `scaled`: it is a generator"):
             arguments.dumps(scaled, (1,), {"y": (n for n in ())})
+
+    def test_names_the_function_that_is_called_by_its_name(self):
+        with Client("http://127.0.0.1:1") as client:
+            for ask in (lambda: client.submit("work", [1, LOCK]), lambda: client.batch("work", [[1, LOCK]])):
+                with self.assertRaisesRegex(SerializationError, "^cannot pickle argument 2 of `work`: it is a _thread.lock"):
+                    ask()
+
+    def test_arguments_that_are_no_sequence_are_told_with_how_to_write_them(self):
+        with Client("http://127.0.0.1:1") as client:
+            for ask, words in (
+                (lambda: client.submit("greet", "Ada"), "a list or a tuple, not 'Ada': write submit('greet', ['Ada'])"),
+                (lambda: client.submit("double", 21), "a list or a tuple, not 21: write submit('double', [21])"),
+                (lambda: client.submit(scaled, b"x"), "a list or a tuple, not b'x': write submit(scaled, [b'x'])"),
+                (lambda: client.submit("double", (n for n in [1])), "a list or a tuple, not <generator"),
+                (lambda: client.submit("double", {"x": 1}), "a list or a tuple, not {'x': 1}"),
+                (lambda: client.submit("double", {1}), "a list or a tuple, not {1}"),
+                (lambda: client.batch("double", [1, 2]), "not 1: write batch('double', [[1], …])"),
+                (lambda: client.batch("greet", ["Ada"], as_json=True), "not 'Ada': write batch('greet', [['Ada'], …])"),
+                (lambda: client.batch("double", 5), "a list of their arguments, not 5: write batch('double', [[x, y], [z, w]])"),
+                (lambda: client.batch("double", "ab"), "a list of their arguments, not 'ab'"),
+            ):
+                with self.assertRaises(TypeError) as caught:
+                    ask()
+                self.assertIn(words, str(caught.exception))
 
     def test_what_is_nested_too_deeply_is_one_sentence(self):
         deep = []

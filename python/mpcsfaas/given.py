@@ -1,0 +1,54 @@
+"""What a caller of Client has given for a call."""
+import collections.abc
+import json
+import reprlib
+from typing import Any, Iterable, Iterator, Sequence
+
+from .callables import name_of
+from .errors import SerializationError
+
+# Each would be spread over many arguments, or is a call's arguments without an order.
+_NOT_SPREAD = (str, bytes, bytearray, memoryview, collections.abc.Mapping)
+
+
+def check_arguments(function: Any, args: Any) -> None:
+    """Raises TypeError where the positional arguments are no sequence."""
+    if not _is_sequence(args):
+        shown, name = reprlib.repr(args), _shown(function)
+        raise TypeError("the arguments of a call are a list or a tuple, not %s: write submit(%s, [%s])" % (shown, name, shown))
+
+
+def check_calls(function: Any, calls: Any) -> None:
+    """Raises TypeError where there is nothing to iterate over, or one text."""
+    if isinstance(calls, _NOT_SPREAD) or not (hasattr(calls, "__iter__") or hasattr(calls, "__getitem__")):
+        words = "the calls of a batch are a list of their arguments, not %s: write batch(%s, [[x, y], [z, w]])"
+        raise TypeError(words % (reprlib.repr(calls), _shown(function)))
+
+
+def each(function: Any, calls: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    """The calls of a batch. Raises TypeError where the arguments of one are no sequence."""
+    for args in calls:
+        if not _is_sequence(args):
+            shown, name = reprlib.repr(args), _shown(function)
+            words = "each call of a batch is a list or a tuple of its arguments, not %s: write batch(%s, [[%s], …])"
+            raise TypeError(words % (shown, name, shown))
+        yield args
+
+
+def json_of(function: Any, body: Any) -> bytes:
+    """The JSON of a call. Raises SerializationError, which names the function."""
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except RecursionError:
+        raise SerializationError("the arguments of %s are nested too deeply for JSON" % name_of(function)) from None
+    except (TypeError, ValueError) as error:
+        raise SerializationError("the arguments of %s do not fit into JSON: %s" % (name_of(function), error)) from error
+
+
+def _is_sequence(args: Any) -> bool:
+    """Also an array of others, which says nothing of what it is."""
+    return not isinstance(args, _NOT_SPREAD) and hasattr(args, "__len__") and hasattr(args, "__getitem__")
+
+
+def _shown(function: Any) -> str:
+    return repr(function) if isinstance(function, str) else name_of(function)
