@@ -34,10 +34,14 @@ FaasError
     ├── LoadFailed                the worker cannot load the function or its arguments
     └── ResultTooLarge            its result passes the limit
 
+Whatever a task's end raises of these has .task_id, .kind, .details and .attempts (see TaskFailed), also a SerializationError
+of its result and a VersionMismatch that was found where it ran.
+
 A task that ended by itself raises what the function raised, not one of these; `__cause__` is then a RemoteTraceback.
 """
+import types
 from concurrent.futures import CancelledError
-from typing import Any, Dict, List, Optional, Sequence, Type
+from typing import Any, Dict, List, Mapping, Optional, Sequence, Type
 
 
 class FaasError(Exception):
@@ -45,10 +49,12 @@ class FaasError(Exception):
 
     # Of a refusal: the request had been sent before, and may have been done then.
     is_repeated = False
-    # Of the end of a task: which one, and one of a closed list of words.
+    # Of the end of a task: which one, one of a closed list of words, and more that is known (see TaskFailed).
     task_id = ""
     kind = ""
-    # Of a batch that failed part of the way: what is queued of it.
+    details: Mapping[str, Any] = types.MappingProxyType({})
+    attempts: Sequence[Dict[str, Any]] = ()
+    # Of a batch that failed part of the way: what is queued of it. Any other exception has them then, too.
     task_ids: Sequence[str] = ()
 
 
@@ -69,11 +75,12 @@ class NotHere(FaasError, RuntimeError):
 
 
 class SerializationError(FaasError, TypeError):
-    """Something cannot be pickled; the message names it."""
+    """Something cannot be pickled; the message names it. Of a task's result: `task_id`, `kind`, `details`, `attempts`."""
 
 
 class VersionMismatch(FaasError):
-    """The function, or byte code among its arguments, was pickled by another Python than the workers run."""
+    """The function, or byte code among its arguments, was pickled by another Python than the workers run. Where a task ended so:
+    `task_id`, `kind`, `details`, `attempts`."""
 
 
 class ServiceError(FaasError):

@@ -23,14 +23,15 @@ def exception_of(result: Dict[str, Any], pickle: Any) -> BaseException:
     task_id = result["task_id"]
     told = result["error"] or {"kind": "canceled", "type": "", "message": "the task was canceled", "traceback": ""}
     kind, type_name, message, traceback = told["kind"], told["type"], told["message"], told["traceback"]
-    if kind == "raised":
-        raised = _own(pickle, type_name)
-        error = errors.RemoteError(type_name, message, traceback, task_id) if raised is None else raised
-    else:
-        error = errors.of_kind(kind, message, task_id, traceback)
-    if isinstance(error, errors.TaskFailed):
-        error.details = told.get("details") or {}
-        error.attempts = told.get("attempts") or []
+    error = _own(pickle, type_name) if kind == "raised" else None
+    if error is None:
+        if kind == "raised":
+            ended: errors.FaasError = errors.RemoteError(type_name, message, traceback, task_id)
+        else:
+            ended = errors.of_kind(kind, message, task_id, traceback)
+        ended.details = told.get("details") or {}
+        ended.attempts = told.get("attempts") or []
+        error = ended
     error.__cause__ = errors.RemoteTraceback(traceback) if traceback else None
     return error
 

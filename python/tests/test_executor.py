@@ -19,7 +19,7 @@ from unittest import mock
 from strikes import struck
 
 import mpcsfaas
-from mpcsfaas import Executor, TaskCanceled, TaskFuture, errors, function, monitor, on_demand, submits, transport, wishes
+from mpcsfaas import Executor, TaskCanceled, TaskFuture, errors, function, monitor, on_demand, outcome, submits, transport, wishes
 
 
 class Mine(Exception):
@@ -181,8 +181,9 @@ class Calls(unittest.TestCase):
         with self.assertRaises(errors.TaskTimeout) as caught:
             self.ex.submit(limited, 30).result()
         self.assertNotIsInstance(caught.exception, (TimeoutError, concurrent.futures.TimeoutError))
-        with self.assertRaises(errors.SerializationError):
+        with self.assertRaises(errors.SerializationError) as ended:
             self.ex.submit(generates).result()
+        self.assertEqual((ended.exception.kind, ended.exception.attempts), ("result_not_serializable", []))
         with self.assertRaises(errors.TaskExpired):
             self.ex.options(labels=["nobody=has"], expires_at=_soon()).submit(double, 1).result()
         with self.assertRaises(errors.LoadFailed):
@@ -229,6 +230,14 @@ class Calls(unittest.TestCase):
 
         error = ended(late, errors.TaskTimeout)
         self.assertEqual((error.kind, error.details["timeout_ms"], error.attempts), ("timed_out", 300, []))
+
+    def test_what_is_known_is_told_of_every_kind_of_end(self):
+        for kind in sorted(errors.BY_KIND):
+            told = {"kind": kind, "type": "", "message": "so", "traceback": "", "details": {"n": 1}, "attempts": [{"attempt": 1}]}
+            error = outcome.exception_of({"task_id": "t", "status": "FAILED", "error": told}, None)
+            for one in (error, pickle.loads(pickle.dumps(error))):
+                self.assertIs(type(one), errors.BY_KIND[kind])
+                self.assertEqual((one.task_id, one.kind, one.details, one.attempts), ("t", kind, {"n": 1}, [{"attempt": 1}]))
 
     def test_a_callback_that_exits_harms_no_other_call(self):
         first, second = self.ex.submit(sleeps, 0.2), self.ex.submit(sleeps, 0.5)
