@@ -132,8 +132,9 @@ class Client:
         **options: Any,
     ) -> List[str]:
         """Queues many calls of one function, each given by its positional arguments; answers their tasks' ids in order. More than
-        10,000 calls, or 32 MiB of them, go in several requests: where a later one fails, the error's `task_ids` are of those that
-        are queued."""
+        10,000 calls, or 32 MiB of them, go in several requests: where a later one fails, or `calls` does, whatever is raised has
+        the `task_ids` of those that are queued."""
+        given.check_calls(function, calls)
         ids: List[str] = []
         try:
             ref = self._ref(function)
@@ -142,8 +143,9 @@ class Client:
                 part_key = key if key is None or request.number is None else "%s.%d" % (key, request.number)
                 body = frames.encode(request.json, request.frames)
                 ids += self._submit("/v1/tasks/batch", body, part_key, lambda told: list(map(str, told["task_ids"])))
-        except errors.FaasError as error:
-            error.task_ids = ids
+        except BaseException as error:
+            # Whatever its class makes of attributes.
+            BaseException.__setattr__(error, "task_ids", ids)
             raise
         return ids
 

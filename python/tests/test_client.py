@@ -92,6 +92,25 @@ class Calls(unittest.TestCase):
         self.assertEqual([self.client.wait(one) for one in queued], [3, 6])
         self.assertEqual({task["task_id"] for task in self.client.list(group=group)}, set(queued))
 
+    def test_so_does_one_whose_calls_end_in_an_error_whatever_it_is(self):
+        class Frozen(Exception):
+            def __setattr__(self, name, value):
+                raise AttributeError(name)
+
+        for kind in (KeyError, KeyboardInterrupt, Frozen):
+
+            def calls():
+                yield from [(1,), (2,), (3,)]
+                raise kind
+
+            with mock.patch.object(batches, "_MOST", 2), self.assertRaises(kind) as raised:
+                self.client.batch(triple, calls())
+            self.assertEqual([self.client.wait(one) for one in raised.exception.task_ids], [3, 6])
+
+    def test_what_no_batch_can_hold_is_told_with_the_name_of_the_function(self):
+        with self.assertRaisesRegex(errors.SerializationError, "^cannot pickle argument 1 of `triple`: it is a _thread.lock"):
+            self.client.batch(triple, [(threading.Lock(),)])
+
     def test_a_batch_that_is_too_large_for_one_request_goes_in_several(self):
         group, key = "cut-%d" % os.getpid(), "cut-%d" % time.time_ns()
         texts = ["x" * 1000 + str(n) for n in range(9)]
