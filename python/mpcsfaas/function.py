@@ -3,6 +3,7 @@ import copy
 import functools
 import itertools
 import os
+import threading
 import types
 from typing import Any, Callable, Dict, Generic, Iterable, Iterator, Optional, TypeVar, Union, overload
 
@@ -117,13 +118,27 @@ def _decorated(plain: Any, options: Dict[str, Any]) -> Function[Any]:
 
 _settings: Dict[str, Any] = {}
 _own: Dict[int, Executor] = {}
+_lock = threading.Lock()
+
+
+def _renew_lock() -> None:
+    # Another thread may have held it when this process was forked.
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 def configure(url: Optional[str] = None, api_key: Optional[str] = None, **executor: Any) -> None:
-    """Which service `.remote` and `.map` of decorated functions use; arguments as of Executor."""
-    previous = _own.pop(os.getpid(), None)
-    _settings.clear()
-    _settings.update(executor, url=url, api_key=api_key)
+    """Which service `.remote` and `.map` of decorated functions use; arguments as of Executor. Raises what Executor raises."""
+    # What no Executor takes is refused here, not at the first call. This one never has a thread or a connection.
+    Executor(url, api_key, **executor)
+    with _lock:
+        previous = _own.pop(os.getpid(), None)
+        _settings.clear()
+        _settings.update(executor, url=url, api_key=api_key)
     if previous is not None:
         previous.shutdown(wait=False)
 
@@ -132,5 +147,8 @@ def _executor() -> Executor:
     """This process's own, made when it is first needed."""
     found = _own.get(os.getpid())
     if found is None:
-        found = _own[os.getpid()] = Executor(**_settings)
+        with _lock:
+            found = _own.get(os.getpid())
+            if found is None:
+                found = _own[os.getpid()] = Executor(**_settings)
     return found

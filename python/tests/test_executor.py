@@ -3,6 +3,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import datetime
+import functools
 import itertools
 import os
 import pickle
@@ -59,6 +60,19 @@ def prints(word):
 
 def generates():
     yield 1
+
+
+async def adds(x):
+    await asyncio.sleep(0)
+    return x + 1
+
+
+def logged(plain):
+    @functools.wraps(plain)
+    def wrapper(*args, **kwargs):
+        return "logged", plain(*args, **kwargs)
+
+    return wrapper
 
 
 def dies():
@@ -412,6 +426,40 @@ class Calls(unittest.TestCase):
         self.assertEqual(_ended(one.plus.options(priority=4).remote(1)).record()["options"]["priority"], 4)
         self.assertEqual(self.ex.submit(other.plus, 4).result(20), 42)
         self.assertEqual((Counter.twice(4), one.twice.remote(4).result(20)), (8, 8))
+
+    def test_a_decorator_above_it_is_what_runs(self):
+        self.assertEqual(self.ex.submit(logged(function(timeout=30.0)(double)), 2, plus=1).result(), ("logged", 5))
+        self.assertEqual(function(logged(function(double))).remote(2).result(), ("logged", 4))
+        self.assertEqual(list(self.ex.map(logged(limited), [0, 0], chunksize=2)), [("logged", 0)] * 2)
+
+    def test_what_is_configured_is_looked_at_at_once(self):
+        self.addCleanup(mpcsfaas.configure)
+        with self.assertRaisesRegex(TypeError, "'timeot' is no option: did you mean 'timeout'"):
+            mpcsfaas.configure(timeot=3)
+        with self.assertRaisesRegex(ValueError, "is no URL of a service"):
+            mpcsfaas.configure("ftp://x")
+        mpcsfaas.configure(tags=["configured"], patience=20.0)
+        self.assertEqual(_ended(function(double).remote(1)).record()["options"]["tags"], ["configured"])
+
+    def test_first_calls_in_several_threads_share_an_executor(self):
+        module, made, another = sys.modules["mpcsfaas.function"], [], threading.Event()
+        self.addCleanup(mpcsfaas.configure)
+        mpcsfaas.configure()
+
+        def make(**settings):
+            made.append(Executor(**settings))
+            if len(made) > 1:
+                another.set()
+            another.wait(0.5)
+            return made[-1]
+
+        with mock.patch.object(module, "Executor", make):
+            threads = [threading.Thread(target=module._executor) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertEqual(made, [module._executor()])
 
     def test_what_cannot_be_decorated_is_told_with_what_to_do(self):
         for wrong, sentence in (
