@@ -10,7 +10,8 @@ import weakref
 from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Union
 
 from .calls import Calls
-from .client import AWAY, NOTHING, Callee, Client, late
+from .client import NOTHING, Callee, Client, late
+from .errors import AWAY
 from .futures import Logs, TaskFuture
 from .transport import PATIENCE
 

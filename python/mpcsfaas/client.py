@@ -25,9 +25,8 @@ _PAGE = 1000
 _WAIT = 30.0
 # For threads that are to end, seconds: they may hang in a request.
 _LEAVING = 2.0
-# What a wait answers where nothing has come, and what it may be told where nobody is there.
+# What a wait answers where nothing has come.
 NOTHING = object()
-AWAY = (errors.ServiceUnreachable, errors.ServiceUnavailableError)
 
 
 class Client:
@@ -171,7 +170,7 @@ class Client:
             header, parts = results.ask(self._transport, [task_id], wait, until=until)
             if header["unknown"]:
                 self._get("/v1/tasks/" + _quoted(task_id), until)  # refuses with the reason
-        except AWAY as error:
+        except errors.AWAY as error:
             if until is None or time.monotonic() < until:
                 raise
             raise late(task_id, timeout) from error

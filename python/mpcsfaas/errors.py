@@ -174,6 +174,10 @@ class NoWorkerError(ServiceUnavailableError):
     """No worker can run the call."""
 
 
+# What a wait may be told where nobody is there.
+AWAY = (ServiceUnreachable, ServiceUnavailableError)
+
+
 class TaskFailed(FaasError):
     """A task ended without a value.
 

@@ -9,7 +9,6 @@ import itertools
 import logging
 import os
 import sys
-import time
 import uuid
 import weakref
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
@@ -21,7 +20,7 @@ from .futures import TaskFuture
 from .later import Later
 from .leaving import Cancels
 from .logs import Shown
-from .maps import Values, flat, one_by_one
+from .maps import Limit, Values, flat, one_by_one
 from .options import check, check_of_calls, on_the_wire
 from .pickling import Arguments
 from .registry import Registry
@@ -102,9 +101,10 @@ class Executor(concurrent.futures.Executor):
     ) -> Iterator[T]:
         """The values in the order of the arguments, each as soon as it is there.
 
-        timeout: for all of them from now, seconds; TimeoutError then. chunksize: calls in one task. buffersize: at most so
-        many tasks ahead of what was taken; the arguments are read as they are needed. progress: shows a bar on a terminal.
-        Where the queue is full it waits for room. What a call raises ends the iteration; so do Ctrl-C and `close`. The calls that have not ended are then canceled.
+        timeout: for all of them from now, seconds; TimeoutError then, from `map` itself where the service is silent. chunksize: calls
+        in one task. buffersize: at most so many tasks ahead of what was taken; the arguments are read as they are needed. progress:
+        shows a bar on a terminal. Where the queue is full it waits for room. What a call raises ends the iteration; so do Ctrl-C and
+        `close`. The calls that have not ended are then canceled.
         """
         return self._map(fn, iterables, timeout, chunksize, buffersize, progress, {})
 
@@ -267,19 +267,23 @@ class Executor(concurrent.futures.Executor):
         return self._add(fn, self._entry(fn, options), args, kwargs)
 
     def _add(
-        self, fn: Any, entry_: Entry, args: Tuple[Any, ...], kwargs: Dict[str, Any], is_of_map: bool = False
+        self, fn: Any, entry_: Entry, args: Tuple[Any, ...], kwargs: Dict[str, Any], of_map: Optional[Limit] = None
     ) -> "TaskFuture[Any]":
         # A map that is read on sends what follows.
         self._check_open()
         data = self._arguments.dumps(fn, args, kwargs)
-        self._registry.check_arguments(fn, data)
+        if of_map is None:
+            self._registry.check_arguments(fn, data)
+        else:
+            with of_map:
+                self._registry.check_arguments(fn, data, of_map.until)
         future: TaskFuture[Any] = TaskFuture(self)
-        self._submits.add(Wish(future, entry_, data, is_of_map))
+        self._submits.add(Wish(future, entry_, data, of_map is not None))
         return future
 
-    def _entry(self, fn: Any, options: Dict[str, Any]) -> Entry:
+    def _entry(self, fn: Any, options: Dict[str, Any], until: Optional[float] = None) -> Entry:
         shipped = shipment.shipment_of(fn)
-        function_id = self._registry.id_of(shipped)
+        function_id = self._registry.id_of(shipped, until)
         asked = {**self._options, **options_of(fn), **options}
         tail = tail_of(on_the_wire({**asked, "group": self.group})) if asked else self._plain_tail
         return Entry(head_of(function_id), tail, function_id, shipped)
@@ -299,7 +303,7 @@ class Executor(concurrent.futures.Executor):
         if buffersize is not None and buffersize < 1:
             raise ValueError("buffersize must be >= 1.")
         self._check_open()
-        until = None if timeout is None else time.monotonic() + timeout
+        limit = Limit(timeout)
         counter = chunks.Counted(zip(*iterables))
         calls: Iterable[Tuple[Any, ...]] = counter
         name = shipment.label(unwrapped(fn))
@@ -307,9 +311,10 @@ class Executor(concurrent.futures.Executor):
             own = options_of(fn)
             fn, options = chunks.chunked(unwrapped(fn)), {**own, **options}
             calls = ((piece,) for piece in chunks.pieces(calls, chunksize))
-        entry_ = self._entry(fn, options)
+        with limit:
+            entry_ = self._entry(fn, options, limit.until)
         # They wait for room as long as somebody waits for them: its own time limit ends the map, and cancels them.
-        ahead = (self._add(fn, entry_, args, {}, is_of_map=True) for args in calls)
+        ahead = (self._add(fn, entry_, args, {}, limit) for args in calls)
         # The first are sent now, as the standard executors do.
         waiting: List[TaskFuture[Any]] = []
         try:
@@ -318,7 +323,7 @@ class Executor(concurrent.futures.Executor):
             # Nobody will ever hold their futures: Ctrl-C, or the arguments themselves have failed.
             self._leave(waiting)
             raise
-        values = one_by_one(waiting, ahead, until, self._leave)
+        values = one_by_one(waiting, ahead, limit.until, self._leave)
         if chunksize > 1:
             values = flat(values)
         if bar:

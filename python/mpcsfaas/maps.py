@@ -1,11 +1,30 @@
 """What a map answers: its values one by one, and a way to leave it."""
+import concurrent.futures
 import itertools
 import time
 from typing import Any, Callable, Generator, Generic, Iterable, Iterator, List, Optional, TypeVar
 
+from .errors import AWAY
 from .futures import TaskFuture
 
 T = TypeVar("T")
+
+
+class Limit:
+    """When a map is over. What fails later in a `with` of it, because the service is away, is the TimeoutError of the map."""
+
+    def __init__(self, timeout: Optional[float]) -> None:
+        """timeout: from now, seconds; None: it is never over. `until`: the same, of time.monotonic()."""
+        self._timeout = timeout
+        self.until = None if timeout is None else time.monotonic() + timeout
+
+    def __enter__(self) -> None:
+        """Nothing."""
+
+    def __exit__(self, _: Any, error: Optional[BaseException], __: Any) -> None:
+        if self.until is not None and isinstance(error, (*AWAY, TimeoutError)) and time.monotonic() >= self.until:
+            words = "the map was not over within %s s, and its calls were not all sent" % self._timeout
+            raise concurrent.futures.TimeoutError(words) from error
 
 
 class Values(Generic[T]):

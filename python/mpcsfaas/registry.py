@@ -4,12 +4,14 @@ import os
 import threading
 import time
 import weakref
-from typing import Any, Dict, Tuple
+from typing import Any, Dict, List, Optional, Tuple
 
 from . import frames, options as options_, pickling
+from .callables import name_of
 from .recent import Recent
 from .shipment import Shipment
 from .transport import Transport
+from .turns import Turns
 from .versions import Fleet
 
 
@@ -25,29 +27,39 @@ class Registry:
         """looks_again: `look_again` is called after requests, and no check of what is known waits for the service."""
         self._transport = transport
         self._ids: Recent[Tuple[str, str], str] = Recent(_MOST)
-        self._lock = threading.Lock()
-        self._fleet = Fleet(lambda: transport.call("GET", "/v1/workers"), looks_again)
+        self._fleet = Fleet(lambda until: transport.call("GET", "/v1/workers", until=until), looks_again)
+        self.renew_locks()
         _all.add(self)
 
     def renew_locks(self) -> None:
         """In a fork: another thread of the parent may have held them, and nobody lets go of them here."""
         self._lock = threading.Lock()
-        self._fleet.renew_lock()
+        self._turns: Turns[Tuple[str, str]] = Turns()
+        self._fleet.renew_locks()
 
-    def id_of(self, shipment: Shipment) -> str:
-        """Registers it where that has not been done. Raises VersionMismatch where no live worker could run it."""
-        known = self._ids.get((shipment.digest, shipment.name))
+    def id_of(self, shipment: Shipment, until: Optional[float] = None) -> str:
+        """Registers it where that has not been done, once for all threads that ask for it. Raises VersionMismatch where no live
+        worker could run it; until: see Transport.send, and TimeoutError where another thread registers it then."""
+        key = (shipment.digest, shipment.name)
+        known = self._ids.get(key)
         if known is not None:
-            self._check(shipment)
+            self._check(shipment, until)
             return known
-        with self._lock:
-            known = self._ids.get((shipment.digest, shipment.name))
-            if known is None:
-                # The digest in the name: versions that come and go in turn stay what they are.
-                name = "%s-%s" % (shipment.name, shipment.digest[:8])
-                known = str(self.register(shipment, name, {})["function_id"])
-                self._ids.keep((shipment.digest, shipment.name), known)
-            return known
+        ids: List[str] = []
+
+        def is_known() -> bool:
+            found = self._ids.get(key)
+            ids.extend([] if found is None else [found])
+            return bool(ids)
+
+        def register() -> None:
+            # The digest in the name: versions that come and go in turn stay what they are.
+            name = "%s-%s" % (shipment.name, shipment.digest[:8])
+            ids.append(str(self.register(shipment, name, {}, until=until)["function_id"]))
+            self._ids.keep(key, ids[-1])
+
+        self._turns.done(key, is_known, register, until)
+        return ids[-1]
 
     def renewed(self, function_id: str, shipment: Shipment) -> str:
         """The service does not know it any more: registers it again, once for all that still name it."""
@@ -57,22 +69,24 @@ class Registry:
                 self._ids.forget(key)
         return self.id_of(shipment)
 
-    def check_arguments(self, function: Any, data: bytes) -> None:
+    def check_arguments(self, function: Any, data: bytes, until: Optional[float] = None) -> None:
         """Raises VersionMismatch where there is byte code among these pickled arguments and no live worker could run it."""
         if pickling.is_by_value(data):
-            self._fleet.check("what `%s` is called with" % pickling.name_of(function))
+            self._fleet.check("what `%s` is called with" % name_of(function), until=until)
 
     def look_again(self) -> None:
         """Whether the live workers are still those that were relied on. Never raises; one try, that may not take long."""
-        self._fleet.look_again(lambda: self._transport.call("GET", "/v1/workers", until=time.monotonic()))
+        self._fleet.look_again(time.monotonic())
 
-    def _check(self, shipment: Shipment) -> None:
+    def _check(self, shipment: Shipment, until: Optional[float]) -> None:
         if shipment.python:
-            self._fleet.check("`%s`" % shipment.name, shipment.python)
+            self._fleet.check("`%s`" % shipment.name, shipment.python, until)
 
-    def register(self, shipment: Shipment, name: str, options: Dict[str, Any], description: str = "") -> Dict[str, Any]:
+    def register(
+        self, shipment: Shipment, name: str, options: Dict[str, Any], description: str = "", until: Optional[float] = None
+    ) -> Dict[str, Any]:
         """The function as the service describes it."""
-        self._check(shipment)
+        self._check(shipment, until)
         options_.check(options, options_.LASTING)
         header: Dict[str, Any] = {
             "name": name,
@@ -86,7 +100,7 @@ class Registry:
         }
         headers = {"Content-Type": frames.MEDIA_TYPE, "Accept": "application/json"}
         body = frames.encode(json.dumps(header).encode(), [shipment.code])
-        answer = self._transport.send("POST", "/v1/functions", headers, body)
+        answer = self._transport.send("POST", "/v1/functions", headers, body, until=until)
         return self._transport.read(answer, lambda content: dict(json.loads(content)))
 
 

@@ -7,6 +7,7 @@ from typing import Any, Callable, Dict, List, Optional, Set
 import dill
 
 from .errors import VersionMismatch
+from .turns import Turns
 
 __version__ = "0.1.0"
 
@@ -20,30 +21,31 @@ _FRESH = 10.0
 class Fleet:
     """The Python versions of the live workers, as they were told at most every ten seconds."""
 
-    def __init__(self, workers: Callable[[], Dict[str, Any]], looks_again: bool = False) -> None:
-        """workers: answers the body of /v1/workers. looks_again: somebody calls `look_again` after what relied on the answer; until
-        then `check` believes it, however old it is."""
+    def __init__(self, workers: Callable[[Optional[float]], Dict[str, Any]], looks_again: bool = False) -> None:
+        """workers: answers the body of /v1/workers; it is given until when to ask, of time.monotonic(). looks_again: somebody calls
+        `look_again` after what relied on the answer; until then `check` believes it, however old it is."""
         self._workers = workers
         self._looks_again = looks_again
-        self._lock = threading.Lock()
         self._pythons: List[str] = []
         self._until = 0.0
         # Which versions the last answer was found to fit, and whether that was relied on since.
         self._fitting: Set[str] = set()
         self._is_used = False
+        self.renew_locks()
 
-    def renew_lock(self) -> None:
+    def renew_locks(self) -> None:
         """See Registry.renew_locks."""
         self._lock = threading.Lock()
+        self._turns: Turns[str] = Turns()
 
-    def check(self, what: str, python: str = PYTHON) -> None:
-        """Raises VersionMismatch where there are workers for Python and none of them runs `python` ('3.11'). what: was pickled."""
+    def check(self, what: str, python: str = PYTHON, until: Optional[float] = None) -> None:
+        """Raises VersionMismatch where there are workers for Python and none of them runs `python` ('3.11'). what: was pickled.
+        until: see Registry.id_of."""
         if python in self._fitting and (self._looks_again or not self._is_due()):
             self._is_used = True
             return
+        self._turns.done("workers", lambda: not self._is_due(), lambda: self._ask(until), until)
         with self._lock:
-            if self._is_due():
-                self._ask(self._workers)
             problem = mismatch(what, python, self._pythons)
             if problem is None:
                 self._fitting.add(python)
@@ -52,28 +54,28 @@ class Fleet:
             self._until = 0.0
         raise VersionMismatch(problem)
 
-    def look_again(self, workers: Callable[[], Dict[str, Any]]) -> None:
+    def look_again(self, until: float) -> None:
         """Asks anew where an old answer was relied on. Where that fails, what is known stays."""
-        if not self._is_used or not self._is_due() or not self._lock.acquire(False):
+        if not self._is_used or not self._is_due():
             return
+        self._is_used = False
         try:
-            self._is_used = False
-            self._ask(workers)
+            self._ask(until)
             if mismatch("", PYTHON, self._pythons) is not None:
                 # Whoever is to be refused is refused by an answer of that moment.
                 self._until = 0.0
         except Exception:
             self._until = time.monotonic() + _FRESH
-        finally:
-            self._lock.release()
 
     def _is_due(self) -> bool:
         return time.monotonic() >= self._until
 
-    def _ask(self, workers: Callable[[], Dict[str, Any]]) -> None:
-        self._pythons = pythons_of(workers())
-        self._fitting = set()
-        self._until = time.monotonic() + _FRESH
+    def _ask(self, until: Optional[float]) -> None:
+        found = pythons_of(self._workers(until))
+        with self._lock:
+            self._pythons = found
+            self._fitting = set()
+            self._until = time.monotonic() + _FRESH
 
 
 def pythons_of(fleet: Dict[str, Any]) -> List[str]:

@@ -24,7 +24,23 @@ from unittest import mock
 
 from cutting_proxy import CuttingProxy
 
-from mpcsfaas import Client, Executor, TaskFuture, errors, events, later, leaving, logs, results, submits, transport, versions, wishes
+from mpcsfaas import (
+    Client,
+    Executor,
+    TaskFuture,
+    errors,
+    events,
+    later,
+    leaving,
+    logs,
+    results,
+    shipment,
+    submits,
+    transport,
+    turns,
+    versions,
+    wishes,
+)
 
 KEYED, KEY = os.environ.get("MPCSFAAS_KEYED_URL", ""), os.environ.get("MPCSFAAS_KEYED_KEY", "")
 
@@ -317,11 +333,11 @@ class Refusals(unittest.TestCase):
     def test_no_worker_of_this_python(self):
         fleet = {"items": [_worker("3.8.1", dill="0.3.4"), _worker("3.9.2"), _worker(versions.PYTHON + ".1", state="lost")]}
         with self.assertRaises(errors.VersionMismatch) as caught:
-            versions.Fleet(lambda: fleet).check("f")
+            versions.Fleet(lambda _: fleet).check("f")
         self.assertIn("Python %s (dill %s)" % (versions.PYTHON, versions.DILL), str(caught.exception))
         self.assertIn("Python 3.8.1 (dill 0.3.4) or 3.9.2", str(caught.exception))
-        versions.Fleet(lambda: {"items": []}).check("f")
-        versions.Fleet(lambda: {"items": [_worker("3.8.1"), _worker(versions.PYTHON + ".9")]}).check("f")
+        versions.Fleet(lambda _: {"items": []}).check("f")
+        versions.Fleet(lambda _: {"items": [_worker("3.8.1"), _worker(versions.PYTHON + ".9")]}).check("f")
 
     def test_a_submit_where_no_worker_runs_this_python_is_refused_before_anything_is_sent(self):
         url, asked = serve(self, lambda _: answer(200, json.dumps({"items": [_worker("3.8.1")]}).encode()))
@@ -391,6 +407,64 @@ class Refusals(unittest.TestCase):
                         submits_until_refused(submit)
                     fleet["items"] = [_worker(versions.PYTHON + ".2")]
                     self.assertIn(submit().result(20), (1, 2))
+
+    def test_functions_are_registered_side_by_side_and_each_of_them_once(self):
+        together = threading.Barrier(3)
+
+        def say(n):
+            if " /v1/workers " in asked[n - 1].line:
+                return answer(200, b'{"items": []}')
+            # The first three wait for each other.
+            together.wait(5)
+            return answer(201, json.dumps({"function_id": "of " + threading.current_thread().name}).encode())
+
+        url, asked = serve(self, say)
+        shipments, ids = [shipment.shipment_of(eval("lambda: %d" % n)) for n in range(3)], [set(), set(), set()]
+        with Client(url, patience=0.0) as client:
+            threads = [
+                threading.Thread(target=lambda at=at: ids[at].add(client._registry.id_of(shipments[at]))) for at in [0, 1, 2] * 4
+            ]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        self.assertEqual([len(one) for one in ids], [1, 1, 1])
+        self.assertEqual(len(set().union(*ids)), 3)
+        lines = [one.line.split()[1] for one in asked]
+        self.assertEqual((lines.count("/v1/functions"), lines.count("/v1/workers")), (3, 1))
+
+    def test_whoever_waits_for_another_hears_what_that_one_heard(self):
+        others, begun, go, heard = turns.Turns(), threading.Event(), threading.Event(), []
+
+        def fails():
+            begun.set()
+            go.wait(20)
+            raise errors.ServiceUnreachable("away")
+
+        def asks():
+            try:
+                others.done("x", lambda: False, fails)
+            except errors.ServiceUnreachable as error:
+                heard.append(str(error))
+
+        threads = [threading.Thread(target=asks) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        self.assertTrue(begun.wait(20))
+        while len(others._changed._bells) < 2:
+            time.sleep(0.01)
+        began = time.monotonic()
+        with self.assertRaises(TimeoutError):
+            others.done("x", lambda: False, fails, time.monotonic() + 0.1)
+        self.assertLess(time.monotonic() - began, 10)
+        # Something else does not wait.
+        done = []
+        others.done("y", lambda: bool(done), lambda: done.append(1))
+        begun.clear()
+        go.set()
+        for thread in threads:
+            thread.join()
+        self.assertEqual((heard, begun.is_set(), done, others._turns), (["away"] * 3, False, [1], {}))
 
     def test_every_error_code_has_its_class(self):
         contract = os.path.join(os.path.dirname(__file__), "../../packages/contract/src/errors.ts")
