@@ -3,7 +3,22 @@ import itertools
 import types
 from typing import Any, Callable, Iterable, Iterator, List, Tuple
 
-_SOURCE = "def chunk(calls):\n    return [function(*args) for args in calls]\n"
+# Each call as it is by itself: what it answers to be awaited is run to its end, in a loop of its own, before the next one begins.
+_SOURCE = """
+def chunk(calls):
+    async def ended(value):
+        return await value
+
+    values = []
+    for args in calls:
+        value = function(*args)
+        if hasattr(type(value), "__await__"):
+            import asyncio
+
+            value = asyncio.run(ended(value))
+        values.append(value)
+    return values
+"""
 
 
 def chunked(function: Callable[..., Any]) -> Callable[[List[Tuple[Any, ...]]], List[Any]]:

@@ -144,6 +144,11 @@ class Calls(unittest.TestCase):
         with self.assertRaises(concurrent.futures.TimeoutError):
             list(self.ex.map(sleeps, [0, 3], timeout=0.3))
 
+    def test_asynchronous_functions_are_run_to_their_ends(self):
+        self.assertEqual(self.ex.submit(adds, 1).result(), 2)
+        self.assertEqual(list(self.ex.map(adds, range(5))), [1, 2, 3, 4, 5])
+        self.assertEqual(list(self.ex.map(adds, range(5), chunksize=2)), [1, 2, 3, 4, 5])
+
     def test_a_map_can_be_closed_before_it_is_read_and_goes_on_where_it_is_let_go_of(self):
         for how in ({}, {"chunksize": 2}, {"progress": True}):
             with Executor() as ex:
