@@ -10,6 +10,7 @@ import _thread
 import functools
 import io
 import pickle
+import sys
 import threading
 import types
 import typing
@@ -143,6 +144,8 @@ class Arguments:
 
     _LARGE = 256 * 1024
     _KEPT = 4
+    # Of all that is remembered, arguments and pickles, bytes.
+    _KEPT_BYTES = 64 * 1024 * 1024
 
     def __init__(self) -> None:
         self._kept: List[Tuple[Tuple[Any, ...], bytes]] = []
@@ -160,8 +163,19 @@ class Arguments:
         except Exception as error:
             raise SerializationError(culprit.in_arguments(function, args, kwargs, dumps, error)) from error
         if len(data) >= self._LARGE and not kwargs and all(type(arg) in (bytes, str, int) for arg in args):
-            self._kept = [(args, data), *self._kept[: self._KEPT - 1]]
+            self._keep(args, data)
         return data
+
+    def _keep(self, args: Tuple[Any, ...], data: bytes) -> None:
+        kept: List[Tuple[Tuple[Any, ...], bytes]] = []
+        size = 0
+        for one in [(args, data), *self._kept[: self._KEPT - 1]]:
+            size += len(one[1]) + sum(map(sys.getsizeof, one[0]))
+            if size > self._KEPT_BYTES:
+                break
+            kept.append(one)
+        # One that is too large by itself leaves the others.
+        self._kept = kept or self._kept
 
 
 def loads(data: Any) -> Any:

@@ -5,7 +5,7 @@ import time
 import unittest
 from unittest import mock
 
-from mpcsfaas import Client, Executor, TaskCanceled, followers, recent, registry, shipment
+from mpcsfaas import Client, Executor, TaskCanceled, followers, pickling, recent, registry, shipment
 
 
 def tripled(x):
@@ -81,6 +81,20 @@ class Bounds(unittest.TestCase):
                 ex._arguments.dumps(len, (b"%300000d" % n,), {})
             self.assertLessEqual(len(ex._arguments._kept), 4)
             self.assertEqual(ex._results.outstanding(), [])
+
+    def test_large_arguments_are_remembered_within_a_bound(self):
+        self.assertLessEqual(pickling.Arguments._KEPT_BYTES, 64 * 2**20)
+        with mock.patch.object(pickling.Arguments, "_KEPT_BYTES", 4_000_000):
+            arguments = pickling.Arguments()
+            for n in range(4):
+                arguments.dumps(len, (b"%900000d" % n,), {})
+            # Of each the bytes themselves and their pickle.
+            self.assertEqual([args[0][-1:] for args, _ in arguments._kept], [b"3", b"2"])
+            # Four bytes a character in memory, one in the pickle.
+            arguments.dumps(len, ("\U0001f600" + "x" * 990_000,), {})
+            self.assertEqual([args[0][-1:] for args, _ in arguments._kept], [b"3", b"2"])
+            arguments.dumps(len, (b"x" * 4_000_000,), {})
+            self.assertEqual(len(arguments._kept), 2)
 
     def test_groups_without_end(self):
         def threads():
