@@ -21,6 +21,11 @@ _BELIEVED = 1.0
 FAULTS = (ConnectionError, http.client.HTTPException, TimeoutError, socket.timeout, ssl.SSLError, OSError)
 
 
+def is_silence(fault: BaseException) -> bool:
+    """Is it the end of a wait, for a connection or for what is due on it?"""
+    return isinstance(fault, (TimeoutError, socket.timeout))
+
+
 def readable(sockets: List[socket.socket], seconds: float) -> List[socket.socket]:
     """Those that have something to read, within so many seconds."""
     if not hasattr(select, "poll"):
@@ -38,13 +43,20 @@ class Address:
 
     def __init__(self, url: str) -> None:
         parts = urllib.parse.urlsplit(url if "//" in url else "http://" + url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        is_http = parts.scheme in ("http", "https") and bool(parts.hostname)
+        if "@" in (parts.netloc if is_http else url):
+            # Without the URL itself, for what is secret in it.
+            raise ValueError(
+                "the URL of a service holds no user and no password: name it as http://host:8000, and give its API key as the "
+                "argument `api_key` or the variable MPCSFAAS_API_KEY"
+            )
+        if not is_http or not parts.hostname:
             raise ValueError("%r is no URL of a service: it looks like http://127.0.0.1:8000" % url)
         self.url = "%s://%s%s" % (parts.scheme, parts.netloc, parts.path.rstrip("/"))
         self.secure = parts.scheme == "https"
         self.name = parts.hostname
         self.port = parts.port or (443 if self.secure else 80)
-        self.host = parts.netloc.rpartition("@")[2]
+        self.host = parts.netloc
         self.prefix = parts.path.rstrip("/")
 
 
@@ -104,22 +116,32 @@ class Connection:
             lines.append("Content-Length: %d" % size)
         head = ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
         if size <= _ONE_PIECE:
-            self._socket.sendall(b"".join((head, *body)))
+            self._put(b"".join((head, *body)))
             return
-        self._socket.sendall(head)
+        self._put(head)
         small: List[bytes] = []
         gathered = 0
         for piece in body:
             if gathered + len(piece) > _ONE_PIECE:
-                self._socket.sendall(b"".join(small))
+                self._put(b"".join(small))
                 small, gathered = [], 0
             if len(piece) > _ONE_PIECE:
-                self._socket.sendall(piece)
+                self._put(piece)
             else:
                 small.append(piece)
                 gathered += len(piece)
         if small:
-            self._socket.sendall(b"".join(small))
+            self._put(b"".join(small))
+
+    def _put(self, piece: bytes) -> None:
+        try:
+            self._socket.sendall(piece)
+        except BlockingIOError:
+            raise self._silence() from None
+
+    def _silence(self) -> TimeoutError:
+        """What the kernel tells of a wait that is over says nothing to anybody."""
+        return TimeoutError("nothing came for %g s" % round(self._timeout, 1))
 
     def head(self) -> Tuple[int, Dict[str, str], bytes]:
         """The answer's status and headers, and what has come of its body. Raises what FAULTS names."""
@@ -160,7 +182,7 @@ class Connection:
             content = b""
         else:
             # HTTP/1.0, as some proxies speak it: the answer ends with the connection.
-            content = rest + b"".join(iter(lambda: self._socket.recv(_PIECE), b""))
+            content = rest + b"".join(iter(self.piece, b""))
             self.close()
         self._used = time.monotonic()
         if fields.get("connection", "").lower() == "close":
@@ -174,14 +196,24 @@ class Connection:
         whole[: len(rest)] = rest
         view, at = memoryview(whole), len(rest)
         while at < length:
-            count = self._socket.recv_into(view[at:])
+            try:
+                count = self._socket.recv_into(view[at:])
+            except BlockingIOError:
+                raise self._silence() from None
             if count == 0:
                 raise http.client.IncompleteRead(bytes(view[:at]), length - at)
             at += count
         return bytes(whole)
 
+    def piece(self) -> bytes:
+        """Some bytes of the answer, b'' where the connection has ended. Raises what FAULTS names."""
+        try:
+            return self._socket.recv(_PIECE)
+        except BlockingIOError:
+            raise self._silence() from None
+
     def _more(self) -> bytes:
-        piece = self._socket.recv(_PIECE)
+        piece = self.piece()
         if not piece:
             raise ConnectionResetError("the connection ended before the answer did")
         return piece

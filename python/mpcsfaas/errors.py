@@ -6,13 +6,13 @@ FaasError
 ├── NoService                     what answers at the URL is something else
 ├── ServiceError                  the service refused a request: .status, .code, .detail, .request_id
 │   ├── BadRequestError           it cannot be read
-│   ├── AuthenticationError       no key, or a wrong one
+│   ├── AuthenticationError       no key, or a wrong one; a proxy in front of the service refuses (401, 403)
 │   ├── PermissionDeniedError     this host or this web page may not call
 │   ├── NotFoundError             no such function, task or key
 │   ├── ConflictError             the task has ended, or has not
 │   ├── ExpiredError              the task is no longer kept
 │   ├── ResultFormError           the result is stored in another form
-│   ├── TooLargeError             arguments, code or body pass a limit: .limit, .option
+│   ├── TooLargeError             arguments, code or body pass a limit: .limit, .option; of a proxy: neither
 │   ├── ValidationError           a field has a value that cannot be: .errors
 │   │   └── NotSelfContained      a JavaScript function uses what is not in it: .names
 │   ├── IdempotencyError          the key came with other content
@@ -111,7 +111,7 @@ class BadRequestError(ServiceError):
 
 
 class AuthenticationError(ServiceError):
-    """An API key is needed, or this one is not known."""
+    """An API key is needed, or this one is not known; or a proxy in front of the service refuses."""
 
 
 class PermissionDeniedError(ServiceError):

@@ -54,7 +54,7 @@ class EventStream:
         if status >= 400 or not headers.get("content-type", _KIND).startswith(_KIND):
             length = int(headers.get("content-length") or 0)
             while len(rest) < length:
-                piece = self._socket.recv(_PIECE)
+                piece = self._connection.piece()
                 if not piece:
                     break
                 rest += piece

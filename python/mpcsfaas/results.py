@@ -271,8 +271,9 @@ class Results:
             if fault is not None:
                 tries += 1
                 self._do_without()
-                if time.monotonic() - self._contact > self._patience:
-                    raise self._transport.unreachable(fault)
+                waited = time.monotonic() - self._contact
+                if waited > self._patience:
+                    raise self._transport.unreachable(fault, waited)
                 if tries > 1 or not isinstance(fault, FAULTS):
                     self._lock.wait_for(lambda: self._closed and not self._outstanding, backoff.pause(tries))
 

@@ -9,7 +9,7 @@ import urllib.parse
 import weakref
 from typing import Any, Callable, Deque, Dict, Mapping, Optional, Sequence, TypeVar
 
-from . import backoff, errors
+from . import backoff, errors, refusals
 from .connection import FAULTS, Address, Answer, Connection, retry_after
 from .events import EventStream
 from .versions import __version__
@@ -29,8 +29,6 @@ _ANSWER_TIMEOUT = 60.0
 _GRACE = 1.0
 _KEPT_CONNECTIONS = 16
 _AGAIN = ("queue_full", "rate_limited", "store_unavailable", "not_ready", "shutting_down")
-# What a proxy answers by itself where it cannot reach the service behind it.
-_OF_PROXIES = (502, 503, 504)
 
 
 class Transport:
@@ -85,7 +83,7 @@ class Transport:
         try:
             return how(answer.content)
         except (ValueError, TypeError, LookupError):
-            raise self._no_service(answer) from None
+            raise refusals.no_service(self.address, answer) from None
 
     def send(
         self,
@@ -132,7 +130,7 @@ class Transport:
                 self._reached = True
                 if answer.status < 400:
                     return answer
-                refusal = self._refusal(answer, method, path)
+                refusal = refusals.refusal(self.address, answer, method, path)
                 refusal.is_repeated = is_doubtful
                 if not _may_pass(refusal) or (answer.status == 429 and not waits_for_room):
                     raise refusal
@@ -153,7 +151,9 @@ class Transport:
             now = time.monotonic()
             is_over = now - started + pause > limit
             if is_over or self._closing.wait(min(pause, max(0.0, end - now))) or now + pause >= end:
-                raise (self.unreachable(fault) if answer is None else self._refusal(answer, method, path)) from None
+                if answer is not None:
+                    raise refusals.refusal(self.address, answer, method, path) from None
+                raise self.unreachable(fault, time.monotonic() - started) from None
 
     def begin(self, method: str, path: str, headers: Mapping[str, str], body: Sequence[bytes]) -> Optional[Connection]:
         """Sends a small request on a connection that is idle and does not wait: `send` is then called with the same request
@@ -182,7 +182,7 @@ class Transport:
         stream = EventStream(self.address, path, headers, _CONNECT_TIMEOUT)
         if stream.answer is not None:
             stream.close()
-            raise self._refusal(stream.answer, "GET", path)
+            raise refusals.refusal(self.address, stream.answer, "GET", path)
         self._reached = True
         with self._lock:
             self._streams.add(stream)
@@ -198,14 +198,9 @@ class Transport:
         self._look_for_fork()
         return Reopening(self, self._patience, self._closing)
 
-    def unreachable(self, fault: Optional[BaseException]) -> errors.ServiceUnreachable:
-        """The sentence for whoever finds nobody there."""
-        if isinstance(fault, errors.ServiceUnreachable):
-            return fault
-        return errors.ServiceUnreachable(
-            "There is no service at %s (%s): start one with `npm start` or `mpcsfaas up`, or name another URL "
-            "(argument `url`, variable MPCSFAAS_URL)." % (self.address.url, fault)
-        )
+    def unreachable(self, fault: Optional[BaseException], waited: float) -> errors.ServiceUnreachable:
+        """The sentence for whoever finds nobody there, after so many seconds."""
+        return fault if isinstance(fault, errors.ServiceUnreachable) else refusals.unreachable(self.address, fault, waited)
 
     def close(self) -> None:
         """Ends pauses between retries and streams, closes what is idle."""
@@ -253,46 +248,6 @@ class Transport:
         else:
             connection.close()
 
-    def _refusal(self, answer: Answer, method: str, path: str) -> errors.FaasError:
-        try:
-            problem = json.loads(answer.content)
-        except ValueError:
-            problem = None
-        if not isinstance(problem, dict) or "code" not in problem:
-            problem = {"status": answer.status}
-            if answer.status < 400:
-                return self._no_service(answer)
-            if answer.status == 404:
-                return self._too_old(method, path)
-            if answer.status in _OF_PROXIES:
-                return errors.ServiceUnreachable(
-                    "A proxy answers %d at %s: it does not reach the service behind it. Is that one running, and the proxy's "
-                    "target right?" % (answer.status, self.address.url)
-                )
-        if problem.get("code") in ("route_not_found", "method_not_allowed"):
-            return self._too_old(method, path)
-        return errors.of_problem(problem, answer.status)
-
-    def _no_service(self, answer: Answer) -> errors.NoService:
-        said = ", ".join(filter(None, (str(answer.status), answer.headers.get("content-type"), answer.headers.get("location"))))
-        return errors.NoService(
-            "What answers at %s is no MPCSFaaS service (%s): name another URL (argument `url`, variable MPCSFAAS_URL)."
-            % (self.address.url, said)
-        )
-
-    def _too_old(self, method: str, path: str) -> errors.ServiceTooOld:
-        address = self.address
-        if address.prefix:
-            return errors.ServiceTooOld(
-                "There is no service at %s: leave %s out of the URL, for %s answers."
-                % (address.url, address.prefix, address.url[: -len(address.prefix)])
-            )
-        return errors.ServiceTooOld(
-            "The service at %s does not know %s %s: it is older than this SDK (%s), or no MPCSFaaS. Update the service, or "
-            "install the SDK that it offers: pip install --find-links %s/sdk/python/ mpcsfaas"
-            % (self.address.url, method, path.partition("?")[0], __version__, self.address.url)
-        )
-
 
 class Reopening:
     """A stream that broke is opened again, with pauses, for as long as the transport is patient."""
@@ -315,8 +270,9 @@ class Reopening:
             raise error
         self._tries += 1
         pause = backoff.pause(self._tries)
-        if time.monotonic() - self._contact + pause > self._patience:
-            raise error if isinstance(error, errors.FaasError) else self._transport.unreachable(error)
+        waited = time.monotonic() - self._contact
+        if waited + pause > self._patience:
+            raise error if isinstance(error, errors.FaasError) else self._transport.unreachable(error, waited)
         self._closing.wait(pause)
 
 

@@ -12,8 +12,10 @@ import json
 import os
 import re
 import socket
+import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -65,10 +67,60 @@ class Refusals(unittest.TestCase):
         self.assertIsInstance(caught.exception, ConnectionError)
         self.assertRegex(str(caught.exception), r"^There is no service at %s \(.*\): start one with `npm start`" % re.escape(url))
 
+    def test_a_service_that_takes_connections_and_is_silent(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent, mock.patch.object(transport, "_ANSWER_TIMEOUT", 0.3):
+            url = "http://127.0.0.1:%d" % silent.getsockname()[1]
+            sentence = r"^The service at %s does not answer: nothing came within [\d.]+ s\." % re.escape(url)
+            with Client(url, patience=0.2) as client, Executor(url, patience=0.2) as ex:
+                for ask in (client.version, lambda: client.batch(double, [[1]]), lambda: ex.submit(double, 1)):
+                    with self.assertRaisesRegex(errors.ServiceUnreachable, sentence) as caught:
+                        ask()
+                    self.assertNotRegex(str(caught.exception), "Errno|npm start")
+                with self.assertRaisesRegex(errors.ServiceUnreachable, r"under way \(nothing came for 0.3 s\)"):
+                    client.create_key("x")
+
+    def test_a_map_is_over_in_time_where_the_service_is_silent(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent, mock.patch.object(transport, "_GRACE", 0.1):
+            with Executor("http://127.0.0.1:%d" % silent.getsockname()[1]) as ex:
+                for function in (double, len):
+                    began = time.monotonic()
+                    with self.assertRaises(concurrent.futures.TimeoutError) as caught:
+                        ex.map(function, [1], timeout=0.3)
+                    self.assertIn("the map was not over within 0.3 s", str(caught.exception))
+                    self.assertLess(time.monotonic() - began, 20)  # an answer is waited for a minute
+
+    def test_a_certificate_that_is_not_trusted(self):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with tempfile.TemporaryDirectory() as folder:
+            key, certificate = os.path.join(folder, "key.pem"), os.path.join(folder, "certificate.pem")
+            make = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost".split()
+            try:
+                subprocess.run([*make, "-keyout", key, "-out", certificate], check=True, capture_output=True)
+            except FileNotFoundError:
+                self.skipTest("there is no openssl")
+            context.load_cert_chain(certificate, key)
+        server = HTTPServer(("127.0.0.1", 0), _Older)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        server.handle_error = lambda *_: None
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        url = "https://127.0.0.1:%d" % server.server_port
+        with Client(url, patience=0.2) as client, self.assertRaises(errors.ServiceUnreachable) as caught:
+            client.version()
+        self.assertRegex(str(caught.exception), r"^The certificate of %s is not to be trusted \(self.signed certificate\)" % re.escape(url))
+        self.assertNotIn("npm start", str(caught.exception))
+
     def test_no_url(self):
         for url in ("ftp://x", "http://", "http:///x"):
             with self.assertRaisesRegex(ValueError, "is no URL of a service"):
                 Executor(url)
+
+    def test_a_url_with_credentials_is_refused_and_not_shown(self):
+        for url in ("http://u:secret@127.0.0.1:1", "https://secret@x", "u:secret@x", "ftp://u:secret@x", "u:secret@x//y"):
+            with self.assertRaisesRegex(ValueError, "no user and no password.*`api_key`") as caught:
+                Client(url)
+            self.assertNotIn("secret", str(caught.exception))
 
     def test_text_that_no_header_or_path_can_hold(self):
         with self.assertRaisesRegex(ValueError, "API key"):
@@ -287,6 +339,39 @@ class Refusals(unittest.TestCase):
             with self.assertRaisesRegex(errors.ServiceUnreachable, sentence + ".* may or may not have been done"):
                 client.create_key("x")
             self.assertEqual(len(asked), 1)
+
+    def test_a_proxy_that_refuses_by_itself_is_told_so(self):
+        for status, kind, words in (
+            (401, errors.AuthenticationError, r"refuses the request \(401\), not the service itself: call"),
+            (403, errors.AuthenticationError, r"refuses the request \(403\), not the service itself: call"),
+            (413, errors.TooLargeError, r"refuses the size of the request \(413\), not the service itself: raise"),
+        ):
+            url, asked = serve(self, lambda _: answer(status, HTML, "text/html"))
+            with Client(url) as client:
+                for ask in (client.stats, lambda: client.submit("f", [1]), lambda: next(client.events())):
+                    with self.assertRaisesRegex(kind, "^Something in front of the service at %s %s" % (re.escape(url), words)) as caught:
+                        ask()
+                    self.assertEqual((caught.exception.status, caught.exception.code), (status, ""))
+            self.assertEqual(len(asked), 3)
+
+    def test_what_is_together_too_large_for_a_proxy_goes_one_by_one(self):
+        def say(n):
+            if asked[n - 1].body.count(b'"function"') > 1 or b"large" in asked[n - 1].body:
+                return answer(413, HTML, "text/html")
+            return answer(200, json.dumps({"task_ids": [str(n)]}).encode())
+
+        url, asked = serve(self, say)
+        desk = _Desk()
+        way = submits.Submits(transport.Transport(url), desk, "submits", 20.0)
+        futures = [TaskFuture(desk) for _ in range(3)]
+        with way._changed:  # they go together
+            for future, args in zip(futures, (b"0", b"large", b"2")):
+                way.add(wishes.Wish(future, wishes.Entry(wishes.head_of("f"), wishes.tail_of({}), "f"), args))
+        self.assertTrue(way.flush(20))
+        self.assertEqual([future.task_id for future in futures], ["2", "", "4"])
+        self.assertIsInstance(futures[1].exception(0), errors.TooLargeError)
+        way.close()
+        way.join()
 
     def test_something_else_at_the_url_is_told_so(self):
         task_id = "0b0ea9c5-5d0e-4c57-9bd0-3d9e9b0f0c11"

@@ -1,0 +1,89 @@
+"""What is told of an answer that is none, or none of the service itself."""
+import json
+import ssl
+from typing import Optional
+
+from . import errors
+from .connection import Address, Answer, is_silence
+from .versions import __version__
+
+_ANOTHER_URL = "name another URL (argument `url`, variable MPCSFAAS_URL)"
+# What a proxy answers by itself where it cannot reach the service behind it.
+_NOT_REACHED = (502, 503, 504)
+
+
+def unreachable(address: Address, fault: Optional[BaseException], waited: float) -> errors.ServiceUnreachable:
+    """Where no answer came within so many seconds. fault: of the last try."""
+    if isinstance(fault, ssl.SSLCertVerificationError):
+        return errors.ServiceUnreachable(
+            "The certificate of %s is not to be trusted (%s): give the service one that is, or name who has signed it in the "
+            "variable SSL_CERT_FILE." % (address.url, fault.verify_message or fault)
+        )
+    if fault is not None and is_silence(fault):
+        return errors.ServiceUnreachable(
+            "The service at %s does not answer: nothing came within %g s. It hangs, or something on the way lets nothing through, "
+            "or it is the wrong place: then %s." % (address.url, round(waited, 1), _ANOTHER_URL)
+        )
+    return errors.ServiceUnreachable(
+        "There is no service at %s (%s): start one with `npm start` or `mpcsfaas up`, or %s." % (address.url, fault, _ANOTHER_URL)
+    )
+
+
+def refusal(address: Address, answer: Answer, method: str, path: str) -> errors.FaasError:
+    """The error of an answer that is not what was asked for."""
+    try:
+        problem = json.loads(answer.content)
+    except ValueError:
+        problem = None
+    if not isinstance(problem, dict) or "code" not in problem:
+        return _of_others(address, answer, method, path)
+    if problem["code"] in ("route_not_found", "method_not_allowed"):
+        return _too_old(address, method, path)
+    return errors.of_problem(problem, answer.status)
+
+
+def _of_others(address: Address, answer: Answer, method: str, path: str) -> errors.FaasError:
+    """No service of ours has said so."""
+    status = answer.status
+    if status < 400:
+        return no_service(address, answer)
+    if status == 404:
+        return _too_old(address, method, path)
+    if status in _NOT_REACHED:
+        return errors.ServiceUnreachable(
+            "A proxy answers %d at %s: it does not reach the service behind it. Is that one running, and the proxy's "
+            "target right?" % (status, address.url)
+        )
+    problem = {"status": status}
+    if status == 413:
+        return errors.TooLargeError(
+            "Something in front of the service at %s refuses the size of the request (413), not the service itself: raise the "
+            "limit there (`client_max_body_size` of nginx), or send less in one call." % address.url,
+            problem,
+        )
+    if status in (401, 403):
+        return errors.AuthenticationError(
+            "Something in front of the service at %s refuses the request (%d), not the service itself: call the service by a URL "
+            "that leads past it, or have it let requests with the service's API keys through." % (address.url, status),
+            problem,
+        )
+    return errors.of_problem(problem, status)
+
+
+def no_service(address: Address, answer: Answer) -> errors.NoService:
+    """Something else answers there."""
+    said = ", ".join(filter(None, (str(answer.status), answer.headers.get("content-type"), answer.headers.get("location"))))
+    return errors.NoService("What answers at %s is no MPCSFaaS service (%s): %s." % (address.url, said, _ANOTHER_URL))
+
+
+def _too_old(address: Address, method: str, path: str) -> errors.ServiceTooOld:
+    if address.prefix:
+        return errors.ServiceTooOld(
+            "There is no service at %s: leave %s out of the URL, for %s answers."
+            % (address.url, address.prefix, address.url[: -len(address.prefix)])
+        )
+    return errors.ServiceTooOld(
+        "The service at %s does not know %s %s: it is older than this SDK (%s), or no MPCSFaaS. Update the service, or "
+        "install the SDK that it offers: pip install --find-links %s/sdk/python/ mpcsfaas"
+        % (address.url, method, path.partition("?")[0], __version__, address.url)
+    )
