@@ -1,5 +1,6 @@
 """What calls print, as they print it."""
 import collections
+import logging
 import sys
 import threading
 import time
@@ -10,6 +11,7 @@ from .errors import FaasError, ServiceUnreachable
 from .monitor import Monitor
 from .transport import Transport
 
+_log = logging.getLogger("mpcsfaas")
 # Calls that are followed at a time; the next ones are shown when one of these has ended.
 _FOLLOWERS = 8
 # Where nothing more has come for so long of tasks that have all ended, the rest is not waited for, seconds.
@@ -70,6 +72,8 @@ class Shown:
         self._moved_at = 0.0
         self._closed = False
         self._printing = threading.Lock()
+        # The caller's streams that take nothing any more, by name: a broken pipe, a closed file.
+        self._broken: Dict[str, Any] = {}
 
     def add(self, task_ids: List[str]) -> None:
         """Shows these too."""
@@ -118,14 +122,22 @@ class Shown:
             task_id = self._next()
             if task_id is None:
                 break
-            self._show(task_id)
+            try:
+                self._show(task_id)
+            except Exception:
+                # Whatever it is: a thread that ended here would be waited for, and no later call be shown.
+                _log.exception("the output of task %s cannot be shown", task_id)
         self._ended()
 
     def _show(self, task_id: str) -> None:
         open_: Dict[str, str] = {}
+        if not self._is_watched():
+            return
         try:
             for piece in follow(self._transport, task_id):
                 self._moved_at = time.monotonic()
+                if not self._is_watched():
+                    return
                 stream = piece["stream"]
                 lines, line_end, rest = (open_.get(stream, "") + piece["text"]).rpartition("\n")
                 open_[stream] = rest
@@ -143,10 +155,32 @@ class Shown:
         for stream, rest in open_.items():
             self._print(stream, rest and rest + "\n")
 
-    def _print(self, stream: str, text: str) -> None:
-        if not text:
-            return
+    def _is_watched(self) -> bool:
+        """Does the caller have a stream that takes something?"""
+        return any(self._target(stream) is not None for stream in ("stdout", "stderr"))
+
+    def _target(self, stream: str) -> Any:
+        """The caller's stream of that name, None where it takes nothing."""
         target = sys.stderr if stream == "stderr" else sys.stdout
+        return None if target is self._broken.get(stream) else target
+
+    def _print(self, stream: str, text: str) -> None:
         with self._printing:
-            target.write(text)
-            target.flush()
+            target = self._target(stream)
+            if not text or target is None:
+                return
+            try:
+                _write(target, text)
+            except BlockingIOError:
+                pass  # it takes nothing at the moment
+            except Exception:
+                # Nobody reads there any more: that ends what is shown there, and harms nothing else.
+                self._broken[stream] = target
+
+
+def _write(target: Any, text: str) -> None:
+    try:
+        target.write(text)
+    except UnicodeEncodeError:
+        target.write(text.encode(target.encoding, "replace").decode(target.encoding))
+    target.flush()

@@ -846,6 +846,53 @@ class Output(unittest.TestCase):
         self.assertIn("others cannot be shown: There is no service", told.getvalue())
 
 
+    def test_what_a_stream_cannot_encode_is_replaced(self):
+        program = SHOWING % r"'gr\xfc\xdfe'"
+        env = {**os.environ, "PYTHONIOENCODING": "ascii"}
+        done = subprocess.run([sys.executable, "-c", program], env=env, capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.stdout, done.stderr, done.returncode), ("gr??e\n", "err\n", 0))
+
+    def test_a_stream_that_nobody_reads_ends_what_is_shown_there_and_nothing_else(self):
+        program = subprocess.Popen(
+            [sys.executable, "-c", "input()\n" + SHOWING % "'out'"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        with program:
+            program.stdout.close()
+            program.stdin.write("go\n")
+            program.stdin.close()
+            told = program.stderr.read()
+        self.assertRegex(told, "^err\n")
+        self.assertNotIn("Traceback", told)
+
+    def test_streams_that_are_closed_hold_up_no_end(self):
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), Executor(stream_logs=True) as ex:
+            out.close()
+            err.close()
+            shown = ex._shown
+            ex.submit(print, "out").result(20)
+            ex.submit(print, "more").result(20)
+        self.assertFalse(shown.is_running())
+
+
+SHOWING = """
+import sys
+from mpcsfaas import Executor
+def prints():
+    print(%s)
+    print("err", file=sys.stderr)
+with Executor(stream_logs=True) as ex:
+    ex.submit(prints).result()
+    ex._shown.close()
+    ex._shown.join()
+    assert not ex._shown.is_running()
+"""
+
+
 class Doubts(unittest.TestCase):
     """A request is refused for want of room after a try whose answer is not known."""
 
