@@ -76,8 +76,10 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         return self._state in _ENDED[:2]
 
     def cancel(self) -> bool:
-        """Cancels the task, also one that runs: its process is ended. False where it has ended before. In a thread that runs an
-        event loop the future is canceled at once, and the task in the background (see later.py). Raises NotHere after a fork."""
+        """Cancels the task, also one that runs: its process is ended. False where it has ended before. A task that the service has
+        is canceled there first: that waits for a service that is away as long as the executor or client is patient, and then raises
+        ServiceUnreachable. In a thread that runs an event loop the future is canceled at once, and the task in the background (see
+        later.py). Raises NotHere after a fork."""
         if self.done():
             return self.cancelled()
         self._check_process("canceled", "Client().cancel(future.task_id)")
