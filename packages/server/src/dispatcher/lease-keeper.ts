@@ -70,11 +70,11 @@ export class LeaseKeeper {
   async #renewIn(shard: number, renewals: readonly Renewal[]): Promise<void> {
     if (this.#busy.has(shard)) return;
     this.#busy.add(shard);
-    const { store, executor, clock, onTrouble } = this.#options;
+    const { store, tenant, executor, clock, onTrouble } = this.#options;
     const sentAt = clock.mono();
     try {
-      const answers = renewals.length > 0 ? await this.#ask(renewals) : (await store.health()).ok ? [] : undefined;
-      if (answers === undefined) return;
+      // With nothing to renew: is the store there? Of several shards one is enough, for nothing is held in the others.
+      const answers = renewals.length > 0 ? await this.#ask(renewals) : (await store.lanes(tenant), []);
       this.#renewed(shard, sentAt);
       const gone = renewals.filter((_, at) => answers[at] === false).map(({ fence }) => fence.token);
       if (gone.length > 0) executor.drop(gone);

@@ -131,6 +131,25 @@ it('leases of the others are renewed meanwhile, and its own when it is back', as
   expect(dropped).not.toContain(tokens(late)[0]);
 });
 
+it('who holds nothing goes on with the others meanwhile', async () => {
+  let mono = 0;
+  const clock = { ...systemClock, mono: () => mono };
+  const executor: Partial<Executor> = { named: () => [] };
+  const keeper = new LeaseKeeper({
+    ...{ store, tenant: TENANT, clock, executor: executor as Executor },
+    onTrusted: () => undefined,
+    onTrouble: (sentence) => troubles.push(sentence),
+  });
+  await goesAway();
+  mono = 10_000;
+  expect(keeper.trusted).toBe(false);
+  await until(async () => {
+    await keeper.renew();
+    return keeper.trusted ? true : undefined;
+  });
+  expect(troubles).toEqual([]);
+});
+
 it('what a worker holds of the others is adopted meanwhile', async () => {
   const [late, soon] = [await running(away, 1), await running(there, 1)];
   await goesAway();
