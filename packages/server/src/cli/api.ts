@@ -83,8 +83,9 @@ export class Api {
     this.#headers = { accept: 'application/json', ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) };
   }
 
-  get(path: string, query: Query = {}): Promise<Answer> {
-    return this.#call('GET', path, query);
+  /** Where `signal` fires, it is given up. */
+  get(path: string, query: Query = {}, signal?: AbortSignal): Promise<Answer> {
+    return this.#call('GET', path, query, undefined, {}, signal);
   }
 
   /** Up to `limit` of a list's items, page after page. */

@@ -5,7 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { TaskError } from '@mpcsfaas/contract';
 import { MAX_BATCH_TASKS, MAX_RESULT_IDS } from '@mpcsfaas/contract/words';
 import { Refused, type Answer, type Api } from './api.ts';
-import { LONG_MS, SHORT_MS, isAway, patiently } from './patience.ts';
+import { LONG_MS, SHORT_MS, isAway, mayBeDone, patiently } from './patience.ts';
 import { UserError } from './user-error.ts';
 
 /** A line that is a call: its arguments as JSON text. */
@@ -26,7 +26,7 @@ interface Call {
 
 export interface Canceled {
   canceled: number;
-  /** How many could not be, and so go on. */
+  /** How many could not be, and so may go on. */
   left: number;
   /** A sentence; '' where all could. */
   why: string;
@@ -44,6 +44,8 @@ const WAIT_MS = 10_000;
  * submissions end more often than a question is answered, no question would ever be.
  */
 const SHORT_WAIT_MS = 250;
+/** Who breaks it off waits so long for each answer, ms: a service that hangs does not hold them. */
+const LEAVE_MS = 2_000;
 /** Where an answer brought few ends, the next one may gather some more, ms: asking costs the service by the id. */
 const GATHER_MS = 20;
 const FEW = 200;
@@ -69,6 +71,8 @@ export class Mapping {
   /** Submitted and not yet told, in order. */
   #calls: Call[] = [];
   #posting: Promise<void> = Promise.resolve();
+  /** In a request that the service may have taken, and has not answered. */
+  #unanswered = 0;
   #inputsOver = false;
   /** Of a line that is no call: told once all before it are. */
   #inputFault: { error: unknown } | undefined;
@@ -114,22 +118,24 @@ export class Mapping {
     }
   }
 
-  /** Cancels what has not ended. */
-  async cancel(): Promise<Canceled> {
+  /** Cancels what has not ended, as far as that is answered soon; once `cut` fires nothing is waited for. */
+  async cancel(cut: AbortSignal): Promise<Canceled> {
     // What is on its way has no ids yet.
-    await this.#posting.catch(() => undefined);
+    await soon(this.#posting, cut).catch(() => undefined);
+    const unknown = this.#unanswered;
     const ids = this.#calls.filter(({ end }) => end === undefined).map(({ id }) => id);
     let canceled = 0;
-    for (let at = 0; at < ids.length; at += MAX_RESULT_IDS) {
+    for (let at = 0; at < ids.length; at += MOST_ASKED) {
       try {
-        const answer = await this.#api.post('/v1/tasks/cancel', { task_ids: ids.slice(at, at + MAX_RESULT_IDS) });
+        const asked = this.#api.post('/v1/tasks/cancel', { task_ids: ids.slice(at, at + MOST_ASKED) });
+        const answer = await soon(asked, cut);
         canceled += this.#api.bodyOf<{ canceled: string[] }>(answer, 'canceled').canceled.length;
       } catch (error) {
         if (!(error instanceof UserError)) throw error;
-        return { canceled, left: ids.length - at, why: error.message };
+        return { canceled, left: ids.length - at + unknown, why: error.message };
       }
     }
-    return { canceled, left: 0, why: '' };
+    return { canceled, left: unknown, why: unknown === 0 ? '' : NO_ANSWER };
   }
 
   async #take(inputs: AsyncIterable<Input>): Promise<void> {
@@ -195,10 +201,14 @@ export class Mapping {
     // What may have been taken all the same stays as it is: in other requests it would be taken twice.
     let isInDoubt = false;
     const post = async (): Promise<Answer | 'too many'> => {
+      this.#unanswered = batch.length;
       try {
-        return await this.#api.postText('/v1/tasks/batch', `{"tasks":[${tasks.join(',')}]}`, {}, key);
+        const answer = await this.#api.postText('/v1/tasks/batch', `{"tasks":[${tasks.join(',')}]}`, {}, key);
+        this.#unanswered = 0;
+        return answer;
       } catch (error) {
-        isInDoubt ||= isAway(error);
+        isInDoubt ||= isAway(error) && mayBeDone(error);
+        if (!isInDoubt) this.#unanswered = 0;
         // A batch is taken as a whole. Where others fill what room there is, there may never be as much at once.
         if (batch.length > 1 && !isInDoubt && codeOf(error) === 'queue_full') return 'too many';
         throw error;
@@ -268,6 +278,18 @@ export class Mapping {
     this.#changed.resolve();
     this.#changed = nextChange();
   }
+}
+
+const NO_ANSWER = 'The service did not answer.';
+
+/** @throws UserError where it does not settle within LEAVE_MS, or before `cut` fires */
+function soon<T>(work: Promise<T>, cut: AbortSignal): Promise<Awaited<T>> {
+  const late = pause(LEAVE_MS, undefined, { signal: cut })
+    .catch(() => undefined)
+    .then(() => {
+      throw new UserError(NO_ANSWER);
+    });
+  return Promise.race([work, late]);
 }
 
 function nextChange(): { promise: Promise<void>; resolve: () => void } {

@@ -37,6 +37,11 @@ export function isAway(error: unknown): boolean {
   return [502, 503, 504].includes(error.answer.status);
 }
 
+/** What was asked, of a service that is away: but where there was no connection, who knows how far it got. */
+export function mayBeDone(error: unknown): boolean {
+  return !(error instanceof Unreachable) || error.mayBeDone;
+}
+
 /** How long the service asks to be left alone, ms. */
 export function askedMs(error: unknown): number {
   const problem = error instanceof Refused ? (error.answer.body as { retry_after_ms?: number } | null) : null;

@@ -107,9 +107,64 @@ it.each([
   const { code, stderr } = await map.ended;
   expect(code).toBe(130);
   expect(stderr).toBe(
-    `mpcsfaas: Interrupted: 1 call had ended, 3 could not be canceled and go on: \`${list}\` tells. No service answers at ${url} (ECONNREFUSED): start one with \`mpcsfaas up\`, or name another with --url or --port.\n`,
+    `mpcsfaas: Interrupted: 1 call had ended, 3 could not be canceled and may go on: \`${list}\` tells. No service answers at ${url} (ECONNREFUSED): start one with \`mpcsfaas up\`, or name another with --url or --port.\n`,
   );
   rmSync(folder, { recursive: true });
+});
+
+it.each(['once', 'twice'])('Ctrl-C, %s, while the service hangs tells soon what may go on', async (times) => {
+  const { url, asked } = await serve(({ path, body }, response) => {
+    if (path === '/v1/tasks/batch') take(response, body.tasks!);
+    else if (body.task_ids![0] === '0') sayEnds(response, ['0']);
+  });
+  const folder = mkdtempSync(join(tmpdir(), 'test-cli-'));
+  writeFileSync(join(folder, 'in'), '0\n1\n2\n3\n');
+  const map = program('mpcsfaas', ['map', 'f', 'in', '--group', 'mine', '--url', url], {}, folder);
+  await map.says(/^0\n/);
+  await expect.poll(() => asked.at(-1)!.body.task_ids).toEqual(['1', '2', '3']);
+  map.signal('SIGINT');
+  await expect.poll(() => asked.at(-1)!.path, { timeout: 20_000 }).toBe('/v1/tasks/cancel');
+  if (times === 'twice') map.signal('SIGINT');
+  expect(await map.ended).toEqual({
+    code: 130,
+    stdout: '0\n',
+    stderr:
+      'mpcsfaas: Interrupted: 1 call had ended, 3 could not be canceled and may go on: `mpcsfaas task ls --group mine` tells. The service did not answer.\n',
+  });
+  rmSync(folder, { recursive: true });
+});
+
+it.each([
+  ['soon', new AbortController().signal],
+  ['at once where it is told to', AbortSignal.abort()],
+])('who leaves while a request is not answered is told %s how many it holds', async (_, cut) => {
+  const { api, asked } = await serve(() => undefined);
+  const stop = new AbortController();
+  const mapping = new Mapping(api, 'f', {}, stop.signal, () => undefined);
+  const next = mapping.outputs(lines(5)).next();
+  await expect.poll(() => asked.length).toBe(1);
+  stop.abort(new Error('left'));
+  await expect(next).rejects.toThrow('left');
+  const left = asked[0]!.body.tasks!.length;
+  expect(await mapping.cancel(cut)).toEqual({ canceled: 0, left, why: 'The service did not answer.' });
+});
+
+it('something in front of the service that takes no large requests gets small ones, or is told of by the line', async () => {
+  const { api } = await serve(({ path, body }, response) => {
+    if (path !== '/v1/tasks/batch') return sayEnds(response, body.task_ids!);
+    const tasks = body.tasks!;
+    if (tasks.length > 20 || tasks.some(({ args }) => args[0] === 150))
+      return response.writeHead(413).end('<h1>no</h1>');
+    take(response, tasks);
+  });
+  const stop = new AbortController();
+  const values: unknown[] = [];
+  const all = async (): Promise<void> => {
+    for await (const output of new Mapping(api, 'f', {}, stop.signal, () => undefined).outputs(lines(200)))
+      values.push(valueOf(output));
+  };
+  await expect(all()).rejects.toThrow(/^Line 151: Something in front of the service at \S+ refused this with 413: /);
+  expect(values).toEqual(numbers(150));
 });
 
 describe('a queue that others keep nearly full', () => {

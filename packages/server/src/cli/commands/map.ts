@@ -68,23 +68,22 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
       show();
     }
     // Without a call nobody has told whether there is such a function.
-    if (mapping.ended === 0) await api.get(`/v1/functions/${encodeURIComponent(name)}`);
-    await written();
+    if (mapping.ended === 0) await api.get(`/v1/functions/${encodeURIComponent(name)}`, {}, stop.signal);
+    await written(stop.signal);
     stop.signal.throwIfAborted();
   } catch (error) {
     bar.clear();
-    // Quicker than cancelling is only the one who asks a second time.
-    cut.addEventListener('abort', () => leaveQuietly(130));
     const { ended } = mapping;
-    const canceled = await mapping.cancel();
-    if (unwritten?.code === 'EPIPE') return leaveQuietly(0);
+    // Quicker than cancelling is only the one who asks a second time, and is told what may go on, too.
+    const canceled = await mapping.cancel(cut);
+    if (unwritten?.code === 'EPIPE' && canceled.left === 0) return leaveQuietly(0);
     if (unwritten !== undefined)
       throw new UserError(
         `The values cannot be written (${unwritten.code ?? unwritten.message}): ${whatBecame(canceled, options.group)}`,
       );
     if (!stop.signal.aborted) {
       // Of the lines before the one that ended it, all are told.
-      await written();
+      await written(cut);
       if (!(error instanceof UserError) || canceled.left === 0) throw error;
       const { left } = canceled;
       throw new UserError(`${error.message} ${whatBecame({ canceled: 0, left, why: '' }, options.group)}`);
@@ -106,13 +105,16 @@ function whatBecame({ canceled, left, why }: Canceled, group: string | undefined
   const done = `${canceled} that had not ${canceled === 1 ? 'is' : 'are'} canceled`;
   if (left === 0) return `${done}.`;
   const where = group === undefined ? '' : ` --group ${/^[\w.-]+$/.test(group) ? group : `'${group}'`}`;
-  const failed = `${left} could not be canceled and ${left === 1 ? 'goes' : 'go'} on: \`mpcsfaas task ls${where}\` tells.`;
+  const failed = `${left} could not be canceled and may go on: \`mpcsfaas task ls${where}\` tells.`;
   return `${canceled === 0 ? '' : `${done}, `}${failed}${why === '' ? '' : ` ${why}`}`;
 }
 
-/** Resolves when stdout has taken all; a disk that is full tells it of the last lines, too. */
-function written(): Promise<void> {
-  return new Promise((resolve) => process.stdout.write('', () => setImmediate(resolve)));
+/** Resolves when stdout has taken all, or `until` fires; a disk that is full tells it of the last lines, too. */
+function written(until: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    until.addEventListener('abort', () => resolve());
+    process.stdout.write('', () => setImmediate(resolve));
+  });
 }
 
 function lineOf(output: Output): string {
