@@ -343,6 +343,7 @@ describe('a wrong call', () => {
     const lines = [
       ...[['fn', 'ls'], ['call', 'x'], ['workers'], ['top'], ['keys', 'ls'], ['task', 'ls'], ['task', 'cancel', id]],
       ...[
+        ['task', 'logs', id],
         ['task', 'logs', '-f', id],
         ['task', 'show', id],
         ['task', 'retry', id],

@@ -27,10 +27,14 @@ export function logsCommand(task: Command, id: (text: string) => string): void {
 async function logs(id: string, options: LogsOptions): Promise<void> {
   const api = new Api(options);
   if (options.follow) return follow(api, id, options.json);
-  const body = (await api.get(`/v1/tasks/${encodeURIComponent(id)}/logs`)).body as Logs;
-  if (options.json) return printJson(body);
-  for (const stream of ['stdout', 'stderr'] as const) {
-    const { text, gap_at: gap, dropped_bytes: dropped } = body[stream];
+  const answer = await api.get(`/v1/tasks/${encodeURIComponent(id)}/logs`);
+  const { stdout } = api.bodyOf<Logs>(answer, 'stdout');
+  const { stderr } = api.bodyOf<Logs>(answer, 'stderr');
+  if (options.json) return printJson(answer.body);
+  for (const [stream, { text, gap_at: gap, dropped_bytes: dropped }] of [
+    ['stdout', stdout],
+    ['stderr', stderr],
+  ] as const) {
     // The gap is told in code points.
     const characters = Array.from(text);
     write(stream, characters.slice(0, gap ?? undefined).join(''));
