@@ -63,6 +63,12 @@ export function origin(text: string): string {
   );
 }
 
+/** A moment as the API takes it (RFC 3339), with its zone. @throws InvalidArgumentError */
+export function moment(text: string): string {
+  if (/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)$/i.test(text)) return text;
+  throw new InvalidArgumentError('Give a time with its zone, such as 2030-12-31T23:59:59Z.');
+}
+
 /** A whole number within bounds. @throws InvalidArgumentError */
 export function whole(min: number, max: number): (text: string) => number {
   return (text) => {

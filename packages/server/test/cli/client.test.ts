@@ -419,6 +419,24 @@ describe('task', () => {
     expect(stderr).toMatch(new RegExp(`^mpcsfaas: ${ids[0]}: [^\n]+\nmpcsfaas: ${ids[1]}: [^\n]+\n$`));
   });
 
+  it('ls of a time alone', async () => {
+    await done('call', 'add', '1', '--kw', 'b=1');
+    const idsOf = async (...when: string[]): Promise<string[]> =>
+      ((await json('task', 'ls', '--limit', '1', ...when)) as { items: { task_id: string }[] }).items.map(
+        ({ task_id: id }) => id,
+      );
+    const [newest = ''] = await idsOf();
+    const [past, future] = ['2020-01-01T00:00:00Z', '2999-12-31T23:59:59.999+01:00'];
+    expect(await idsOf('--since', past, '--until', future)).toEqual([newest]);
+    expect(await idsOf('--since', future)).toEqual([]);
+    expect(await idsOf('--until', past)).toEqual([]);
+    const { code, stderr } = await cli('task', 'ls', '--since', 'yesterday');
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringMatching(/^mpcsfaas: [^\n]* such as 2030-12-31T23:59:59Z\.[^\n]*\n$/),
+    ]);
+  });
+
   it('a wrong status is named', async () => {
     const { code, stderr } = await cli('task', 'ls', '--status', 'lost');
     expect(code).toBeGreaterThan(0);

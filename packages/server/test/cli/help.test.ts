@@ -18,7 +18,7 @@ const COMMANDS = [
 /** Options that are no environment variables, as the README says. */
 const ON_THE_LINE_ALONE = [
   ...['--json', '--kw', '--wait', '--traceback', '--as', '--description', '--no-check', '--limit'],
-  ...['--status', '--function', '--group', '--tag', '--spread', '--follow', '--interval', '--frames', '--tasks'],
+  ...['--status', '--function', '--group', '--tag', '--since', '--until', '--spread', '--follow', '--interval', '--frames', '--tasks'],
 ];
 const PROGRAMS = ['task_dispatcher', 'pull_worker', 'push_worker'];
 /** The system's has dill: for another one that has none it would be fetched, at every start. */

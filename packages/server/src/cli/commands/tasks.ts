@@ -8,7 +8,7 @@ import { withExamples } from '../help.ts';
 import { withOptions } from '../options.ts';
 import { printJson, printLine, printMore, printTable } from '../print.ts';
 import { TASK_COLUMNS, taskRow } from '../task-row.ts';
-import { named, whole } from '../units.ts';
+import { moment, named, whole } from '../units.ts';
 import { UserError } from '../user-error.ts';
 
 interface ClientOptions extends ApiOptions {
@@ -28,10 +28,17 @@ export function taskCommands(parent: Command): void {
       .option('--function <ref>', 'of this function only')
       .option('--group <group>', 'of this group only')
       .option('--tag <tag>', 'with this tag only')
+      .option('--since <time>', 'submitted then or later, such as 2030-12-31T23:59:59Z', moment)
+      .option('--until <time>', 'submitted before then', moment)
       .option('--limit <n>', 'at most so many', whole(1, MOST_LISTED), 50),
     'client',
   ).action(list);
-  withExamples(ls, 'mpcsfaas task ls --status failed --limit 10', 'mpcsfaas task ls --function add --json');
+  withExamples(
+    ls,
+    'mpcsfaas task ls --status failed --limit 10',
+    'mpcsfaas task ls --function add --json',
+    'mpcsfaas task ls --since "$(date -u +%FT00:00:00Z)"     # those of today',
+  );
   withOptions(task.command('show').description('show one task').argument('<id>', "the task's id", ID), 'client').action(
     show,
   );
@@ -51,6 +58,8 @@ interface ListOptions extends ClientOptions {
   function?: string;
   group?: string;
   tag?: string;
+  since?: string;
+  until?: string;
   limit: number;
 }
 
@@ -72,8 +81,8 @@ function taskStates(text: string): string {
 }
 
 async function list(options: ListOptions): Promise<void> {
-  const { status, group, tag, limit } = options;
-  const query = { status, function: options.function, group, tag };
+  const { status, group, tag, since, until, limit } = options;
+  const query = { status, function: options.function, group, tag, since, until };
   const listed = await new Api(options).list('/v1/tasks', query, limit);
   if (options.json) return printJson(listed);
   printTable(TASK_COLUMNS, (listed.items as Task[]).map(taskRow));
