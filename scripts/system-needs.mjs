@@ -24,6 +24,11 @@ export const NEEDS = [
     package: 'python3-cloudpickle',
     present: () => succeeds('/usr/bin/python3', '-c', 'import cloudpickle'),
   },
+  {
+    what: 'openssl, for certificates that nobody trusts',
+    package: 'openssl',
+    present: () => succeeds('openssl', 'version'),
+  },
   ...['pip', 'setuptools', 'wheel'].map((name) => ({
     what: `${name} for /usr/bin/python3, for the Python SDK`,
     package: `python3-${name}`,

@@ -199,7 +199,12 @@ export class Api {
     return target;
   }
 
-  #away(error: unknown, changes: boolean): Unreachable {
+  /** Unreachable, but where to ask again is of no use. */
+  #away(error: unknown, changes: boolean): UserError {
+    if (isUntrusted(error))
+      return new UserError(
+        `The certificate of the service at ${this.#url} is not trusted here (${reason(error)}): correct --url, or name the file of whoever signed it in NODE_EXTRA_CA_CERTS.`,
+      );
     const mayBeDone = changes && !wasNotSent(error);
     if (error instanceof Silent)
       return new Hung(
@@ -226,8 +231,12 @@ export class Api {
 /** Without a slash at its end. @throws UserError */
 function address(text: string): string {
   const parsed = URL.parse(text);
-  if (parsed !== null && /^https?:$/.test(parsed.protocol)) return text.replace(/\/+$/, '');
+  const isHttp = parsed !== null && /^https?:$/.test(parsed.protocol);
   const place = environment['MPCSFAAS_URL'] === text ? placeOf('MPCSFAAS_URL') : '--url';
+  // A password is repeated to nobody, in an address that is none either.
+  if (isHttp ? parsed.username + parsed.password !== '' : text.includes('@'))
+    throw new UserError(`${place} takes no user and password: give a key with --api-key or MPCSFAAS_API_KEY.`, 2);
+  if (isHttp) return text.replace(/\/+$/, '');
   throw new UserError(`${place} takes an address such as http://127.0.0.1:8000, not ${JSON.stringify(text)}.`, 2);
 }
 
@@ -239,7 +248,13 @@ function reason(error: unknown): string {
 /** There was no connection yet that could have carried it. */
 function wasNotSent(error: unknown): boolean {
   const { code = '', syscall = '' } = error as NodeJS.ErrnoException;
-  return ['connect', 'getaddrinfo'].includes(syscall) || /^(ECONNREFUSED|ENOTFOUND)$|CERT/.test(code);
+  return ['connect', 'getaddrinfo'].includes(syscall) || /^(ECONNREFUSED|ENOTFOUND)$/.test(code);
+}
+
+/** As OpenSSL and Node name what is wrong with a certificate. */
+function isUntrusted(error: unknown): boolean {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  return /^(ERR_TLS_)?CERT_|SELF_SIGNED_CERT|^UNABLE_TO_|^INVALID_(CA|PURPOSE)$|^HOSTNAME_MISMATCH$/.test(code);
 }
 
 function parse(text: string): unknown {
@@ -257,13 +272,16 @@ function otherText(url: string, status: number, text: string): string {
 /** A problem's `detail`, with the faulty fields. `given`: a key was sent along. */
 function problemText({ status, body }: Answer, text: string, url: string, given: boolean): string {
   const problem = body as { code?: string; detail?: string; errors?: { pointer: string; message: string }[] } | null;
+  const isOurs = typeof problem?.detail === 'string';
+  if (!isOurs && [401, 403, 413].includes(status))
+    return `Something in front of the service at ${url} refused this with ${status}: change what it lets through, or name another with --url.`;
   if (status === 401) {
     return given
       ? `The service at ${url} does not know this API key: give a valid one with --api-key or ${placeOf('MPCSFAAS_API_KEY')}.`
       : `The service at ${url} wants an API key: give it with --api-key or MPCSFAAS_API_KEY.`;
   }
-  if (typeof problem?.detail !== 'string') return otherText(url, status, text);
-  const { code, detail, errors = [] } = problem;
+  if (!isOurs) return otherText(url, status, text);
+  const { code, detail = '', errors = [] } = problem;
   if (code === 'route_not_found') {
     const { origin, pathname } = new URL(url);
     return pathname === '/'

@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +10,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../../test/harness/redis.ts';
 import { blockedPort, mpcsfaas, program, takenPort, together, type Said } from './harness.ts';
+import { newCertificate } from './new-certificate.ts';
+import { standIn } from './stand-in.ts';
 
 const COMMANDS = [
   ...['up', 'service', 'dispatcher', 'worker', 'doctor', 'call', 'fn register', 'fn ls', 'fn show', 'fn rm'],
@@ -18,7 +21,19 @@ const COMMANDS = [
 /** Options that are no environment variables, as the README says. */
 const ON_THE_LINE_ALONE = [
   ...['--json', '--kw', '--wait', '--traceback', '--as', '--description', '--no-check', '--limit'],
-  ...['--status', '--function', '--group', '--tag', '--since', '--until', '--spread', '--follow', '--interval', '--frames', '--tasks'],
+  ...[
+    '--status',
+    '--function',
+    '--group',
+    '--tag',
+    '--since',
+    '--until',
+    '--spread',
+    '--follow',
+    '--interval',
+    '--frames',
+    '--tasks',
+  ],
 ];
 const PROGRAMS = ['task_dispatcher', 'pull_worker', 'push_worker'];
 /** The system's has dill: for another one that has none it would be fetched, at every start. */
@@ -331,6 +346,44 @@ describe('a wrong call', () => {
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
     const said = await mpcsfaas(['fn', 'ls', '--url', `http://127.0.0.1:${port}`]);
     expect(sentence(said)).toMatch(/is no MPCSFaaS service: it said 404 "not here"/);
+    server.close();
+  });
+
+  it.each([401, 403, 413])('something in front of the service says %i by itself', async (status) => {
+    const proxy = await standIn((_request, response) => response.writeHead(status).end('<h1>nginx</h1>'));
+    const { stderr } = await mpcsfaas(['fn', 'ls', '--url', proxy.url]);
+    expect(stderr).toBe(
+      `mpcsfaas: Something in front of the service at ${proxy.url} refused this with ${status}: change what it lets through, or name another with --url.\n`,
+    );
+    proxy.close();
+  });
+
+  it.each(['http://me:secret@127.0.0.1:1', 'http://secret@127.0.0.1:1', 'me:secret@127.0.0.1:1', 'ftp://me:secret@a'])(
+    'an address with a password, %s, is repeated to nobody',
+    async (url) => {
+      const [typed, set] = await together([
+        { program: 'mpcsfaas', args: ['fn', 'ls', '--url', url], env: {} },
+        { program: 'mpcsfaas', args: ['fn', 'ls'], env: { MPCSFAAS_URL: url } },
+      ]);
+      const what = 'takes no user and password: give a key with --api-key or MPCSFAAS_API_KEY.';
+      expect([typed, set].map((said) => [said!.code, sentence(said!)])).toEqual([
+        [2, `--url ${what}`],
+        [2, `MPCSFAAS_URL ${what}`],
+      ]);
+    },
+  );
+
+  it('a certificate that is not trusted is no service that is away', async () => {
+    const server = createTlsServer(newCertificate(folder)).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    for (const line of [
+      ['fn', 'ls'],
+      ['call', 'f'],
+    ])
+      expect(sentence(await mpcsfaas([...line, '--url', url]))).toBe(
+        `The certificate of the service at ${url} is not trusted here (DEPTH_ZERO_SELF_SIGNED_CERT): correct --url, or name the file of whoever signed it in NODE_EXTRA_CA_CERTS.`,
+      );
     server.close();
   });
 
