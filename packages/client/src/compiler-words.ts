@@ -47,7 +47,7 @@ const WORDS: Record<string, string> = {
   __awaiter: awaiter,
   __assign: assign,
   __rest: rest,
-  __spreadArray: '(to, from) => to.concat(Array.from(from))',
+  __spreadArray: '(to, from) => [...to, ...from]',
   __extends:
     '(to, from) => { Object.setPrototypeOf(to, from); Object.setPrototypeOf(to.prototype, from && from.prototype); }',
   __values: 'from => from[Symbol.iterator]()',

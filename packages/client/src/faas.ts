@@ -119,7 +119,7 @@ export class Faas {
 
   /** The ends of tasks from now on, over cut connections. `reset`: some were missed; ask for those that matter. */
   async *events({ group, signal }: Waiting & { group?: string | undefined } = {}): AsyncGenerator<TaskEnded | 'reset'> {
-    for await (const told of follow(this.#connection, pathOfEnds(group), signal ?? new AbortController().signal)) {
+    for await (const told of follow(this.#connection, pathOfEnds(group), signal)) {
       if (told.is === 'event') yield told.event === 'reset' ? 'reset' : (JSON.parse(told.data) as TaskEnded);
     }
     signal?.throwIfAborted();

@@ -1,7 +1,7 @@
 // Many calls of one function: submitted in batches as far ahead as the window allows, results in the order of the inputs.
 import { MAX_RESULT_IDS } from './contract.ts';
 import { valueOf } from './errors.ts';
-import { CANCEL_MS, linkedTo, orAborted, settledWithin } from './pause.ts';
+import { linkedTo, orAborted, settledSoon } from './pause.ts';
 import type { Line } from './task-handle.ts';
 
 export type Inputs<T> = Iterable<T> | AsyncIterable<T>;
@@ -87,7 +87,7 @@ async function* run<R>(
         if (next.done === true) break;
         line.push(Promise.allSettled([call(next.value)]).then(([called]) => called));
         changed.ring();
-        while (line.length >= window && !over()) await changed.rung();
+        while (line.length >= window && !over()) await changed.rung;
       }
     } catch (fault) {
       inputsAre.faults.push(fault);
@@ -116,7 +116,7 @@ async function* run<R>(
   try {
     void fill();
     for (;;) {
-      while (line.length === 0 && inputsAre.coming && !over()) await changed.rung();
+      while (line.length === 0 && inputsAre.coming && !over()) await changed.rung;
       const next = line[0];
       if (next === undefined) {
         signal?.throwIfAborted();
@@ -134,25 +134,21 @@ async function* run<R>(
     forget();
     stop.abort();
     if (inputsAre.coming) void Promise.resolve(inputs.return?.()).catch(() => undefined);
-    await settledWithin(cancelAll(), CANCEL_MS);
+    await settledSoon(cancelAll());
   }
 }
 
 /** Wakes all who wait for it at the moment. */
 class Bell {
-  #ring: () => void = () => undefined;
-  #rung = this.#next();
+  #ring!: () => void;
+  rung = this.#next();
 
   #next(): Promise<void> {
     return new Promise((resolve) => (this.#ring = resolve));
   }
 
-  rung(): Promise<void> {
-    return this.#rung;
-  }
-
   ring(): void {
     this.#ring();
-    this.#rung = this.#next();
+    this.rung = this.#next();
   }
 }

@@ -3,7 +3,7 @@
 const FIRST_MS = 100;
 const LONGEST_MS = 5_000;
 /** How long whoever gives up waits for what it began to be canceled: a service that hangs does not hold them, ms. */
-export const CANCEL_MS = 2_000;
+const CANCEL_MS = 2_000;
 
 /** How long to wait before try `tried` + 1: exponential, with full jitter, so that many clients do not come back at once. */
 export function backoffMs(tried: number, random: number): number {
@@ -26,17 +26,9 @@ export function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefine
   });
 }
 
-/** Resolves once `work` has settled, in whatever way, or `ms` have passed; what goes on then goes on by itself. */
-export function settledWithin(work: Promise<unknown>, ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    void work
-      .catch(() => undefined)
-      .finally(() => {
-        clearTimeout(timer);
-        resolve();
-      });
-  });
+/** Resolves once `work` has settled, in whatever way, or CANCEL_MS have passed; what goes on then goes on by itself. */
+export async function settledSoon(work: Promise<unknown>): Promise<void> {
+  await orAborted(work, AbortSignal.timeout(CANCEL_MS)).catch(() => undefined);
 }
 
 /** A controller that fires when `signal` does, with its reason, until that is forgotten. */
@@ -45,12 +37,13 @@ export function linkedTo(signal: AbortSignal | undefined): { stop: AbortControll
   return { stop, forget: onAbort(signal, () => stop.abort(signal?.reason)) };
 }
 
-interface Listening {
-  acts: Set<() => void>;
-  fire: () => void;
+/** All who wait by one signal, as its one listener: of more than ten Node warns, as of a leak. */
+class Listening extends Set<() => void> {
+  handleEvent(): void {
+    for (const act of this) act();
+  }
 }
 
-/** One listener for each signal, however many wait by it: of more than ten Node warns, as of a leak. */
 const listening = new WeakMap<AbortSignal, Listening>();
 
 /** `act` is called once `signal` fires, at once where it has; what is answered forgets it. */
@@ -60,23 +53,13 @@ export function onAbort(signal: AbortSignal | undefined, act: () => void): () =>
     act();
     return () => undefined;
   }
-  const { acts, fire } = listening.get(signal) ?? listenTo(signal);
-  acts.add(act);
+  const acts = listening.get(signal) ?? new Listening();
+  listening.set(signal, acts.add(act));
+  // Of one that listens already nothing comes of it.
+  signal.addEventListener('abort', acts, { once: true });
   return () => {
     if (!acts.delete(act) || acts.size > 0) return;
     listening.delete(signal);
-    signal.removeEventListener('abort', fire);
+    signal.removeEventListener('abort', acts);
   };
-}
-
-function listenTo(signal: AbortSignal): Listening {
-  const acts = new Set<() => void>();
-  const fire = (): void => {
-    listening.delete(signal);
-    for (const act of acts) act();
-  };
-  const made = { acts, fire };
-  listening.set(signal, made);
-  signal.addEventListener('abort', fire, { once: true });
-  return made;
 }

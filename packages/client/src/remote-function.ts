@@ -3,7 +3,7 @@ import { checkKey } from './connection.ts';
 import { jsonText } from './json-text.ts';
 import { Mapped } from './mapped.ts';
 import { taskOptions } from './options.ts';
-import { CANCEL_MS, onAbort, orAborted, settledWithin } from './pause.ts';
+import { onAbort, orAborted, settledSoon } from './pause.ts';
 import { TaskHandle } from './task-handle.ts';
 import { valueOf } from './errors.ts';
 import type { CallOptions } from './options.ts';
@@ -114,11 +114,7 @@ export async function submitTask(
     return id;
   } catch (fault) {
     // Its id may not be known yet: it is canceled once it is.
-    if (signal?.aborted === true)
-      await settledWithin(
-        sent.then((id) => cancelQuietly(id, caller)),
-        CANCEL_MS,
-      );
+    if (signal?.aborted === true) await settledSoon(sent.then((id) => cancelQuietly(id, caller)));
     throw fault;
   }
 }
@@ -135,7 +131,7 @@ function lineOf(caller: Caller, { group = '' }: CallOptions): Line {
 }
 
 async function cancelQuietly(id: string, caller: Caller): Promise<void> {
-  await settledWithin(new TaskHandle(id, caller).cancel(), CANCEL_MS);
+  await settledSoon(new TaskHandle(id, caller).cancel());
 }
 
 function iteratorOf(inputs: Inputs<unknown>): AsyncIterator<unknown> | Iterator<unknown> {

@@ -13,11 +13,11 @@ const SILENCE_MS = 40_000;
  * Events until `signal` fires. After a cut it goes on from the last event's id; where nothing answers for as long as the
  * connection is patient it throws.
  */
-export async function* follow(connection: Connection, path: string, signal: AbortSignal): AsyncGenerator<Told> {
+export async function* follow(connection: Connection, path: string, signal?: AbortSignal): AsyncGenerator<Told> {
   let last = '';
   let tried = 0;
   let heard = Date.now();
-  const over = (): boolean => signal.aborted;
+  const over = (): boolean => signal?.aborted === true;
   while (!over()) {
     const { stop, forget } = linkedTo(signal);
     const cut = (): void => stop.abort();

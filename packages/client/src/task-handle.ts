@@ -1,7 +1,7 @@
 // One task: its end, its state, its output. Only the id matters: a handle can be made again anywhere, at any time.
 import { Conflict, valueOf } from './errors.ts';
 import { followLogs } from './task-logs.ts';
-import type { Connection } from './connection.ts';
+import type { Ask, Connection } from './connection.ts';
 import type { Ends } from './ends.ts';
 import type { LogEvent, Task, TaskLogs, TaskResult } from './contract.ts';
 
@@ -44,7 +44,7 @@ export class TaskHandle<R = unknown> {
 
   /** All that is known of it: times, attempts, options, why it waits. */
   record({ signal }: Waiting = {}): Promise<Task> {
-    return this.#line.connection.ask('GET', this.#path(''), { signal });
+    return this.#ask('GET', '', { signal });
   }
 
   /** What it printed so far; with `follow` also what it prints from now on, until it ends. */
@@ -53,13 +53,13 @@ export class TaskHandle<R = unknown> {
   logs({ follow, signal }: Waiting & { follow?: boolean | undefined } = {}):
     Promise<TaskLogs> | AsyncGenerator<LogEvent> {
     if (follow === true) return followLogs(this.#line.connection, this.id, signal);
-    return this.#line.connection.ask('GET', this.#path('/logs'), { signal });
+    return this.#ask('GET', '/logs', { signal });
   }
 
   /** True: it ends canceled. False: another end came first. */
   async cancel({ signal }: Waiting = {}): Promise<boolean> {
     try {
-      await this.#line.connection.ask('POST', this.#path('/cancel'), { signal });
+      await this.#ask('POST', '/cancel', { signal });
       return true;
     } catch (fault) {
       if (!(fault instanceof Conflict)) throw fault;
@@ -69,10 +69,7 @@ export class TaskHandle<R = unknown> {
 
   /** The same call again, as a new task. */
   async retry({ signal }: Waiting = {}): Promise<TaskHandle<R>> {
-    const { task_id } = await this.#line.connection.ask<{ task_id: string }>('POST', this.#path('/retry'), {
-      signal,
-      once: true,
-    });
+    const { task_id } = await this.#ask<{ task_id: string }>('POST', '/retry', { signal, once: true });
     return new TaskHandle<R>(task_id, this.#line);
   }
 
@@ -93,7 +90,7 @@ export class TaskHandle<R = unknown> {
     return end;
   }
 
-  #path(rest: string): string {
-    return `/v1/tasks/${encodeURIComponent(this.id)}${rest}`;
+  #ask<T>(method: 'GET' | 'POST', rest: string, asked: Ask): Promise<T> {
+    return this.#line.connection.ask<T>(method, `/v1/tasks/${encodeURIComponent(this.id)}${rest}`, asked);
   }
 }

@@ -1,5 +1,4 @@
 // A task's output as it grows, once each, over cut connections.
-import { linkedTo } from './pause.ts';
 import { follow } from './server-events.ts';
 import type { Connection } from './connection.ts';
 import type { LogEvent } from './contract.ts';
@@ -11,37 +10,31 @@ export async function* followLogs(
   signal: AbortSignal | undefined,
 ): AsyncGenerator<LogEvent> {
   signal?.throwIfAborted();
-  const { stop, forget } = linkedTo(signal);
   // How far each stream was told, in bytes. A new connection begins at the beginning: what those before it told is left
   // out. One connection repeats nothing, and what it tells is not weighed against itself: bytes that are no UTF-8 are
   // longer in a text than in their stream.
   let attempt = 0;
   let told = { stdout: 0, stderr: 0 };
   let before = told;
-  try {
-    for await (const item of follow(connection, `/v1/tasks/${id}/logs?follow=1`, stop.signal)) {
-      if (item.is === 'open') {
-        before = { ...told };
-        continue;
-      }
-      if (item.event === 'end') return;
-      const log = JSON.parse(item.data) as LogEvent;
-      if (log.attempt !== attempt) {
-        attempt = log.attempt;
-        told = { stdout: 0, stderr: 0 };
-        before = { ...told };
-      }
-      const bytes = new TextEncoder().encode(log.text);
-      const known = Math.max(0, before[log.stream] - log.offset);
-      if (known >= bytes.length) continue;
-      told[log.stream] = log.offset + bytes.length;
-      yield known === 0
-        ? log
-        : { ...log, offset: log.offset + known, text: new TextDecoder().decode(bytes.subarray(known)) };
+  for await (const item of follow(connection, `/v1/tasks/${id}/logs?follow=1`, signal)) {
+    if (item.is === 'open') {
+      before = { ...told };
+      continue;
     }
-    signal?.throwIfAborted();
-  } finally {
-    forget();
-    stop.abort();
+    if (item.event === 'end') return;
+    const log = JSON.parse(item.data) as LogEvent;
+    if (log.attempt !== attempt) {
+      attempt = log.attempt;
+      told = { stdout: 0, stderr: 0 };
+      before = { ...told };
+    }
+    const bytes = new TextEncoder().encode(log.text);
+    const known = Math.max(0, before[log.stream] - log.offset);
+    if (known >= bytes.length) continue;
+    told[log.stream] = log.offset + bytes.length;
+    yield known === 0
+      ? log
+      : { ...log, offset: log.offset + known, text: new TextDecoder().decode(bytes.subarray(known)) };
   }
+  signal?.throwIfAborted();
 }
