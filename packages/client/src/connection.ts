@@ -167,6 +167,11 @@ export class Connection {
       const after = Number(headers.get('retry-after'));
       return refusal({ retry_after_ms: after * 1000, ...(problem as Problem) }, this.url);
     }
+    // What a proxy does not let through.
+    if ([401, 403, 413].includes(status)) {
+      const detail = `Something in front of ${this.url} refused this: it said ${status}.`;
+      return refusal({ status, code: '', detail } as Problem, this.url);
+    }
     // A proxy says so of a service that is not there.
     if ([502, 503, 504].includes(status)) return this.#away(new Error(String(status)));
     return this.#notOurs(`${status} ${JSON.stringify(text.slice(0, 80))}`);

@@ -15,6 +15,7 @@ import {
   QueueFull,
   RateLimited,
   ServiceFault,
+  TooLarge,
   Unauthorized,
   VersionMismatch,
 } from '../src/index.ts';
@@ -139,6 +140,18 @@ describe('a service whose answers are those of this test', () => {
     const error = await fault(new Faas({ url }).stats());
     expect(error).toBeInstanceOf(ConnectionFailed);
     expect((error as Error).message).toBe(`What answers at ${url} is no MPCSFaaS: it said 404 "<h1>not here</h1>".`);
+  });
+
+  it.each([
+    [401, Unauthorized],
+    [403, Forbidden],
+    [413, TooLarge],
+  ])('%i that something in front of it says by itself', async (status, Class) => {
+    const { url, asked } = await fake((response) => response.writeHead(status).end('<h1>nginx</h1>'));
+    const error = await fault(new Faas({ url }).submit('f'));
+    expect(error).toBeInstanceOf(Class);
+    expect((error as Error).message).toBe(`Something in front of ${url} refused this: it said ${status}.`);
+    expect(asked).toHaveLength(1);
   });
 
   it('a retry of a task, which has no key, is not repeated after a cut', async () => {

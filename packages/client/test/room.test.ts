@@ -7,7 +7,7 @@ import { refuse, say, sayEnds, serve, stopServing } from './fake.ts';
 afterEach(stopServing);
 
 /** Takes as many tasks at once as `room` says, or answers otherwise where `instead` does; the sizes of what it took. */
-async function taking(room: () => number, instead?: (n: number, response: ServerResponse) => boolean) {
+async function taking(room: () => number, instead?: (n: number, response: ServerResponse, size: number) => boolean) {
   const sizes: number[] = [];
   let n = 0;
   const { url, asked } = await serve(({ path, body }, response) => {
@@ -15,9 +15,9 @@ async function taking(room: () => number, instead?: (n: number, response: Server
       return void response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': here\n\n');
     if (path === '/v1/results') return sayEnds(response, body, true);
     n += 1;
-    if (instead?.(n, response) === true) return;
     const { tasks } = JSON.parse(body) as { tasks?: unknown[] };
     const size = tasks?.length ?? 1;
+    if (instead?.(n, response, size) === true) return;
     if (size > room()) return refuse(response, 429, 'queue_full');
     sizes.push(size);
     const task_ids = tasks?.map(() => crypto.randomUUID());
@@ -37,6 +37,19 @@ describe('where a request as a whole finds no room', () => {
     expect(await new Faas({ url, retries: 0 }).function('f').map(inputs).toArray()).toHaveLength(900);
     expect(Math.max(...sizes.slice(0, 4))).toBeLessThanOrEqual(3);
     expect(sizes.length).toBeLessThan(18);
+  });
+
+  it('so it does where something in front of the service takes no large requests', async () => {
+    const { url, sizes } = await taking(
+      () => 1_000,
+      (_, response, size) => {
+        if (size > 20) response.writeHead(413).end('<h1>413 Request Entity Too Large</h1>');
+        return size > 20;
+      },
+    );
+    const inputs = Array.from({ length: 200 }, (_, n) => n);
+    expect(await new Faas({ url }).function('f').map(inputs).toArray()).toHaveLength(200);
+    expect(Math.max(...sizes)).toBeGreaterThan(5);
   });
 
   it('calls that went together are queued as far as there is room, and the others told soon', async () => {
