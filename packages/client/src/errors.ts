@@ -32,6 +32,7 @@ export class FaasError extends Error {
   /** What the service said, where it did. */
   readonly problem: Problem | undefined;
 
+  /** @internal */
   constructor(message: string, problem?: Problem, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
@@ -72,6 +73,7 @@ export class TaskFailed extends FaasError {
   /** Of a lost task: each attempt that was lost, with its worker and why. */
   declare readonly attempts: NonNullable<TaskError['attempts']>;
 
+  /** @internal */
   constructor(taskId: string, { type: typeName, message, ...error }: TaskError) {
     super(message);
     Object.assign(this, { attempts: [], taskId, typeName, ...error });
@@ -88,7 +90,7 @@ export class MemoryExceeded extends TaskFailed {}
 export class LoadFailed extends TaskFailed {}
 export class BadResult extends TaskFailed {}
 
-const OF_KIND: Record<TaskError['kind'], typeof TaskFailed> = {
+const OF_KIND: Partial<Record<string, typeof TaskFailed>> = {
   raised: RemoteError,
   timed_out: TaskTimeout,
   memory_exceeded: MemoryExceeded,
@@ -100,12 +102,13 @@ const OF_KIND: Record<TaskError['kind'], typeof TaskFailed> = {
   lost: WorkerLost,
   expired: TaskExpired,
   canceled: TaskCanceled,
-};
+} satisfies Record<TaskError['kind'], typeof TaskFailed>;
 
 /** The value of a task that has ended. @throws TaskFailed; SerializationError where only Python could read it. @internal */
 export function valueOf(result: TaskResult): unknown {
   const { task_id: id, error } = result;
-  if (error !== null) throw new OF_KIND[error.kind](id, error);
+  // A newer service may know more kinds.
+  if (error !== null) throw new (OF_KIND[error.kind] ?? TaskFailed)(id, error);
   if ('value' in result) return result.value;
   throw new SerializationError(
     `The result of task ${id} is kept as a pickle alone: it was asked for by Python, for Python.`,

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { Connection } from '../src/connection.ts';
 import { Ends } from '../src/ends.ts';
-import { Faas, NotFound } from '../src/index.ts';
+import { Faas, NotFound, TaskFailed } from '../src/index.ts';
 import { refuse, say, sayEnds, serve, stopServing, type Asked } from './fake.ts';
 
 afterEach(stopServing);
@@ -190,6 +190,20 @@ describe('who waits for many', () => {
     expect(await all(url, 3_600_000)).toEqual(ids);
     expect(reads).toBe(2);
   });
+});
+
+it('an end of a kind that a newer service knows is a failed task', async () => {
+  const error = { kind: 'of_the_future', type: '', message: 'It is new.', traceback: '', details: {} };
+  const id = crypto.randomUUID();
+  const { url } = await serve(({ path }, response) => {
+    if (path === '/v1/tasks') return say(response, 201, { task_id: id });
+    say(response, 200, { results: [{ task_id: id, status: 'FAILED', error }], pending: [], unknown: [] });
+  });
+  const fault: unknown = await new Faas({ url })
+    .function('f')()
+    .catch((reason: unknown) => reason);
+  expect(fault).toBeInstanceOf(TaskFailed);
+  expect(fault).toMatchObject({ name: 'TaskFailed', message: 'It is new.', kind: 'of_the_future', taskId: id });
 });
 
 describe('unregister', () => {
