@@ -1,9 +1,14 @@
-// Arguments as JSON: JSON.stringify, but what it would lose in silence is refused, by its place (docs/json.md).
+// Arguments for JSON.stringify: what it would lose in silence is refused, by its place (docs/json.md).
 import { SerializationError } from './errors.ts';
 
-/** @throws SerializationError */
-export function jsonText(value: unknown, place: string): string {
-  return JSON.stringify(plain(value, place, []) ?? null);
+/** What is said by JSON as it is. @throws SerializationError */
+export function fitting(value: unknown, place: string): unknown {
+  try {
+    return plain(value, place, []);
+  } catch (fault) {
+    // As engines say it; what a toJSON threw goes on.
+    throw /stack|recursion/.test(String(fault)) ? misfit(place, 'it is nested too deeply') : fault;
+  }
 }
 
 function plain(given: unknown, place: string, above: readonly object[]): unknown {
@@ -31,14 +36,15 @@ const NO_BYTES = 'JSON has no bytes; pass text, for example base64, or Array.fro
 const MISFITS = [
   [Map, 'JSON has no Map; pass Object.fromEntries(map)'],
   [Set, 'JSON has no Set; pass [...set]'],
-  [Promise, 'it is a promise: await it first'],
+  [Promise, 'await it first'],
   [Error, 'JSON has no Error; pass its message'],
   [ArrayBuffer, NO_BYTES],
 ] as const;
 
 function nested(value: object, place: string, above: readonly object[]): unknown {
   if (above.includes(value)) throw misfit(place, 'it contains itself');
-  if (value instanceof Number || value instanceof String || value instanceof Boolean) return value.valueOf();
+  if (value instanceof Number || value instanceof String || value instanceof Boolean)
+    return plain(value.valueOf(), place, above);
   for (const [Class, why] of MISFITS) if (value instanceof Class) throw misfit(place, why);
   if (ArrayBuffer.isView(value)) throw misfit(place, NO_BYTES);
   const inside = [...above, value];

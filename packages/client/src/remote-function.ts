@@ -1,6 +1,6 @@
 // A registered function as a function of the caller's own language: called, submitted, mapped over many.
 import { checkKey } from './connection.ts';
-import { jsonText } from './json-text.ts';
+import { fitting } from './json-text.ts';
 import { Mapped } from './mapped.ts';
 import { taskOptions } from './options.ts';
 import { onAbort, orAborted, settledSoon } from './pause.ts';
@@ -99,9 +99,12 @@ export async function submitTask(
   checkKey('key', key);
   if (key !== undefined && room !== undefined) throw new TypeError('A key is for one call, not for those of a map.');
   signal?.throwIfAborted();
-  const task = JSON.stringify({ function: ref, options: { ...taskOptions(options), result_as: 'json' } });
-  const keywords = Object.keys(kwargs).length > 0 ? `"kwargs":${jsonText(kwargs, 'kwargs')},` : '';
-  const text = `${task.slice(0, -1)},${keywords}"args":${jsonText(args, 'args')}}`;
+  const text = JSON.stringify({
+    function: ref,
+    options: { ...taskOptions(options), result_as: 'json' },
+    kwargs: Object.keys(kwargs).length > 0 ? fitting(kwargs, 'kwargs') : undefined,
+    args: fitting(args, 'args'),
+  });
   const sent =
     key === undefined
       ? (room === undefined ? caller.alone : caller.mapped).submit(text, room)
@@ -136,6 +139,9 @@ async function cancelQuietly(id: string, caller: Caller): Promise<void> {
 
 function iteratorOf(inputs: Inputs<unknown>): AsyncIterator<unknown> | Iterator<unknown> {
   // Asked for as a property: a text is iterable, too, and `in` takes objects alone.
-  const begin = (inputs as Partial<AsyncIterable<unknown>>)[Symbol.asyncIterator];
-  return begin === undefined ? (inputs as Iterable<unknown>)[Symbol.iterator]() : begin.call(inputs);
+  const given = inputs as Partial<AsyncIterable<unknown> & Iterable<unknown>> | undefined;
+  const begin: (() => AsyncIterator<unknown> | Iterator<unknown>) | undefined =
+    given?.[Symbol.asyncIterator] ?? given?.[Symbol.iterator];
+  if (begin === undefined) throw new TypeError('A map takes an array or another iterable.');
+  return begin.call(inputs);
 }

@@ -132,6 +132,7 @@ describe('register and call', () => {
     [{ a: [1, { b: new Map() }] }, /args\[0\]\.a\[1\]\.b .*no Map/],
     [10n, /no bigint/],
     [Number.NaN, /no NaN/],
+    [{ a: Object(Number.NaN) as unknown }, /^The value at args\[0\]\.a .* JSON has no NaN\.$/],
     [() => 1, /no function/],
     [Promise.resolve(1), /await it first/],
     [{ a: [/x/] }, /^The value at args\[0\]\.a\[0\] .* JSON has no RegExp\.$/],
@@ -144,6 +145,20 @@ describe('register and call', () => {
     const error = await fault(faas.function('py-add')(value));
     expect(error).toBeInstanceOf(client.SerializationError);
     expect((error as Error).message).toMatch(sentence);
+  });
+
+  it('an argument that is nested too deeply is one sentence, and what a toJSON throws is its own', async () => {
+    let deep: unknown = 1;
+    for (let n = 0; n < 50_000; n += 1) deep = [deep];
+    const error = await fault(faas.function('py-add')(deep));
+    expect(error).toBeInstanceOf(client.SerializationError);
+    expect((error as Error).message).toBe('The value at args does not fit into JSON: it is nested too deeply.');
+    const moody = {
+      toJSON: () => {
+        throw new RangeError('not today');
+      },
+    };
+    expect(await fault(faas.function('py-add')(moody))).toMatchObject({ name: 'RangeError', message: 'not today' });
   });
 
   it('an object of a class goes as its fields, one of another realm as any', async () => {
@@ -422,6 +437,11 @@ describe('map', () => {
     const same = await faas.register('same', (value: unknown) => value);
     expect(await same.map('ab').toArray()).toEqual(['a', 'b']);
     expect(await fault(same.map([1], { window: 0 }).toArray())).toBeInstanceOf(RangeError);
+    for (const none of [5, null, undefined, {}])
+      expect(await fault(same.map(none as never).toArray())).toMatchObject({
+        name: 'TypeError',
+        message: 'A map takes an array or another iterable.',
+      });
   });
 
   it('many wait by one signal without a warning', async () => {
