@@ -70,11 +70,11 @@ export class LeaseKeeper {
   async #renewIn(shard: number, renewals: readonly Renewal[]): Promise<void> {
     if (this.#busy.has(shard)) return;
     this.#busy.add(shard);
-    const { store, tenant, executor, clock, onTrouble } = this.#options;
+    const { executor, clock, onTrouble } = this.#options;
     const sentAt = clock.mono();
     try {
-      // With nothing to renew: is the store there? Of several shards one is enough, for nothing is held in the others.
-      const answers = renewals.length > 0 ? await this.#ask(renewals) : (await store.lanes(tenant), []);
+      const answers = renewals.length > 0 ? await this.#ask(renewals) : await this.#nothing();
+      if (answers === undefined) return;
       this.#renewed(shard, sentAt);
       const gone = renewals.filter((_, at) => answers[at] === false).map(({ fence }) => fence.token);
       if (gone.length > 0) executor.drop(gone);
@@ -91,6 +91,15 @@ export class LeaseKeeper {
     const wasLate = clock.mono() - this.#longestAgo() > TRUST_MS;
     if (this.#renewedAt.has(shard)) this.#renewedAt.set(shard, sentAt);
     if (wasLate && this.trusted) onTrusted();
+  }
+
+  /** Is the store there? Of several shards one is enough, for nothing is held in the others. Undefined = it is not. */
+  async #nothing(): Promise<[] | undefined> {
+    const { store, tenant } = this.#options;
+    if ((await store.health()).ok) return [];
+    if (store.shards === 1) return undefined;
+    await store.lanes(tenant);
+    return [];
   }
 
   /** Where the store stumbles over one of many, each is asked for by itself: one lease may end for it, not all. */
