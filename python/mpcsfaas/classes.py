@@ -10,9 +10,7 @@ import copyreg
 import dataclasses
 import enum
 import functools
-import os
 import sys
-import threading
 import types
 import typing
 import weakref
@@ -21,6 +19,7 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 import dill
 
 from .errors import SerializationError
+from .fork_lock import ForkLock
 
 MAINS = ("__main__", "__mp_main__")
 
@@ -75,17 +74,7 @@ _FILLED, _TYPED, _SHAPED, _EXCEPTION = _Text(_FILLED_TEXT), _Text(_TYPED_TEXT), 
 # By id, which nothing else has as long as the class lives: a metaclass may say that two classes are equal.
 _keys: Dict[int, str] = {}
 _known: "weakref.WeakValueDictionary[str, type]" = weakref.WeakValueDictionary()
-_lock = threading.Lock()
-
-
-def _renew_lock() -> None:
-    # Another thread may have held it when this process was forked.
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+_lock = ForkLock()
 
 
 def is_by_value(kind: type) -> bool:

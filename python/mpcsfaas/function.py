@@ -3,12 +3,12 @@ import copy
 import functools
 import itertools
 import os
-import threading
 import types
 from typing import Any, Callable, Dict, Generic, Iterable, Iterator, Optional, TypeVar, Union, overload
 
 from .callables import Decorated, options_of, unwrapped
 from .executor import Executor
+from .fork_lock import ForkLock
 from .futures import TaskFuture
 from .options import check_of_calls
 
@@ -118,17 +118,7 @@ def _decorated(plain: Any, options: Dict[str, Any]) -> Function[Any]:
 
 _settings: Dict[str, Any] = {}
 _own: Dict[int, Executor] = {}
-_lock = threading.Lock()
-
-
-def _renew_lock() -> None:
-    # Another thread may have held it when this process was forked.
-    global _lock
-    _lock = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
+_lock = ForkLock()
 
 
 def configure(url: Optional[str] = None, api_key: Optional[str] = None, **executor: Any) -> None:
