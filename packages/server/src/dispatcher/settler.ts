@@ -6,7 +6,7 @@ import type { Watchdog } from '../watchdog.ts';
 import { byShard } from './by-shard.ts';
 import { ShardSettler } from './shard-settler.ts';
 
-/** So many endings that the store has not taken, or so many bytes of them, are enough: what ends next waits where it ran. */
+/** Endings that the store has not taken, and bytes of what they return, beyond which no more is to be begun here. */
 const MOST_WAITING = 4096;
 const MOST_BYTES = 256 * 1024 * 1024;
 
