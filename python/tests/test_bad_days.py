@@ -263,7 +263,7 @@ class Refusals(unittest.TestCase):
     def test_a_map_that_waits_for_room_is_left_by_its_time_limit(self):
         with Executor(KEYED, KEY) as ex, Client(KEYED, KEY) as client:
             with self.assertRaises(concurrent.futures.TimeoutError):
-                list(ex.map(len, ["x" * n for n in range(12)], timeout=0.5))
+                list(ex.map(len, ["x" * n for n in range(12)], timeout=1.5))
             self.assertEqual({task["status"] for task in client.list(group=ex.group)}, {"CANCELED"})
 
     def test_a_program_with_many_open_files(self):
@@ -652,6 +652,8 @@ class Leaving(unittest.TestCase):
                 self.addCleanup(proxy.close)
                 with self.assertLogs("mpcsfaas", "WARNING"), self.assertRaises(error):
                     with Executor(proxy.url) as ex:
+                        # Registered now: the time limit of the map is one of its calls.
+                        ex.submit(sleeps, 0).result()
                         values = ex.map(sleeps, [60, 60], timeout=0.5)
                         while len(ex._results.outstanding()) < 2:
                             time.sleep(0.01)
