@@ -2,7 +2,8 @@
 // than docs/guarantees.md says of its setting.
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { endsOf, get, post, registerSource } from './harness/http.ts';
+import { endsOf, get, post, recordOf, registerSource } from './harness/http.ts';
+import { startRedis } from './harness/redis.ts';
 import { startLoad, type SteadyLoad } from './harness/steady-load.ts';
 import { startSystem, type System } from './harness/system.ts';
 
@@ -109,4 +110,40 @@ describe('without AOF', () => {
     await load.goesOn(5);
     await expectNothingLost(system.url, load);
   });
+});
+
+it('code that cannot be had for the moment costs its calls no attempt, be it their only one', async () => {
+  const redis = await startRedis();
+  const admin = new Redis(redis.url);
+  const permit = (...rules: string[]): Promise<unknown> =>
+    admin.acl('SETUSER', 'dispatcher', 'on', '>secret', 'resetkeys', '&*', '+@all', ...rules);
+  // All but the bytes of functions.
+  await permit('~[^{]*', '~{s0}:[^d]*', '~{s0}:default:', '~{s0}:default:[^c]*', '~{s0}:default:cref*');
+  const system = await startSystem({
+    form: 'redis push',
+    workers: 1,
+    storeUrl: redis.url,
+    dispatcherArgs: ['--redis', redis.url.replace('//', '//dispatcher:secret@')],
+  });
+  try {
+    const { url } = system;
+    await registerSource(url, 'once', 'def once(n):\n    return n + 1\n');
+    const { body } = await post<{ task_id: string }>(`${url}/v1/tasks`, {
+      function: 'once',
+      args: [1],
+      options: { at_most_once: true, max_attempts: 1 },
+    });
+    const released = async (): Promise<string[]> =>
+      (await recordOf(url, body.task_id)).attempts.map(({ reason }) => reason);
+    await expect.poll(released, { timeout: 20_000 }).toContain('no_code');
+    await permit('~*');
+    const end = (await endsOf(url, [body.task_id])).get(body.task_id);
+    expect([end?.status, end?.value]).toEqual(['COMPLETED', 2]);
+    const kept = await recordOf(url, body.task_id);
+    expect([kept.losses, new Set(kept.attempts.map(({ reason }) => reason))]).toEqual([0, new Set(['no_code'])]);
+  } finally {
+    admin.disconnect();
+    await system.stop();
+    await redis.stop();
+  }
 });

@@ -34,7 +34,7 @@ export function overShards(shards: readonly Store[]): Store {
     shards: shards.length,
     submit: (tenant, shard, tasks, limits) => shards[shard]!.submit(tenant, shard, tasks, limits),
     cameBefore: (tenant, shard, keys) => shards[shard]!.cameBefore(tenant, shard, keys),
-    claim: async (tenant, claimer, lanes, max) => {
+    claim: async (tenant, claimer, lanes, max, from = () => true) => {
       const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
       const claimed: Claim = { tasks: [], more: false, owes: false };
       const { tasks } = claimed;
@@ -55,7 +55,8 @@ export function overShards(shards: readonly Store[]): Store {
       };
       for (const store of [...owing]) await take(store, [], 0);
       if (lanes.length === 0) return claimed;
-      for (const store of shards) {
+      for (const [shard, store] of shards.entries()) {
+        if (!from(shard)) continue;
         const quotas = [...left].filter(([, quota]) => quota > 0).map(([lane, quota]) => ({ lane, max: quota }));
         if (quotas.length === 0 || tasks.length >= max) return { ...claimed, more: true };
         await take(store, quotas, max - tasks.length);

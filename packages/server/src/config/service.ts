@@ -32,6 +32,8 @@ export interface ServiceConfig {
   rateLimitBurst: number;
   /** How long the reader of an answer may take nothing of it before it is dropped, ms. */
   stuckReaderMs: number;
+  /** How much of all answers together may wait for their readers, bytes: beyond it, those that have read longest are dropped. */
+  untakenBytes: number;
   /** The address that is listened on: off loopback, keys are demanded. */
   boundHost: string;
   /** Folder of the Python SDK's sources, to be offered; '' = none. */
@@ -40,6 +42,9 @@ export interface ServiceConfig {
 
 /** Slower than any network that works; a reader that stands still holds its answer in memory for as long. */
 export const STUCK_READER_MS = 30_000;
+
+/** A dozen and more of the largest answers. */
+export const UNTAKEN_BYTES = 1024 ** 3;
 
 export const defaultServiceConfig: ServiceConfig = {
   limits: {
@@ -61,6 +66,7 @@ export const defaultServiceConfig: ServiceConfig = {
   rateLimitPerSecond: LIMITS.rate_limit.default,
   rateLimitBurst: LIMITS.rate_limit_burst.default,
   stuckReaderMs: STUCK_READER_MS,
+  untakenBytes: UNTAKEN_BYTES,
   boundHost: '127.0.0.1',
   pythonSdk: '',
 };

@@ -3,7 +3,7 @@
 //  C1  It never claims more than the executor offers.
 //  C2  A wake-up during a claim means: claim again before sleeping.
 //  C3  It looks for lanes every second or so, and after each reconnect: a lost hint costs a second at most.
-//  C4  A dispatcher that could not renew claims nothing.
+//  C4  A dispatcher that could not renew in a shard claims nothing there.
 //  C5  A lane that was claimed empty is left alone until a hint names it or a look finds it.
 //  C6  No fault ends it: it is told, once for as long as it lasts, and the round is tried again.
 //  C7  A claim without an answer is made again, be its lanes empty: it may have emptied them (docs/decisions/0044). Where
@@ -12,6 +12,7 @@ import { backoffMs } from '../backoff.ts';
 import { pause, type LiveClock } from '../clock.ts';
 import { StoreUnavailable, type Claim, type ClaimedTask, type LaneQuota, type Store } from '../store/index.ts';
 import { Watchdog } from '../watchdog.ts';
+import { byShard } from './by-shard.ts';
 import { quotasOf } from './quotas.ts';
 import type { Offer } from './executor.ts';
 
@@ -23,10 +24,11 @@ export interface ClaimLoopOptions {
   clock: LiveClock;
   random: () => number;
   offers: () => Offer[];
-  mayClaim: () => boolean;
-  onClaimed: (tasks: ClaimedTask[]) => void;
+  /** From this shard, or without one: from any. */
+  mayClaim: (shard?: number) => boolean;
+  onClaimed: (tasks: readonly ClaimedTask[]) => void;
   /** Claimed, but the answer came too late to hand it out: it goes back. */
-  onLate: (tasks: ClaimedTask[]) => void;
+  onLate: (tasks: readonly ClaimedTask[]) => void;
   onTrouble: (sentence: string) => void;
 }
 
@@ -136,15 +138,19 @@ export class ClaimLoop {
     if (!isOffered && !this.#isOwed) return this.#woken;
     this.#hinted.clear();
     this.#isOwed = true;
-    const answer = await store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX)).catch((fault: unknown) => {
+    const claiming = store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX), mayClaim);
+    const answer = await claiming.catch((fault: unknown) => {
       for (const { lane } of quotas) this.#hinted.add(lane);
       throw fault;
     });
     const { tasks, more, owes } = answer;
     this.#isOwed = owes;
     this.#leaveEmptied(quotas, answer);
-    // Asked again: the answer may have taken so long that the leases are not ours to trust (C4).
-    if (tasks.length > 0) (isOffered && mayClaim() ? onClaimed : onLate)(tasks);
+    for (const [shard, some] of byShard(store, tasks)) {
+      // Asked again: the answer may have taken so long that the leases are not ours to trust (C4).
+      if (isOffered && mayClaim(shard)) onClaimed(some);
+      else onLate(some);
+    }
     return this.#woken || more;
   }
 

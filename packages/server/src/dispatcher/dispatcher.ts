@@ -101,7 +101,7 @@ class RunningDispatcher implements Dispatcher {
       clock,
       random,
       offers: () => this.#offers(),
-      mayClaim: () => this.#leases.trusted,
+      mayClaim: (shard) => this.#leases.trusts(shard),
       onClaimed: (tasks) => this.#executor.hand(tasks),
       onLate: (tasks) =>
         this.#settler.push(tasks.map((task) => endingOf(task, { is: 'released', reason: 'unclaimed_answer' }))),
@@ -143,7 +143,7 @@ class RunningDispatcher implements Dispatcher {
       claimer: `${claimer || this.id}/unreadable`,
       clock,
       workers: () => executor.workers(),
-      mayClaim: () => this.#leases.trusted,
+      mayClaim: (shard) => this.#leases.trusts(shard),
       end: (endings) => this.#settler.push(endings),
       onTrouble,
     });
@@ -174,7 +174,7 @@ class RunningDispatcher implements Dispatcher {
     dogs.push(this.#unreadable.watchdog);
     if (this.#reporter !== undefined) dogs.push(this.#reporter.watchdog);
     const troubles = troublesOf(dogs, this.#options.clock.mono());
-    return this.#leases.trusted ? troubles : ['leases could not be renewed for more than 3 s', ...troubles];
+    return [this.#leases.trouble, ...troubles].filter((sentence) => sentence !== '');
   }
 
   stop(graceMs: number): Promise<void> {

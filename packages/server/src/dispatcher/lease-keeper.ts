@@ -1,5 +1,6 @@
 // Renews leases once a second, in one call a shard: of attempts that a worker itself named, and of no others. Each shard has
-// its own rounds: one that is away, or takes its time, keeps no lease of the others from being renewed.
+// its own rounds: one that is away, or takes its time, keeps no lease of the others from being renewed, and nobody from
+// claiming there.
 import type { Clock } from '../clock.ts';
 import { StoreUnavailable, type Renewal, type Store } from '../store/index.ts';
 import { byShard } from './by-shard.ts';
@@ -8,23 +9,22 @@ import type { Executor } from './executor.ts';
 export const RENEW_MS = 1_000;
 /** With the last successful renewal sent longer ago than this, nothing more is handed out: our leases may be over. */
 const TRUST_MS = 3_000;
+/** Stands for the shards in which nothing is held. */
+const ELSEWHERE = -1;
 
 export interface LeaseKeeperOptions {
   store: Store;
   tenant: string;
   executor: Executor;
   clock: Clock;
-  /** Leases are ours to trust again. */
+  /** Leases of a shard are ours to trust again. */
   onTrusted: () => void;
   onTrouble: (sentence: string) => void;
 }
 
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
-  /**
-   * When the last renewal that succeeded was sent, monotonic ms, by shard: of those in which something is held. Where nothing
-   * is, one of them stands for the store.
-   */
+  /** When the last renewal that succeeded was sent, monotonic ms, by shard in which something is held; and for ELSEWHERE. */
   #renewedAt: Map<number, number>;
   /** Shards with a round under way. */
   readonly #busy = new Set<number>();
@@ -33,12 +33,19 @@ export class LeaseKeeper {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
-    this.#renewedAt = new Map([[0, options.clock.mono()]]);
+    this.#renewedAt = new Map([[ELSEWHERE, options.clock.mono()]]);
   }
 
-  /** May more work be handed out? */
-  get trusted(): boolean {
-    return this.#options.clock.mono() - this.#longestAgo() <= TRUST_MS;
+  /** May more work of this shard, or of any, be handed out? One in which nothing is held is as good as the best of the others. */
+  trusts(shard?: number): boolean {
+    const own = shard === undefined ? undefined : this.#renewedAt.get(shard);
+    return this.#isRecent(own ?? this.#latest());
+  }
+
+  /** A sentence for /readyz, '' where all leases are renewed. */
+  get trouble(): string {
+    const isLate = [...this.#renewedAt.values()].some((at) => !this.#isRecent(at));
+    return isLate ? 'leases could not be renewed for more than 3 s' : '';
   }
 
   /** The store is there again: a round that was sent before may fail for that, and another follows it at once. */
@@ -51,20 +58,25 @@ export class LeaseKeeper {
   async renew(): Promise<void> {
     const held = this.#held();
     // One that comes new is not trusted for longer than the others: after a stall of ours, nothing is.
-    const longestAgo = this.#longestAgo();
-    this.#renewedAt = new Map([...held.keys()].map((shard) => [shard, this.#renewedAt.get(shard) ?? longestAgo]));
+    const latest = this.#latest();
+    this.#renewedAt = new Map([...held.keys()].map((shard) => [shard, this.#renewedAt.get(shard) ?? latest]));
     await Promise.all([...held].map(([shard, renewals]) => this.#renewIn(shard, renewals)));
   }
 
-  /** What is to be renewed, by shard; nothing, too, is asked for somewhere: is the store there? */
+  /** What is to be renewed, by shard; nothing, too, is asked for where no shard that works tells that the store is there. */
   #held(): ReadonlyMap<number, readonly Renewal[]> {
     const { store, executor } = this.#options;
     const held = byShard(store, executor.named());
-    return held.size > 0 ? held : new Map([[0, []]]);
+    const isTold = held.size === store.shards || [...held.keys()].some((shard) => this.trusts(shard));
+    return isTold ? held : new Map([...held, [ELSEWHERE, []]]);
   }
 
-  #longestAgo(): number {
-    return Math.min(...this.#renewedAt.values());
+  #latest(): number {
+    return Math.max(...this.#renewedAt.values());
+  }
+
+  #isRecent(sentAt: number): boolean {
+    return this.#options.clock.mono() - sentAt <= TRUST_MS;
   }
 
   async #renewIn(shard: number, renewals: readonly Renewal[]): Promise<void> {
@@ -87,10 +99,10 @@ export class LeaseKeeper {
   }
 
   #renewed(shard: number, sentAt: number): void {
-    const { clock, onTrusted } = this.#options;
-    const wasLate = clock.mono() - this.#longestAgo() > TRUST_MS;
-    if (this.#renewedAt.has(shard)) this.#renewedAt.set(shard, sentAt);
-    if (wasLate && this.trusted) onTrusted();
+    if (!this.#renewedAt.has(shard)) return;
+    const wasTrusted = this.trusts(shard);
+    this.#renewedAt.set(shard, sentAt);
+    if (!wasTrusted && this.trusts(shard)) this.#options.onTrusted();
   }
 
   /** Is the store there? Of several shards one is enough, for nothing is held in the others. Undefined = it is not. */

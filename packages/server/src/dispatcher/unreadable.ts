@@ -21,7 +21,8 @@ export interface UnreadableOptions {
   clock: Clock;
   /** Of this dispatcher. */
   workers: () => WorkerSnapshot[];
-  mayClaim: () => boolean;
+  /** From this shard, or without one: from any. */
+  mayClaim: (shard?: number) => boolean;
   end: (endings: Ending[]) => void;
   onTrouble: (sentence: string) => void;
 }
@@ -73,7 +74,7 @@ export class Unreadable {
   }
 
   async #endThose(here: readonly WorkerSnapshot[]): Promise<void> {
-    const { store, tenant, claimer, clock, end } = this.#options;
+    const { store, tenant, claimer, clock, end, mayClaim } = this.#options;
     const everyone = this.#seen.all(clock.mono());
     if (everyone === undefined) return;
     for (const { lane } of await store.lanes(tenant)) {
@@ -81,7 +82,7 @@ export class Unreadable {
       // The sentence is that of a worker which is here.
       const why = whyNeverRead(here, demand);
       if (why === '' || whyNeverRead(everyone, demand) === '') continue;
-      const { tasks } = await store.claim(tenant, claimer, [{ lane, max: AT_ONCE }], AT_ONCE);
+      const { tasks } = await store.claim(tenant, claimer, [{ lane, max: AT_ONCE }], AT_ONCE, mayClaim);
       // What an earlier claim is owed may be of another lane: that is not ours to end.
       end(tasks.map((task) => (task.lane === lane ? failed(task, why) : endingOf(task, BACK))));
     }

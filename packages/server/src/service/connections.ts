@@ -1,4 +1,5 @@
-// What becomes of connections. One whose reader takes nothing of its answer is dropped: what it was to read is held in memory.
+// What becomes of connections. One whose reader takes nothing of its answer is dropped, for what it was to read is held in
+// memory; and so are slow ones where too much waits for all of them together.
 // One whose request was answered before it had come is read to its end, else the answer would be lost with it.
 // And while the service stops: Node takes a connection for idle as soon as its answer was handed over, be it with most of its
 // bytes still on their way, and closes idle ones when a server closes; and it takes one for busy that was opened ahead and
@@ -6,27 +7,53 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 
+/** How often it is looked how much waits for readers, ms. */
+const LOOK_MS = 1_000;
+/** An answer that is not taken within this is a slow reader's, ms. */
+const SLOW_MS = 2_000;
+
 /** For so long the rest of an answered request may still come, ms. As others have it: nginx, `lingering_time`. */
 const LINGER_MS = 30_000;
+
+export interface Readers {
+  /** How long a reader may take nothing, ms. */
+  stuckReaderMs: number;
+  /** How much may wait for all readers together, bytes. */
+  untakenBytes: number;
+}
+
+interface Reading {
+  answer: ServerResponse;
+  /** Monotonic ms. */
+  since: number;
+}
 
 export class Connections {
   readonly #server: Server;
   readonly #unused = new Set<Socket>();
-  readonly #answers = new Set<ServerResponse>();
+  /** Under way, the oldest first. */
+  readonly #answers = new Map<Socket, Reading>();
   /** Answered and told so; only what is left of their request is awaited. */
   readonly #lingering = new Set<Socket>();
 
-  /** `stuckMs`: how long a reader may take nothing. `onDropped` hears of those that did, with what it was asked for. */
-  constructor(server: Server, stuckMs: number, onDropped: (asked: string) => void) {
+  /** `onDropped` hears of readers that were dropped: what was asked for, and why they were, as the end of a sentence. */
+  constructor(
+    server: Server,
+    { stuckReaderMs, untakenBytes }: Readers,
+    onDropped: (asked: string, why: string) => void,
+  ) {
     this.#server = server;
-    server.timeout = stuckMs;
+    server.timeout = stuckReaderMs;
+    const look = setInterval(() => this.#dropSlow(untakenBytes, onDropped), LOOK_MS);
+    look.unref();
+    server.once('close', () => clearInterval(look));
     // Neither side has moved for that long.
     server.on('timeout', (socket: Socket) => {
-      const answer = [...this.#answers].find((one) => one.socket === socket);
-      if (answer === undefined) {
+      const reading = this.#answers.get(socket);
+      if (reading === undefined) {
         socket.destroy();
       } else if (socket.writableLength > 0) {
-        onDropped(`${answer.req.method} ${answer.req.url}`);
+        onDropped(asked(reading), 'took nothing of its answer for too long');
         socket.destroy();
       }
       // Else it waits for us.
@@ -36,15 +63,20 @@ export class Connections {
       socket.once('close', () => this.#unused.delete(socket));
     });
     server.on('request', (request, answer) => {
-      this.#unused.delete(request.socket);
+      const { socket } = request;
+      this.#unused.delete(socket);
       this.#lingerAt(request);
-      this.#answers.add(answer);
-      answer.once('close', () => this.#answers.delete(answer));
+      const reading = { answer, since: performance.now() };
+      this.#answers.delete(socket);
+      this.#answers.set(socket, reading);
+      answer.once('close', () => {
+        if (this.#answers.get(socket) === reading) this.#answers.delete(socket);
+      });
     });
     const closeIdle = server.closeIdleConnections.bind(server);
     // Called by Node and Fastify as well: none of them may cut an answer short.
     server.closeIdleConnections = () => {
-      for (const answer of this.#answers) if (answer.writableEnded && !answer.writableFinished) return;
+      for (const { answer } of this.#answers.values()) if (answer.writableEnded && !answer.writableFinished) return;
       closeIdle();
     };
   }
@@ -54,6 +86,19 @@ export class Connections {
     this.#server.closeIdleConnections();
     for (const socket of this.#unused) if (socket.bytesRead === 0) socket.destroy();
     for (const socket of this.#lingering) if (socket.writableFinished) socket.destroy();
+  }
+
+  /** Each of them may take something now and then, and all together more memory than there is. */
+  #dropSlow(untakenBytes: number, onDropped: (asked: string, why: string) => void): void {
+    let untaken = 0;
+    for (const socket of this.#answers.keys()) untaken += socket.writableLength;
+    for (const [socket, reading] of this.#answers) {
+      if (untaken <= untakenBytes || performance.now() - reading.since < SLOW_MS) return;
+      if (socket.writableLength === 0) continue;
+      untaken -= socket.writableLength;
+      onDropped(asked(reading), 'was slow, with too much waiting for all readers together');
+      socket.destroy();
+    }
   }
 
   /**
@@ -78,4 +123,8 @@ export class Connections {
       socket.end();
     };
   }
+}
+
+function asked({ answer }: Reading): string {
+  return `${answer.req.method} ${answer.req.url}`;
 }

@@ -101,8 +101,8 @@ export async function createService({
     },
     logger,
   );
-  const connections = new Connections(fastify.server, config.stuckReaderMs, (asked) =>
-    logger.warn({ asked }, 'a reader that took nothing of its answer for too long was dropped'),
+  const connections = new Connections(fastify.server, config, (asked, why) =>
+    logger.warn({ asked }, `a reader that ${why} was dropped`),
   );
   let closing: Promise<void> | undefined;
   return {

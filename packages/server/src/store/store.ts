@@ -69,9 +69,15 @@ export interface QueueStore {
   /**
    * Hands out up to `max` waiting tasks of these lanes, best score first, with payloads. Expired ones are ended, not handed
    * out. Ahead of them, and beyond `max`, comes what an earlier claim of this claimer handed out without its answer arriving
-   * (docs/decisions/0044); without lanes nothing else does.
+   * (docs/decisions/0044); without lanes nothing else does. Of several shards, those that `from` names are taken from.
    */
-  claim(tenant: string, claimer: string, lanes: readonly LaneQuota[], max: number): Promise<Claim>;
+  claim(
+    tenant: string,
+    claimer: string,
+    lanes: readonly LaneQuota[],
+    max: number,
+    from?: (shard: number) => boolean,
+  ): Promise<Claim>;
   /** Extends leases; answers per fence whether it is still the current one. `note` tells what the record shows. */
   renew(tenant: string, fences: readonly Renewal[]): Promise<boolean[]>;
   /** Gives tasks back, uncharged, under their first score; answers per fence whether it was current. */

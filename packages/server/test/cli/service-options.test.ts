@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { expect, it } from 'vitest';
 import { withOptions } from '../../src/cli/options.ts';
 import { serviceConfig, type ServiceRootOptions } from '../../src/cli/roots/service.ts';
-import { STUCK_READER_MS } from '../../src/config/service.ts';
+import { STUCK_READER_MS, UNTAKEN_BYTES } from '../../src/config/service.ts';
 
 it('each by its own value', () => {
   const command = withOptions(new Command(), 'service', 'logHead', 'logTail');
@@ -43,6 +43,7 @@ it('each by its own value', () => {
     ...{
       boundHost: '127.0.0.7',
       stuckReaderMs: STUCK_READER_MS,
+      untakenBytes: UNTAKEN_BYTES,
       pythonSdk: expect.stringContaining('python') as string,
     },
   });

@@ -8,7 +8,7 @@ import type { Executor } from '../../src/dispatcher/index.ts';
 import { LeaseKeeper } from '../../src/dispatcher/lease-keeper.ts';
 import { Settler } from '../../src/dispatcher/settler.ts';
 import { newId } from '../../src/lifecycle/ids.ts';
-import { openRedisStore, type ClaimedTask, type Store } from '../../src/store/index.ts';
+import { openRedisStore, type ClaimedTask, type Renewal, type Store } from '../../src/store/index.ts';
 import { slotOfTag } from '../../src/store/redis/cluster-view.ts';
 import type { Ending } from '../../src/tasks/ending.ts';
 import { LANE, NO_LIMITS, submission } from '../store/submission.ts';
@@ -101,8 +101,9 @@ it('leases of the others are renewed meanwhile, and its own when it is back', as
   const [late, soon] = [await running(away, 1), await running(there, 1)];
   const dropped: string[] = [];
   let trusted = 0;
-  const named = [...late, ...soon].map(({ fence }) => ({ fence, worker: 'w', startedAt: 5 }));
-  const executor: Partial<Executor> = { named: () => named, drop: (some) => dropped.push(...some) };
+  let held = [...late, ...soon];
+  const named = (): Renewal[] => held.map(({ fence }) => ({ fence, worker: 'w', startedAt: 5 }));
+  const executor: Partial<Executor> = { named, drop: (some) => dropped.push(...some) };
   const keeper = new LeaseKeeper({
     ...{ store, tenant: TENANT, clock: systemClock, executor: executor as Executor },
     onTrusted: () => (trusted += 1),
@@ -120,14 +121,22 @@ it('leases of the others are renewed meanwhile, and its own when it is back', as
   expect(dropped).toEqual(tokens(soon));
   await first;
   // What it holds in that shard may not be its own any more.
-  await until(() => (keeper.trusted ? undefined : true));
-  expect(trusted).toBe(0);
+  await until(() => (keeper.trusts(away) ? undefined : true));
+  expect(keeper.trouble).toMatch(/^leases could not be renewed/);
+  // With all of the others ended, it is seen whether they are there.
+  held = [...late];
+  await until(() => {
+    void keeper.renew();
+    return keeper.trusts(there) && keeper.trusts() ? true : undefined;
+  });
+  expect(keeper.trusts(away)).toBe(false);
+  const before = trusted;
   await comesBack();
   await until(async () => {
     await keeper.renew();
-    return keeper.trusted ? true : undefined;
+    return keeper.trusts(away) ? true : undefined;
   });
-  expect([trusted, troubles]).toEqual([1, []]);
+  expect([trusted - before, keeper.trouble, troubles]).toEqual([1, '', []]);
   expect(dropped).not.toContain(tokens(late)[0]);
 });
 
@@ -142,12 +151,24 @@ it('who holds nothing goes on with the others meanwhile', async () => {
   });
   await goesAway();
   mono = 10_000;
-  expect(keeper.trusted).toBe(false);
+  expect(keeper.trusts()).toBe(false);
   await until(async () => {
     await keeper.renew();
-    return keeper.trusted ? true : undefined;
+    return keeper.trusts() ? true : undefined;
   });
   expect(troubles).toEqual([]);
+});
+
+it('what waits in the others is claimed meanwhile, and nothing of one that is not trusted', async () => {
+  const tasks = [away, there].map((shard) => submission({ id: newId(Date.now(), shard) }));
+  for (const task of tasks) await store.submit(TENANT, task === tasks[0] ? away : there, [task], NO_LIMITS);
+  const claim = async (from: (shard: number) => boolean): Promise<string[]> => {
+    const answer = await store.claim(TENANT, 'me', [{ lane: LANE, max: 9 }], 9, from);
+    return answer.tasks.map(({ fence }) => fence.id);
+  };
+  expect(await claim((shard) => shard !== away)).toEqual([tasks[1]!.spec.id]);
+  expect(await claim(() => false)).toEqual([]);
+  expect(await claim(() => true)).toEqual([tasks[0]!.spec.id]);
 });
 
 it('what a worker holds of the others is adopted meanwhile', async () => {

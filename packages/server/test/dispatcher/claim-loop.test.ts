@@ -85,8 +85,8 @@ async function rig(atFirst = 9): Promise<Rig> {
     random: () => 0.5,
     offers: () => (credits > 0 ? [offer(credits)] : []),
     mayClaim: () => true,
-    onClaimed: (tasks: ClaimedTask[]) => claimed.push(...tasks.map(({ fence }) => fence.id)),
-    onLate: (tasks: ClaimedTask[]) => late.push(...tasks.map(({ fence }) => fence.id)),
+    onClaimed: (tasks: readonly ClaimedTask[]) => claimed.push(...tasks.map(({ fence }) => fence.id)),
+    onLate: (tasks: readonly ClaimedTask[]) => late.push(...tasks.map(({ fence }) => fence.id)),
     onTrouble: (sentence) => troubles.push(sentence),
   });
   const submit = async (labels: string[] = []): Promise<string> => {

@@ -1,5 +1,6 @@
 // A fleet's dispatcher and a worker that speaks over a real socket in words of our own: what becomes of what it was sent.
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import * as zmq from 'zeromq';
 import { systemClock } from '../../src/clock.ts';
 import { openFleetExecutor, type Executor } from '../../src/dispatcher/index.ts';
 import { laneOf } from '../../src/lifecycle/lane.ts';
@@ -9,9 +10,11 @@ import {
   PART_BYTES,
   type DispatcherItem,
   type EndedItem,
+  type Envelope,
   type HeldToken,
   type WorkerItem,
 } from '../../src/protocol/index.ts';
+import { packHeader } from '../../src/protocol/envelope.ts';
 import type { ClaimedTask } from '../../src/store/index.ts';
 import type { Ending } from '../../src/tasks/ending.ts';
 import { held } from '../memory.ts';
@@ -21,6 +24,7 @@ let socket: FreeSocket;
 let session: string;
 let endings: Ending[];
 let heard: DispatcherItem[];
+let notes: string[];
 let looks: Set<() => void>;
 
 const look = (): void => {
@@ -49,7 +53,7 @@ const sayWith = (payloads: Buffer[], ...items: WorkerItem[]): void =>
   socket.send({ worker: 'w', incarnation: 'i', seq: 1, session, items }, payloads);
 
 beforeEach(async () => {
-  [session, endings, heard, looks] = ['', [], [], new Set()];
+  [session, endings, heard, notes, looks] = ['', [], [], [], new Set()];
   executor = await openFleetExecutor({
     mode: 'push',
     dispatcherId: 'd',
@@ -69,7 +73,7 @@ beforeEach(async () => {
       printed: () => undefined,
       code: () => Promise.resolve(undefined),
       adopt: (found) => Promise.resolve(found.map(() => undefined)),
-      note: () => undefined,
+      note: (_, sentence) => void notes.push(sentence),
     },
   });
   socket = new FreeSocket(
@@ -143,6 +147,32 @@ it('a registration that comes twice makes one session: what was given since is n
   say({ k: 'ended', ends: [{ t: 'a', id: 'a', a: 1, at: 5, is: 'released', reason: 'handed_back' }] });
   await until(() => endings.length === 1);
   expect(outcomes()).toEqual(['a released']);
+});
+
+it('whoever sends what cannot be read, and reads nothing, is neither answered nor logged each time', async () => {
+  const stranger = new zmq.Dealer({ linger: 0, receiveHighWaterMark: 100_000, receiveTimeout: 100 });
+  stranger.connect(executor.address);
+  for (let n = 0; n < 5_000; n += 1) await stranger.send(['', 'not a header']);
+  const wrong: Envelope<WorkerItem> = { worker: 'x', incarnation: 'i', seq: 1, session: 'none', items: [] };
+  for (let n = 0; n < 5_000; n += 1) await stranger.send(['', packHeader(wrong)]);
+  // Its messages are heard in their order: whoever is answered this has been heard out. It is not answered at first.
+  const answers: Buffer[][] = [];
+  while (!answers.some((frames) => frames[1]!.includes('this dispatcher serves push workers'))) {
+    const pull = { ...registration, mode: 'pull' } as WorkerItem;
+    await stranger.send(['', packHeader({ ...wrong, session: '', items: [pull] })]);
+    await stranger.receive().then(
+      (frames) => answers.push(frames),
+      () => undefined,
+    );
+  }
+  stranger.close();
+  // Ten a second; a slow machine takes some seconds for them.
+  expect(answers.length).toBeGreaterThan(1);
+  expect(answers.length).toBeLessThan(500);
+  const told = notes.filter((sentence) => sentence.includes('was refused'));
+  expect(told.length).toBeGreaterThan(0);
+  expect(told.length).toBeLessThan(500);
+  await give(['served']);
 });
 
 it('whoever gives a call back says whether it had begun, whatever a heartbeat said before', async () => {

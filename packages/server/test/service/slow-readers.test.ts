@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterEach, expect, it } from 'vitest';
-import { defaultServiceConfig } from '../../src/config/service.ts';
+import { defaultServiceConfig, UNTAKEN_BYTES } from '../../src/config/service.ts';
 import { addFunction, startRig, type Rig } from './harness.ts';
 
 const STUCK_MS = 400;
@@ -14,12 +14,12 @@ let rig: Rig;
 let lines = '';
 afterEach(() => rig.stop());
 
-async function begin(stuckReaderMs: number): Promise<void> {
+async function begin(stuckReaderMs: number, untakenBytes = UNTAKEN_BYTES): Promise<void> {
   lines = '';
   const log = new PassThrough();
   log.on('data', (text: Buffer) => (lines += text.toString()));
   rig = await startRig({
-    config: { ...defaultServiceConfig, stuckReaderMs },
+    config: { ...defaultServiceConfig, stuckReaderMs, untakenBytes },
     logLevel: 'warn',
     logTo: log,
   });
@@ -79,6 +79,21 @@ it('of events are dropped when they stand still', async () => {
   const stuck = await ask('/v1/events?after=0');
   await expect.poll(() => lines, { timeout: 20_000 }).toMatch(/"asked":"GET \/v1\/events.*a reader that took nothing/);
   stuck.destroy();
+});
+
+it('that are slow are dropped where too much waits for all of them, those that came first', async () => {
+  await begin(PATIENT_MS * 100, 50_000_000);
+  const path = await largeResult();
+  const first = await ask(path);
+  const second = await ask(path);
+  await expect.poll(() => lines, { timeout: 20_000 }).toMatch(/"asked":"GET \/v1\/tasks\/.*a reader that was slow/);
+  await once(first.resume(), 'close');
+  // What is left is less than the limit.
+  let bytes = 0;
+  second.on('data', (chunk: Buffer) => (bytes += chunk.length)).resume();
+  await expect.poll(() => bytes, { timeout: 20_000 }).toBeGreaterThan(30_000_000);
+  second.destroy();
+  expect(lines.match(/was dropped/g)).toHaveLength(1);
 });
 
 it('that are slow, or wait, are served', async () => {

@@ -23,6 +23,7 @@ import { Link } from './link.ts';
 import { Liveness } from './liveness.ts';
 import { Member } from './member.ts';
 import type { Message } from './outgoing.ts';
+import { Unasked } from './unasked.ts';
 import { WordsOnAttempts } from './words-on-attempts.ts';
 
 export interface FleetExecutorOptions {
@@ -57,11 +58,7 @@ export async function openFleetExecutor(
   return executor;
 }
 
-interface Draining {
-  is: 'yes';
-  drained: Promise<void>;
-  done: () => void;
-}
+type Draining = { is: 'yes'; drained: Promise<void>; done: () => void };
 
 class FleetExecutor implements Executor {
   readonly #options: FleetExecutorOptions;
@@ -72,6 +69,7 @@ class FleetExecutor implements Executor {
   readonly #liveness: Liveness;
   readonly #words: WordsOnAttempts;
   readonly #hearing: Hearing;
+  readonly #unasked: Unasked;
   #choice = new Choice<Link>([]);
   #port: Port | undefined;
   #seq = 0;
@@ -83,6 +81,7 @@ class FleetExecutor implements Executor {
     this.#openPort = openPort;
     this.#deliveries = deliveries;
     this.#liveness = new Liveness(options.clock.mono());
+    this.#unasked = new Unasked(options.clock, (sentence) => options.events.note('warn', sentence));
     this.#words = new WordsOnAttempts({
       deliveries: this.#deliveries,
       clock: options.clock,
@@ -112,7 +111,7 @@ class FleetExecutor implements Executor {
       onTurnedAway: (sentence) => events.note('warn', sentence),
       onMessage: (peer, envelope, payloads) => this.#receive(peer, envelope, payloads),
       onBad: (peer, sentence) => {
-        events.note('warn', `A message to the workers' port was refused: ${sentence}.`);
+        this.#unasked.note(`A message to the workers' port was refused: ${sentence}.`);
         this.#refuse(peer, '', sentence);
       },
       onFault: (peer, fault) => {
@@ -241,7 +240,8 @@ class FleetExecutor implements Executor {
     const link = registration ? this.#register(peer, envelope, registration, mono) : this.#links.get(envelope.worker);
     const isCurrent = link?.member.session === envelope.session && !link.isElsewhere(peer);
     if (link === undefined || (!registration && !isCurrent)) {
-      if (!registration) this.#tell(peer, envelope.worker, '', { items: [{ k: 'register_again' }], payloads: [] });
+      if (!registration && this.#unasked.mayAnswer(peer))
+        this.#tell(peer, envelope.worker, '', { items: [{ k: 'register_again' }], payloads: [] });
       return;
     }
     link.member.heard(mono, clock.wall());
@@ -256,7 +256,8 @@ class FleetExecutor implements Executor {
     link.heardOn(peer, asks, mono);
     link.flush(mono);
     // A push worker hears at least one message for each heartbeat: so it knows that we are there.
-    if (link.member.mode === 'push' && envelope.items.some((item) => item.k === 'heartbeat')) link.answer(peer);
+    const beats = link.member.mode === 'push' && envelope.items.some((item) => item.k === 'heartbeat');
+    if (beats && this.#unasked.mayAnswer(peer)) link.answer(peer);
   }
 
   #left(link: Link, { items }: Envelope<WorkerItem>): void {
@@ -273,16 +274,15 @@ class FleetExecutor implements Executor {
     mono: number,
   ): Link | undefined {
     const { clock, mode, events, dispatcherId } = this.#options;
-    const refusal = said.mode !== mode ? `this dispatcher serves ${mode} workers: start a ${mode} worker` : '';
-    if (refusal !== '') {
-      this.#refuse(peer, envelope.worker, refusal);
+    if (said.mode !== mode) {
+      this.#refuse(peer, envelope.worker, `this dispatcher serves ${mode} workers: start a ${mode} worker`);
       return undefined;
     }
     const earlier = this.#links.get(envelope.worker);
     if (earlier?.wasRegisteredBy(envelope, peer) === true) {
       // What it has been given since is not in what this says it holds.
       const items = [earlier.member.welcome(dispatcherId)];
-      this.#tell(peer, earlier.id, earlier.member.session, { items, payloads: [] });
+      if (this.#unasked.mayAnswer(peer)) this.#tell(peer, earlier.id, earlier.member.session, { items, payloads: [] });
       return undefined;
     }
     if (earlier && earlier.member.incarnation !== envelope.incarnation) this.#remove(earlier, 'was started anew');
@@ -384,7 +384,8 @@ class FleetExecutor implements Executor {
   }
 
   #refuse(peer: Peer, worker: string, message: string): void {
-    this.#tell(peer, worker, '', { items: [{ k: 'refused', message }], payloads: [] });
+    if (this.#unasked.mayAnswer(peer))
+      this.#tell(peer, worker, '', { items: [{ k: 'refused', message }], payloads: [] });
   }
 
   #tell(peer: Peer, worker: string, session: string, message: Message): void {

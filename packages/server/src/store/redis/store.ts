@@ -83,7 +83,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
 
     submit: (tenant, shard, tasks, limits) => submit(shards, tenant, shard, tasks, limits),
     cameBefore: (tenant, shard, keys) => cameBefore(shards, tenant, shard, keys),
-    claim: (tenant, claimer, lanes, max) => claim(shards, tickets, leaseMs, tenant, claimer, lanes, max),
+    claim: (tenant, claimer, lanes, max, from) => claim(shards, tickets, leaseMs, tenant, claimer, lanes, max, from),
     renew: (tenant, renewals) => renew(shards, leaseMs, tenant, renewals),
     release: (tenant, releases) => release(shards, tenant, releases),
     settle: (tenant, settlements) => settle(shards, tenant, settlements),

@@ -23,6 +23,7 @@ export async function claim(
   claimer: string,
   lanes: readonly LaneQuota[],
   max: number,
+  from: (shard: number) => boolean = () => true,
 ): Promise<Claim> {
   const claimed: Claim = { tasks: [], more: false, owes: false };
   const { tasks } = claimed;
@@ -51,7 +52,7 @@ export async function claim(
   for (const shard of tickets.unanswered(shards.all(), tenant, claimer)) await take(shard, NOTHING_NEW);
   // Without lanes only what is owed was asked for, and a shard that owes it still is asked by the next claim.
   if (lanes.length === 0) return claimed;
-  const best = await bestFirst(shards, tenant, lanes).catch((thrown: unknown) => {
+  const best = await bestFirst(shards, tenant, lanes, from).catch((thrown: unknown) => {
     if (tasks.length === 0) throw thrown;
     claimed.more = true;
     return [];
@@ -212,10 +213,16 @@ function patience(shards: Shards): number | undefined {
  * With several shards, a look at the first waiting task of each decides where claiming begins. A shard that cannot be looked
  * at is left out.
  */
-async function bestFirst(shards: Shards, tenant: string, lanes: readonly LaneQuota[]): Promise<number[]> {
+async function bestFirst(
+  shards: Shards,
+  tenant: string,
+  lanes: readonly LaneQuota[],
+  from: (shard: number) => boolean,
+): Promise<number[]> {
   if (shards.count === 1) return [0];
-  const ready = shards.all().filter((shard) => shards.servers.isReady(shard));
-  const looked = ready.length > 0 ? ready : shards.all();
+  const open = shards.all().filter(from);
+  const ready = open.filter((shard) => shards.servers.isReady(shard));
+  const looked = ready.length > 0 ? ready : open;
   const looks = await Promise.allSettled(looked.map((shard) => bestBandOf(shards, shard, tenant, lanes)));
   const best = looks.flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []));
   const failed = looks.find((look) => look.status === 'rejected');
