@@ -9,6 +9,8 @@ import { freePort } from './redis.ts';
 export interface ClusterNode {
   port: number;
   kill(): Promise<void>;
+  /** It stands still, and goes on. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void;
   /** On the same port and data. */
   restart(): Promise<void>;
   admin: Redis;
@@ -101,7 +103,7 @@ async function startNode(dir: string): Promise<ClusterNode> {
   };
   await restart();
   const admin = new Redis(port, '127.0.0.1', { retryStrategy: () => 50 }).on('error', () => undefined);
-  return { port, kill: () => program.kill(), restart, admin };
+  return { port, kill: () => program.kill(), signal: (name) => program.signal(name), restart, admin };
 }
 
 async function create(nodes: readonly ClusterNode[], replicas: number): Promise<void> {

@@ -32,6 +32,7 @@ export function storeOver(link: StoreLink): Store {
   return {
     kind: 'memory',
     shards: 1,
+    isReady: () => true,
     now: () => call((shard) => shard.now()),
     health: () =>
       call(() => ({ ok: true, detail: '', version: 'memory 1', warnings: [], troubles: [] })).catch(

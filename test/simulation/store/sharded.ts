@@ -38,10 +38,12 @@ export function overShards(shards: readonly Store[]): Store {
       const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
       const claimed: Claim = { tasks: [], more: false, owes: false };
       const { tasks } = claimed;
+      let answers = 0;
       let fault: Error | undefined;
       const take = async (store: Store, quotas: LaneQuota[], wanted: number): Promise<void> => {
         try {
           const got = await store.claim(tenant, claimer, quotas, wanted);
+          answers += 1;
           owing.delete(store);
           for (const { lane } of got.tasks) left.set(lane, (left.get(lane) ?? 0) - 1);
           tasks.push(...got.tasks);
@@ -61,8 +63,8 @@ export function overShards(shards: readonly Store[]): Store {
         if (quotas.length === 0 || tasks.length >= max) return { ...claimed, more: true };
         await take(store, quotas, max - tasks.length);
       }
-      if (fault !== undefined && tasks.length === 0) throw fault;
-      return { ...claimed, more: claimed.more || claimed.owes };
+      if (fault !== undefined && answers === 0) throw fault;
+      return claimed;
     },
     renew: (tenant, renewals) => scattered(renewals, byFence, (store, part) => store.renew(tenant, part)),
     release: (tenant, releases) => scattered(releases, byFence, (store, part) => store.release(tenant, part)),

@@ -3,7 +3,8 @@
 //  C1  It never claims more than the executor offers.
 //  C2  A wake-up during a claim means: claim again before sleeping.
 //  C3  It looks for lanes every second or so, and after each reconnect: a lost hint costs a second at most.
-//  C4  A dispatcher that could not renew in a shard claims nothing there.
+//  C4  A dispatcher that could not renew in a shard claims nothing there; and what took long to be answered goes back, for
+//      its leases may be over.
 //  C5  A lane that was claimed empty is left alone until a hint names it or a look finds it.
 //  C6  No fault ends it: it is told, once for as long as it lasts, and the round is tried again.
 //  C7  A claim without an answer is made again, be its lanes empty: it may have emptied them (docs/decisions/0044). Where
@@ -36,6 +37,8 @@ const LOOK_MS = 1_000;
 const TROUBLE = { baseMs: 50, maxMs: 1_000, factor: 2 };
 /** Tasks a claim: more would hold the store up. */
 const CLAIM_MAX = 256;
+/** Half of a lease: what is claimed is handed out with at least as much of it left, ms. */
+const LATE_MS = 2_000;
 /** How long the end of the loop waits for what it is owed, ms. */
 const OWED_MS = 1_000;
 /** Rounds that fail are no rounds; a store that is away makes a few. */
@@ -138,6 +141,7 @@ export class ClaimLoop {
     if (!isOffered && !this.#isOwed) return this.#woken;
     this.#hinted.clear();
     this.#isOwed = true;
+    const sentAt = this.#options.clock.mono();
     const claiming = store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX), mayClaim);
     const answer = await claiming.catch((fault: unknown) => {
       for (const { lane } of quotas) this.#hinted.add(lane);
@@ -146,9 +150,9 @@ export class ClaimLoop {
     const { tasks, more, owes } = answer;
     this.#isOwed = owes;
     this.#leaveEmptied(quotas, answer);
+    const isInTime = isOffered && this.#options.clock.mono() - sentAt <= LATE_MS;
     for (const [shard, some] of byShard(store, tasks)) {
-      // Asked again: the answer may have taken so long that the leases are not ours to trust (C4).
-      if (isOffered && mayClaim(shard)) onClaimed(some);
+      if (isInTime && mayClaim(shard)) onClaimed(some);
       else onLate(some);
     }
     return this.#woken || more;
@@ -163,8 +167,8 @@ export class ClaimLoop {
   }
 
   /** Forgets the lanes that had less than was asked of them (C5). */
-  #leaveEmptied(quotas: readonly LaneQuota[], { tasks, more }: Claim): void {
-    if (more) return;
+  #leaveEmptied(quotas: readonly LaneQuota[], { tasks, more, owes }: Claim): void {
+    if (more || owes) return;
     const got = new Map<string, number>();
     for (const { lane } of tasks) got.set(lane, (got.get(lane) ?? 0) + 1);
     for (const { lane, max } of quotas) {

@@ -9,6 +9,8 @@ import type { Executor } from './executor.ts';
 export const RENEW_MS = 1_000;
 /** With the last successful renewal sent longer ago than this, nothing more is handed out: our leases may be over. */
 const TRUST_MS = 3_000;
+/** Where no shard was heard for so long, it is asked whether there are others. */
+const DOUBT_MS = 1_500;
 /** Stands for the shards in which nothing is held. */
 const ELSEWHERE = -1;
 
@@ -67,7 +69,8 @@ export class LeaseKeeper {
   #held(): ReadonlyMap<number, readonly Renewal[]> {
     const { store, executor } = this.#options;
     const held = byShard(store, executor.named());
-    const isTold = held.size === store.shards || [...held.keys()].some((shard) => this.trusts(shard));
+    const isHeard = (shard: number): boolean => this.#isWithin(DOUBT_MS, this.#renewedAt.get(shard) ?? -Infinity);
+    const isTold = held.size === store.shards || [...held.keys()].some(isHeard);
     return isTold ? held : new Map([...held, [ELSEWHERE, []]]);
   }
 
@@ -76,7 +79,11 @@ export class LeaseKeeper {
   }
 
   #isRecent(sentAt: number): boolean {
-    return this.#options.clock.mono() - sentAt <= TRUST_MS;
+    return this.#isWithin(TRUST_MS, sentAt);
+  }
+
+  #isWithin(ms: number, sentAt: number): boolean {
+    return this.#options.clock.mono() - sentAt <= ms;
   }
 
   async #renewIn(shard: number, renewals: readonly Renewal[]): Promise<void> {
@@ -86,9 +93,8 @@ export class LeaseKeeper {
     const sentAt = clock.mono();
     try {
       const answers = renewals.length > 0 ? await this.#ask(renewals) : await this.#nothing();
-      if (answers === undefined) return;
-      this.#renewed(shard, sentAt);
-      const gone = renewals.filter((_, at) => answers[at] === false).map(({ fence }) => fence.token);
+      if (answers !== undefined) this.#renewed(shard, sentAt);
+      const gone = renewals.filter((_, at) => answers?.[at] === false).map(({ fence }) => fence.token);
       if (gone.length > 0) executor.drop(gone);
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) onTrouble(`Leases were not renewed: ${sentenceOf(error)}.`);
@@ -99,17 +105,17 @@ export class LeaseKeeper {
   }
 
   #renewed(shard: number, sentAt: number): void {
-    if (!this.#renewedAt.has(shard)) return;
+    const before = this.#renewedAt.get(shard);
+    if (before === undefined) return;
     const wasTrusted = this.trusts(shard);
-    this.#renewedAt.set(shard, sentAt);
+    this.#renewedAt.set(shard, Math.max(before, sentAt));
     if (!wasTrusted && this.trusts(shard)) this.#options.onTrusted();
   }
 
   /** Is the store there? Of several shards one is enough, for nothing is held in the others. Undefined = it is not. */
   async #nothing(): Promise<[] | undefined> {
     const { store, tenant } = this.#options;
-    if ((await store.health()).ok) return [];
-    if (store.shards === 1) return undefined;
+    if (store.shards === 1) return (await store.health()).ok ? [] : undefined;
     await store.lanes(tenant);
     return [];
   }

@@ -1,4 +1,5 @@
 // The worker's side of ZeroMQ: a DEALER that sends and receives freely (push), and REQ lanes in lockstep (pull).
+import { setTimeout as pause } from 'node:timers/promises';
 import * as zmq from 'zeromq';
 import { BadMessage } from './bad-message.ts';
 import { curveKeys } from './curve.ts';
@@ -7,6 +8,9 @@ import { MAX_FRAME_BYTES, type DispatcherItem, type Envelope, type WorkerItem } 
 import { Outbox } from './outbox.ts';
 import type { DispatcherLines, DispatcherSocketOptions, FreeLine, LockstepLine, Received } from './transport.ts';
 import { uninterrupted } from './uninterrupted.ts';
+
+/** How soon a socket is opened again that could not be. */
+const NOT_OPENED_MS = 250;
 
 function common(options: DispatcherSocketOptions): zmq.SocketOptions<zmq.Request> & { curveServerKey?: string } {
   const keys = options.workerKey === '' ? undefined : curveKeys(options.workerKey);
@@ -95,16 +99,19 @@ export class LockstepSocket implements LockstepLine {
   /** Sends and waits up to `timeoutMs`. Undefined = no (readable) answer: repeat under the same sequence number. */
   async exchange(envelope: Envelope<WorkerItem>, payloads: Buffer[], timeoutMs: number): Promise<Received | undefined> {
     if (this.#closed) return undefined;
-    const request = (this.#request ??= this.#open());
     this.#exchanging = true;
+    let request: zmq.Request | undefined;
     try {
+      request = this.#request ??= this.#open();
       request.sendTimeout = timeoutMs;
       request.receiveTimeout = timeoutMs;
       await request.send([packHeader(envelope), ...payloads]);
       return read(await request.receive(), this.#onBad);
     } catch {
+      // Without descriptors no socket can be opened: as if nobody had answered, and not at once.
+      if (request === undefined) await pause(NOT_OPENED_MS);
       // A timed-out REQ is stuck in its lockstep: only a new one can ask again.
-      if (this.#request === request) this.#drop();
+      else if (this.#request === request) this.#drop();
       return undefined;
     } finally {
       this.#exchanging = false;

@@ -41,8 +41,9 @@ export class WorkerPort implements Port {
       // a socket is writable for nobody, and the send, and with it our close, would wait for ever.
       linger: 200,
       maxMessageSize: MAX_FRAME_BYTES,
-      // Never block the many for one slow peer: what may be under way to a worker is bounded by credits and part windows.
-      sendHighWaterMark: 0,
+      // Far more than is ever under way to a worker, by credits and part windows: what is beyond it, for a peer that reads
+      // nothing, is dropped and blocks nobody.
+      sendHighWaterMark: 10_000,
       receiveHighWaterMark: 10_000,
       ...(keys && {
         curveServer: true,

@@ -3,6 +3,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { LINE_BYTES, encodeMime } from '../tasks/base64.ts';
+import { isMadeOf } from './untaken.ts';
 
 type Part =
   | { is: 'text'; text: string }
@@ -38,7 +39,10 @@ export class AnswerParts {
   }
 
   send(reply: FastifyReply): FastifyReply {
-    if (this.#bytes >= STREAM_FROM) return reply.send(Readable.from(this.#chunks(), { objectMode: false }));
+    if (this.#bytes >= STREAM_FROM) {
+      isMadeOf(reply.raw, this.#bytes);
+      return reply.send(Readable.from(this.#chunks(), { objectMode: false }));
+    }
     let text = '';
     for (const part of this.#parts) {
       if (part.is === 'raw') return reply.send(Buffer.concat([...this.#chunks()]));

@@ -6,6 +6,7 @@
 // has said nothing.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
+import { untakenOf } from './untaken.ts';
 
 /** How often it is looked how much waits for readers, ms. */
 const LOOK_MS = 1_000;
@@ -23,7 +24,7 @@ export interface Readers {
 }
 
 interface Reading {
-  answer: ServerResponse;
+  socket: Socket;
   /** Monotonic ms. */
   since: number;
 }
@@ -32,7 +33,7 @@ export class Connections {
   readonly #server: Server;
   readonly #unused = new Set<Socket>();
   /** Under way, the oldest first. */
-  readonly #answers = new Map<Socket, Reading>();
+  readonly #answers = new Map<ServerResponse, Reading>();
   /** Answered and told so; only what is left of their request is awaited. */
   readonly #lingering = new Set<Socket>();
 
@@ -49,11 +50,11 @@ export class Connections {
     server.once('close', () => clearInterval(look));
     // Neither side has moved for that long.
     server.on('timeout', (socket: Socket) => {
-      const reading = this.#answers.get(socket);
-      if (reading === undefined) {
+      const answer = [...this.#answers.keys()].find((one) => one.socket === socket);
+      if (answer === undefined) {
         socket.destroy();
       } else if (socket.writableLength > 0) {
-        onDropped(asked(reading), 'took nothing of its answer for too long');
+        onDropped(asked(answer), 'took nothing of its answer for too long');
         socket.destroy();
       }
       // Else it waits for us.
@@ -66,17 +67,13 @@ export class Connections {
       const { socket } = request;
       this.#unused.delete(socket);
       this.#lingerAt(request);
-      const reading = { answer, since: performance.now() };
-      this.#answers.delete(socket);
-      this.#answers.set(socket, reading);
-      answer.once('close', () => {
-        if (this.#answers.get(socket) === reading) this.#answers.delete(socket);
-      });
+      this.#answers.set(answer, { socket, since: performance.now() });
+      answer.once('close', () => this.#answers.delete(answer));
     });
     const closeIdle = server.closeIdleConnections.bind(server);
     // Called by Node and Fastify as well: none of them may cut an answer short.
     server.closeIdleConnections = () => {
-      for (const { answer } of this.#answers.values()) if (answer.writableEnded && !answer.writableFinished) return;
+      for (const answer of this.#answers.keys()) if (answer.writableEnded && !answer.writableFinished) return;
       closeIdle();
     };
   }
@@ -91,12 +88,13 @@ export class Connections {
   /** Each of them may take something now and then, and all together more memory than there is. */
   #dropSlow(untakenBytes: number, onDropped: (asked: string, why: string) => void): void {
     let untaken = 0;
-    for (const socket of this.#answers.keys()) untaken += socket.writableLength;
-    for (const [socket, reading] of this.#answers) {
-      if (untaken <= untakenBytes || performance.now() - reading.since < SLOW_MS) return;
-      if (socket.writableLength === 0) continue;
-      untaken -= socket.writableLength;
-      onDropped(asked(reading), 'was slow, with too much waiting for all readers together');
+    for (const answer of this.#answers.keys()) untaken += untakenOf(answer);
+    for (const [answer, { socket, since }] of this.#answers) {
+      if (untaken <= untakenBytes || performance.now() - since < SLOW_MS) return;
+      const own = untakenOf(answer);
+      if (own === 0) continue;
+      untaken -= own;
+      onDropped(asked(answer), 'was slow, with too much waiting for all readers together');
       socket.destroy();
     }
   }
@@ -125,6 +123,6 @@ export class Connections {
   }
 }
 
-function asked({ answer }: Reading): string {
-  return `${answer.req.method} ${answer.req.url}`;
+function asked({ req }: ServerResponse): string {
+  return `${req.method} ${req.url}`;
 }

@@ -59,6 +59,8 @@ export class StoreUnavailable extends Error {
  * must not wait for that one asks for each shard's tasks by themselves.
  */
 export interface QueueStore {
+  /** Would an act on this shard be done at once, as far as is known? */
+  isReady(shard: number): boolean;
   /**
    * Accepts tasks: all go to `shard`. Each is QUEUED, or DELAYED where spec.not_before lies ahead. Looked at whole before
    * the first write: a conflict, or a queue that is full, refuses all that are new.

@@ -152,8 +152,13 @@ export class Submitter {
     return this.#outcome(settled.answers, []).ids[0]!;
   }
 
+  /** In turn; one that is away is left out as long as there are others. */
   #anyShard(): number {
-    this.#nextShard = (this.#nextShard + 1) % this.#store.shards;
+    const { shards } = this.#store;
+    for (let tried = 0; tried < shards; tried += 1) {
+      this.#nextShard = (this.#nextShard + 1) % shards;
+      if (this.#store.isReady(this.#nextShard)) break;
+    }
     return this.#nextShard;
   }
 

@@ -80,16 +80,24 @@ export class PushLine implements Line {
   }
 
   #connect(): Phase {
-    const socket: FreeLine = this.#lines.free(
-      this.#options,
-      (received) => {
-        if (this.#phase.is === 'closed' || this.#phase.is === 'waiting' || this.#phase.socket !== socket) return;
-        this.#session.receive(received);
-        this.#reconcile();
-        this.wake(true);
-      },
-      () => undefined,
-    );
+    let socket: FreeLine;
+    try {
+      socket = this.#lines.free(
+        this.#options,
+        (received) => {
+          if (this.#phase.is === 'closed' || this.#phase.is === 'waiting' || this.#phase.socket !== socket) return;
+          this.#session.receive(received);
+          this.#reconcile();
+          this.wake(true);
+        },
+        () => undefined,
+      );
+    } catch (fault) {
+      // There are no descriptors left: what runs goes on, and what has ended is kept meanwhile.
+      this.#session.down(`cannot be connected to (${(fault as Error).message})`);
+      this.#failures += 1;
+      return { is: 'waiting', until: this.#clock.mono() + backoffMs(RECONNECT, this.#failures, this.#random()) };
+    }
     socket.send(this.#session.envelope(this.#session.registration()), []);
     return { is: 'connecting', socket, since: this.#clock.mono() };
   }

@@ -5,9 +5,11 @@ import { startCluster, type ClusterNode, type RedisCluster } from '../../../../t
 import { systemClock } from '../../src/clock.ts';
 import { adopt } from '../../src/dispatcher/adoption.ts';
 import type { Executor } from '../../src/dispatcher/index.ts';
+import { ClaimLoop } from '../../src/dispatcher/claim-loop.ts';
 import { LeaseKeeper } from '../../src/dispatcher/lease-keeper.ts';
 import { Settler } from '../../src/dispatcher/settler.ts';
 import { newId } from '../../src/lifecycle/ids.ts';
+import type { RuntimeSnapshot } from '../../src/lifecycle/runtime.ts';
 import { openRedisStore, type ClaimedTask, type Renewal, type Store } from '../../src/store/index.ts';
 import { slotOfTag } from '../../src/store/redis/cluster-view.ts';
 import type { Ending } from '../../src/tasks/ending.ts';
@@ -15,7 +17,10 @@ import { LANE, NO_LIMITS, submission } from '../store/submission.ts';
 import { until } from '../store/waiting.ts';
 
 const TENANT = 'default';
+const AWAY_WORDS = /^Shard 3 of the store is away, and the tasks there wait: /;
+const AWAY = expect.stringMatching(AWAY_WORDS) as string;
 const SHARDS = 4;
+const PYTHON = { runtime: 'python', version: '3.11.2', dill: '0.3.6', broken: '' } as unknown as RuntimeSnapshot;
 let cluster: RedisCluster;
 let store: Store;
 /** The node that goes away, one shard of its own, and one of another's. */
@@ -30,8 +35,9 @@ beforeAll(async () => {
   const owners = await Promise.all(
     Array.from({ length: SHARDS }, (_, shard) => cluster.ownerOf(slotOfTag(`{s${shard}}`))),
   );
-  node = owners[1]!;
-  away = 1;
+  away = 3;
+  node = owners[away]!;
+  expect(owners[0]).not.toBe(node);
   there = owners.findIndex((owner) => owner !== node);
 });
 afterAll(async () => {
@@ -87,7 +93,7 @@ it('ends of the others are settled meanwhile, and its own when it is back', asyn
   expect(troubles).toEqual([expect.stringMatching(/^Ends of 256 tasks wait for the store/)]);
   const mono = systemClock.mono();
   expect([...settler.watchdogs].map((dog) => dog.trouble(mono + 6_000)).filter((one) => one !== '')).toEqual([
-    expect.stringMatching(/^bringing ends into shard 1 of the store has not come round/),
+    expect.stringMatching(/^bringing ends into shard 3 of the store has not come round/),
   ]);
 
   await comesBack();
@@ -169,6 +175,56 @@ it('what waits in the others is claimed meanwhile, and nothing of one that is no
   expect(await claim((shard) => shard !== away)).toEqual([tasks[1]!.spec.id]);
   expect(await claim(() => false)).toEqual([]);
   expect(await claim(() => true)).toEqual([tasks[0]!.spec.id]);
+});
+
+it('the store is there meanwhile, with a warning, and knows where what is new is not to go', async () => {
+  expect(await store.health()).toMatchObject({ ok: true, warnings: expect.not.arrayContaining([AWAY]) as string[] });
+  await goesAway();
+  await until(async () => ((await store.health()).warnings.some((one) => AWAY_WORDS.test(one)) ? true : undefined));
+  expect(await store.health()).toMatchObject({ ok: true, troubles: [] });
+  expect([store.isReady(away), store.isReady(there), await store.refusal()]).toEqual([false, true, '']);
+  await comesBack();
+  await until(() => store.isReady(away) || undefined);
+  await until(async () => ((await store.health()).warnings.some((one) => AWAY_WORDS.test(one)) ? undefined : true));
+});
+
+it('where one stands still, what comes into the others is claimed all the while, and its own when it goes on', async () => {
+  const claimed: string[] = [];
+  const late: string[] = [];
+  const loop = new ClaimLoop({
+    ...{ store, tenant: TENANT, claimer: 'loop', clock: systemClock, random: Math.random },
+    offers: () => [{ runtimes: [PYTHON], labels: [], free: 9, credits: 9, held: 0 }],
+    mayClaim: () => true,
+    onClaimed: (tasks) => claimed.push(...tasks.map(({ fence }) => fence.id)),
+    onLate: (tasks) => late.push(...tasks.map(({ fence }) => fence.id)),
+    onTrouble: (sentence) => troubles.push(sentence),
+  });
+  const unsubscribe = await store.subscribe((hint) => {
+    if (hint.is === 'work') loop.hint(hint.lanes);
+    if (hint.is === 'reconnected') loop.wake(true);
+  });
+  const comes = async (shard: number): Promise<string> => {
+    const task = submission({ id: newId(Date.now(), shard) });
+    await store.submit(TENANT, shard, [task], NO_LIMITS);
+    return task.spec.id;
+  };
+  const has = (id: string) => (): true | undefined => claimed.includes(id) || undefined;
+  loop.start();
+  await until(has(await comes(away)));
+  await until(has(await comes(there)));
+  node.signal('SIGSTOP');
+  try {
+    const began = performance.now();
+    for (let n = 0; n < 10; n += 1) await until(has(await comes(there)));
+    // A command that is not answered times out after 5 s: nobody has waited for one.
+    expect(performance.now() - began).toBeLessThan(4_500);
+  } finally {
+    node.signal('SIGCONT');
+  }
+  const own = await until(async () => comes(away).catch(() => undefined));
+  await until(has(own));
+  await loop.stop();
+  await unsubscribe();
 });
 
 it('what a worker holds of the others is adopted meanwhile', async () => {

@@ -1,5 +1,5 @@
 // A proxy before a server's socket that can swallow one answer and cut the connection (the act was done, nobody knows), and keep an
-// act back, or the wait for replicas that follows one.
+// act back, or the wait for replicas that follows one; it can let connections die without a word, and be slow.
 import { once } from 'node:events';
 import { createServer, connect } from 'node:net';
 import type { Socket } from 'node:net';
@@ -18,6 +18,10 @@ export interface ForgetfulProxy {
   holdNextAct(): Held;
   /** The next WAIT is, and the acts before it are not. */
   holdNextWait(): Held;
+  /** What comes on the connections there are gets nowhere any more, and nobody is told; new ones are served. */
+  fallSilent(): void;
+  /** From now on each connection carries at most so many bytes a second to the server. */
+  slowDown(bytesPerSecond: number): void;
   close(): Promise<void>;
 }
 
@@ -26,6 +30,8 @@ const WAIT = '*3\r\n$4\r\nwait\r\n';
 export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
   const url = `${target}.proxy`;
   const links = new Set<Socket>();
+  const silent = new Set<Socket>();
+  let bytesPerMs = Infinity;
   let armed = false;
   let passing = 0;
   let forgotten = 0;
@@ -46,6 +52,11 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
       });
     }
     near.on('data', (bytes) => {
+      if (silent.has(near)) return;
+      if (bytesPerMs < Infinity) {
+        near.pause();
+        setTimeout(() => near.resume(), bytes.length / bytesPerMs);
+      }
       if (armed && bytes.includes('FCALL')) {
         act ||= passing === 0;
         passing -= 1;
@@ -66,6 +77,7 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
       });
     });
     far.on('data', (bytes) => {
+      if (silent.has(near)) return;
       if (!act) {
         near.write(bytes);
         return;
@@ -92,6 +104,12 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
     // What comes with the act is held, too.
     holdNextAct: () => holdNext((bytes) => (bytes.includes('FCALL') ? 0 : -1)),
     holdNextWait: () => holdNext((bytes) => bytes.indexOf(WAIT)),
+    fallSilent: () => {
+      for (const link of links) silent.add(link);
+    },
+    slowDown: (bytesPerSecond) => {
+      bytesPerMs = bytesPerSecond / 1000;
+    },
     close: async () => {
       server.close();
       for (const link of links) link.destroy();

@@ -89,6 +89,42 @@ describe('10 a server that is away', () => {
   });
 });
 
+describe('10 a connection', () => {
+  it('that died without a word is given up once an act on it has timed out, and the store goes on', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url);
+    proxy.fallSilent();
+    await expect(store.submit(T, 0, [submission()], NO_LIMITS)).rejects.toThrow('Redis does not answer');
+    await until(async () => ((await store.health()).ok ? true : undefined));
+    expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
+  });
+
+  it('that is slow carries large bytes for longer than an act may take, and renewals are not behind them', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url, { leaseMs: 3_000 });
+    const [large, held] = [submission({ max_result_bytes: 2 ** 30 }), submission()];
+    await store.submit(T, 0, [large, held], NO_LIMITS);
+    const { tasks } = await store.claim(T, 'me', CLAIM, 2);
+    proxy.slowDown(2_000_000);
+    const state = { isSettled: false };
+    const json = JSON.stringify('x'.repeat(13_000_000));
+    const settling = store.settle(T, [completion(tasks[0]!.fence, json)]).finally(() => (state.isSettled = true));
+    const renewed: boolean[][] = [];
+    const renewals = tasks.map(({ fence }) => ({ fence, worker: 'w', startedAt: 5 }));
+    while (!state.isSettled) {
+      renewed.push(await store.renew(T, renewals));
+      await store.sweep(T);
+    }
+    expect(await settling).toMatchObject([{ is: 'accepted' }]);
+    expect(renewed.map(([, isHeld]) => isHeld)).not.toContain(false);
+    expect((await endsIn(store, T, [large.spec.id]))[0]).toMatchObject({ state: 'COMPLETED' });
+  });
+});
+
 describe('10 an answer that is lost', () => {
   it('of submit makes no second task', async () => {
     const redis = await server();

@@ -12,7 +12,8 @@ import {
   type WorkerPortOptions,
 } from '../../src/protocol/index.ts';
 import { openRunnerPool } from '../../src/runner/index.ts';
-import { startWorker, type Worker } from '../../src/worker/index.ts';
+import { startWorker, type Worker, type WorkerOptions, type WorkerParts } from '../../src/worker/index.ts';
+import { realParts } from '../../src/worker/options.ts';
 import { submission } from '../store/submission.ts';
 
 /** A dispatcher that welcomes whoever comes, says what it is told to say and keeps what it hears. */
@@ -131,10 +132,20 @@ export function workerOf(closers: (() => unknown)[], ...urls: string[]): Promise
 }
 
 /** The same in either mode. */
-export async function workerIn(mode: 'pull' | 'push', closers: (() => unknown)[], ...urls: string[]): Promise<Worker> {
+export function workerIn(mode: 'pull' | 'push', closers: (() => unknown)[], ...urls: string[]): Promise<Worker> {
+  return workerMade(mode, closers, urls);
+}
+
+/** The same, made of other parts. */
+export async function workerMade(
+  mode: 'pull' | 'push',
+  closers: (() => unknown)[],
+  urls: string[],
+  parts: Partial<WorkerParts> = {},
+): Promise<Worker> {
   const directory = mkdtempSync(join(tmpdir(), 'leaving-test-'));
   closers.push(() => rmSync(directory, { recursive: true, force: true }));
-  const worker = await startWorker({
+  const options: WorkerOptions = {
     mode,
     urls,
     name: 'w',
@@ -159,7 +170,8 @@ export async function workerIn(mode: 'pull' | 'push', closers: (() => unknown)[]
         listener,
       }),
     log: () => undefined,
-  });
+  };
+  const worker = await startWorker(options, { ...realParts(options), ...parts });
   closers.push(() => worker.stop(0));
   return worker;
 }

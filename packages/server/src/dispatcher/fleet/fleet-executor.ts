@@ -81,7 +81,7 @@ class FleetExecutor implements Executor {
     this.#openPort = openPort;
     this.#deliveries = deliveries;
     this.#liveness = new Liveness(options.clock.mono());
-    this.#unasked = new Unasked(options.clock, (sentence) => options.events.note('warn', sentence));
+    this.#unasked = new Unasked(options.clock, options.events);
     this.#words = new WordsOnAttempts({
       deliveries: this.#deliveries,
       clock: options.clock,
@@ -115,7 +115,7 @@ class FleetExecutor implements Executor {
         this.#refuse(peer, '', sentence);
       },
       onFault: (peer, fault) => {
-        events.note('warn', "A message to the workers' port met a fault of this dispatcher.", { err: fault });
+        this.#unasked.note("A message to the workers' port met a fault of this dispatcher.", { err: fault });
         this.#refuse(peer, '', 'it met a fault of the dispatcher, whose log tells more');
       },
     });

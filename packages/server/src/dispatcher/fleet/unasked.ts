@@ -3,6 +3,7 @@
 import { BoundedMap } from '../../bounded-map.ts';
 import type { Clock } from '../../clock.ts';
 import type { Peer } from '../../protocol/index.ts';
+import type { ExecutorEvents } from '../executor.ts';
 
 const WINDOW_MS = 1_000;
 /** Answers a peer, and lines in the log, a window. */
@@ -17,13 +18,13 @@ interface Window {
 
 export class Unasked {
   readonly #clock: Clock;
-  readonly #log: (sentence: string) => void;
+  readonly #events: Pick<ExecutorEvents, 'note'>;
   readonly #answered = new BoundedMap<string, Window>(PEERS);
   #logged: Window = { since: Number.NEGATIVE_INFINITY, count: 0 };
 
-  constructor(clock: Clock, log: (sentence: string) => void) {
+  constructor(clock: Clock, events: Pick<ExecutorEvents, 'note'>) {
     this.#clock = clock;
-    this.#log = log;
+    this.#events = events;
   }
 
   /** May this peer be answered what it has no need to read? Counts as an answer. */
@@ -35,12 +36,13 @@ export class Unasked {
   }
 
   /** A line in the log, or one of those that are only counted. */
-  note(sentence: string): void {
+  note(sentence: string, fields?: Record<string, unknown>): void {
     const before = this.#logged;
     this.#logged = this.#counted(before);
     const isNew = this.#logged !== before;
-    if (isNew && before.count > AT_MOST) this.#log(`${before.count - AT_MOST} more messages like those were refused.`);
-    if (this.#logged.count <= AT_MOST) this.#log(sentence);
+    if (isNew && before.count > AT_MOST)
+      this.#events.note('warn', `${before.count - AT_MOST} more messages like those were refused.`);
+    if (this.#logged.count <= AT_MOST) this.#events.note('warn', sentence, fields);
   }
 
   #counted(window: Window | undefined): Window {

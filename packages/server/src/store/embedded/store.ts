@@ -69,6 +69,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   return {
     kind: 'embedded',
     shards: 1,
+    isReady: () => true,
     now: async () => Math.trunc(clock.wall()),
     health: async () => {
       try {

@@ -1,5 +1,5 @@
-// The connection to one server, which may be moved to another place: a link for acts, one for hints. The one door to the
-// client library, with sentinels.ts and cluster.ts.
+// The connection to one server, which may be moved to another place: a link for acts, one for hints, one for large bytes, so
+// that nothing urgent is behind them. The one door to the client library, with sentinels.ts and cluster.ts.
 //
 //  R1  An act runs only on a greeted server: version, role and number of shards are known.
 //  R4  Whoever listens is told 'reconnected' after every (re)subscription that may have missed something.
@@ -48,6 +48,9 @@ export interface ConnectionOptions {
 }
 
 const RECONNECT = { baseMs: 50, maxMs: 1000, factor: 2 };
+/** How long a command may take, and one that carries large bytes (64 MiB in a minute are 9 Mbit/s), ms. */
+const COMMAND_MS = 5000;
+const CARRYING_MS = 60_000;
 /** How old what we know of the server's settings may be when somebody asks. */
 const LOOK_AGAIN_MS = 30_000;
 /** How soon a server is greeted again that is no master, or fell silent in the middle. */
@@ -72,6 +75,9 @@ export class Connection {
   /** Those that wait for replicas have a link of their own. */
   readonly #waiting: Redis | undefined;
   readonly confirmation: Confirmation | undefined;
+  /** Made when it is first needed. */
+  #carrier: Redis | undefined;
+  #carrierConnected: Promise<void> = Promise.resolve();
   /** To be tried again at once: their server has moved. */
   readonly #hurried = new Set<string>();
   #phase: Phase;
@@ -83,6 +89,7 @@ export class Connection {
   #greetings = 0;
   /** It was told that the server is away. */
   #missed = false;
+  #incarnation = 0;
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
@@ -99,10 +106,10 @@ export class Connection {
   }
 
   #links(): Redis[] {
-    return [this.#redis, this.#listener, ...(this.#waiting === undefined ? [] : [this.#waiting])];
+    return [this.#redis, this.#listener, this.#waiting, this.#carrier].filter((link) => link !== undefined);
   }
 
-  #link(connectionName: string): Redis {
+  #link(connectionName: string, commandTimeout = COMMAND_MS): Redis {
     const { link } = this.#options;
     const settings = {
       lazyConnect: true,
@@ -112,7 +119,7 @@ export class Connection {
       autoResubscribe: false,
       maxRetriesPerRequest: 0,
       connectTimeout: 3000,
-      commandTimeout: 5000,
+      commandTimeout,
       // How soon a server that loads its data is asked again.
       maxLoadingRetryTime: 250,
       // A server that stands still says no goodbye.
@@ -167,6 +174,18 @@ export class Connection {
     return this.#redis;
   }
 
+  /** For acts that carry large bytes, while `phase` is ready. One that cannot connect fails its commands. */
+  async carrier(): Promise<Redis> {
+    if (this.#carrier === undefined) {
+      this.#carrier = this.#link('mpcsfaas-bytes', CARRYING_MS).on('error', () => undefined);
+      const { host, port } = this.#redis.options;
+      Object.assign(this.#carrier.options, { host, port });
+    }
+    if (this.#carrier.status === 'wait') this.#carrierConnected = this.#carrier.connect();
+    await this.#carrierConnected.catch(() => undefined);
+    return this.#carrier;
+  }
+
   /** The server is at another place now. The links that know it already stay. */
   moveTo({ host, port }: Place): void {
     if (this.#phase.is === 'closed') return;
@@ -184,10 +203,17 @@ export class Connection {
     }
   }
 
-  /** On a new connection, wherever the server is. */
-  reconnect(): void {
+  /** Changes with each new connection of the link for acts. */
+  get incarnation(): number {
+    return this.#incarnation;
+  }
+
+  /** On a new connection, wherever the server is; unless the one that was found wanting is given up already. */
+  reconnect(incarnation: number): void {
+    if (incarnation !== this.#incarnation || this.#phase.is === 'closed') return;
+    this.#incarnation += 1;
     this.#again(this.#redis);
-    if (this.#waiting !== undefined) this.#again(this.#waiting);
+    for (const other of [this.#waiting, this.#carrier]) if (other !== undefined) this.#again(other);
   }
 
   #again(redis: Redis): void {
@@ -259,7 +285,10 @@ export class Connection {
   #watch(): void {
     const { events, deafened } = this.#options;
     this.#redis.on('error', (fault: unknown) => this.#away(fault));
-    this.#redis.on('close', () => this.#away(undefined));
+    this.#redis.on('close', () => {
+      this.#incarnation += 1;
+      this.#away(undefined);
+    });
     this.#redis.on('ready', () => {
       this.#greeting = this.#greet().catch((fault: unknown) => this.#greetAgain(fault));
     });

@@ -1,7 +1,8 @@
 // The servers of a store: an act finds the one that has its shard, again where that helps.
 //
 //  R2  An act is repeated as faults.ts says, for RETRY_MS at most; then StoreUnavailable. A server that has been away
-//      for longer is not waited for.
+//      for longer is not waited for. Where less time is given, the answer itself is not waited for any longer, for there are
+//      others to ask; the act may have been done.
 //  R3  After every reconnect, whenever a shard is served by another server, and whenever a server stood still or its time
 //      jumps, the leases of the shards concerned are let be for one lease time.
 import { EventEmitter, once } from 'node:events';
@@ -47,6 +48,8 @@ const RETRY = { baseMs: 20, maxMs: 500, factor: 2 };
 const PROBE_MS = 1000;
 const REFUSAL_MS = 2000;
 const MOVING_MS = 500;
+/** How long a server that did not answer in time is taken for one that stands still; an answer, be it late, ends it. */
+const STILL_MS = 5000;
 
 export class Servers {
   readonly #options: ServersOptions;
@@ -54,8 +57,8 @@ export class Servers {
   readonly #layout: Layout;
   /** By shard. */
   readonly #rests = new Map<number, LeaseRest>();
-  /** Shards on their way to another server: until when that is believed. */
-  readonly #moving = new Map<number, number>();
+  /** Shards on their way to another server, or whose server stands still: until when that is believed. */
+  readonly #doubted = new Map<number, number>();
   #shards: number;
   #closed = false;
 
@@ -84,7 +87,7 @@ export class Servers {
           connection: (link, name, own) =>
             this.#connection(link, name, () => own().map((shard) => this.#channels(`${tagOf(shard)}:`))),
           routed: (shard) => {
-            this.#moving.delete(shard);
+            this.#doubted.delete(shard);
             this.#restOf(shard).reconnected(this.#options.clock.mono());
             this.#events.emit('changed');
           },
@@ -150,8 +153,8 @@ export class Servers {
 
   /** Would an act on this shard be done at once, as far as is known? */
   isReady(shard: number): boolean {
-    const isMoving = this.#options.clock.mono() < (this.#moving.get(shard) ?? 0);
-    return !isMoving && this.#layout.of(shard)?.phase.is === 'ready';
+    const isDoubted = this.#options.clock.mono() < (this.#doubted.get(shard) ?? 0);
+    return !isDoubted && this.#layout.of(shard)?.phase.is === 'ready';
   }
 
   /** See `Layout`. */
@@ -159,10 +162,15 @@ export class Servers {
     return this.#layout.isReplaced(shard);
   }
 
-  /** Runs an act, again where that helps (R2). `load` = give the server the library first. */
+  /** Runs an act, again where that helps (R2). `load` = give the server the library first. `carrier`: see Connection. */
   async run<T>(
     shard: number,
-    act: (redis: Redis, load: boolean, confirmation: Confirmation | undefined) => Promise<T>,
+    act: (
+      redis: Redis,
+      load: boolean,
+      confirmation: Confirmation | undefined,
+      carrier: () => Promise<Redis>,
+    ) => Promise<T>,
     forMs = RETRY_MS,
   ): Promise<T> {
     const { clock } = this.#options;
@@ -171,20 +179,45 @@ export class Servers {
     for (let attempt = 1; ; attempt += 1) {
       const connection = await this.#ready(shard, deadline);
       try {
-        const answer = await act(connection.gathered(), load, connection.confirmation);
-        if (this.#moving.size > 0) this.#moving.delete(shard);
-        return answer;
+        const doing = act(connection.gathered(), load, connection.confirmation, () => connection.carrier());
+        const acting = this.#acting(shard, connection, doing);
+        return await (forMs < RETRY_MS ? this.#inTime(shard, deadline, acting) : acting);
       } catch (fault) {
         const row = remedyFor(fault);
         if (row === undefined) throw fault;
-        if (row.remedy === 'moving') this.#moving.set(shard, clock.mono() + MOVING_MS);
         if (row.remedy === 'refuse' || clock.mono() >= deadline)
           throw new StoreUnavailable(row.sentence, { cause: fault });
-        if (row.remedy === 'reconnect') connection.reconnect();
-        if (row.remedy === 'look' || row.remedy === 'reconnect') this.#layout.look(shard, (fault as Error).message);
         load = row.remedy === 'load';
         if (!load) await pause(backoffMs(RETRY, attempt, Math.random()));
       }
+    }
+  }
+
+  /** What an act tells of its server, whoever still waits for it. */
+  async #acting<T>(shard: number, connection: Connection, acting: Promise<T>): Promise<T> {
+    const { incarnation } = connection;
+    try {
+      const answer = await acting;
+      if (this.#doubted.size > 0) this.#doubted.delete(shard);
+      return answer;
+    } catch (fault) {
+      const remedy = remedyFor(fault)?.remedy;
+      if (remedy === 'moving') this.#doubted.set(shard, this.#options.clock.mono() + MOVING_MS);
+      if (remedy === 'reconnect') connection.reconnect(incarnation);
+      if (remedy === 'look' || remedy === 'reconnect') this.#layout.look(shard, (fault as Error).message);
+      throw fault;
+    }
+  }
+
+  /** @throws Error as the client library's when a command has timed out, where it is still under way at the deadline */
+  async #inTime<T>(shard: number, deadline: number, acting: Promise<T>): Promise<T> {
+    const { clock } = this.#options;
+    const state = { isOver: false };
+    const over = acting.finally(() => (state.isOver = true));
+    try {
+      return await within(Math.max(1, deadline - clock.mono()), over);
+    } finally {
+      if (!state.isOver) this.#doubted.set(shard, clock.mono() + STILL_MS);
     }
   }
 
@@ -256,29 +289,35 @@ export class Servers {
     return this.#closed;
   }
 
+  /** The first shard has what belongs to the installation: without it the store is away, without another one a part of it. */
   async health(): Promise<StoreHealth> {
-    const nowhere = this.all().some((shard) => this.#layout.of(shard) === undefined);
-    if (this.#closed || nowhere) {
-      const phase = this.#closed ? ({ is: 'closed' } as const) : this.#layout.nowhere();
-      return { ok: false, detail: sentenceOf(phase), version: 'redis', warnings: [], troubles: [] };
-    }
-    const all = await Promise.all(this.#layout.all().map((connection) => connection.health()));
-    const ill = all.find(({ detail }) => detail !== '');
-    if (ill !== undefined) this.#layout.look();
-    const warnings = [...new Set(all.flatMap((one) => one.warnings))];
-    const troubles = [this.#layout.trouble(), ...this.#layout.all().map(({ trouble }) => trouble)];
+    const looks = this.#closed
+      ? []
+      : await Promise.all(this.#layout.all().map(async (one) => [one, await one.health()] as const));
+    const found = new Map(looks);
+    const details = this.all().map((shard) => {
+      const connection = this.#layout.of(shard);
+      if (this.#closed || connection === undefined)
+        return sentenceOf(this.#closed ? { is: 'closed' } : this.#layout.nowhere());
+      return found.get(connection)?.detail ?? '';
+    });
+    const away = this.all().filter((shard) => details[shard] !== '');
+    if (away.length > 0) this.#layout.look();
+    const well = looks.filter(([, { detail }]) => detail === '');
+    const troubles = [this.#layout.trouble(), ...well.map(([{ trouble }]) => trouble)];
     return {
-      ok: ill === undefined,
-      detail: ill?.detail ?? '',
-      version: all[0]?.version ?? 'redis',
-      warnings,
+      ok: details[0] === '',
+      detail: details[0] ?? '',
+      version: looks[0]?.[1].version ?? 'redis',
+      warnings: [...new Set([...looks.flatMap(([, one]) => one.warnings), ...partlyAway(away, details)])],
       troubles: troubles.filter((sentence) => sentence !== ''),
     };
   }
 
   /** '' or why a server takes no write that needs memory. */
   async refusal(): Promise<string> {
-    const probes = this.all().map(async (shard) => {
+    const ready = this.all().filter((shard) => this.isReady(shard));
+    const probes = (ready.length > 0 ? ready : this.all()).map(async (shard) => {
       if (this.#isInDoubt(shard)) return REPLACED;
       try {
         const probe = this.run(shard, (redis) => redis.set(`${tagOf(shard)}:probe`, '1', 'PX', PROBE_MS), REFUSAL_MS);
@@ -314,4 +353,10 @@ export class Servers {
       );
     }
   }
+}
+
+function partlyAway(away: readonly number[], details: readonly string[]): string[] {
+  if (away.length === 0 || away.includes(0)) return [];
+  const which = away.length === 1 ? `Shard ${away[0]} of the store is` : `Shards ${away.join(', ')} of the store are`;
+  return [`${which} away, and the tasks there wait: ${details[away[0]!]}`];
 }

@@ -20,7 +20,7 @@ export const SCRIPT_BYTES = 256 * 1024;
 /** Up to here a payload rides in the script; a larger one is written before and read after. */
 export const RIDES_IN_SCRIPT = 16 * 1024;
 /** One of several shards does not keep those who can work on the others waiting for longer than this, ms. */
-export const ONE_OF_SEVERAL_MS = 500;
+const ONE_OF_SEVERAL_MS = 500;
 /** How long large bytes wait for the script that takes them over, ms: it follows at once, or is given up after RETRY_MS. */
 const WAITING_MS = 60_000;
 
@@ -184,6 +184,11 @@ export class Shards {
     return this.#servers.run(shard, (redis) => look(redis), forMs);
   }
 
+  /** As `read`, where the answer, or what is written, may be so large that others must not wait for it. */
+  carry<T>(shard: number, act: (redis: Redis) => Promise<T>): Promise<T> {
+    return this.#servers.run(shard, async (_redis, _load, _confirmation, carrier) => act(await carrier()));
+  }
+
   /**
    * Leaves large bytes under `b:<name>` for the script that takes them over, or drops them where it refuses them. A name is of one
    * value: whoever leaves another one, be it another dispatcher's end of the same task, needs another name.
@@ -191,7 +196,8 @@ export class Shards {
   async leave(shard: number, tenant: string, name: string, bytes: Buffer, evenWhenFull: boolean): Promise<void> {
     const key = `${this.prefix(shard, tenant)}b:${name}`;
     try {
-      await this.read(shard, (redis) => redis.set(key, bytes, 'PX', WAITING_MS));
+      const write = (redis: Redis): Promise<unknown> => redis.set(key, bytes, 'PX', WAITING_MS);
+      await (bytes.length > SCRIPT_BYTES ? this.carry(shard, write) : this.read(shard, write));
     } catch (fault) {
       if (!evenWhenFull || !isOutOfMemory(fault)) throw fault;
       for (let at = 0; at < bytes.length; at += SCRIPT_BYTES) {
@@ -204,6 +210,11 @@ export class Shards {
 
 function isOutOfMemory(fault: unknown): boolean {
   return fault instanceof StoreUnavailable && fault.cause instanceof Error && fault.cause.message.startsWith('OOM');
+}
+
+/** How long an act of one shard may take where others could be asked meanwhile; undefined = as long as any. */
+export function patience({ count }: Pick<Shards, 'count'>): number | undefined {
+  return count === 1 ? undefined : ONE_OF_SEVERAL_MS;
 }
 
 /** Cuts a list into pieces that one script may take. */

@@ -81,6 +81,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     refusal: () => servers.refusal(),
     close: async () => servers.close(),
 
+    isReady: (shard) => servers.isReady(shard),
     submit: (tenant, shard, tasks, limits) => submit(shards, tenant, shard, tasks, limits),
     cameBefore: (tenant, shard, keys) => cameBefore(shards, tenant, shard, keys),
     claim: (tenant, claimer, lanes, max, from) => claim(shards, tickets, leaseMs, tenant, claimer, lanes, max, from),

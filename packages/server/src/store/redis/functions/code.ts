@@ -8,7 +8,7 @@ export async function codeBytes(
   digests: readonly string[],
 ): Promise<(Buffer | undefined)[]> {
   const prefix = shards.prefix(0, tenant);
-  const found = await shards.read(0, (redis) =>
+  const found = await shards.carry(0, (redis) =>
     Promise.all(digests.map((digest) => redis.getBuffer(`${prefix}c:${digest}`))),
   );
   return found.map((bytes) => bytes ?? undefined);

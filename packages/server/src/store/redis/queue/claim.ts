@@ -8,7 +8,7 @@ import { StoreUnavailable } from '../../store.ts';
 import { startWithinMs } from '../../rules.ts';
 import { packUnsigned } from '../end-bytes.ts';
 import { hasBegun, kindCode, readRecord, tokenOf, type StoredRecord } from '../record.ts';
-import { ONE_OF_SEVERAL_MS, SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
+import { patience, SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
 import type { Argument, Shards } from '../shards.ts';
 import { release } from './hold.ts';
 import type { Tickets } from './tickets.ts';
@@ -29,10 +29,12 @@ export async function claim(
   const { tasks } = claimed;
   const left = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
   let bytes = 0;
+  let answers = 0;
   let fault: unknown;
   const take = async (shard: number, wanted: number): Promise<Claim | undefined> => {
     try {
       const got = await claimFrom(shards, tickets, shard, leaseMs, tenant, claimer, left, wanted, CLAIM_BYTES - bytes);
+      answers += 1;
       for (const task of got.tasks) {
         left.set(task.lane, (left.get(task.lane) ?? 0) - 1);
         bytes += task.args.length;
@@ -49,7 +51,11 @@ export async function claim(
       return undefined;
     }
   };
-  for (const shard of tickets.unanswered(shards.all(), tenant, claimer)) await take(shard, NOTHING_NEW);
+  for (const shard of tickets.unanswered(shards.all(), tenant, claimer)) {
+    // Nobody waits for a shard that is away as long as there are others.
+    if (shards.count === 1 || shards.servers.isReady(shard)) await take(shard, NOTHING_NEW);
+    else claimed.owes = true;
+  }
   // Without lanes only what is owed was asked for, and a shard that owes it still is asked by the next claim.
   if (lanes.length === 0) return claimed;
   const best = await bestFirst(shards, tenant, lanes, from).catch((thrown: unknown) => {
@@ -65,8 +71,9 @@ export async function claim(
       if (got === undefined || got.tasks.length !== wanted || !got.more) break;
     }
   }
-  if (fault instanceof StoreUnavailable && tasks.length === 0) throw fault;
-  return { ...claimed, more: claimed.more || claimed.owes };
+  // Where only one of several is away, nobody waits as long as for a store that is.
+  if (fault instanceof StoreUnavailable && answers === 0) throw fault;
+  return claimed;
 }
 
 /** So many new tasks are claimed where only that is wanted which a shard handed out without an answer. */
@@ -200,13 +207,9 @@ async function readLarge(
   const prefix = shards.prefix(shard, tenant);
   const reads = absent.map(async (n) => {
     const task = tasks[n]!;
-    task.args = (await shards.read(shard, (redis) => redis.getBuffer(`${prefix}a:${task.fence.id}`))) ?? NOTHING;
+    task.args = (await shards.carry(shard, (redis) => redis.getBuffer(`${prefix}a:${task.fence.id}`))) ?? NOTHING;
   });
   await Promise.all(reads);
-}
-
-function patience(shards: Shards): number | undefined {
-  return shards.count === 1 ? undefined : ONE_OF_SEVERAL_MS;
 }
 
 /**

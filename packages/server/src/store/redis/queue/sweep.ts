@@ -5,7 +5,7 @@ import { EVENTS_KEPT, EVENTS_KEPT_MS, SWEEP_ENTRIES } from '../../timing.ts';
 import { packUnsigned } from '../end-bytes.ts';
 import { reapCode } from '../functions/code.ts';
 import { kindCode } from '../record.ts';
-import type { Argument, Shards } from '../shards.ts';
+import { patience, type Argument, type Shards } from '../shards.ts';
 import { ABANDONING } from './cancel.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
@@ -41,7 +41,7 @@ async function sweepShard(
   const { why, until } = await shards.servers.letBe(shard, () => serverTime(shards, shard));
   const args: Argument[] = [SWEEP_ENTRIES, until, kindCode('expired'), EXPIRED_END];
   args.push(...ABANDONING, EVENTS_KEPT_MS, EVENTS_KEPT, leaseMs);
-  const reply = (await shards.act('sweep', shard, tenant, args, false)) as number[];
+  const reply = (await shards.act('sweep', shard, tenant, args, false, patience(shards))) as number[];
   const [, promoted = 0, expired = 0, abandoned = 0, deleted = 0, more = 0, nextMs = -1] = reply;
   report.skipped ||= why;
   report.promoted += promoted;
@@ -54,6 +54,6 @@ async function sweepShard(
 
 /** The time of the server that has the shard, Unix ms. */
 export async function serverTime(shards: Shards, shard: number): Promise<number> {
-  const [seconds, micros] = await shards.read(shard, (redis) => redis.time());
+  const [seconds, micros] = await shards.read(shard, (redis) => redis.time(), patience(shards));
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
 }

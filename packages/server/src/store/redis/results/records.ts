@@ -112,7 +112,7 @@ export async function taskProgress(
       const record = readRecord(shards.headers, tenant, id, bytes);
       if (record.tail.length > 0) return { is: 'ended', end: endedTask(id, record, record.tail) };
       const { shard, prefix } = addressed(shards, tenant, id);
-      const end = await shards.read(shard, (redis) => redis.getBuffer(`${prefix}e:${id}`));
+      const end = await shards.carry(shard, (redis) => redis.getBuffer(`${prefix}e:${id}`));
       return end === null ? undefined : { is: 'ended', end: endedTask(id, record, end) };
     }),
   );
@@ -128,7 +128,7 @@ export async function taskArgs(shards: Shards, tenant: string, id: string): Prom
   const record = await shards.read(shard, (redis) => redis.getBuffer(`${prefix}t:${id}`));
   if (record === null) return undefined;
   const { args } = readRecord(shards.headers, tenant, id, record);
-  return args ?? (await shards.read(shard, (redis) => redis.getBuffer(`${prefix}a:${id}`))) ?? undefined;
+  return args ?? (await shards.carry(shard, (redis) => redis.getBuffer(`${prefix}a:${id}`))) ?? undefined;
 }
 
 export async function pinTask(shards: Shards, tenant: string, id: string, pinned: boolean): Promise<boolean> {
