@@ -11,11 +11,12 @@ import os
 import sys
 import uuid
 import weakref
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, TypeVar
+from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from . import chunks, errors, later, leaving, progress, shipment
+from . import chunks, errors, later, leaving, progress as bar, shipment
 from .bound import Bound
 from .callables import options_of, unwrapped
+from .calling import Calling
 from .futures import TaskFuture
 from .later import Later
 from .leaving import Cancels
@@ -29,15 +30,15 @@ from .submits import Submits
 from .transport import PATIENCE, Transport
 from .wishes import Entry, Wish, head_of, tail_of
 
-T = TypeVar("T")
 _log = logging.getLogger("mpcsfaas")
 
 # How long the end of the program waits for tasks that have not left yet, seconds.
 _LAST_WORDS = 5.0
+_ENDED = ("COMPLETED", "FAILED", "CANCELED")
 _numbers = itertools.count(1)
 
 
-class Executor(concurrent.futures.Executor):
+class Executor(Calling, concurrent.futures.Executor):
     """Runs calls on a service; its futures work with `wait`, `as_completed` and `asyncio.wrap_future`.
 
     url, api_key: MPCSFAAS_URL and MPCSFAAS_API_KEY where not given, then http://127.0.0.1:8000 without a key.
@@ -61,7 +62,12 @@ class Executor(concurrent.futures.Executor):
         max_workers: Optional[int] = None,
         **options: Any,
     ) -> None:
-        """Connects to nobody yet. Raises ValueError for what is no URL, TypeError for what is no option."""
+        """Connects to nobody yet. Raises ValueError for what is no URL, TypeError for what is no text or no option."""
+        if isinstance(url, int):
+            raise TypeError(
+                "Executor(%r): the workers of the service decide how many calls run at once, so no number of them is named here; "
+                "the first argument is the URL" % url
+            )
         if max_workers is not None and max_workers <= 0:
             raise ValueError("max_workers must be greater than 0")
         check(options)
@@ -83,30 +89,13 @@ class Executor(concurrent.futures.Executor):
         self._shut = False
         _alive.add(self)
 
-    # The interface of the standard library.
+    # The interface of the standard library; `submit` and `map` are those of Calling.
 
-    def submit(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> "TaskFuture[T]":
-        """One call. Raises SerializationError, VersionMismatch or ServiceError where it cannot be, RuntimeError after
-        `shutdown`, NotHere after a fork or inside a remote function."""
+    def _begin(self, fn: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> "TaskFuture[Any]":
         return self._submit(fn, args, kwargs, {})
 
-    def map(
-        self,
-        fn: Callable[..., T],
-        *iterables: Iterable[Any],
-        timeout: Optional[float] = None,
-        chunksize: int = 1,
-        buffersize: Optional[int] = None,
-        progress: bool = False,
-    ) -> Iterator[T]:
-        """The values in the order of the arguments, each as soon as it is there.
-
-        timeout: for all of them from now, seconds; TimeoutError then, from `map` itself where the service is silent. chunksize: calls
-        in one task. buffersize: at most so many tasks ahead of what was taken; the arguments are read as they are needed. progress:
-        shows a bar on a terminal. Where the queue is full it waits for room. What a call raises ends the iteration; so do Ctrl-C and
-        `close`. The calls that have not ended are then canceled.
-        """
-        return self._map(fn, iterables, timeout, chunksize, buffersize, progress, {})
+    def _begin_map(self, fn: Any, iterables: Tuple[Iterable[Any], ...], **how: Any) -> "Values[Any]":
+        return self._map(fn, iterables, {}, **how)
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """No more calls. cancel_futures: cancels what has not begun. wait: until all have ended and the threads are gone,
@@ -162,7 +151,7 @@ class Executor(concurrent.futures.Executor):
 
     # What a service can do beyond it.
 
-    def options(self, **options: Any) -> Bound:
+    def options(self, /, **options: Any) -> Bound:
         """The same executor with more options for the calls made through it: ex.options(priority=5).submit(f, x). Raises
         TypeError for what is none, and for `group`."""
         check_of_calls(options)
@@ -188,6 +177,9 @@ class Executor(concurrent.futures.Executor):
                 future = TaskFuture(self, item["task_id"], item["function"]["name"])
                 fresh.append(future)
             futures.append(future)
+        if self._shown is not None:
+            ended = {item["task_id"] for item in found if item["status"] in _ENDED}
+            self._shown.add([future.task_id for future in fresh if future.task_id not in ended])
         self._results.add(fresh)
         return futures
 
@@ -292,12 +284,13 @@ class Executor(concurrent.futures.Executor):
         self,
         fn: Any,
         iterables: Tuple[Iterable[Any], ...],
-        timeout: Optional[float],
-        chunksize: int,
-        buffersize: Optional[int],
-        bar: bool,
         options: Dict[str, Any],
-    ) -> Iterator[Any]:
+        *,
+        timeout: Optional[float] = None,
+        chunksize: int = 1,
+        buffersize: Optional[int] = None,
+        progress: bool = False,
+    ) -> "Values[Any]":
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
         if buffersize is not None and buffersize < 1:
@@ -326,8 +319,8 @@ class Executor(concurrent.futures.Executor):
         values = one_by_one(waiting, ahead, limit.until, self._leave)
         if chunksize > 1:
             values = flat(values)
-        if bar:
-            values = progress.shown(values, counter.count if buffersize is None else None, name)
+        if progress:
+            values = bar.shown(values, counter.count if buffersize is None else None, name)
         answer = Values(values, functools.partial(self._leave, waiting), self._check_here)
         self._maps.add(answer)
         return answer

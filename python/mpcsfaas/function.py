@@ -4,15 +4,17 @@ import functools
 import itertools
 import os
 import types
-from typing import Any, Callable, Dict, Generic, Iterable, Iterator, Optional, TypeVar, Union, overload
+from typing import Any, Callable, Coroutine, Dict, Generic, Iterable, Optional, Tuple, TypeVar, Union, overload
 
 from .callables import Decorated, options_of, unwrapped
 from .executor import Executor
 from .fork_lock import ForkLock
 from .futures import TaskFuture
+from .maps import Values
 from .options import check_of_calls
 
 T = TypeVar("T")
+U = TypeVar("U")
 
 
 class Function(Decorated, Generic[T]):
@@ -28,20 +30,37 @@ class Function(Decorated, Generic[T]):
         super().__init__(plain, options)
         functools.update_wrapper(self, plain)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> T:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> T:
         """Runs here."""
         value: T = self.plain(*args, **kwargs)
         return value
 
-    def local(self, *args: Any, **kwargs: Any) -> T:
+    def local(self, /, *args: Any, **kwargs: Any) -> T:
         """Runs here."""
         value: T = self.plain(*args, **kwargs)
         return value
 
-    def remote(self, *args: Any, **kwargs: Any) -> TaskFuture[T]:
+    @overload
+    def remote(self: "Function[Coroutine[Any, Any, U]]", /, *args: Any, **kwargs: Any) -> TaskFuture[U]: ...
+
+    @overload
+    def remote(self, /, *args: Any, **kwargs: Any) -> TaskFuture[T]: ...
+
+    def remote(self, /, *args: Any, **kwargs: Any) -> TaskFuture[Any]:
         """A call on the service of `configure`, or of MPCSFAAS_URL. Raises what Executor.submit raises."""
-        return _executor()._submit(self, args, kwargs, {})
+        return self._begin(args, kwargs)
 
+    @overload
+    def map(
+        self: "Function[Coroutine[Any, Any, U]]",
+        *iterables: Iterable[Any],
+        timeout: Optional[float] = None,
+        chunksize: int = 1,
+        buffersize: Optional[int] = None,
+        progress: bool = False,
+    ) -> Values[U]: ...
+
+    @overload
     def map(
         self,
         *iterables: Iterable[Any],
@@ -49,11 +68,19 @@ class Function(Decorated, Generic[T]):
         chunksize: int = 1,
         buffersize: Optional[int] = None,
         progress: bool = False,
-    ) -> Iterator[T]:
-        """See Executor.map."""
-        return _executor()._map(self, iterables, timeout, chunksize, buffersize, progress, {})
+    ) -> Values[T]: ...
 
-    def options(self, **options: Any) -> "Function[T]":
+    def map(self, *iterables: Iterable[Any], **how: Any) -> Values[Any]:
+        """See Executor.map."""
+        return self._begin_map(iterables, how)
+
+    def _begin(self, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> TaskFuture[Any]:
+        return _executor()._submit(self, args, kwargs, {})
+
+    def _begin_map(self, iterables: Tuple[Iterable[Any], ...], how: Dict[str, Any]) -> Values[Any]:
+        return _executor()._map(self, iterables, {}, **how)
+
+    def options(self, /, **options: Any) -> "Function[T]":
         """The same function with other options (see mpcsfaas.options). Raises TypeError for what is none, and for `group`."""
         check_of_calls(options)
         return Function(self.plain, {**self.task_options, **options})
@@ -77,16 +104,14 @@ class Method(Function[T]):
         self._of_class = of_class
         self._instance = instance
 
-    def remote(self, *args: Any, **kwargs: Any) -> TaskFuture[T]:
-        """See Function.remote."""
-        return self._of_class.remote(self._instance, *args, **kwargs)
+    def _begin(self, args: Tuple[Any, ...], kwargs: Dict[str, Any]) -> TaskFuture[Any]:
+        return self._of_class._begin((self._instance, *args), kwargs)
 
-    def map(self, *iterables: Iterable[Any], **options: Any) -> Iterator[T]:
-        """See Executor.map."""
+    def _begin_map(self, iterables: Tuple[Iterable[Any], ...], how: Dict[str, Any]) -> Values[Any]:
         objects: Iterable[Any] = itertools.repeat(self._instance) if iterables else ()
-        return self._of_class.map(objects, *iterables, **options)
+        return self._of_class._begin_map((objects, *iterables), how)
 
-    def options(self, **options: Any) -> "Method[T]":
+    def options(self, /, **options: Any) -> "Method[T]":
         """See Function.options."""
         return Method(self._of_class.options(**options), self._instance)
 

@@ -41,6 +41,8 @@ class Transport:
         patience: float = PATIENCE,
     ) -> None:
         """url, api_key: MPCSFAAS_URL and MPCSFAAS_API_KEY where not given. patience: of retries, seconds."""
+        if url is not None and not isinstance(url, str):
+            raise TypeError("the URL of a service is a text such as http://127.0.0.1:8000, not %r" % (url,))
         self.address = Address(url or os.environ.get("MPCSFAAS_URL") or DEFAULT_URL)
         # Read from a file it may have a line end.
         self._key = (api_key or os.environ.get("MPCSFAAS_API_KEY") or "").strip()

@@ -27,6 +27,7 @@ from unittest import mock
 from cutting_proxy import CuttingProxy
 
 from mpcsfaas import (
+    AsyncClient,
     Client,
     Executor,
     TaskFuture,
@@ -112,6 +113,14 @@ class Refusals(unittest.TestCase):
         self.assertNotIn("npm start", str(caught.exception))
 
     def test_no_url(self):
+    def test_a_number_of_workers_is_no_url(self):
+        for number in (8, 0, True):
+            with self.assertRaisesRegex(TypeError, r"^Executor\(%r\): the workers of the service decide how many calls run at once" % number):
+                Executor(number)
+        for kind in (Executor, Client, AsyncClient):
+            with self.assertRaisesRegex(TypeError, "^the URL of a service is a text such as http://127.0.0.1:8000, not b'x'$"):
+                kind(b"x")
+
         for url in ("ftp://x", "http://", "http:///x"):
             with self.assertRaisesRegex(ValueError, "is no URL of a service"):
                 Executor(url)

@@ -4,12 +4,14 @@ import concurrent.futures
 import contextlib
 import datetime
 import functools
+import io
 import itertools
 import os
 import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import unittest
@@ -71,6 +73,12 @@ def logged(plain):
     @functools.wraps(plain)
     def wrapper(*args, **kwargs):
         return "logged", plain(*args, **kwargs)
+
+def prints_behind(gate, word):
+    while not os.path.exists(gate):
+        time.sleep(0.02)
+    print(word)
+
 
     return wrapper
 
@@ -731,6 +739,17 @@ try:
 except KeyboardInterrupt:
     print("cut, threads:", threading.active_count())
 """
+    def test_it_shows_what_calls_print_that_it_finds_again(self):
+        with tempfile.TemporaryDirectory() as folder, Executor() as ex, contextlib.redirect_stdout(io.StringIO()) as out:
+            gate = os.path.join(folder, "gate")
+            future = ex.submit(prints_behind, gate, "found again")
+            ex.submit(print, "long ago").result(20)
+            _until(lambda: future.task_id)
+            with Executor(group=ex.group, stream_logs=True) as again:
+                self.assertEqual(len(again.reattach()), 2)
+                open(gate, "w").close()
+        self.assertEqual(out.getvalue(), "found again\n")
+
 
 
 ENDINGS = """
