@@ -13,6 +13,7 @@ from .client import Client
 from .errors import (
     AuthenticationError,
     BadRequestError,
+    ClientClosed,
     ConflictError,
     ExpiredError,
     FaasError,
@@ -55,6 +56,7 @@ __all__ = [
     "AuthenticationError",
     "BadRequestError",
     "Client",
+    "ClientClosed",
     "ConflictError",
     "Executor",
     "ExpiredError",

@@ -11,6 +11,7 @@ import os
 import threading
 from typing import Any, Callable, Deque, Optional, TypeVar
 
+from .awaited import holdable
 from .monitor import Monitor
 
 T = TypeVar("T")
@@ -72,7 +73,7 @@ class Calls:
 
         def failed(error: BaseException) -> None:
             if not told.cancelled():
-                told.set_exception(error)
+                told.set_exception(holdable(error))
 
         def told_late(end: "functools.partial[None]") -> None:
             if end.func is answered and unwanted is not None:

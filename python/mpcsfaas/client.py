@@ -52,7 +52,7 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Ends its connections and threads. Futures that have not ended stay so; their tasks go on. Idempotent."""
+        """Ends its connections and threads. Futures that have not ended fail with ClientClosed; their tasks go on. Idempotent."""
         self._followers.close(_LEAVING)
         self._later.join(_LEAVING)
         self._transport.close()

@@ -22,6 +22,7 @@ FaasError
 │   └── ServiceUnavailableError   the store is away, or the service is stopping
 │       └── NoWorkerError         nobody can run the call
 ├── NotHere                       it cannot work here: after a fork, inside a remote function, in a future's callback
+├── ClientClosed                  the client by which a task was waited for was closed: .task_id
 ├── SerializationError            something cannot be pickled, here or where the function ran
 ├── VersionMismatch               no worker runs the Python that pickled the function
 └── TaskFailed                    a task ended without a value: .task_id, .kind
@@ -72,6 +73,10 @@ class NoService(FaasError):
 
 class NotHere(FaasError, RuntimeError):
     """An Executor, or a future, is used where it cannot work."""
+
+
+class ClientClosed(FaasError):
+    """The Client by which the end of a task was waited for was closed. The task goes on: `task_id`."""
 
 
 class SerializationError(FaasError, TypeError):

@@ -1,11 +1,15 @@
 """Futures of tasks: the standard library's own, which know their task and what it printed."""
 import concurrent.futures
+import functools
 import logging
 import os
+import threading
 from concurrent.futures import _base
-from typing import Any, Dict, Generic, List, Optional, Protocol, TypeVar
+from typing import Any, Callable, Dict, Generic, List, Optional, Protocol, TypeVar
 
 from . import errors, outcome
+from .awaited import holdable
+from .later import is_in_loop
 from .monitor import Monitor
 
 T = TypeVar("T")
@@ -49,6 +53,7 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
     # The standard library's own, of which its types say nothing. Its condition is a Monitor here, so that Ctrl-C harms nobody.
     _condition: Any
     _state: str
+    _done_callbacks: List[Callable[[Any], Any]]
     # Others of the same task, which are told of its end as this one ends (R5).
     _others: "Optional[List[TaskFuture[Any]]]" = None
 
@@ -105,17 +110,19 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
             self = None  # type: ignore[assignment]
 
     def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
-        """What `result` would raise, None where there is a value. Raises TimeoutError, TaskCanceled and NotHere itself."""
+        """What `result` would raise, None where there is a value. Raises TimeoutError, TaskCanceled and NotHere itself. In a thread
+        that runs an event loop, where asyncio.wrap_future asks, it is a RuntimeError instead of a StopIteration, its cause."""
         self._check_here(timeout)
         try:
             self._wait(timeout)
-            return super().exception(0)
+            error = super().exception(0)
+            return holdable(error) if error is not None and is_in_loop() else error
         except errors.TaskCanceled:
             raise
         except concurrent.futures.CancelledError:
             raise self._canceled() from None
         finally:
-            self = None  # type: ignore[assignment]
+            self = error = None  # type: ignore[assignment]
 
     def logs(self) -> Logs:
         """What the newest attempt printed, also while it runs. Raises FaasError, of which NotHere is one: see `result`."""
@@ -167,18 +174,51 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         self._task_id = task_id
 
     def _settle_canceled(self) -> bool:
-        """False where it has ended otherwise. The one who waits and the one who hears of it may both come here."""
-        if not super().cancel():
-            return False
-        with self._condition:
-            if self._state == _base.CANCELLED:
-                self.set_running_or_notify_cancel()
-        return True
+        """False where it has ended otherwise. The one who waits and the one who hears of it may both come here. Raises what a
+        callback raises that is no Exception, when all have been told."""
+        try:
+            return super().cancel()
+        finally:
+            with self._condition:
+                if self._state == _base.CANCELLED:
+                    self.set_running_or_notify_cancel()
+
+    def _end_canceled(self) -> None:
+        """As `_settle_canceled`, for whoever has others to tell."""
+        self._end(self._settle_canceled)
+
+    def _end(self, end: Callable[[], Any]) -> None:
+        """Does nothing where it has ended before. A callback that exits, say, is logged: the ends of others are still to be told.
+        Only Ctrl-C of the one who calls is raised."""
+        try:
+            end()
+        except concurrent.futures.InvalidStateError:
+            pass  # canceled meanwhile, say
+        except BaseException as error:
+            if isinstance(error, KeyboardInterrupt) and threading.current_thread() is threading.main_thread():
+                raise
+            _log.exception("a callback of task %s raised", self._task_id)
+
+    def _invoke_callbacks(self) -> None:
+        """The standard library's own, which would leave out all that come after one that exits."""
+        exits: Optional[BaseException] = None
+        try:
+            for callback in self._done_callbacks:
+                try:
+                    callback(self)
+                except Exception:
+                    _base.LOGGER.exception("exception calling callback for %r", self)
+                except BaseException as error:
+                    exits = exits or error
+            if exits is not None:
+                raise exits
+        finally:
+            self = exits = None  # type: ignore[assignment]
 
     def _settle(self, result: Dict[str, Any], pickle: Any) -> None:
         """Ends with a TaskResult of the API; does nothing where it has ended before."""
         if result["status"] == "CANCELED":
-            self._settle_canceled()
+            self._end_canceled()
             return
         try:
             value = outcome.value_of(result, pickle)
@@ -186,13 +226,7 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
             # A traceback of our own frames says nothing to anybody, and would hold the thread that they belong to.
             self._fail(error.with_traceback(None))
             return
-        try:
-            self.set_result(value)
-        except concurrent.futures.InvalidStateError:
-            pass  # canceled meanwhile
-        except BaseException:
-            # A callback that exits, say: the others' ends are still to be told.
-            _log.exception("a callback of task %s raised", self._task_id)
+        self._end(functools.partial(self.set_result, value))
 
     def _tell(self, other: "TaskFuture[Any]") -> None:
         """From whoever holds the lock of the results; the end may come at any moment."""
@@ -213,23 +247,17 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
     def _settle_as(self, other: "concurrent.futures.Future[Any]") -> None:
         """Ends as another future of the same task has."""
         if other.cancelled():
-            self._settle_canceled()
+            self._end_canceled()
             return
-        error = other.exception()
+        # As it was settled: `exception` may tell another one.
+        error = other._exception
         if error is not None:
             self._fail(error)
             return
-        try:
-            self.set_result(other.result())
-        except concurrent.futures.InvalidStateError:
-            pass
+        self._end(functools.partial(self.set_result, other.result()))
 
     def _fail(self, error: BaseException) -> None:
         try:
-            self.set_exception(error)
-        except concurrent.futures.InvalidStateError:
-            pass
-        except BaseException:
-            _log.exception("a callback of task %s raised", self._task_id)
+            self._end(functools.partial(self.set_exception, error))
         finally:
             self = error = None  # type: ignore[assignment]

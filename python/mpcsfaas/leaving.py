@@ -42,7 +42,7 @@ class Cancels:
         for future in open_:
             if not future.task_id:
                 # Nobody knows yet whether the service has it: where it has, `accepted` cancels it.
-                future._settle_canceled()
+                future._end_canceled()
                 self.has_given_up = True
         by_id = {future.task_id: future for future in open_ if future.task_id}
         try:
@@ -86,13 +86,13 @@ class Cancels:
         for longest in (seconds, 0.0):
             unsent = self._submits.withdraw_all() if futures is None else self._submits.withdraw_some(futures)
             for future in unsent:
-                future._settle_canceled()
+                future._end_canceled()
             # What is under way has an id when that is over, or waits again.
             self._submits.wait_for_answer(longest)
 
     def _settle_canceled(self, by_id: "Dict[str, TaskFuture[Any]]", canceled: Iterable[str]) -> None:
         for task_id in canceled:
-            by_id[task_id]._settle_canceled()
+            by_id[task_id]._end_canceled()
             self._results.forget(by_id[task_id])
 
     def _many(self, ids: Sequence[str], only_waiting: bool, seconds: float = math.inf) -> Tuple[List[str], List[str]]:

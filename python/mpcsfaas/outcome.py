@@ -32,7 +32,8 @@ def exception_of(result: Dict[str, Any], pickle: Any) -> BaseException:
         ended.details = told.get("details") or {}
         ended.attempts = told.get("attempts") or []
         error = ended
-    error.__cause__ = errors.RemoteTraceback(traceback) if traceback else None
+    # Whatever its class makes of attributes.
+    BaseException.__setattr__(error, "__cause__", errors.RemoteTraceback(traceback) if traceback else None)
     return error
 
 

@@ -176,12 +176,17 @@ class Results:
         """The thread ends as soon as nothing is outstanding. Idempotent."""
         with self._lock:
             self._closed = True
+        for future in left:
+            error = errors.ClientClosed("The client was closed before the end of task %s was known; the task goes on." % future.task_id)
+            error.task_id = future.task_id
+            future._fail(error)
             self._lock.notify_all()
             if self._stream is not None:
                 self._stream.wake()
 
     def abandon(self, timeout: float) -> None:
-        """As `close`, but what is outstanding is no longer waited for. Waits for the thread's end, at most so many seconds."""
+        """As `close`, but what is outstanding is no longer waited for, and fails. Waits for the thread's end, at most so many
+        seconds."""
         with self._lock:
             self._outstanding.clear()
         self.close()

@@ -7,7 +7,7 @@ import unittest
 
 from cutting_proxy import CuttingProxy
 
-from mpcsfaas import AsyncClient, Client, TaskCanceled
+from mpcsfaas import AsyncClient, Client, ClientClosed, Executor, TaskCanceled
 
 
 def triple(x):
@@ -143,6 +143,46 @@ class Canceled(unittest.TestCase):
         asyncio.run(main())
         with Client() as client:
             self.assertEqual(client.get(stuck)["status"], "CANCELED")
+
+    def test_a_stop_iteration_is_told_to_whoever_awaits(self):
+        async def main():
+            async with AsyncClient() as client:
+                stopped = await client.submit(next, [iter(())])
+                awaitables = [client.wait(stopped), client.wait(stopped, 10), client.task(stopped).result(), await client.task(stopped).future()]
+                awaitables.append(client._calls.run(next, iter(())))
+                with Executor() as ex:
+                    awaitables.append(asyncio.wrap_future(ex.submit(next, iter(()))))
+                    for one in awaitables:
+                        with self.assertRaises(RuntimeError) as caught:
+                            await asyncio.wait_for(one, 20)
+                        self.assertIsInstance(caught.exception.__cause__, StopIteration)
+
+        asyncio.run(main())
+
+    def test_whoever_waits_is_told_that_the_client_was_closed(self):
+        stuck = self.stuck()
+
+        async def main():
+            client = AsyncClient()
+            future = await client.task(stuck).future()
+            waits = asyncio.ensure_future(client.wait(stuck))
+            while len(client._client._followers.outstanding()) < 2:
+                await asyncio.sleep(0.01)
+            await client.close()
+            for one in (future, waits):
+                with self.assertRaisesRegex(ClientClosed, "The client was closed before the end of task %s was known; the task goes on" % stuck):
+                    await asyncio.wait_for(one, 10)
+
+        asyncio.run(main())
+        client = Client()
+        futures = [client.task(stuck).future() for _ in range(2)]
+        client.close()
+        for future in futures:
+            with self.assertRaises(ClientClosed) as caught:
+                future.result(10)
+            self.assertEqual(caught.exception.task_id, stuck)
+        with Client() as client:
+            self.assertEqual(client.get(stuck)["status"], "QUEUED")
 
     def test_threads_end_when_there_is_nothing_to_do(self):
         def threads():

@@ -45,6 +45,20 @@ def fails(x):
     raise Mine("no %s" % x)
 
 
+class Frozen(Exception):
+    def __setattr__(self, name, value):
+        raise AttributeError(name)
+
+
+def fails_frozen():
+    raise Frozen("as it was")
+
+
+@function
+def selfish(self):
+    return self
+
+
 def fails_unloadably():
     raise Unloadable
 
@@ -60,6 +74,12 @@ def prints(word):
     return word
 
 
+def prints_behind(gate, word):
+    while not os.path.exists(gate):
+        time.sleep(0.02)
+    print(word)
+
+
 def generates():
     yield 1
 
@@ -73,12 +93,6 @@ def logged(plain):
     @functools.wraps(plain)
     def wrapper(*args, **kwargs):
         return "logged", plain(*args, **kwargs)
-
-def prints_behind(gate, word):
-    while not os.path.exists(gate):
-        time.sleep(0.02)
-    print(word)
-
 
     return wrapper
 
@@ -271,6 +285,59 @@ class Calls(unittest.TestCase):
         first.add_done_callback(lambda _: sys.exit(3))
         with self.assertLogs("mpcsfaas", "ERROR"):
             self.assertEqual(second.result(20), self.ex.submit(sleeps, 0.5).result(20))
+
+    def test_one_that_exits_where_a_task_was_canceled_harms_none_either(self):
+        with mpcsfaas.Client() as client:
+            first, told = self.ex.options(labels=["nobody=has"]).submit(double, 1), []
+            _until(lambda: first.task_id)
+            first.add_done_callback(lambda _: sys.exit(3))
+            first.add_done_callback(told.append)
+            third = self.ex.submit(sleeps, 0.5)
+            with self.assertLogs("mpcsfaas", "ERROR"):
+                client.cancel(first.task_id)
+                self.assertEqual(wait([first], 20).not_done, set())
+                self.assertEqual(third.result(20), 0.5)
+            self.assertEqual(told, [first])
+        # Whoever cancels one hears of it.
+        unsent = TaskFuture(self.ex)
+        unsent.add_done_callback(lambda _: sys.exit(3))
+        with self.assertRaises(SystemExit):
+            unsent.cancel()
+        self.assertEqual(wait([unsent], 20).not_done, set())
+
+    def test_the_futures_of_one_task_end_whatever_a_callback_of_the_first_does(self):
+        with mpcsfaas.Client() as client:
+            for ends in (client.cancel, lambda task_id: None):
+                task_id = client.submit(sleeps, [2])
+                first = client.task(task_id).future()
+                first.add_done_callback(lambda _: sys.exit(3))
+                others = [client.task(task_id).future() for _ in range(2)]
+                others[0].add_done_callback(lambda _: sys.exit(3))
+                with self.assertLogs("mpcsfaas", "ERROR"):
+                    ends(task_id)
+                    self.assertEqual(wait([first, *others], 20).not_done, set())
+
+    def test_those_that_are_left_are_all_canceled_whatever_a_callback_does(self):
+        ex = Executor(labels=["nobody=has"])
+        futures = [ex.submit(double, n) for n in range(3)]
+        for future in futures:
+            future.add_done_callback(lambda _: sys.exit(3))
+        with self.assertLogs("mpcsfaas", "ERROR"):
+            ex.shutdown(cancel_futures=True)
+        self.assertEqual([future.cancelled() for future in futures], [True] * 3)
+
+    def test_an_exception_that_takes_no_attributes_is_raised_itself(self):
+        with self.assertRaises(Frozen) as caught:
+            self.ex.submit(fails_frozen).result(20)
+        self.assertIn("in fails_frozen", str(caught.exception.__cause__))
+
+    def test_arguments_may_be_called_self(self):
+        for ask in (selfish, selfish.local, lambda **given: selfish.remote(**given).result(20)):
+            self.assertEqual(ask(self=1), 1)
+        self.assertEqual(self.ex.options(priority=1).submit(selfish, self=2).result(20), 2)
+        for ask in (selfish.options, self.ex.options, self.ex.options(priority=1).options):
+            with self.assertRaisesRegex(TypeError, "'self' is no option"):
+                ask(self=1)
 
     def test_a_callback_cannot_wait_for_another_future(self):
         with mpcsfaas.Client() as client:
@@ -672,6 +739,17 @@ class Groups(unittest.TestCase):
         done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
         self.assertEqual(done.stdout, "hello\n")
 
+    def test_it_shows_what_calls_print_that_it_finds_again(self):
+        with tempfile.TemporaryDirectory() as folder, Executor() as ex, contextlib.redirect_stdout(io.StringIO()) as out:
+            gate = os.path.join(folder, "gate")
+            future = ex.submit(prints_behind, gate, "found again")
+            ex.submit(print, "long ago").result(20)
+            _until(lambda: future.task_id)
+            with Executor(group=ex.group, stream_logs=True) as again:
+                self.assertEqual(len(again.reattach()), 2)
+                open(gate, "w").close()
+        self.assertEqual(out.getvalue(), "found again\n")
+
     def test_inside_a_remote_function_it_says_so(self):
         with Executor() as ex:
             # A module of the worker's own could hold one; here its class is brought along by name.
@@ -739,17 +817,6 @@ try:
 except KeyboardInterrupt:
     print("cut, threads:", threading.active_count())
 """
-    def test_it_shows_what_calls_print_that_it_finds_again(self):
-        with tempfile.TemporaryDirectory() as folder, Executor() as ex, contextlib.redirect_stdout(io.StringIO()) as out:
-            gate = os.path.join(folder, "gate")
-            future = ex.submit(prints_behind, gate, "found again")
-            ex.submit(print, "long ago").result(20)
-            _until(lambda: future.task_id)
-            with Executor(group=ex.group, stream_logs=True) as again:
-                self.assertEqual(len(again.reattach()), 2)
-                open(gate, "w").close()
-        self.assertEqual(out.getvalue(), "found again\n")
-
 
 
 ENDINGS = """
