@@ -5,7 +5,8 @@ import urllib.parse
 import uuid
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
 
-from . import batches, ends, errors, frames, given, logs, outcome, results, shipment
+from . import batches, ends, errors, frames, given, logs, outcome, shipment
+from .asking import ask
 from .batches import Entry
 from .callables import options_of
 from .followers import Followers
@@ -167,7 +168,7 @@ class Client:
     def _value(self, task_id: str, wait: float, timeout: Optional[float], until: Optional[float]) -> Any:
         """Of a task that ends within `wait` seconds, else NOTHING. Raises as `wait`."""
         try:
-            header, parts = results.ask(self._transport, [task_id], wait, until=until)
+            header, parts = ask(self._transport, [task_id], wait, until=until)
             if header["unknown"]:
                 self._get("/v1/tasks/" + _quoted(task_id), until)  # refuses with the reason
         except errors.AWAY as error:

@@ -8,7 +8,7 @@ import struct
 import sys
 import time
 import urllib.parse
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 # A request of this size or less leaves in one piece with its head: two pieces would be two packets.
 _ONE_PIECE = 64 * 1024
@@ -145,22 +145,12 @@ class Connection:
 
     def head(self) -> Tuple[int, Dict[str, str], bytes]:
         """The answer's status and headers, and what has come of its body. Raises what FAULTS names."""
-        raw = b""
+        raw = self._more()
         while True:
-            head, end, rest = raw.partition(b"\r\n\r\n")
-            if end:
-                break
-            if len(raw) > _LONGEST_HEAD:
-                raise http.client.LineTooLong("head")
+            head = head_of(raw)
+            if head is not None:
+                return head
             raw += self._more()
-        first, *lines = head.decode("latin-1").split("\r\n")
-        if not first.startswith("HTTP/1.") or not first[9:12].isdigit():
-            raise http.client.BadStatusLine(first)
-        headers = {}
-        for line in lines:
-            name, _, value = line.partition(":")
-            headers[name.lower()] = value.strip()
-        return int(first[9:12]), headers, rest
 
     def exchange(self, method: str, path: str, headers: Dict[str, str], body: Sequence[bytes], timeout: float) -> Answer:
         """A request and its answer."""
@@ -231,6 +221,24 @@ class Connection:
     def close(self) -> None:
         """Idempotent."""
         self._wire.close()
+
+
+def head_of(raw: bytes) -> Optional[Tuple[int, Dict[str, str], bytes]]:
+    """Of the beginning of an answer: status, headers, and what has come of the body; None where more of it is due. Raises
+    HTTPException where it is none."""
+    head, end, rest = raw.partition(b"\r\n\r\n")
+    if not end:
+        if len(raw) > _LONGEST_HEAD:
+            raise http.client.LineTooLong("head")
+        return None
+    first, *lines = head.decode("latin-1").split("\r\n")
+    if not first.startswith("HTTP/1.") or not first[9:12].isdigit():
+        raise http.client.BadStatusLine(first)
+    headers = {}
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    return int(first[9:12]), headers, rest
 
 
 class Unbounded:

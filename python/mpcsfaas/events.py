@@ -5,7 +5,7 @@ import ssl
 import time
 from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
-from .connection import Address, Answer, Chunks, Connection, Unbounded, readable
+from .connection import Address, Answer, Chunks, Connection, Unbounded, head_of, readable
 
 _KIND = "text/event-stream"
 _PIECE = 256 * 1024
@@ -26,12 +26,16 @@ class EventStream:
     """One long GET. Reading belongs to one thread; `wake` may be called by any."""
 
     def __init__(self, address: Address, path: str, headers: Dict[str, str], timeout: float) -> None:
-        """Sends the request and reads the answer's head; `timeout`: of connecting and of the head, seconds. Raises FAULTS.
-
-        A refusal, or what is no event stream, is in `answer`; it has no events.
-        """
+        """Sends the request. timeout: of connecting, and for the head of the answer, seconds. Raises FAULTS."""
+        self.path = path
         self.last_id = ""
+        self.is_begun = False
+        self._timeout = timeout
         self._heard_at = time.monotonic()
+        self._chunks: Union[Chunks, Unbounded] = Unbounded()
+        self._rest = b""
+        self._text = b""
+        # A refusal, or what is no event stream; it has no events.
         self.answer: Optional[Answer] = None
         self._connection = Connection(address, timeout)
         self._ours, self._wakers = socket.socketpair()
@@ -39,20 +43,35 @@ class EventStream:
         try:
             self._connection.send("GET", path, {**headers, "Accept": _KIND}, (), timeout)
             self._socket = self._connection.raw
-            self._head()
             self._socket.settimeout(0.0)  # it is read when there is something
         except BaseException:
             self.close()
             raise
 
-    def _head(self) -> None:
-        status, headers, rest = self._connection.head()
-        is_chunked = headers.get("transfer-encoding", "").lower() == "chunked"
-        self._chunks: Union[Chunks, Unbounded] = Chunks() if is_chunked else Unbounded()
+    def begin(self, seconds: float) -> bool:
+        """Has the head of the answer come, within `seconds`, or sooner where somebody woke us? Raises FAULTS, of which
+        TimeoutError is one where it has not come in time."""
+        if self.is_begun:
+            return True
+        piece = self._piece(min(seconds, self._heard_at + self._timeout - time.monotonic()))
+        if piece == b"":
+            raise ConnectionResetError("the connection ended before the answer did")
+        self._rest += piece or b""
+        head = head_of(self._rest)
+        if head is not None:
+            self._take_head(*head)
+        elif piece is None and time.monotonic() - self._heard_at >= self._timeout:
+            raise TimeoutError("nothing came for %g s" % round(self._timeout, 1))
+        return self.is_begun
+
+    def _take_head(self, status: int, headers: Dict[str, str], rest: bytes) -> None:
+        self.is_begun = True
+        if headers.get("transfer-encoding", "").lower() == "chunked":
+            self._chunks = Chunks()
         self._rest = rest
-        self._text = b""
         if status >= 400 or not headers.get("content-type", _KIND).startswith(_KIND):
             length = int(headers.get("content-length") or 0)
+            self._socket.settimeout(self._timeout)
             while len(rest) < length:
                 piece = self._connection.piece()
                 if not piece:
@@ -62,27 +81,39 @@ class EventStream:
 
     def read(self, seconds: float) -> Tuple[bool, List[Event]]:
         """(is it still open, what has come) within `seconds`, or sooner where somebody woke us. Raises FAULTS."""
-        if not self._rest:
-            pending = getattr(self._socket, "pending", None)  # what TLS has decoded already
-            if not (pending is not None and pending()):
-                ready = readable([self._socket, self._ours], max(0.0, seconds))
-                if self._ours in ready:
-                    try:
-                        self._ours.recv(4096)
-                    except BlockingIOError:
-                        pass
-                if self._socket not in ready:
-                    return True, []
-            self._heard_at = time.monotonic()
-            try:
-                self._rest = self._socket.recv(_PIECE)
-            except (BlockingIOError, ssl.SSLWantReadError):
+        if not self.is_begun:
+            if not self.begin(seconds):
                 return True, []
-            if not self._rest:
-                return False, []
+            seconds = 0.0
+        if self.answer is not None:
+            return False, []
+        if not self._rest:
+            piece = self._piece(seconds)
+            if not piece:
+                return piece is None, []
+            self._rest = piece
         self._text += self._chunks.take(self._rest)
         self._rest = b""
         return not self._chunks.is_over, list(self._events())
+
+    def _piece(self, seconds: float) -> Optional[bytes]:
+        """What comes within so many seconds, b'' at the end, None where nothing has come or somebody woke us."""
+        pending = getattr(self._socket, "pending", None)  # what TLS has decoded already
+        if not (pending is not None and pending()):
+            ready = readable([self._socket, self._ours], max(0.0, seconds))
+            if self._ours in ready:
+                try:
+                    self._ours.recv(4096)
+                except BlockingIOError:
+                    pass
+            if self._socket not in ready:
+                return None
+        try:
+            piece = self._socket.recv(_PIECE)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return None
+        self._heard_at = time.monotonic()
+        return piece
 
     def heard(self) -> Tuple[bool, List[Event]]:
         """As `read`, with patience for a service that is alive. Raises TimeoutError, which is one of FAULTS, where it is not."""

@@ -2,7 +2,8 @@
 
 R1  The stream's place is fixed before the first task is sent, and kept over reconnects (Last-Event-ID): nothing ends unseen.
 R2  Nothing depends on that: all that is outstanding is read again on every reconnect, where the service says `reset`, and
-    every ten seconds, with a stream or without.
+    every ten seconds. Where no stream is to be had it is asked for over and over (see looks.py), and no task waits for one
+    before it is sent.
 R3  A task that was sent in one epoch and accepted in a later one is read at once: its end may lie in the gap between them.
 R4  An end may come before the answer that names its task: it is kept while a request is under way.
 R5  A task may have several futures here; the first is told of its end, and tells the others.
@@ -10,25 +11,26 @@ R6  Where nobody answers for as long as the transport is patient, neither by a s
     fail; their tasks are not touched.
 """
 import binascii
-import json
+import math
 import time
 import urllib.parse
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
-from . import backoff, errors, frames
+from . import backoff, errors, looks
+from .asking import ask_all
 from .connection import FAULTS
 from .events import Event, EventStream
 from .futures import TaskFuture
 from .monitor import Monitor
 from .on_demand import OnDemand
+from .outstanding import Outstanding
 from .transport import PATIENCE, Transport
 
 _REREAD = 10.0
-# Ids in one request for results.
-_PORTION = 5000
 # A stream without anything to wait for is given up after so many seconds.
 _IDLE = 30.0
-_OPEN_TIMEOUT = 10.0
+# A task is sent without a stream after so many seconds: long before the last words of a program that ends (see executor.py).
+_OPEN_TIMEOUT = 1.0
 # A stream says at once where it begins. One that has not after so many seconds is opened anew.
 _PLACE_TIMEOUT = 40.0
 _FOR_GOOD = (errors.AuthenticationError, errors.PermissionDeniedError, errors.ServiceTooOld, errors.NoService, errors.ValidationError)
@@ -51,13 +53,16 @@ class Results:
         self._patience = patience
         self._ended = ended
         self._lock = Monitor()
-        self._outstanding: Dict[str, TaskFuture[Any]] = {}
+        self._outstanding = Outstanding()
+        self._looks = looks.Looks(self._lock, self._outstanding, self._read)
         self._early: Dict[str, Dict[str, Any]] = {}
         self._sending = 0
         self._again: List[str] = []
         self._thread = OnDemand(self._lock, self._run, name)
         self._stream: Optional[EventStream] = None
         self._is_open = False
+        # One was waited for in vain, and none has opened since.
+        self._is_missing = False
         self._closed = False
         self._wanted_at = 0.0
         # When something was heard last, and when all is read again.
@@ -66,11 +71,13 @@ class Results:
         self.epoch = 0
 
     def opened(self) -> int:
-        """Opens the stream where it is not, waits until its place is fixed (R1), and answers the epoch."""
+        """Opens the stream where it is not, waits until its place is fixed (R1) where one may soon be, and answers the epoch."""
         with self._lock:
             self._sending += 1
             self._start()
-        self._lock.wait_for(lambda: self._is_open or not self._thread.is_running(), _OPEN_TIMEOUT)
+        self._lock.wait_for(lambda: self._is_open or self._is_missing or not self._thread.is_running(), _OPEN_TIMEOUT)
+        with self._lock:
+            self._is_missing = self._is_missing or not self._is_open
         return self.epoch
 
     def opened_now(self) -> Optional[int]:
@@ -95,15 +102,15 @@ class Results:
             for future, task_id in zip(futures, ids):
                 future._accepted(task_id)
                 early = self._early.pop(task_id, None)
-                self._expect(future)
+                self._outstanding.expect(future)
                 if early is not None:
                     ended.append((self._outstanding.pop(task_id), early))
             if epoch != self.epoch:
                 self._again.extend(ids)
             self.sent(locked=True)
             self._start()
-            if self._again and self._stream is not None:
-                self._stream.wake()
+            if self._again or not self._is_open:
+                self._wake()
         for future, end in ended:
             self._settle(future, end)
 
@@ -120,19 +127,10 @@ class Results:
         """Futures of tasks that exist already: read at once, then waited for."""
         with self._lock:
             for future in futures:
-                self._expect(future)
+                self._outstanding.expect(future)
                 self._again.append(future.task_id)
             self._start()
-            if self._stream is not None:
-                self._stream.wake()
-
-    def _expect(self, future: TaskFuture[Any]) -> None:
-        """R5."""
-        first = self._outstanding.get(future.task_id)
-        if first is None or first.done():
-            self._outstanding[future.task_id] = future
-        elif first is not future:
-            first._tell(future)
+            self._wake()
 
     def outstanding(self) -> List[TaskFuture[Any]]:
         """Those whose tasks were accepted and have not ended."""
@@ -142,7 +140,7 @@ class Results:
     def waiting(self) -> List[TaskFuture[Any]]:
         """As `outstanding`, with all futures of each task."""
         with self._lock:
-            return [one for first in self._outstanding.values() for one in (first, *(first._others or []))]
+            return self._outstanding.everyone()
 
     def is_idle(self) -> bool:
         """Is nothing waited for?"""
@@ -158,15 +156,8 @@ class Results:
     def leave(self, future: TaskFuture[Any]) -> None:
         """Nobody waits for it any more. Its task goes on, and so do other futures of that."""
         with self._lock:
-            first = self._outstanding.get(future.task_id)
-            if first is future:
-                del self._outstanding[future.task_id]
-                others, future._others = future._others or [], []
-                for other in others:
-                    self._expect(other)
+            if self._outstanding.leave(future):
                 self._lock.notify_all()
-            elif first is not None and future in (first._others or []):
-                first._others = [other for other in first._others or [] if other is not future]
 
     def drain(self) -> None:
         """Waits until every task has ended."""
@@ -176,20 +167,19 @@ class Results:
         """The thread ends as soon as nothing is outstanding. Idempotent."""
         with self._lock:
             self._closed = True
-        for future in left:
-            error = errors.ClientClosed("The client was closed before the end of task %s was known; the task goes on." % future.task_id)
-            error.task_id = future.task_id
-            future._fail(error)
-            self._lock.notify_all()
-            if self._stream is not None:
-                self._stream.wake()
+            self._wake()
 
     def abandon(self, timeout: float) -> None:
         """As `close`, but what is outstanding is no longer waited for, and fails. Waits for the thread's end, at most so many
         seconds."""
         with self._lock:
+            left = list(self._outstanding.values())
             self._outstanding.clear()
         self.close()
+        for future in left:
+            error = errors.ClientClosed("The client was closed before the end of task %s was known; the task goes on." % future.task_id)
+            error.task_id = future.task_id
+            future._fail(error)
         self.join(timeout)
 
     def is_current(self) -> bool:
@@ -203,6 +193,12 @@ class Results:
     def join(self, timeout: Optional[float] = None) -> None:
         """Waits for the thread's end, at most `timeout` seconds."""
         self._thread.join(timeout)
+
+    def _wake(self) -> None:
+        """The thread looks at what has changed; from whoever holds the lock."""
+        self._lock.notify_all()
+        if self._stream is not None:
+            self._stream.wake()
 
     def _start(self) -> None:
         self._wanted_at = time.monotonic()
@@ -249,7 +245,7 @@ class Results:
             fault: Optional[BaseException] = None
             stream: Optional[EventStream] = None
             try:
-                stream = self._transport.stream(self._path, last_id)
+                stream = self._transport.stream(self._path, last_id, waits=False)
                 with self._lock:
                     self._stream = stream
                 self._follow(stream, last_id == "")
@@ -258,7 +254,8 @@ class Results:
             except FAULTS as error:
                 fault = error
             except errors.FaasError as error:
-                if isinstance(error, _FOR_GOOD):
+                # Something on the way may refuse the stream alone.
+                if isinstance(error, _FOR_GOOD) and self._outstanding and not self._looks.look(0.0):
                     raise
                 if getattr(error, "code", "") == "invalid_cursor":
                     last_id = ""
@@ -275,37 +272,37 @@ class Results:
                         fault = ConnectionResetError("the stream ended before it began")
             if fault is not None:
                 tries += 1
-                self._do_without()
+                if tries > 1 or not isinstance(fault, FAULTS):
+                    self._miss()
+                    self._looks.look_on(backoff.pause(tries), self._is_over)
                 waited = time.monotonic() - self._contact
                 if waited > self._patience:
                     raise self._transport.unreachable(fault, waited)
-                if tries > 1 or not isinstance(fault, FAULTS):
-                    self._lock.wait_for(lambda: self._closed and not self._outstanding, backoff.pause(tries))
 
-    def _do_without(self) -> None:
-        """There is no stream: what is outstanding is read all the same, where that is due (R2)."""
-        if time.monotonic() >= self._reread_at:
-            self._reread_at = time.monotonic() + _REREAD
-            with self._lock:
-                ids = list(self._outstanding)
-            try:
-                self._read(ids, time.monotonic() + _OPEN_TIMEOUT)
-            except errors.FaasError:
-                pass  # the stream's own fault is told
+    def _miss(self) -> None:
+        """Nobody waits for a stream until one has opened."""
+        with self._lock:
+            self._is_open, self._is_missing = False, True
+            self._lock.notify_all()
+
+    def _is_over(self) -> bool:
+        return self._closed and not self._outstanding
 
     def _follow(self, stream: EventStream, is_fresh: bool) -> None:
         """Until the stream ends or is wanted no more. Raises TimeoutError where it is silent, or does not say its place."""
         began = time.monotonic()
         is_placed = False
         while True:
-            is_open, events = stream.read(self._reread_at - time.monotonic())
+            is_open, events = stream.read(self._reread_at - time.monotonic() if is_placed else self._unplaced(began))
+            if not is_placed and stream.is_begun:
+                self._transport.begun(stream)
             if not is_placed and stream.last_id:
                 is_placed = True
                 self._reread_at = 0.0
                 with self._lock:
                     if is_fresh:
                         self.epoch += 1
-                    self._is_open = True
+                    self._is_open, self._is_missing = True, False
                     self._lock.notify_all()
             untold = self._take(events)
             if untold:
@@ -324,6 +321,14 @@ class Results:
             stream.check()
             if not is_placed and time.monotonic() - began >= _PLACE_TIMEOUT:
                 raise TimeoutError("the stream did not say where it begins for %g s" % _PLACE_TIMEOUT)
+
+    def _unplaced(self, began: float) -> float:
+        """How long to wait for the place of a stream that began then, seconds. After a while what is outstanding is asked for."""
+        left = began + _OPEN_TIMEOUT - time.monotonic()
+        if left > 0 and not self._is_missing:
+            return left
+        self._miss()
+        return 0.0 if self._outstanding and self._looks.look(math.inf) else looks.LONGEST
 
     def _take(self, events: List[Event]) -> List[str]:
         """Settles what came with its result; answers the ids of what came without."""
@@ -359,39 +364,24 @@ class Results:
         pickle = result.get("pickle")
         future._settle(result, None if pickle is None else binascii.a2b_base64(pickle))
 
-    def _read(self, ids: Sequence[str], until: Optional[float] = None) -> None:
-        """Asks for the ends of these tasks, and settles what has ended. until: see Transport.send. Raises FaasError."""
+    def _read(self, ids: Sequence[str], wait: float = 0.0, until: Optional[float] = None) -> None:
+        """Asks for the ends of these tasks, and settles what has ended. wait: for a first end, seconds. until: see
+        Transport.send. Raises FaasError."""
         asked = [task_id for task_id in dict.fromkeys(ids) if task_id in self._outstanding]
-        while asked:
-            portion, asked = asked[:_PORTION], asked[_PORTION:]
-            while portion:
-                header, parts = ask(self._transport, portion, until=until)
-                # Whoever answers this may well answer the next, without a stream, too.
-                self._contact = time.monotonic()
-                for result in header["results"]:
-                    with self._lock:
-                        future = self._outstanding.pop(result["task_id"], None)
-                    if future is not None:
-                        frame = result.get("pickle")
-                        future._settle(result, None if frame is None else parts[frame["frame"]])
-                for task_id in header["unknown"]:
-                    with self._lock:
-                        future = self._outstanding.pop(task_id, None)
-                    if future is not None:
-                        future._fail(errors.ExpiredError("Task %s is no longer kept: its result is gone." % task_id))
-                # An answer is bounded: more may have ended than it holds.
-                portion = header["pending"] if header["results"] and header["pending"] else []
+        for header, parts in ask_all(self._transport, asked, wait, until):
+            # Whoever answers this may well answer the next, without a stream, too.
+            self._contact = time.monotonic()
+            for result in header["results"]:
+                with self._lock:
+                    future = self._outstanding.pop(result["task_id"], None)
+                if future is not None:
+                    frame = result.get("pickle")
+                    future._settle(result, None if frame is None else parts[frame["frame"]])
+            for task_id in header["unknown"]:
+                with self._lock:
+                    future = self._outstanding.pop(task_id, None)
+                if future is not None:
+                    future._fail(errors.ExpiredError("Task %s is no longer kept: its result is gone." % task_id))
         with self._lock:
             if not self._outstanding:
                 self._lock.notify_all()
-
-
-def ask(
-    transport: Transport, ids: Sequence[str], wait: float = 0.0, wait_for: str = "any", until: Optional[float] = None
-) -> Any:
-    """(header, frames) of /v1/results; `wait`: at most so many seconds for the first end (or all). until: see Transport.send.
-    Raises FaasError."""
-    body = {"task_ids": list(ids), "wait_ms": int(wait * 1000), "wait_for": wait_for}
-    headers = {"Content-Type": "application/json", "Accept": frames.MEDIA_TYPE}
-    answer = transport.send("POST", "/v1/results", headers, (json.dumps(body).encode(),), wait=wait, until=until)
-    return transport.read(answer, frames.decode)

@@ -175,20 +175,31 @@ class Transport:
         connection.close()
         return None
 
-    def stream(self, path: str, last_id: str = "") -> EventStream:
-        """A long answer on a connection of its own. Raises FAULTS or FaasError."""
+    def stream(self, path: str, last_id: str = "", *, waits: bool = True) -> EventStream:
+        """A long answer on a connection of its own. waits: until it has begun; else `begun` is called. Raises FAULTS or
+        FaasError."""
         self._look_for_fork()
         headers = dict(self._headers)
         if last_id:
             headers["Last-Event-ID"] = last_id
         stream = EventStream(self.address, path, headers, _CONNECT_TIMEOUT)
-        if stream.answer is not None:
+        try:
+            while waits and not stream.begin(_CONNECT_TIMEOUT):
+                pass
+            if waits:
+                self.begun(stream)
+        except BaseException:
             stream.close()
-            raise refusals.refusal(self.address, stream.answer, "GET", path)
-        self._reached = True
+            raise
         with self._lock:
             self._streams.add(stream)
         return stream
+
+    def begun(self, stream: EventStream) -> None:
+        """Its answer has come. Raises FaasError where that is a refusal, or no stream."""
+        if stream.answer is not None:
+            raise refusals.refusal(self.address, stream.answer, "GET", stream.path)
+        self._reached = True
 
     @property
     def is_closed(self) -> bool:

@@ -33,6 +33,7 @@ from mpcsfaas import (
     TaskFuture,
     errors,
     events,
+    executor,
     later,
     leaving,
     logs,
@@ -733,7 +734,7 @@ class Streams(unittest.TestCase):
 
     def executor(self, say, patience=60.0, **seconds):
         """Whose stream is what `say` makes of a socket, until the test ends. seconds: of mpcsfaas.results."""
-        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        proxy = self.proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
         self.addCleanup(proxy.close)
         self.asked, over = [], threading.Event()
         self.addCleanup(over.set)
@@ -766,6 +767,46 @@ class Streams(unittest.TestCase):
         self.assertEqual(len(self.asked), 1)
         self.patch(results, "_PLACE_TIMEOUT", 0.1)
         self.assertEqual(ex.submit(sleeps, 2).result(20), 2)
+    def test_where_there_is_none_calls_are_sent_at_once_and_ends_come_soon(self):
+        refusals = [answer(status, HTML, "text/html") for status in (401, 403, 404, 502)]
+        for say in (
+            lambda near: None,
+            lambda near: near.sendall(self.HEAD),
+            *(lambda near, refusal=refusal: (near.sendall(refusal), near.shutdown(socket.SHUT_RDWR)) for refusal in refusals),
+        ):
+            ex = self.executor(say)
+            self.assertEqual(ex.submit(double, 1).result(20), 2)
+            slow = ex.submit(sleeps, 1)
+            for n in range(5):
+                began = time.monotonic()
+                self.assertEqual(ex.submit(double, n).result(20), 2 * n)
+                self.assertLess(time.monotonic() - began, 2)
+            began = time.monotonic()
+            self.assertEqual(list(ex.map(double, range(300))), [2 * n for n in range(300)])
+            self.assertLess(time.monotonic() - began, 5)
+            self.assertEqual(slow.result(20), 1)
+
+    def test_one_that_comes_later_is_used(self):
+        ex = self.executor(lambda near: None, _REREAD=0.2)
+        self.assertEqual(ex.submit(double, 1).result(20), 2)
+        self.assertTrue(ex._results._is_missing)
+        self.asked[0].sendall(self.HEAD + b"id: 0\n\n")
+        end = time.monotonic() + 20
+        while not ex._results._is_open and time.monotonic() < end:
+            ex.submit(double, 1).result(20)
+        self.assertTrue(ex._results._is_open)
+        self.assertFalse(ex._results._is_missing)
+
+    def test_a_program_that_ends_at_once_loses_nothing(self):
+        self.assertLess(results._OPEN_TIMEOUT, executor._LAST_WORDS / 2)
+        self.executor(lambda near: None)
+        group = "at-once-%d" % os.getpid()
+        program = "from mpcsfaas import Executor\nExecutor(%r, group=%r).submit(pow, 2, 3)\n" % (self.proxy.url, group)
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
+        self.assertEqual((done.stderr, done.returncode), ("", 0))
+        with Executor(group=group) as ex:
+            self.assertEqual([one.result(20) for one in ex.reattach()], [8])
+
         self.assertGreater(len(self.asked), 1)
 
     def test_one_that_is_silent_is_opened_anew(self):
@@ -779,7 +820,7 @@ class Streams(unittest.TestCase):
         self.assertEqual(ex.submit(double, 1).result(20), 2)
 
     def test_one_that_has_lost_its_place_has_all_read_again(self):
-        ex = self.executor(lambda near: near.sendall(self.HEAD + b"id: 0\n\n"), _REREAD=1000.0)
+        ex = self.executor(lambda near: near.sendall(self.HEAD + b"id: 0\n\n"), _REREAD=1000.0, _OPEN_TIMEOUT=20.0)
         future = ex.submit(double, 1)
         wait_for_ids(future)
         with Client() as client:
