@@ -10,9 +10,10 @@ import weakref
 from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Union
 
 from .calls import Calls
-from .client import NOTHING, Callee, Client, late
+from .client import NOTHING, Client, late
 from .errors import AWAY
 from .futures import Logs, TaskFuture
+from .named import Callee
 from .transport import PATIENCE
 
 Json = Dict[str, Any]

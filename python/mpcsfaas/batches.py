@@ -1,4 +1,5 @@
 """What a batch of any size is cut into: requests that the service takes."""
+import json
 from typing import Any, Callable, Dict, Iterable, Iterator, List, NamedTuple, Optional
 
 # The most tasks that the service takes at once.
@@ -8,9 +9,9 @@ _ENOUGH_BYTES = 32 * 1024 * 1024
 
 
 class Entry(NamedTuple):
-    """A task as the API takes it."""
+    """A task as the API takes it, without its function."""
 
-    # Its JSON, whole but for the arguments where they are a pickle.
+    # Its JSON, whole but for that and for the arguments where they are a pickle.
     fields: Dict[str, Any]
     pickle: Optional[bytes]
 
@@ -27,10 +28,20 @@ class Entry(NamedTuple):
 class Request(NamedTuple):
     """Some tasks of a batch."""
 
-    json: bytes
+    # The JSON of each, without its function.
+    tasks: List[bytes]
     frames: List[bytes]
     # Among the requests of its batch, from 0; None where it is the only one.
     number: Optional[int]
+
+    def json_of(self, ref: str) -> bytes:
+        """Its JSON, where the function has that id or name."""
+        return b'{"tasks":[' + b",".join(of_function(ref, task) for task in self.tasks) + b"]}"
+
+
+def of_function(ref: str, task: bytes) -> bytes:
+    """A task's JSON with its function."""
+    return b'{"function":%s,%s' % (json.dumps(ref).encode(), task[1:])
 
 
 def requests(entries: Iterable[Entry], encode: Callable[[Dict[str, Any]], bytes]) -> Iterator[Request]:
@@ -42,15 +53,11 @@ def requests(entries: Iterable[Entry], encode: Callable[[Dict[str, Any]], bytes]
         text = encode(entry.in_frame(len(frames)))
         bytes_ = len(text) + len(entry.pickle or b"")
         if tasks and (len(tasks) >= _MOST or size + bytes_ > _ENOUGH_BYTES):
-            yield Request(_body(tasks), frames, number)
+            yield Request(tasks, frames, number)
             tasks, frames, size, number = [], [], 0, number + 1
             text = encode(entry.in_frame(0))
         tasks.append(text)
         frames.extend(entry.frames)
         size += bytes_
     if tasks:
-        yield Request(_body(tasks), frames, number or None)
-
-
-def _body(tasks: List[bytes]) -> bytes:
-    return b'{"tasks":[' + b",".join(tasks) + b"]}"
+        yield Request(tasks, frames, number or None)

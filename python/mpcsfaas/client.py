@@ -1,7 +1,7 @@
 """Client: everything of the API, one method a thing. Times in seconds; answers as the API gives them, dicts of JSON."""
+import functools
 import json
 import time
-import urllib.parse
 import uuid
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
 
@@ -12,15 +12,14 @@ from .callables import options_of
 from .followers import Followers
 from .futures import Logs, Owner, TaskFuture
 from .later import Later, is_in_loop
+from .named import Callee, Named
 from .options import on_the_wire
 from .pickling import Arguments
 from .registry import Registry
-from .transport import PATIENCE, Transport
+from .transport import PATIENCE, Transport, quoted
 
 T = TypeVar("T")
 Json = Dict[str, Any]
-# What a call can name: a function here, or one that is registered, by id, name or name@version.
-Callee = Union[str, Callable[..., Any]]
 _PAGE = 1000
 # One wait of the API, seconds.
 _WAIT = 30.0
@@ -90,13 +89,13 @@ class Client:
 
     def function(self, ref: str) -> Json:
         """One by id, name (the newest version) or name@version."""
-        return self._get("/v1/functions/" + _quoted(ref))
+        return self._get("/v1/functions/" + quoted(ref))
 
     def delete_function(self, ref: str) -> int:
         """Deletes one version, or all of a name; answers how many, 1 where that answer was lost on its way. What was submitted
         still runs."""
         try:
-            return int(self._transport.call("DELETE", "/v1/functions/" + _quoted(ref))["deleted"])
+            return int(self._transport.call("DELETE", "/v1/functions/" + quoted(ref))["deleted"])
         except errors.NotFoundError as error:
             if not error.is_repeated:
                 raise
@@ -118,9 +117,15 @@ class Client:
         """Queues one call and answers its task's id. key: the same key and content again is the same task.
         as_json: arguments and result as JSON, which a JavaScript function needs."""
         given.check_arguments(function, args)
-        entry = self._entry(function, self._ref(function), args, kwargs, as_json, options)
-        body = frames.encode(given.json_of(function, entry.in_frame(0)), entry.frames)
-        return self._submit("/v1/tasks", body, key, lambda told: str(told["task_id"]))
+        named = Named(self._registry, function)
+        entry = self._entry(function, args, kwargs, as_json, options)
+        task = given.json_of(function, entry.in_frame(0))
+
+        def send(ref: str) -> str:
+            body = frames.encode(batches.of_function(ref, task), entry.frames)
+            return self._submit("/v1/tasks", body, key, lambda told: str(told["task_id"]))
+
+        return named.sent(send)
 
     def batch(
         self,
@@ -137,12 +142,10 @@ class Client:
         given.check_calls(function, calls)
         ids: List[str] = []
         try:
-            ref = self._ref(function)
-            entries = (self._entry(function, ref, args, None, as_json, options) for args in given.each(function, calls))
+            named = Named(self._registry, function)
+            entries = (self._entry(function, args, None, as_json, options) for args in given.each(function, calls))
             for request in batches.requests(entries, lambda entry: given.json_of(function, entry)):
-                part_key = key if key is None or request.number is None else "%s.%d" % (key, request.number)
-                body = frames.encode(request.json, request.frames)
-                ids += self._submit("/v1/tasks/batch", body, part_key, lambda told: list(map(str, told["task_ids"])))
+                ids += named.sent(functools.partial(self._submit_many, request, key))
         except BaseException as error:
             # Whatever its class makes of attributes.
             BaseException.__setattr__(error, "task_ids", ids)
@@ -151,7 +154,7 @@ class Client:
 
     def get(self, task_id: str) -> Json:
         """The task: status, times, attempts, why it waits."""
-        return self._get("/v1/tasks/" + _quoted(task_id))
+        return self._get("/v1/tasks/" + quoted(task_id))
 
     def wait(self, task_id: str, timeout: Optional[float] = None) -> Any:
         """The value. Raises what the function raised, or what else ended it; TimeoutError after `timeout` seconds, also where
@@ -170,7 +173,7 @@ class Client:
         try:
             header, parts = ask(self._transport, [task_id], wait, until=until)
             if header["unknown"]:
-                self._get("/v1/tasks/" + _quoted(task_id), until)  # refuses with the reason
+                self._get("/v1/tasks/" + quoted(task_id), until)  # refuses with the reason
         except errors.AWAY as error:
             if until is None or time.monotonic() < until:
                 raise
@@ -182,7 +185,7 @@ class Client:
 
     def cancel(self, task_id: str) -> Json:
         """Cancels a task that has not ended, also one that runs. Raises ConflictError where another end came first."""
-        answer: Json = self._transport.call("POST", "/v1/tasks/%s/cancel" % _quoted(task_id), {})
+        answer: Json = self._transport.call("POST", "/v1/tasks/%s/cancel" % quoted(task_id), {})
         return answer
 
     def cancel_many(self, task_ids: Sequence[str], *, only_waiting: bool = False) -> Json:
@@ -193,12 +196,12 @@ class Client:
 
     def retry(self, task_id: str) -> str:
         """Runs an ended task again as a new one; answers its id."""
-        path = "/v1/tasks/%s/retry" % _quoted(task_id)
+        path = "/v1/tasks/%s/retry" % quoted(task_id)
         return str(self._transport.call("POST", path, {}, safe=False)["task_id"])
 
     def pin(self, task_id: str, pinned: bool = True) -> Json:
         """Keeps a task and its result until it is unpinned."""
-        answer: Json = self._transport.call("POST", "/v1/tasks/%s/pin" % _quoted(task_id), {"pinned": pinned})
+        answer: Json = self._transport.call("POST", "/v1/tasks/%s/pin" % quoted(task_id), {"pinned": pinned})
         return answer
 
     def list(
@@ -213,11 +216,12 @@ class Client:
     ) -> Iterator[Json]:
         """Tasks, newest first; read page by page. since, until: RFC 3339."""
         query = {"status": status, "function": function, "group": group, "tag": tag, "since": since, "until": until}
+        given.check_filters(query)
         return self._pages("/v1/tasks", query)
 
     def logs(self, task_id: str) -> Logs:
         """What the newest attempt printed: the text of stdout, with `.stderr`."""
-        return Logs.of(self._get("/v1/tasks/%s/logs" % _quoted(task_id)))
+        return Logs.of(self._get("/v1/tasks/%s/logs" % quoted(task_id)))
 
     def follow(self, task_id: str) -> Iterator[Json]:
         """What it prints, as it prints it, until it has ended: {"attempt", "stream", "offset", "text"}."""
@@ -254,7 +258,7 @@ class Client:
     def revoke_key(self, key_id: str) -> None:
         """It is no longer taken."""
         try:
-            self._transport.call("DELETE", "/v1/keys/" + _quoted(key_id))
+            self._transport.call("DELETE", "/v1/keys/" + quoted(key_id))
         except errors.NotFoundError as error:
             if not error.is_repeated:
                 raise
@@ -272,12 +276,15 @@ class Client:
         Over a cut connection it goes on after the last one. `after`: an `id`, to go on from. An item whose event is
         "reset" says that some were missed.
         """
-        return ends.follow(self._transport, {"group": group, "function": function, "task_id": task_id}, after)
+        query = {"group": group, "function": function, "task_id": task_id}
+        given.check_filters(query)
+        given.check_place(after)
+        return ends.follow(self._transport, query, after)
 
     # Our own.
 
     def _future(self, task_id: str, until: Optional[float] = None, owner: Optional[Owner] = None) -> "TaskFuture[Any]":
-        record = self._get("/v1/tasks/" + _quoted(task_id), until)
+        record = self._get("/v1/tasks/" + quoted(task_id), until)
         future: TaskFuture[Any] = TaskFuture(owner or self, task_id, record["function"]["name"])
         self._followers.add(record["options"]["group"], future)
         return future
@@ -317,25 +324,26 @@ class Client:
             yield from page["items"]
             cursor = page["next_cursor"]
 
-    def _ref(self, function: Callee) -> str:
-        return function if isinstance(function, str) else self._registry.id_of(shipment.shipment_of(function))
-
     def _entry(
         self,
         function: Callee,
-        ref: str,
         args: Sequence[Any],
         kwargs: Optional[Mapping[str, Any]],
         as_json: bool,
         options: Mapping[str, Any],
     ) -> Entry:
         wire = on_the_wire({**options_of(function), **options})
-        fields: Json = {"function": ref, "options": wire}
+        fields: Json = {"options": wire}
         if as_json:
             return Entry({**fields, "args": list(args), "kwargs": dict(kwargs or {})}, None)
         data = self._arguments.dumps(function, tuple(args), dict(kwargs or {}))
         self._registry.check_arguments(function, data)
         return Entry(fields, data)
+
+    def _submit_many(self, request: batches.Request, key: Optional[str], ref: str) -> List[str]:
+        part_key = key if key is None or request.number is None else "%s.%d" % (key, request.number)
+        body = frames.encode(request.json_of(ref), request.frames)
+        return self._submit("/v1/tasks/batch", body, part_key, lambda told: list(map(str, told["task_ids"])))
 
     def _submit(self, path: str, body: Sequence[bytes], key: Optional[str], ids: Callable[[Any], T]) -> T:
         """`ids` of the answer."""
@@ -381,9 +389,3 @@ class Task:
 def late(task_id: str, timeout: Optional[float]) -> TimeoutError:
     """What whoever waits is told when that is over."""
     return TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout))
-
-
-def _quoted(part: str) -> str:
-    if not part:
-        raise ValueError("the id is empty")  # without one the path is that of the list
-    return urllib.parse.quote(part, safe="@")

@@ -2,7 +2,7 @@
 import collections.abc
 import json
 import reprlib
-from typing import Any, Iterable, Iterator, Sequence
+from typing import Any, Iterable, Iterator, Mapping, Sequence
 
 from .callables import name_of
 from .errors import SerializationError
@@ -33,6 +33,19 @@ def each(function: Any, calls: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any
             words = "each call of a batch is a list or a tuple of its arguments, not %s: write batch(%s, [[%s], …])"
             raise TypeError(words % (shown, name, shown))
         yield args
+
+
+def check_filters(filters: Mapping[str, Any]) -> None:
+    """Raises ValueError for an empty list: the API, which sees nothing of it, would take it for no filter."""
+    for name, value in filters.items():
+        if isinstance(value, (list, tuple, set, frozenset)) and not value:
+            raise ValueError("the filter %r is an empty list, which nothing matches: leave it out to have all" % name)
+
+
+def check_place(after: Any) -> None:
+    """Raises ValueError for what is no place in a stream of events."""
+    if not (isinstance(after, str) and after.isascii() and after.isprintable()):
+        raise ValueError("a place in the events is the `id` of one, printable ASCII characters alone, not %r" % (after,))
 
 
 def json_of(function: Any, body: Any) -> bytes:

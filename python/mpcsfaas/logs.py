@@ -9,7 +9,7 @@ from typing import Any, Callable, Deque, Dict, Iterator, List, Optional
 from .connection import FAULTS
 from .errors import FaasError, ServiceUnreachable
 from .monitor import Monitor
-from .transport import Transport
+from .transport import Transport, quoted
 
 _log = logging.getLogger("mpcsfaas")
 # Calls that are followed at a time; the next ones are shown when one of these has ended.
@@ -21,8 +21,12 @@ _QUIET = 10.0
 def follow(transport: Transport, task_id: str) -> Iterator[Dict[str, Any]]:
     """{attempt, stream, offset, text} as the task prints, until it has ended. Over a cut connection it goes on where it was.
 
-    Raises FaasError where the task is not known, or nobody answers.
+    Raises FaasError where the task is not known, or nobody answers; ValueError where the id is empty.
     """
+    return _pieces(transport, "/v1/tasks/%s/logs?follow=true" % quoted(task_id))
+
+
+def _pieces(transport: Transport, path: str) -> Iterator[Dict[str, Any]]:
     # How far each stream was told, in bytes. A new connection begins at the beginning: what those before it told is left out.
     # One connection repeats nothing, and what it tells is not weighed against itself: bytes that are no UTF-8 are longer in a
     # text than in their stream.
@@ -31,7 +35,7 @@ def follow(transport: Transport, task_id: str) -> Iterator[Dict[str, Any]]:
     while not transport.is_closed:
         before = dict(told)
         try:
-            stream = transport.stream("/v1/tasks/%s/logs?follow=true" % task_id)
+            stream = transport.stream(path)
             try:
                 is_open = True
                 while is_open and not transport.is_closed:

@@ -294,6 +294,13 @@ def _may_pass(refusal: errors.FaasError) -> bool:
     return isinstance(refusal, errors.ServiceUnreachable) or getattr(refusal, "code", "") in _AGAIN
 
 
+def quoted(part: str) -> str:
+    """An id or a name as a part of a path. Raises ValueError for an empty one."""
+    if not part:
+        raise ValueError("the id is empty")  # without one the path is that of the list
+    return urllib.parse.quote(part, safe="@")
+
+
 def with_query(path: str, query: Optional[Mapping[str, Any]]) -> str:
     """The path with what is not None of the query."""
     named = [(name, value) for name, value in (query or {}).items() if value is not None]

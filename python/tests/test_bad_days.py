@@ -113,7 +113,6 @@ class Refusals(unittest.TestCase):
         self.assertRegex(str(caught.exception), r"^The certificate of %s is not to be trusted \(self.signed certificate\)" % re.escape(url))
         self.assertNotIn("npm start", str(caught.exception))
 
-    def test_no_url(self):
     def test_a_number_of_workers_is_no_url(self):
         for number in (8, 0, True):
             with self.assertRaisesRegex(TypeError, r"^Executor\(%r\): the workers of the service decide how many calls run at once" % number):
@@ -122,6 +121,7 @@ class Refusals(unittest.TestCase):
             with self.assertRaisesRegex(TypeError, "^the URL of a service is a text such as http://127.0.0.1:8000, not b'x'$"):
                 kind(b"x")
 
+    def test_no_url(self):
         for url in ("ftp://x", "http://", "http:///x"):
             with self.assertRaisesRegex(ValueError, "is no URL of a service"):
                 Executor(url)
@@ -138,8 +138,14 @@ class Refusals(unittest.TestCase):
         with Client() as client:
             with self.assertRaisesRegex(ValueError, "idempotency key"):
                 client.submit(double, [1], key="a\r\nX-Other: 1")
-            with self.assertRaisesRegex(ValueError, "empty"):
-                client.get("")
+            for ask in (client.get, client.follow):
+                with self.assertRaisesRegex(ValueError, "empty"):
+                    ask("")
+            for after in ("1\r\nX-Other: 1", "é", 7):
+                with self.assertRaisesRegex(ValueError, "^a place in the events is the `id` of one, printable ASCII characters alone, not"):
+                    client.events(after=after)
+            with self.assertRaisesRegex(errors.FaasError, "id"):
+                next(client.follow("x HTTP/1.1\r\nX-Other: 1"))
 
     def test_a_key_read_from_a_file_has_its_line_end(self):
         with Client(KEYED, KEY + "\n") as client:
@@ -761,12 +767,6 @@ class Streams(unittest.TestCase):
         ex = self.executor(lambda near: None, patience=0.5, _REREAD=0.2)
         self.assertEqual(ex.submit(sleeps, 3).result(20), 3)
 
-    def test_one_that_never_says_its_place_is_opened_anew_and_results_are_read(self):
-        ex = self.executor(lambda near: near.sendall(self.HEAD), _REREAD=0.1)
-        self.assertEqual(ex.submit(double, 1).result(20), 2)
-        self.assertEqual(len(self.asked), 1)
-        self.patch(results, "_PLACE_TIMEOUT", 0.1)
-        self.assertEqual(ex.submit(sleeps, 2).result(20), 2)
     def test_where_there_is_none_calls_are_sent_at_once_and_ends_come_soon(self):
         refusals = [answer(status, HTML, "text/html") for status in (401, 403, 404, 502)]
         for say in (
@@ -807,6 +807,12 @@ class Streams(unittest.TestCase):
         with Executor(group=group) as ex:
             self.assertEqual([one.result(20) for one in ex.reattach()], [8])
 
+    def test_one_that_never_says_its_place_is_opened_anew_and_results_are_read(self):
+        ex = self.executor(lambda near: near.sendall(self.HEAD), _REREAD=0.1)
+        self.assertEqual(ex.submit(double, 1).result(20), 2)
+        self.assertEqual(len(self.asked), 1)
+        self.patch(results, "_PLACE_TIMEOUT", 0.1)
+        self.assertEqual(ex.submit(sleeps, 2).result(20), 2)
         self.assertGreater(len(self.asked), 1)
 
     def test_one_that_is_silent_is_opened_anew(self):

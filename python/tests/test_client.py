@@ -59,6 +59,56 @@ class Calls(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, "'group' is no option"):
             self.client.register(triple, group="g")
 
+    def test_a_function_of_its_own_that_is_gone_is_registered_again(self):
+        def fresh(x, number=os.getpid()):
+            return x + number
+
+        async def submit():
+            async with AsyncClient() as client:
+                await client.submit(fresh, [0])
+                lose()
+                return await client.submit(fresh, [1])
+
+        def lose():
+            for one in self.client.functions():
+                if one["name"].startswith("Calls.test_a_function_of_its_own"):
+                    self.client.delete_function(one["function_id"])
+
+        self.client.submit(fresh, [0])
+        lose()
+        self.assertEqual(self.client.wait(self.client.submit(fresh, [1])), os.getpid() + 1)
+
+        def calls():
+            yield from [(1,), (2,)]
+            lose()
+            yield (3,)
+
+        lose()
+        with mock.patch.object(batches, "_MOST", 1):
+            ids = self.client.batch(fresh, calls())
+        self.assertEqual([self.client.wait(one) for one in ids], [os.getpid() + n for n in (1, 2, 3)])
+        self.assertEqual(self.client.wait(asyncio.run(submit())), os.getpid() + 1)
+        lose()
+        with self.assertRaisesRegex(errors.NotFoundError, "no function"):
+            self.client.submit(self.client.get(ids[0])["function"]["function_id"], [1])
+
+    def test_an_empty_list_is_no_filter(self):
+        for ask in (lambda: self.client.list(status=[]), lambda: self.client.events(task_id=())):
+            with self.assertRaisesRegex(ValueError, "^the filter '(status|task_id)' is an empty list, which nothing matches: leave it out"):
+                ask()
+
+        async def first(stream):
+            async for one in stream:
+                return one
+
+        async def main():
+            async with AsyncClient() as client:
+                for stream in (client.list(status=[]), client.events(task_id=[])):
+                    with self.assertRaisesRegex(ValueError, "is an empty list"):
+                        await first(stream)
+
+        asyncio.run(main())
+
     def test_tasks(self):
         first = self.client.submit(triple, [1], key="order-%d" % os.getpid())
         self.assertEqual(self.client.submit(triple, [1], key="order-%d" % os.getpid()), first)
