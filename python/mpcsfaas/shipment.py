@@ -12,7 +12,7 @@ import threading
 import types
 from typing import Any, Callable, List, Mapping, NamedTuple, Optional, Set, Tuple
 
-from . import culprit, pickling
+from . import classes, culprit, pickling
 from .callables import name_of, plain_function, unwrapped
 from .globalvars import globals_of
 from .versions import DILL, PYTHON
@@ -45,7 +45,6 @@ _MOST = 256
 _MOST_BYTES = 64 * 1024 * 1024
 _lock = threading.Lock()
 _MISSING = object()
-_MAINS = ("__main__", "__mp_main__")
 
 
 def _renew_lock() -> None:
@@ -145,7 +144,7 @@ def _is_fixed(value: Any, checks: List[Any], seen: Set[int]) -> bool:
     if isinstance(value, types.FunctionType):
         return _is_by_name(value) or _add(value, checks, seen)
     if isinstance(value, type):
-        return value.__module__ not in _MAINS or _add_class(value, checks, seen)
+        return not classes.is_by_value(value) or _add_class(value, checks, seen)
     if isinstance(value, (staticmethod, classmethod)):
         return _is_fixed(value.__func__, checks, seen)
     if isinstance(value, functools.cached_property):
@@ -157,7 +156,7 @@ def _is_fixed(value: Any, checks: List[Any], seen: Set[int]) -> bool:
 
 def _is_by_name(function: types.FunctionType) -> bool:
     """Does it go as a reference? What a function of a module has made inside itself does not."""
-    found: Any = None if function.__module__ in _MAINS else sys.modules.get(function.__module__ or "")
+    found: Any = None if function.__module__ in classes.MAINS else sys.modules.get(function.__module__ or "")
     for part in function.__qualname__.split("."):
         found = getattr(found, part, None)
     return found is function
@@ -167,7 +166,7 @@ def _add_class(kind: type, checks: List[Any], seen: Set[int]) -> bool:
     if id(kind) in seen or isinstance(kind, enum.EnumMeta):
         return True
     seen.add(id(kind))
-    return all(_add_members(vars(one), checks, seen) for one in kind.__mro__ if one.__module__ in _MAINS)
+    return all(_add_members(vars(one), checks, seen) for one in kind.__mro__ if classes.is_by_value(one))
 
 
 def _add_members(members: Mapping[str, Any], checks: List[Any], seen: Set[int]) -> bool:

@@ -212,11 +212,19 @@ class Functions(unittest.TestCase):
         def change_state():
             state[0] += 1
 
+        class Local(Base):
+            rate = 1
+
+        Local.__module__ = "collections"
+        uses_local = lambda: Local.rate  # noqa: E731
+
         changes = [
             (uses_class, lambda: setattr(Child, "rate", 2)),
             (uses_class, lambda: setattr(Base, "hello", lambda self: 2)),
             (marked, lambda: setattr(marked, "word", "b")),
             (uses_made, change_state),
+            (uses_local, lambda: setattr(Local, "rate", 2)),
+            (uses_local, lambda: setattr(Base, "hello", lambda self: 3)),
         ]
         for function, change in changes:
             before = shipment.shipment_of(function)
