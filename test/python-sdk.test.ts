@@ -53,6 +53,7 @@ const ONCE = [
   'test_classes',
   'test_pickling',
   'test_bad_days',
+  'test_streams',
   'test_forks',
   'test_progress',
   'test_standard_library ShutdownTest ExecutorTest FutureTest',

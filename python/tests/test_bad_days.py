@@ -32,12 +32,9 @@ from mpcsfaas import (
     Executor,
     TaskFuture,
     errors,
-    events,
-    executor,
     later,
     leaving,
     logs,
-    results,
     shipment,
     submits,
     transport,
@@ -731,122 +728,6 @@ executor._LAST_WORDS = leaving.SECONDS = transport._GRACE = 0.5
 sys.stdin.readline()
 ex.submit(nap, 1)
 """
-
-
-class Streams(unittest.TestCase):
-    """Something is wrong with the event stream, and with nothing else."""
-
-    HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n"
-
-    def executor(self, say, patience=60.0, **seconds):
-        """Whose stream is what `say` makes of a socket, until the test ends. seconds: of mpcsfaas.results."""
-        proxy = self.proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
-        self.addCleanup(proxy.close)
-        self.asked, over = [], threading.Event()
-        self.addCleanup(over.set)
-
-        def events(near):
-            self.asked.append(near)
-            say(near)
-            over.wait()
-
-        proxy.events = events
-        for name, value in {"_OPEN_TIMEOUT": 0.2, **seconds}.items():
-            self.patch(results, name, value)
-        ex = Executor(proxy.url, patience=patience)
-        self.addCleanup(ex.shutdown)
-        return ex
-
-    def patch(self, module, name, value):
-        patched = mock.patch.object(module, name, value)
-        patched.start()
-        self.addCleanup(patched.stop)
-
-    def test_one_that_never_answers_fails_nobody_while_results_can_be_read(self):
-        self.patch(transport, "_CONNECT_TIMEOUT", 0.2)
-        ex = self.executor(lambda near: None, patience=0.5, _REREAD=0.2)
-        self.assertEqual(ex.submit(sleeps, 3).result(20), 3)
-
-    def test_where_there_is_none_calls_are_sent_at_once_and_ends_come_soon(self):
-        refusals = [answer(status, HTML, "text/html") for status in (401, 403, 404, 502)]
-        for say in (
-            lambda near: None,
-            lambda near: near.sendall(self.HEAD),
-            *(lambda near, refusal=refusal: (near.sendall(refusal), near.shutdown(socket.SHUT_RDWR)) for refusal in refusals),
-        ):
-            ex = self.executor(say)
-            self.assertEqual(ex.submit(double, 1).result(20), 2)
-            slow = ex.submit(sleeps, 1)
-            for n in range(5):
-                began = time.monotonic()
-                self.assertEqual(ex.submit(double, n).result(20), 2 * n)
-                self.assertLess(time.monotonic() - began, 2)
-            began = time.monotonic()
-            self.assertEqual(list(ex.map(double, range(300))), [2 * n for n in range(300)])
-            self.assertLess(time.monotonic() - began, 5)
-            self.assertEqual(slow.result(20), 1)
-
-    def test_one_that_comes_later_is_used(self):
-        ex = self.executor(lambda near: None, _REREAD=0.2)
-        self.assertEqual(ex.submit(double, 1).result(20), 2)
-        self.assertTrue(ex._results._is_missing)
-        self.asked[0].sendall(self.HEAD + b"id: 0\n\n")
-        end = time.monotonic() + 20
-        while not ex._results._is_open and time.monotonic() < end:
-            ex.submit(double, 1).result(20)
-        self.assertTrue(ex._results._is_open)
-        self.assertFalse(ex._results._is_missing)
-
-    def test_a_program_that_ends_at_once_loses_nothing(self):
-        self.assertLess(results._OPEN_TIMEOUT, executor._LAST_WORDS / 2)
-        self.executor(lambda near: None)
-        group = "at-once-%d" % os.getpid()
-        program = "from mpcsfaas import Executor\nExecutor(%r, group=%r).submit(pow, 2, 3)\n" % (self.proxy.url, group)
-        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60)
-        self.assertEqual((done.stderr, done.returncode), ("", 0))
-        with Executor(group=group) as ex:
-            self.assertEqual([one.result(20) for one in ex.reattach()], [8])
-
-    def test_one_that_never_says_its_place_is_opened_anew_and_results_are_read(self):
-        ex = self.executor(lambda near: near.sendall(self.HEAD), _REREAD=0.1)
-        self.assertEqual(ex.submit(double, 1).result(20), 2)
-        self.assertEqual(len(self.asked), 1)
-        self.patch(results, "_PLACE_TIMEOUT", 0.1)
-        self.assertEqual(ex.submit(sleeps, 2).result(20), 2)
-        self.assertGreater(len(self.asked), 1)
-
-    def test_one_that_is_silent_is_opened_anew(self):
-        self.patch(events, "_SILENCE", 0.2)
-        ex = self.executor(lambda near: near.sendall(self.HEAD + b"id: 0\n\n"), _REREAD=0.1)
-        self.assertEqual(ex.submit(sleeps, 2).result(20), 2)
-        self.assertGreater(len(self.asked), 1)
-
-    def test_one_that_tells_of_nothing_is_made_up_for_by_looking(self):
-        ex = self.executor(lambda near: near.sendall(self.HEAD + b"id: 0\n\n"), _REREAD=0.1)
-        self.assertEqual(ex.submit(double, 1).result(20), 2)
-
-    def test_one_that_has_lost_its_place_has_all_read_again(self):
-        ex = self.executor(lambda near: near.sendall(self.HEAD + b"id: 0\n\n"), _REREAD=1000.0, _OPEN_TIMEOUT=20.0)
-        future = ex.submit(double, 1)
-        wait_for_ids(future)
-        with Client() as client:
-            client.wait(future.task_id)
-        ended = threading.Event()
-        future.add_done_callback(lambda _: ended.set())
-        self.assertFalse(ended.wait(0.2))
-        self.asked[0].sendall(b"id: 1\nevent: reset\ndata: {}\n\n")
-        self.assertEqual(future.result(20), 2)
-        self.assertEqual(len(self.asked), 1)
-
-    def test_each_event_has_its_own_place(self):
-        told = b"".join(b'id: %d\nevent: task.ended\ndata: {"task_id":"t"}\n\n' % n for n in range(3))
-        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
-        self.addCleanup(proxy.close)
-        over = threading.Event()
-        self.addCleanup(over.set)
-        proxy.events = lambda near: (near.sendall(self.HEAD + told), over.wait())
-        with Client(proxy.url) as client:
-            self.assertEqual([one["id"] for one in itertools.islice(client.events(), 3)], ["0", "1", "2"])
 
 
 class Cancels(unittest.TestCase):
