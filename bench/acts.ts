@@ -1,9 +1,10 @@
-// What Redis itself spends on a task in each act, in batches: `node bench/acts.ts [--tasks 20000] [--batch 100] [--rounds 5]`.
+// What Redis itself spends on a task in each act, in batches: `node bench/acts.ts [--tasks 20000] [--batch 100] [--rounds 5] [--waiting 0]`.
+// `--waiting N`: so many others wait all the while, and those that wait longest are claimed.
 // The time is what Redis says its functions took (`usec` of FCALL), so neither we nor the network are in it.
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { systemClock } from '../packages/server/src/clock.ts';
-import { openRedisStore, type ClaimedTask } from '../packages/server/src/store/index.ts';
+import { openRedisStore, type ClaimedTask, type Submission } from '../packages/server/src/store/index.ts';
 import { NO_LIMITS, completion, submission } from '../packages/server/test/store/submission.ts';
 import { startRedis } from '../test/harness/redis.ts';
 import { median } from './statistics.ts';
@@ -13,9 +14,12 @@ const { values } = parseArgs({
     tasks: { type: 'string', default: '20000' },
     batch: { type: 'string', default: '100' },
     rounds: { type: 'string', default: '5' },
+    waiting: { type: 'string', default: '0' },
   },
 });
-const [count, size, rounds] = [values.tasks, values.batch, values.rounds].map(Number) as [number, number, number];
+const [count = 0, size = 0, rounds = 0, waiting = 0] = [values.tasks, values.batch, values.rounds, values.waiting].map(
+  Number,
+);
 const TENANT = 'default';
 
 const server = await startRedis('everysec');
@@ -24,9 +28,10 @@ const redis = new Redis(server.url);
 const batches = Math.ceil(count / size);
 const spent = { submit: [] as number[], claim: [] as number[], settle: [] as number[] };
 try {
+  for (let n = 0; n < waiting; n += size) await store.submit(TENANT, 0, some(), NO_LIMITS);
   for (let round = 0; round <= rounds; round += 1) {
     const claimed: ClaimedTask[][] = [];
-    const made = Array.from({ length: batches }, () => Array.from({ length: size }, () => submission()));
+    const made = Array.from({ length: batches }, some);
     const submit = await microseconds(async () => {
       for (const tasks of made) await store.submit(TENANT, 0, tasks, NO_LIMITS);
     });
@@ -54,6 +59,10 @@ try {
   redis.disconnect();
   await store.close();
   await server.stop();
+}
+
+function some(): Submission[] {
+  return Array.from({ length: size }, () => submission());
 }
 
 /** How long Redis was in functions meanwhile. */

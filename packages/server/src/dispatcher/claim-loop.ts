@@ -3,8 +3,8 @@
 //  C1  It never claims more than the executor offers.
 //  C2  A wake-up during a claim means: claim again before sleeping.
 //  C3  It looks for lanes every second or so, and after each reconnect: a lost hint costs a second at most.
-//  C4  A dispatcher that could not renew in a shard claims nothing there; and what took long to be answered goes back, for
-//      its leases may be over.
+//  C4  A dispatcher that could not renew in a shard claims nothing there; and what took long to be answered is renewed before
+//      it is handed out.
 //  C5  A lane that was claimed empty is left alone until a hint names it or a look finds it.
 //  C6  No fault ends it: it is told, once for as long as it lasts, and the round is tried again.
 //  C7  A claim without an answer is made again, be its lanes empty: it may have emptied them (docs/decisions/0044). Where
@@ -150,12 +150,21 @@ export class ClaimLoop {
     const { tasks, more, owes } = answer;
     this.#isOwed = owes;
     this.#leaveEmptied(quotas, answer);
-    const isInTime = isOffered && this.#options.clock.mono() - sentAt <= LATE_MS;
+    const isLate = this.#options.clock.mono() - sentAt > LATE_MS;
     for (const [shard, some] of byShard(store, tasks)) {
-      if (isInTime && mayClaim(shard)) onClaimed(some);
-      else onLate(some);
+      const ours = isLate ? await this.#renewed(some) : some;
+      if (ours !== undefined && isOffered && mayClaim(shard)) onClaimed(ours);
+      else onLate(ours ?? some);
     }
     return this.#woken || more;
+  }
+
+  /** Those that are ours still; undefined = nobody can tell. */
+  async #renewed(tasks: readonly ClaimedTask[]): Promise<readonly ClaimedTask[] | undefined> {
+    const { store, tenant } = this.#options;
+    const renewals = tasks.map(({ fence }) => ({ fence, worker: '', startedAt: 0 }));
+    const isOurs = await store.renew(tenant, renewals).catch(() => undefined);
+    return isOurs && tasks.filter((_, at) => isOurs[at]);
   }
 
   async #look(): Promise<void> {

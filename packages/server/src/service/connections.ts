@@ -73,6 +73,7 @@ export class Connections {
     const closeIdle = server.closeIdleConnections.bind(server);
     // Called by Node and Fastify as well: none of them may cut an answer short.
     server.closeIdleConnections = () => {
+      this.#forgetGone();
       for (const answer of this.#answers.keys()) if (answer.writableEnded && !answer.writableFinished) return;
       closeIdle();
     };
@@ -85,8 +86,14 @@ export class Connections {
     for (const socket of this.#lingering) if (socket.writableFinished) socket.destroy();
   }
 
+  /** Of several answers that wait for one connection, Node closes with it the first alone. */
+  #forgetGone(): void {
+    for (const [answer, { socket }] of this.#answers) if (socket.destroyed) this.#answers.delete(answer);
+  }
+
   /** Each of them may take something now and then, and all together more memory than there is. */
   #dropSlow(untakenBytes: number, onDropped: (asked: string, why: string) => void): void {
+    this.#forgetGone();
     let untaken = 0;
     for (const answer of this.#answers.keys()) untaken += untakenOf(answer);
     for (const [answer, { socket, since }] of this.#answers) {

@@ -39,6 +39,10 @@ interface Rig {
   troubles: string[];
   /** The next claim is done, then this; its answer comes with the one after it (docs/decisions/0044). */
   loseAnswer: (then: () => void) => void;
+  /** Claims take so long from now on, ms. */
+  take: (ms: number) => void;
+  /** Renewals fail from now on. */
+  breakRenewals: () => void;
   /** What claims fail with from now on, or undefined: they do not. */
   breakWith: (fault: Error | undefined) => void;
   /** There is room for so many from now on. */
@@ -61,6 +65,7 @@ async function rig(atFirst = 9): Promise<Rig> {
   const late: string[] = [];
   const troubles: string[] = [];
   let broken: Error | undefined;
+  let [takes, ahead, areRenewalsBroken] = [0, 0, false];
   let owed: Claim | (() => void) | undefined;
   const watched: Store = {
     ...store,
@@ -71,17 +76,22 @@ async function rig(atFirst = 9): Promise<Rig> {
       owed = undefined;
       if (typeof before === 'object') return before;
       const answer = await store.claim(tenant, claimer, lanes, max);
+      ahead += takes;
       if (before === undefined) return answer;
       owed = answer;
       before();
       throw new StoreUnavailable('its answer was lost');
+    },
+    renew: (tenant, renewals) => {
+      if (areRenewalsBroken) return Promise.reject(new StoreUnavailable('it is away'));
+      return store.renew(tenant, renewals);
     },
   };
   const loop = new ClaimLoop({
     store: watched,
     tenant: TENANT,
     claimer: 'me',
-    clock: systemClock,
+    clock: { ...systemClock, mono: () => systemClock.mono() + ahead },
     random: () => 0.5,
     offers: () => (credits > 0 ? [offer(credits)] : []),
     mayClaim: () => true,
@@ -105,8 +115,10 @@ async function rig(atFirst = 9): Promise<Rig> {
   const offerRoom = (room: number): void => {
     credits = room;
   };
+  const take = (ms: number): void => void (takes = ms);
+  const breakRenewals = (): void => void (areRenewalsBroken = true);
   const loseAnswer = (then: () => void): void => void (owed = then);
-  return { store, loop, claimed, late, asked, troubles, loseAnswer, breakWith, offerRoom, submit };
+  return { store, loop, claimed, late, asked, troubles, loseAnswer, take, breakRenewals, breakWith, offerRoom, submit };
 }
 
 const has = (claimed: readonly string[], id: string) => (): true | undefined => claimed.includes(id) || undefined;
@@ -137,6 +149,20 @@ it('C3: finds what no hint told of, though it is woken all the time', async () =
   // No hint of these: the loop's own look finds them.
   await until(has(claimed, await submit()));
   await until(has(claimed, await submit(['gpu'])));
+});
+
+it('C4: what a claim brings late is handed out where it is ours still, and goes back where nobody can tell', async () => {
+  const { store, loop, claimed, late, take, breakRenewals, submit } = await rig();
+  loop.start();
+  take(2_500);
+  const ours = await submit();
+  await until(has(claimed, ours));
+  expect(late).toEqual([]);
+  breakRenewals();
+  const doubtful = await submit();
+  await until(has(late, doubtful));
+  expect(claimed).not.toContain(doubtful);
+  expect(await store.states(TENANT, [ours])).toEqual(['RUNNING']);
 });
 
 it('C2: goes on at once while more waits than one claim may take', async () => {

@@ -467,6 +467,18 @@ describe('11 replicas', () => {
     return { redis, follower };
   }
 
+  it('of several shards are waited for as long: what may run once, and they do not confirm, is back uncharged', async () => {
+    const redis = await server();
+    const careful = await open(redis.url, { shards: 2, waitReplicas: 1 });
+    const store = await open(redis.url);
+    const task = submission({ at_most_once: true });
+    await store.submit(T, 0, [task], NO_LIMITS);
+    const quotas = [{ lane: task.lane, max: 1 }];
+    await expect(careful.claim(T, 'me', quotas, 1)).rejects.toThrow('Only 0 of 1 replicas confirmed');
+    expect((await store.tasks(T, [task.spec.id]))[0]).toMatchObject({ state: 'QUEUED', losses: 0, abandonments: 0 });
+    expect((await store.claim(T, 'me', quotas, 1)).tasks).toHaveLength(1);
+  });
+
   it('cannot be waited for by a server that has become one of them after the act: it is repeated, or unavailable', async () => {
     const { redis } = await replicated();
     const admin = client(redis.url);

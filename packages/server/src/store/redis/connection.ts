@@ -12,6 +12,7 @@ import type { Clock } from '../../clock.ts';
 import { Watchdog } from '../../watchdog.ts';
 import type { Hint } from '../store.ts';
 import type { Link, Place } from './address.ts';
+import { CARRYING_MS, Carrier, gathered } from './carrier.ts';
 import { movedTo } from './cluster-view.ts';
 import { Confirmation } from './confirmation.ts';
 import { isAboutCredentials, remedyFor } from './faults.ts';
@@ -19,6 +20,7 @@ import { readHint } from './hints.ts';
 import { loadLibrary, type Library } from './library.ts';
 import { readServer, readWarnings } from './readings.ts';
 import type { ExpectedAof, ServerFacts } from './server-facts.ts';
+import { within } from './within.ts';
 
 /** What all connections of a store tell: something about one has changed; a hint came. */
 export type StoreEvents = EventEmitter<{ changed: []; hint: [Hint] }>;
@@ -48,9 +50,8 @@ export interface ConnectionOptions {
 }
 
 const RECONNECT = { baseMs: 50, maxMs: 1000, factor: 2 };
-/** How long a command may take, and one that carries large bytes (64 MiB in a minute are 9 Mbit/s), ms. */
+/** How long a command may take, ms. */
 const COMMAND_MS = 5000;
-const CARRYING_MS = 60_000;
 /** How old what we know of the server's settings may be when somebody asks. */
 const LOOK_AGAIN_MS = 30_000;
 /** How soon a server is greeted again that is no master, or fell silent in the middle. */
@@ -75,9 +76,10 @@ export class Connection {
   /** Those that wait for replicas have a link of their own. */
   readonly #waiting: Redis | undefined;
   readonly confirmation: Confirmation | undefined;
-  /** Made when it is first needed. */
-  #carrier: Redis | undefined;
-  #carrierConnected: Promise<void> = Promise.resolve();
+  readonly #carrier = new Carrier(
+    () => this.#makeCarrier(),
+    (link) => this.#again(link),
+  );
   /** To be tried again at once: their server has moved. */
   readonly #hurried = new Set<string>();
   #phase: Phase;
@@ -106,7 +108,7 @@ export class Connection {
   }
 
   #links(): Redis[] {
-    return [this.#redis, this.#listener, this.#waiting, this.#carrier].filter((link) => link !== undefined);
+    return [this.#redis, this.#listener, this.#waiting, this.#carrier.link].filter((link) => link !== undefined);
   }
 
   #link(connectionName: string, commandTimeout = COMMAND_MS): Redis {
@@ -166,24 +168,19 @@ export class Connection {
 
   /** For acts, while `phase` is ready. The commands of one turn leave in one write: the client writes each by itself. */
   gathered(): Redis {
-    const { stream } = this.#redis;
-    if (stream.writableCorked === 0) {
-      stream.cork();
-      process.nextTick(() => stream.uncork());
-    }
-    return this.#redis;
+    return gathered(this.#redis);
   }
 
-  /** For acts that carry large bytes, while `phase` is ready. One that cannot connect fails its commands. */
-  async carrier(): Promise<Redis> {
-    if (this.#carrier === undefined) {
-      this.#carrier = this.#link('mpcsfaas-bytes', CARRYING_MS).on('error', () => undefined);
-      const { host, port } = this.#redis.options;
-      Object.assign(this.#carrier.options, { host, port });
-    }
-    if (this.#carrier.status === 'wait') this.#carrierConnected = this.#carrier.connect();
-    await this.#carrierConnected.catch(() => undefined);
-    return this.#carrier;
+  /** An act that carries large bytes, while `phase` is ready. */
+  carried<T>(act: (redis: Redis) => Promise<T>): Promise<T> {
+    return this.#carrier.run(() => this.gathered(), act);
+  }
+
+  #makeCarrier(): Redis {
+    const carrier = this.#link('mpcsfaas-bytes', CARRYING_MS).on('error', () => undefined);
+    const { host, port } = this.#redis.options;
+    Object.assign(carrier.options, { host, port });
+    return carrier;
   }
 
   /** The server is at another place now. The links that know it already stay. */
@@ -213,7 +210,7 @@ export class Connection {
     if (incarnation !== this.#incarnation || this.#phase.is === 'closed') return;
     this.#incarnation += 1;
     this.#again(this.#redis);
-    for (const other of [this.#waiting, this.#carrier]) if (other !== undefined) this.#again(other);
+    for (const other of [this.#waiting, this.#carrier.link]) if (other !== undefined) this.#again(other);
   }
 
   #again(redis: Redis): void {
@@ -371,17 +368,6 @@ export class Connection {
     this.#hearing.turned(this.#options.clock.mono());
     events.emit('changed');
     events.emit('hint', { is: 'reconnected' });
-  }
-}
-
-/** @throws Error as the client library's when a command has timed out */
-export async function within<T>(ms: number, answer: Promise<T>): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(new Error('Command timed out')), ms);
-  try {
-    return await Promise.race([answer, late.promise]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

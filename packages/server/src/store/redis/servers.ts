@@ -15,8 +15,7 @@ import type { Hint, StoreHealth } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
 import type { Link, StoreAddress } from './address.ts';
 import { ClusterNodes } from './cluster.ts';
-import type { Confirmation } from './confirmation.ts';
-import { Connection, sentenceOf, within, type StoreEvents } from './connection.ts';
+import { Connection, sentenceOf, type StoreEvents } from './connection.ts';
 import { remedyFor } from './faults.ts';
 import { HINT_CHANNELS } from './hints.ts';
 import type { HintTopic } from './hints.ts';
@@ -25,6 +24,7 @@ import type { Library } from './library.ts';
 import { OneServer, SentinelMaster } from './one-server.ts';
 import type { ExpectedAof } from './server-facts.ts';
 import { FACTS_KEY, tagOf } from './tags.ts';
+import { within } from './within.ts';
 
 export interface ServersOptions {
   address: StoreAddress;
@@ -162,15 +162,10 @@ export class Servers {
     return this.#layout.isReplaced(shard);
   }
 
-  /** Runs an act, again where that helps (R2). `load` = give the server the library first. `carrier`: see Connection. */
+  /** Runs an act, again where that helps (R2). `load` = give the server the library first. */
   async run<T>(
     shard: number,
-    act: (
-      redis: Redis,
-      load: boolean,
-      confirmation: Confirmation | undefined,
-      carrier: () => Promise<Redis>,
-    ) => Promise<T>,
+    act: (redis: Redis, load: boolean, connection: Connection) => Promise<T>,
     forMs = RETRY_MS,
   ): Promise<T> {
     const { clock } = this.#options;
@@ -179,8 +174,7 @@ export class Servers {
     for (let attempt = 1; ; attempt += 1) {
       const connection = await this.#ready(shard, deadline);
       try {
-        const doing = act(connection.gathered(), load, connection.confirmation, () => connection.carrier());
-        const acting = this.#acting(shard, connection, doing);
+        const acting = this.#acting(shard, connection, act(connection.gathered(), load, connection));
         return await (forMs < RETRY_MS ? this.#inTime(shard, deadline, acting) : acting);
       } catch (fault) {
         const row = remedyFor(fault);
@@ -198,7 +192,8 @@ export class Servers {
     const { incarnation } = connection;
     try {
       const answer = await acting;
-      if (this.#doubted.size > 0) this.#doubted.delete(shard);
+      // Whoever left it alone may ask it again.
+      if (this.#doubted.size > 0 && this.#doubted.delete(shard)) this.#events.emit('hint', { is: 'reconnected' });
       return answer;
     } catch (fault) {
       const remedy = remedyFor(fault)?.remedy;
@@ -209,15 +204,21 @@ export class Servers {
     }
   }
 
-  /** @throws Error as the client library's when a command has timed out, where it is still under way at the deadline */
+  /** @throws StoreUnavailable where it is still under way at the deadline */
   async #inTime<T>(shard: number, deadline: number, acting: Promise<T>): Promise<T> {
     const { clock } = this.#options;
-    const state = { isOver: false };
-    const over = acting.finally(() => (state.isOver = true));
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () => {
+        this.#doubted.set(shard, clock.mono() + STILL_MS);
+        late.reject(new StoreUnavailable('Redis does not answer in time.'));
+      },
+      Math.max(1, deadline - clock.mono()),
+    );
     try {
-      return await within(Math.max(1, deadline - clock.mono()), over);
+      return await Promise.race([acting, late.promise]);
     } finally {
-      if (!state.isOver) this.#doubted.set(shard, clock.mono() + STILL_MS);
+      clearTimeout(timer);
     }
   }
 
@@ -299,7 +300,9 @@ export class Servers {
       const connection = this.#layout.of(shard);
       if (this.#closed || connection === undefined)
         return sentenceOf(this.#closed ? { is: 'closed' } : this.#layout.nowhere());
-      return found.get(connection)?.detail ?? '';
+      const { phase } = connection;
+      // One that came meanwhile is judged by what it is.
+      return found.get(connection)?.detail ?? (phase.is === 'ready' ? '' : sentenceOf(phase));
     });
     const away = this.all().filter((shard) => details[shard] !== '');
     if (away.length > 0) this.#layout.look();

@@ -3,6 +3,7 @@ import type { Redis } from 'ioredis';
 import { shardOf } from '../../lifecycle/ids.ts';
 import { StoreUnavailable } from '../store.ts';
 import type { Confirmation } from './confirmation.ts';
+import type { Connection } from './connection.ts';
 import { HINT_CHANNELS } from './hints.ts';
 import { loadLibrary, type ActName, type Library } from './library.ts';
 import { OwedHints, serverOf } from './owed-hints.ts';
@@ -20,7 +21,9 @@ export const SCRIPT_BYTES = 256 * 1024;
 /** Up to here a payload rides in the script; a larger one is written before and read after. */
 export const RIDES_IN_SCRIPT = 16 * 1024;
 /** One of several shards does not keep those who can work on the others waiting for longer than this, ms. */
-const ONE_OF_SEVERAL_MS = 500;
+const ONE_OF_SEVERAL_MS = 1000;
+/** And where replicas have to confirm, which they may do for as long as confirmation.ts says. */
+const CONFIRMED_MS = 2500;
 /** How long large bytes wait for the script that takes them over, ms: it follows at once, or is given up after RETRY_MS. */
 const WAITING_MS = 60_000;
 
@@ -86,6 +89,12 @@ export class Shards {
     return this.#servers.all();
   }
 
+  /** How long an act of this shard may take where others could be asked meanwhile, ms; undefined = as long as any. */
+  patience(shard: number): number | undefined {
+    if (!this.all().some((other) => other !== shard && this.#servers.isReady(other))) return undefined;
+    return this.#waitReplicas > 0 ? CONFIRMED_MS : ONE_OF_SEVERAL_MS;
+  }
+
   /**
    * `args` may depend on whether the act was asked for before, without an answer. `durable`: the answer waits for as many replicas as were asked for. Ends that an act makes are announced when those have
    * them, whether its answer waits or not. @throws Unconfirmed where too few have it in time
@@ -115,7 +124,7 @@ export class Shards {
       };
       return this.#servers.run(shard, plain, forMs);
     }
-    const replicated = async (redis: Redis, load: boolean, confirmation: Confirmation | undefined): Promise<Reply> => {
+    const replicated = async (redis: Redis, load: boolean, { confirmation }: Connection): Promise<Reply> => {
       if (load) await loadLibrary(redis, this.#library);
       const server = serverOf(redis);
       if (!durable) {
@@ -149,7 +158,7 @@ export class Shards {
   #announceLater(shard: number, server: string, told: readonly Buffer[]): void {
     if (told.length === 0) return;
     this.#owed.owe(shard, server, told);
-    const confirmed = this.#servers.run(shard, async (redis, _load, confirmation) => {
+    const confirmed = this.#servers.run(shard, async (redis, _load, { confirmation }) => {
       await this.#owed.pay(shard, redis, (channel) => channel !== HINT_CHANNELS.ends);
       if (!this.#owed.owes(shard)) return;
       const server = serverOf(redis);
@@ -172,7 +181,7 @@ export class Shards {
    */
   async confirm(shard: number): Promise<boolean> {
     if (this.#waitReplicas === 0) return false;
-    return this.#servers.run(shard, async (redis, _load, confirmation) => {
+    return this.#servers.run(shard, async (redis, _load, { confirmation }) => {
       const server = serverOf(redis);
       this.#demand(shard, redis, server, await this.#replicasNow(shard, confirmation!), null);
       return true;
@@ -186,7 +195,7 @@ export class Shards {
 
   /** As `read`, where the answer, or what is written, may be so large that others must not wait for it. */
   carry<T>(shard: number, act: (redis: Redis) => Promise<T>): Promise<T> {
-    return this.#servers.run(shard, async (_redis, _load, _confirmation, carrier) => act(await carrier()));
+    return this.#servers.run(shard, (_redis, _load, connection) => connection.carried(act));
   }
 
   /**
@@ -210,11 +219,6 @@ export class Shards {
 
 function isOutOfMemory(fault: unknown): boolean {
   return fault instanceof StoreUnavailable && fault.cause instanceof Error && fault.cause.message.startsWith('OOM');
-}
-
-/** How long an act of one shard may take where others could be asked meanwhile; undefined = as long as any. */
-export function patience({ count }: Pick<Shards, 'count'>): number | undefined {
-  return count === 1 ? undefined : ONE_OF_SEVERAL_MS;
 }
 
 /** Cuts a list into pieces that one script may take. */

@@ -17,7 +17,7 @@ import { lanesWithWork, queueStats } from './queue/depths.ts';
 import { release, renew } from './queue/hold.ts';
 import { settle } from './queue/settle.ts';
 import { cameBefore, submit } from './queue/submit.ts';
-import { serverTime, sweep } from './queue/sweep.ts';
+import { serverTime, Sweeps } from './queue/sweep.ts';
 import { eventsAfter } from './results/events.ts';
 import { listTasks } from './results/listing.ts';
 import { appendLogs, taskLogs } from './results/logs.ts';
@@ -69,7 +69,8 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
   });
   await servers.open();
   const shards = new Shards(servers, library, waitReplicas);
-  const tickets = new Tickets(clock, leaseMs);
+  const sweeps = new Sweeps(shards, leaseMs);
+  const tickets = new Tickets(clock);
 
   return {
     kind: 'redis',
@@ -90,7 +91,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     settle: (tenant, settlements) => settle(shards, tenant, settlements),
     cancel: (tenant, ids) => cancel(shards, tenant, ids),
     abandon: (tenant, claimer) => abandon(shards, tenant, claimer),
-    sweep: (tenant) => sweep(shards, tenant, leaseMs),
+    sweep: (tenant) => sweeps.sweep(tenant),
     lanes: (tenant) => lanesWithWork(shards, tenant),
     stats: (tenant) => queueStats(shards, tenant),
     subscribe: (onHint) => servers.subscribe(onHint),

@@ -8,9 +8,9 @@ import { StoreUnavailable } from '../../store.ts';
 import { startWithinMs } from '../../rules.ts';
 import { packUnsigned } from '../end-bytes.ts';
 import { hasBegun, kindCode, readRecord, tokenOf, type StoredRecord } from '../record.ts';
-import { patience, SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
+import { SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
 import type { Argument, Shards } from '../shards.ts';
-import { release } from './hold.ts';
+import { release, renew } from './hold.ts';
 import type { Tickets } from './tickets.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
@@ -100,7 +100,7 @@ async function claimFrom(
     const ago = repeats || !isNew ? Math.ceil(tickets.ageMs(ticket)) + ON_ITS_WAY_MS : 0;
     return [...fixed, ago, ...open.flat()];
   };
-  const acting = shards.act('claim', shard, tenant, argumentsOf, once, patience(shards));
+  const acting = shards.act('claim', shard, tenant, argumentsOf, once, shards.patience(shard));
   const unsure: { fault?: Unconfirmed } = {};
   const reply = await acting.catch((fault: unknown) => {
     if (!(fault instanceof Unconfirmed)) {
@@ -140,7 +140,7 @@ async function claimFrom(
   }
   if (unreadable !== undefined && tasks.length === 0) throw unreadable;
   try {
-    await readLarge(shards, shard, tenant, tasks, absent);
+    await readLarge(shards, shard, leaseMs, tenant, tasks, absent);
   } catch (fault) {
     void giveBack(shards, leaseMs, tenant, tasks, 'the arguments could not be read');
     throw fault;
@@ -196,21 +196,30 @@ async function giveBack(
 
 const NOTHING = Buffer.alloc(0);
 
-/** Arguments that did not ride along, read outside of any script. */
+/** Arguments that did not ride along, read outside of any script. Leases are renewed meanwhile: that may take longer than they last. */
 async function readLarge(
   shards: Shards,
   shard: number,
+  leaseMs: number,
   tenant: string,
   tasks: ClaimedTask[],
   absent: number[],
 ): Promise<void> {
+  if (absent.length === 0) return;
+  const renewals = tasks.map(({ fence }) => ({ fence, worker: '', startedAt: 0 }));
+  const keeping = setInterval(
+    () => void renew(shards, leaseMs, tenant, renewals).catch(() => undefined),
+    leaseMs / RENEWALS_A_LEASE,
+  );
   const prefix = shards.prefix(shard, tenant);
   const reads = absent.map(async (n) => {
     const task = tasks[n]!;
     task.args = (await shards.carry(shard, (redis) => redis.getBuffer(`${prefix}a:${task.fence.id}`))) ?? NOTHING;
   });
-  await Promise.all(reads);
+  await Promise.all(reads).finally(() => clearInterval(keeping));
 }
+
+const RENEWALS_A_LEASE = 4;
 
 /**
  * With several shards, a look at the first waiting task of each decides where claiming begins. A shard that cannot be looked
@@ -246,7 +255,7 @@ async function bestBandOf(
   const firsts = await shards.read(
     shard,
     (redis) => Promise.all(lanes.map(({ lane }) => redis.zrange(`${prefix}q:${lane}`, '0', '0', 'WITHSCORES'))),
-    patience(shards),
+    shards.patience(shard),
   );
   const bands = firsts.map(([, score]) => (score === undefined ? Infinity : bandOf(Number(score))));
   return { shard, band: Math.min(...bands), tie: Math.random() };

@@ -2,7 +2,6 @@
 import { statsFrom } from '../../queue-stats.ts';
 import type { LaneDepth, QueueStats } from '../../store.ts';
 import { kindOf } from '../record.ts';
-import { patience } from '../shards.ts';
 import type { Reply, Shards } from '../shards.ts';
 
 /** Of several shards those that can be looked at: who claims is not kept from the others by one that is away. */
@@ -11,7 +10,7 @@ export async function lanesWithWork(shards: Shards, tenant: string): Promise<Lan
   const ready = shards.all().filter((shard) => shards.servers.isReady(shard));
   const looked = ready.length > 0 ? ready : shards.all();
   const looks = await Promise.allSettled(
-    looked.map((shard) => shards.act('depths', shard, tenant, [], false, patience(shards))),
+    looked.map((shard) => shards.act('depths', shard, tenant, [], false, shards.patience(shard))),
   );
   const replies = looks.flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []));
   const failed = looks.find((look) => look.status === 'rejected');

@@ -2,7 +2,7 @@
 import type { Fence } from '../../../lifecycle/fence.ts';
 import type { Release, Renewal } from '../../store.ts';
 import { cutWorker } from '../end-bytes.ts';
-import { patience, scattered } from '../shards.ts';
+import { scattered } from '../shards.ts';
 import type { Argument, Reply, Shards } from '../shards.ts';
 
 /** A task's id and its fence as the record holds it: attempt u32, token. An attempt that no record can hold is none's. */
@@ -46,7 +46,7 @@ export function renew(
         cutWorker(worker),
         asTime(startedAt),
       ]);
-      return flags(await shards.act('renew', shard, tenant, [leaseMs, ...args], false, patience(shards)));
+      return flags(await shards.act('renew', shard, tenant, [leaseMs, ...args], false));
     },
   );
 }

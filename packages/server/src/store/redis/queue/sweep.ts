@@ -1,59 +1,89 @@
-// sweep: each shard once, and the code that nobody names any more.
+// sweep: each shard by itself, and the code that nobody names any more.
+import { setTimeout as pause } from 'node:timers/promises';
 import { EXPIRED } from '../../platform-error.ts';
-import type { SweepReport } from '../../store.ts';
+import { StoreUnavailable, type SweepReport } from '../../store.ts';
 import { EVENTS_KEPT, EVENTS_KEPT_MS, SWEEP_ENTRIES } from '../../timing.ts';
 import { packUnsigned } from '../end-bytes.ts';
 import { reapCode } from '../functions/code.ts';
 import { kindCode } from '../record.ts';
-import { patience, type Argument, type Shards } from '../shards.ts';
+import type { Argument, Shards } from '../shards.ts';
 import { ABANDONING } from './cancel.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
+const NOTHING: SweepReport = {
+  ...{ skipped: '', promoted: 0, expired: 0, abandoned: 0, deleted: 0 },
+  ...{ more: false, nextMs: Number.POSITIVE_INFINITY },
+};
 
-/** Each shard by itself: one that is away holds up none of the others. `leaseMs` is also how long code stays that nothing names. */
-export async function sweep(shards: Shards, tenant: string, leaseMs: number): Promise<SweepReport> {
-  const report: SweepReport = {
-    skipped: '',
-    promoted: 0,
-    expired: 0,
-    abandoned: 0,
-    deleted: 0,
-    more: false,
-    nextMs: Number.POSITIVE_INFINITY,
-  };
-  const sweeps = await Promise.allSettled(
-    shards.all().map((shard) => sweepShard(shards, shard, tenant, leaseMs, report)),
-  );
-  const failed = sweeps.find((one) => one.status === 'rejected');
-  if (failed !== undefined) throw failed.reason;
-  await reapCode(shards, tenant, await serverTime(shards, 0), leaseMs);
-  return report;
+export class Sweeps {
+  readonly #shards: Shards;
+  readonly #leaseMs: number;
+  /** Shards whose last sweep is not over, which may be long where one stands still, by tenant. */
+  readonly #underWay = new Set<string>();
+
+  /** `leaseMs` is also how long code stays that nothing names. */
+  constructor(shards: Shards, leaseMs: number) {
+    this.#shards = shards;
+    this.#leaseMs = leaseMs;
+  }
+
+  /** One that is away holds up none of the others. @throws where nothing could be swept */
+  async sweep(tenant: string): Promise<SweepReport> {
+    const shards = this.#shards;
+    const sweeps = await Promise.allSettled(shards.all().map((shard) => this.#inTime(shard, tenant)));
+    const reports = sweeps.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const failed = sweeps.find((one) => one.status === 'rejected');
+    if (failed !== undefined && (reports.length === 0 || !(failed.reason instanceof StoreUnavailable)))
+      throw failed.reason;
+    if (sweeps[0]?.status === 'fulfilled') await reapCode(shards, tenant, await serverTime(shards, 0), this.#leaseMs);
+    return reports.reduce(added, NOTHING);
+  }
+
+  /** Not given up where it takes too long: how long it took tells whether leases are to be let be. */
+  async #inTime(shard: number, tenant: string): Promise<SweepReport> {
+    const name = `${shard} ${tenant}`;
+    if (this.#underWay.has(name)) throw new StoreUnavailable(LATE);
+    this.#underWay.add(name);
+    const sweeping = this.#sweep(shard, tenant).finally(() => this.#underWay.delete(name));
+    const forMs = this.#shards.patience(shard);
+    if (forMs === undefined) return sweeping;
+    sweeping.catch(() => undefined);
+    const over = new AbortController();
+    const late = pause(forMs, undefined, { signal: over.signal }).then(() => {
+      throw new StoreUnavailable(LATE);
+    });
+    return Promise.race([sweeping, late]).finally(() => over.abort());
+  }
+
+  async #sweep(shard: number, tenant: string): Promise<SweepReport> {
+    const shards = this.#shards;
+    // The time is asked for first: a clock that has jumped must be known before leases are looked at.
+    const { why, until } = await shards.servers.letBe(shard, () => serverTime(shards, shard));
+    const args: Argument[] = [SWEEP_ENTRIES, until, kindCode('expired'), EXPIRED_END];
+    args.push(...ABANDONING, EVENTS_KEPT_MS, EVENTS_KEPT, this.#leaseMs);
+    const reply = (await shards.act('sweep', shard, tenant, args, false)) as number[];
+    const [, promoted = 0, expired = 0, abandoned = 0, deleted = 0, more = 0, nextMs = -1] = reply;
+    const next = nextMs >= 0 ? nextMs : Number.POSITIVE_INFINITY;
+    return { skipped: why, promoted, expired, abandoned, deleted, more: more === 1, nextMs: next };
+  }
 }
 
-async function sweepShard(
-  shards: Shards,
-  shard: number,
-  tenant: string,
-  leaseMs: number,
-  report: SweepReport,
-): Promise<void> {
-  // The time is asked for first: a clock that has jumped must be known before leases are looked at.
-  const { why, until } = await shards.servers.letBe(shard, () => serverTime(shards, shard));
-  const args: Argument[] = [SWEEP_ENTRIES, until, kindCode('expired'), EXPIRED_END];
-  args.push(...ABANDONING, EVENTS_KEPT_MS, EVENTS_KEPT, leaseMs);
-  const reply = (await shards.act('sweep', shard, tenant, args, false, patience(shards))) as number[];
-  const [, promoted = 0, expired = 0, abandoned = 0, deleted = 0, more = 0, nextMs = -1] = reply;
-  report.skipped ||= why;
-  report.promoted += promoted;
-  report.expired += expired;
-  report.abandoned += abandoned;
-  report.deleted += deleted;
-  report.more ||= more === 1;
-  if (nextMs >= 0) report.nextMs = Math.min(report.nextMs, nextMs);
+const LATE = 'This shard of Redis does not answer in time.';
+
+function added(sum: SweepReport, one: SweepReport): SweepReport {
+  return {
+    skipped: sum.skipped || one.skipped,
+    promoted: sum.promoted + one.promoted,
+    expired: sum.expired + one.expired,
+    abandoned: sum.abandoned + one.abandoned,
+    deleted: sum.deleted + one.deleted,
+    more: sum.more || one.more,
+    nextMs: Math.min(sum.nextMs, one.nextMs),
+  };
 }
 
 /** The time of the server that has the shard, Unix ms. */
 export async function serverTime(shards: Shards, shard: number): Promise<number> {
-  const [seconds, micros] = await shards.read(shard, (redis) => redis.time(), patience(shards));
+  const [seconds, micros] = await shards.read(shard, (redis) => redis.time());
   return Number(seconds) * 1000 + Math.floor(Number(micros) / 1000);
 }

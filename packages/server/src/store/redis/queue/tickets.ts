@@ -10,14 +10,15 @@ export interface Ticket {
   readonly since: number;
 }
 
+/** A claim may be carried out as late as this, ms: by a server that stood still, and what it hands out then is under a lease. */
+const GOOD_MS = 15_000;
+
 export class Tickets {
   readonly #clock: Clock;
-  readonly #leaseMs: number;
   readonly #unanswered = new Map<string, Ticket>();
 
-  constructor(clock: Clock, leaseMs: number) {
+  constructor(clock: Clock) {
     this.#clock = clock;
-    this.#leaseMs = leaseMs;
   }
 
   /** The ticket of this claimer's last claim if that was never answered, else a new one. */
@@ -45,9 +46,9 @@ export class Tickets {
     return this.#clock.mono() - since;
   }
 
-  /** What was handed out longer ago has been swept. */
+  /** What was handed out much longer ago has been swept. */
   #isGood(ticket: Ticket): boolean {
-    return this.ageMs(ticket) < this.#leaseMs;
+    return this.ageMs(ticket) < GOOD_MS;
   }
 }
 
