@@ -24,8 +24,10 @@ export async function bundled(file: string, shown: string): Promise<string> {
       absWorkingDir: dirname(file),
       ...{ bundle: true, platform: 'node', format: 'esm', target: 'node24', charset: 'utf8', legalComments: 'none' },
       ...{ write: false, logLevel: 'silent' },
-      // CommonJS inside asks for Node's own by it.
-      banner: { js: "import { createRequire } from 'node:module'; const require = createRequire('file:///');" },
+      // CommonJS inside asks for Node's own by it. The import has a name that no module of the bundle takes.
+      banner: {
+        js: "import { createRequire as __mpcsfaasRequire } from 'node:module'; const require = __mpcsfaasRequire('file:///');",
+      },
     });
     return outputFiles[0]!.text;
   } catch (error) {

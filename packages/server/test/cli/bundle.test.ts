@@ -25,6 +25,17 @@ beforeAll(async () => {
     'node_modules/old-way/main.js',
     "const path = require('path');\nmodule.exports = { last: (p) => path.basename(p) };\n",
   );
+  // As some packages of both kinds have it in their modules.
+  write('node_modules/asks/package.json', '{ "name": "asks", "version": "1.0.0", "exports": "./asks.mjs" }');
+  write(
+    'node_modules/asks/asks.mjs',
+    "import { createRequire } from 'module';\nvar require = createRequire('/');\nexport const { sep } = require('path');\n",
+  );
+  write(
+    'src/asking.ts',
+    "import { createRequire } from 'node:module';\nimport { sep } from 'asks';\nimport old from 'old-way';\n" +
+      'export const asking = (): unknown[] => [sep, old.last("/a/b"), typeof createRequire];\n',
+  );
   write('src/tone.ts', 'export enum Tone { Loud = "loud" }\n');
   write(
     'src/greet.ts',
@@ -48,6 +59,11 @@ describe('fn register', () => {
     // The same files are the same version, wherever the command was typed.
     const again = await mpcsfaas(['fn', 'register', 'greet.ts:greet'], service.env, join(service.folder, 'src'));
     expect(again.stdout).toMatch(/^greet@1 is unchanged/);
+  });
+
+  it('takes modules that make a require of their own', async () => {
+    expect(await service.done('fn', 'register', 'src/asking.ts:asking')).toMatch(/^asking@1 registered/);
+    expect(await service.done('call', 'asking')).toBe('["/","b","function"]\n');
   });
 
   it.each<[string, string, string, RegExp]>([
