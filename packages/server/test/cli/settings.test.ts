@@ -166,10 +166,11 @@ describe('completion', () => {
     writeFileSync(join(home, 'other.json'), '{"port": 7}');
   });
 
-  /** What bash offers for a line that ends where the cursor is. */
-  function offered(line: string): string[] {
+  /** What bash offers for a line that ends where the cursor is. `first`: commands before the script. */
+  function offered(line: string, first = ''): string[] {
     const words = line.split(' ');
-    const script = `${bash}
+    const script = `${first}
+${bash}
 COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}
 _mpcsfaas; printf '%s\\n' "\${COMPREPLY[@]}"`;
     return execFileSync('/bin/bash', ['--norc', '-c', script], { cwd: home, encoding: 'utf8' })
@@ -197,6 +198,15 @@ _mpcsfaas; printf '%s\\n' "\${COMPREPLY[@]}"`;
     // Bash tells an option beside a command, the others only after a dash.
     const more = /(fn|completion) $/.test(line) ? ['--help'] : [];
     expect(offered(line)).toEqual([...words, ...more]);
+  });
+
+  it.each([
+    ['its own builtins', ''],
+    ['those of 3.2, as macOS has it', 'enable -n mapfile readarray compopt'],
+  ])('bash with %s offers whole what has blanks', (_, first) => {
+    writeFileSync(join(home, 'two words.json'), '{}');
+    expect(offered('mpcsfaas fn register two', first)).toEqual(['two words.json']);
+    expect(offered('mpcsfaas worker pu', first)).toEqual(['pull', 'push']);
   });
 
   describe.each<[string, (script: string, line: string) => string[]]>([

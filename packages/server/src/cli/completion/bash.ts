@@ -35,9 +35,11 @@ ${words.join('\n')}
   esac
   if [[ -n $files && $cur != -* ]]; then _${name}_paths -f; else _${name}_words "$words"; fi
 }
-_${name}_words() { mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur"); }
-_${name}_paths() { compopt -o filenames 2>/dev/null; mapfile -t COMPREPLY < <(compgen "$1" -- "$cur"); }
-complete -F _${name} ${name}
+_${name}_words() { _${name}_offer < <(compgen -W "$1" -- "$cur"); }
+_${name}_paths() { compopt -o filenames 2>/dev/null; _${name}_offer < <(compgen "$1" -- "$cur"); }
+# A line is a word, with its blanks. The bash of macOS, 3.2, has no mapfile, and no compopt: there all count as paths.
+_${name}_offer() { while IFS= read -r word; do COMPREPLY+=("$word"); done; }
+if type compopt >/dev/null 2>&1; then complete -F _${name} ${name}; else complete -o filenames -F _${name} ${name}; fi
 `;
 
   function act(value: Value): string {
