@@ -47,17 +47,29 @@ async function buildClient() {
     entryPoints: [join(folder, 'src/index.ts')],
     ...{ bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'none', logLevel: 'warning' },
     ...{ minify: true, write: false },
+    plugins: [{ name: 'short texts', setup: shortTexts }],
   });
   mkdirSync(dist, { recursive: true });
-  // Only the texts of compiler-words.ts have lines that begin with blanks.
-  const code = outputFiles[0].text.replaceAll(/\n +/g, ' ');
   // Each file is there at any time, the one before or this one: somebody may be reading it.
-  for (const [name, text] of Object.entries({ 'index.js': code, 'index.d.ts': declarations(made) })) {
+  for (const [name, text] of Object.entries({ 'index.js': outputFiles[0].text, 'index.d.ts': declarations(made) })) {
     const fresh = join(dist, `.${process.pid}.${name}`);
     writeFileSync(fresh, text);
     renameSync(fresh, join(dist, name));
   }
   rmSync(made, { recursive: true });
+}
+
+/** The texts of compiler-helpers.ts are programs, as it is one itself. */
+function shortTexts({ onLoad }) {
+  onLoad({ filter: /compiler-helpers\.ts$/ }, ({ path }) => ({
+    loader: 'ts',
+    contents: withoutBlanks(readFileSync(path, 'utf8')),
+  }));
+}
+
+/** Without those that separate no words. */
+function withoutBlanks(code) {
+  return code.replaceAll(/(?<![\w$]) +| +(?![\w$])/g, '');
 }
 
 /** The modules that the public face speaks of, one after the other; what it does not export stays unexported. */
@@ -89,7 +101,7 @@ function declarations(folder) {
   return `${spoken}export type { ${[...types].join(', ')} };\n`
     .replaceAll(/^ +/gm, '')
     .replaceAll('{\n}', '{}')
-    .replaceAll(/^(?![/*])(.*);$/gm, '$1');
+    .replaceAll(/^(?![/*])(.*?);?$/gm, (_, line) => withoutBlanks(line));
 }
 
 function compile(from, to) {

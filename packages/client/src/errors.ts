@@ -26,7 +26,7 @@
 //      ├─ LoadFailed         the function or its arguments could not be loaded there
 //      └─ BadResult          what it returned does not fit into JSON, or is too large
 import { CLASS_OF } from './contract.ts';
-import type { NamedClass, Problem, TaskError, TaskResult } from './contract.ts';
+import type { NamedClass, Problem, Task, TaskError, TaskResult } from './contract.ts';
 
 export class FaasError extends Error {
   /** What the service said, where it did. */
@@ -70,8 +70,8 @@ export class TaskFailed extends FaasError {
   declare readonly traceback: string;
   /** What is known of the end: `exit_code`, `signal`, `limit_bytes` … */
   declare readonly details: TaskError['details'];
-  /** Of a lost task: each attempt that was lost, with its worker and why. */
-  declare readonly attempts: NonNullable<TaskError['attempts']>;
+  /** Of a lost task: its lost attempts. */
+  declare readonly attempts: Task['attempts'];
 
   /** @internal */
   constructor(taskId: string, { type: typeName, message, ...error }: TaskError) {
