@@ -19,7 +19,7 @@ export interface RegisterOptions extends FunctionOptions {
   signal?: AbortSignal | undefined;
 }
 
-/** A function as text, in place of one of this program. */
+/** A function as text. */
 export interface Source {
   /** An ES module or a bare function in JavaScript or TypeScript; or Python. */
   source: string;
@@ -38,6 +38,17 @@ export interface TaskFilter extends Waiting {
   until?: Date | string | undefined;
 }
 
+/** What arrives of a result: JSON. */
+export type Json<T> = T extends undefined ? null : Inside<T>;
+
+type Inside<T> = unknown extends T
+  ? T
+  : T extends { toJSON(key: string): infer J }
+    ? J
+    : T extends string | number | boolean
+      ? T
+      : { [K in keyof T]: Inside<T[K]> };
+
 export class Faas {
   readonly #caller: Caller;
   readonly #connection: Connection;
@@ -50,14 +61,14 @@ export class Faas {
   }
 
   /**
-   * Ships a function's text under a name; the same text again is the same version. It must bring all that it uses: what
-   * is imported, is imported inside. @throws NotSelfContained, which names what is missing
+   * Ships a function's text under a name; the same text again is the same version. It must bring all that it uses, and
+   * import inside. @throws NotSelfContained, which names what is missing
    */
   register<A extends readonly unknown[], R>(
     name: string,
     fn: (...args: A) => R,
     options?: RegisterOptions,
-  ): Promise<RemoteFunction<A, Awaited<R>>>;
+  ): Promise<RemoteFunction<A, Json<Awaited<R>>>>;
   register<A extends readonly unknown[] = unknown[], R = unknown>(
     name: string,
     source: Source,
@@ -83,7 +94,7 @@ export class Faas {
     return remoteFunction(function_id, this.#caller);
   }
 
-  /** A function that is registered, in whatever language: by its name, `name@version` or id. */
+  /** A registered function, of whatever language, by its name, `name@version` or id. */
   function<A extends readonly unknown[] = unknown[], R = unknown>(ref: string): RemoteFunction<A, R> {
     return remoteFunction(ref, this.#caller);
   }
@@ -93,7 +104,7 @@ export class Faas {
     return handleOf<R>(await submitTask(ref, call, options, this.#caller), options, this.#caller);
   }
 
-  /** A task by its id: of this program, of another one, of yesterday. @throws TypeError for what is no id */
+  /** A task by its id, of whatever program. @throws TypeError for what is no id */
   task<R = unknown>(id: string): TaskHandle<R> {
     if (!/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id))
       throw new TypeError(`A task's id is a UUID, as \`handle.id\` tells it, not ${JSON.stringify(id)}.`);

@@ -1,7 +1,7 @@
 // The package's public face. `faas.ts` is the client, `remote-function.ts` what is called, `task-handle.ts` one task,
 // `mapped.ts` many; `submitter.ts` and `ends.ts` are the way in and the way back; `errors.ts` is what can go wrong.
 export { Faas } from './faas.ts';
-export type { RegisterOptions, Source, TaskFilter } from './faas.ts';
+export type { Json, RegisterOptions, Source, TaskFilter } from './faas.ts';
 export type { TaskEvent, TaskHandle, Waiting } from './task-handle.ts';
 export type { Inputs, MapOptions, Mapped } from './mapped.ts';
 export type { Arguments, RemoteFunction } from './remote-function.ts';

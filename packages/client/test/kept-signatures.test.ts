@@ -4,6 +4,27 @@ import { Faas, type Mapped, type RemoteFunction, type TaskHandle } from '../src/
 
 const faas = new Faas();
 
+interface Row {
+  at: Date;
+  note?: string;
+  last: number | undefined;
+  size: [number, 'm' | 'cm'];
+  below: Row[];
+  more: unknown;
+}
+/** As it arrives. */
+interface Stored {
+  at: string;
+  note?: string;
+  last: number | undefined;
+  size: [number, 'm' | 'cm'];
+  below: Stored[];
+  more: unknown;
+}
+type Id = string & { readonly kind: 'id' };
+
+declare function stop(): void;
+
 /** Never run: only its types matter. */
 async function calls(): Promise<void> {
   const add = await faas.register('add', (a: number, b: number) => a + b);
@@ -45,6 +66,31 @@ async function calls(): Promise<void> {
   const all = await faas.register('all', (...texts: string[]) => texts.length);
   expectTypeOf(all.map(['a'])).toEqualTypeOf<Mapped<number>>();
   expectTypeOf(faas.function('anything').map([1, 'a'])).toEqualTypeOf<Mapped<unknown>>();
+
+  const at = await faas.register('at', async () => new Date());
+  expectTypeOf(await at()).toEqualTypeOf<string>();
+  const found = await faas.register('found', (names: string[]) => names.find((name) => name !== ''));
+  expectTypeOf(await found(['a'])).toEqualTypeOf<string | null>();
+  const rows = await faas.register('rows', (): Row[] => []);
+  const [row]: Stored[] = await rows();
+  expectTypeOf(row!.at).toEqualTypeOf<string>();
+  expectTypeOf(row!.size).toEqualTypeOf<[number, 'm' | 'cm']>();
+  const plain: RemoteFunction<[], Stored> = await faas.register('plain', (): Stored => row!);
+  expectTypeOf(await plain()).toEqualTypeOf<Stored>();
+  expectTypeOf(await (await faas.register('same', <T>(value: T) => value))(1)).toEqualTypeOf<unknown>();
+  expectTypeOf(
+    await (
+      await faas.register('any', (text: string): ReturnType<typeof JSON.parse> => JSON.parse(text))
+    )('1'),
+  ).toBeAny();
+  const none: RemoteFunction<[], void> = await faas.register('none', () => stop());
+  expectTypeOf(none.submit()).toEqualTypeOf<Promise<TaskHandle<void>>>();
+  const id: Id = await (await faas.register('id', () => 'a' as Id))();
+  expectTypeOf(
+    await faas.register('never', () => {
+      throw new Error(id);
+    }),
+  ).toEqualTypeOf<RemoteFunction<[], never>>();
 
   const double = faas.function<[number], number>('py-double');
   expectTypeOf(await double(2)).toEqualTypeOf<number>();

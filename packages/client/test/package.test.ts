@@ -68,7 +68,8 @@ let many = 0;
 for await (const value of add.starmap(Array.from({ length: 500 }, (_, n): [number, number] => [n, n]))) many += value;
 const fail = await faas.register('fail', () => { throw new RangeError('no'); });
 const error: unknown = await fail().catch((reason: unknown) => reason);
-console.log(JSON.stringify([sum, values, many, error instanceof RemoteError && [error.name, error.typeName]]));
+const at: string = await (await faas.register('at', () => new Date(0)))();
+console.log(JSON.stringify([at.slice(0, 4), sum, values, many, error instanceof RemoteError && [error.name, error.typeName]]));
 `;
 
 const tsc = (...flags: string[]): string =>
@@ -93,6 +94,9 @@ it("runs on the system's own Node, and the program ends by itself", async () => 
   writeFileSync(join(folder, 'program.ts'), PROGRAM);
   tsc('--target', 'es2022', '--module', 'nodenext', '--typeRoots', types, '--types', 'node', 'program.ts');
   const up = await startUp();
-  expect(JSON.parse(run('node', ['program.js', up.url]))).toEqual([3, [3, 7], 249_500, ['RemoteError', 'RangeError']]);
+  expect(JSON.parse(run('node', ['program.js', up.url]))).toEqual([
+    ...['1970', 3, [3, 7], 249_500],
+    ['RemoteError', 'RangeError'],
+  ]);
   await up.stop();
 });
