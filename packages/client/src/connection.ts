@@ -1,7 +1,7 @@
 // Requests to the service: JSON in and out, faults as errors of ours, repeated where a repeat does no harm.
 import { ConnectionFailed, QueueFull, refusal } from './errors.ts';
 import type { FaasError } from './errors.ts';
-import { backoffMs, linkedTo, orAborted, pause } from './pause.ts';
+import { backoffMs, linkedTo, pause } from './pause.ts';
 import type { Problem } from './contract.ts';
 
 export interface ConnectionOptions {
@@ -28,12 +28,12 @@ export interface Ask {
   heldMs?: number | undefined;
   /** Repeat it for so long, ms, in place of so often. */
   patienceMs?: number | undefined;
-  /** No repeat once this fires. */
-  repeatUntil?: AbortSignal | undefined;
+  /** Once this fires nobody waits any more: no repeat, unless a try before may have been done all the same. */
+  left?: AbortSignal | undefined;
   /** A repeat after a fault of the connection would do it twice. */
   once?: boolean | undefined;
-  /** Where a try before may have been done all the same, 429 is repeated for as long as this says so. */
-  isPatient?: (() => boolean) | undefined;
+  /** Where a try before may have been done all the same, 429 is repeated however often. */
+  patient?: boolean | undefined;
   /** Of many tasks: where there is no room for all it is not repeated, for there may be for fewer. */
   many?: boolean | undefined;
   /** Told to who asked: a try may have been done, whatever came of those after it. */
@@ -77,7 +77,7 @@ export class Connection {
 
   /** The answer's body. @throws FaasError, or the signal's reason */
   async ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string, asked: Ask = {}): Promise<T> {
-    const { signal, patienceMs, repeatUntil, gone, isPatient } = asked;
+    const { signal, patienceMs, left, gone, patient } = asked;
     const until = patienceMs === undefined ? undefined : Date.now() + patienceMs;
     for (let tried = 0; ; tried++) {
       try {
@@ -87,11 +87,10 @@ export class Connection {
         const status = statusOf(fault);
         if (asked.inDoubt && status === 404 && gone !== undefined) return gone as T;
         asked.inDoubt ||= isDoubtful(fault);
-        const isKept = asked.inDoubt && status === 429 && isPatient?.() === true;
+        const isKept = asked.inDoubt && status === 429 && patient;
         const more = isKept || (until === undefined ? tried < this.#retries : Date.now() < until);
         if (!more || !isPassing(fault, asked)) throw fault;
-        await orAborted(pause(pauseMs(fault, tried), signal), repeatUntil).catch(() => signal?.throwIfAborted());
-        if (repeatUntil?.aborted === true) throw fault;
+        await pause(pauseMs(fault, tried), asked.inDoubt ? signal : (left ?? signal));
       }
     }
   }
@@ -105,7 +104,7 @@ export class Connection {
 
   async #once<T>(method: string, path: string, asked: Ask): Promise<T> {
     asked.signal?.throwIfAborted();
-    const { stop, forget } = linkedTo(asked.signal);
+    const [stop, forget] = linkedTo(asked.signal);
     const timer = setTimeout(() => stop.abort(new Error('no answer')), SILENCE_MS + (asked.heldMs ?? 0));
     try {
       const answer = await this.#send(method, path, asked, stop.signal, {});
@@ -191,9 +190,9 @@ export function pauseMs(fault: unknown, tried: number): number {
 /** Gone by itself, perhaps, and safe to repeat. */
 function isPassing(fault: unknown, { once, many, inDoubt }: Ask): boolean {
   if (many && !inDoubt && fault instanceof QueueFull) return false;
-  if (fault instanceof ConnectionFailed) return once !== true && fault.cause !== undefined;
+  if (fault instanceof ConnectionFailed) return !once && fault.cause !== undefined;
   const status = statusOf(fault);
-  return status === 429 || (status === 503 && once !== true);
+  return status === 429 || (status === 503 && !once);
 }
 
 /** The answer was cut off, or a fault came while it was done: who knows how far it got. */

@@ -6,7 +6,7 @@
 //       It tells those of one group where all who wait for its ids have named that one; else it tells all.
 //   E3  All that the stream covers is read again at every reconnection, at `reset`, and every REREAD_MS.
 //   E4  A stream that is unwell fails nobody: while reads are answered, those go on, and it is tried again.
-//   E5  Nothing is open while nobody waits: a program that has its results can end.
+//   E5  Nothing is open, or asked for, while nobody waits: a program that has its results, or stopped, can end.
 import { NotFound } from './errors.ts';
 import { follow, pathOfEnds } from './server-events.ts';
 import { orAborted, pause } from './pause.ts';
@@ -42,7 +42,7 @@ export class Ends {
   #group: string | undefined;
   /** To be read now, for the stream. */
   #due = new Set<string>();
-  #reading = false;
+  #reading: AbortController | undefined;
   /** When a read was answered last, or a stream begun, Unix ms. */
   #wellAt = 0;
 
@@ -65,14 +65,9 @@ export class Ends {
   }
 
   #add(id: string, group: string | undefined): Waiter {
-    let resolve!: Waiter['resolve'];
-    let reject!: Waiter['reject'];
-    const promise = new Promise<TaskResult>((one, other) => {
-      resolve = one;
-      reject = other;
-    });
-    promise.catch(() => undefined);
-    const waiter = { promise, resolve, reject, count: 0, group };
+    const waiter = { count: 0, group } as Waiter;
+    waiter.promise = new Promise((resolve, reject) => Object.assign(waiter, { resolve, reject }));
+    waiter.promise.catch(() => undefined);
     this.#waiting.set(id, waiter);
     if (this.#fresh.push(id) === 1) queueMicrotask(() => this.#cover());
     return waiter;
@@ -81,7 +76,9 @@ export class Ends {
   #drop(id: string): void {
     this.#waiting.delete(id);
     for (const { ids, stop } of this.#held) if (!ids.some((one) => this.#waiting.has(one))) stop.abort();
-    if (this.#waiting.size === 0) this.#stream?.abort();
+    if (this.#waiting.size > 0) return;
+    this.#stream?.abort();
+    this.#reading?.abort();
   }
 
   #cover(): void {
@@ -157,26 +154,26 @@ export class Ends {
   }
 
   async #readAll(): Promise<void> {
-    this.#reading = true;
-    // What one piece of the stream told goes together.
-    await Promise.resolve();
     for (;;) {
+      const stop = (this.#reading = new AbortController());
+      // What one piece of the stream told goes together.
+      await Promise.resolve();
       const ids = [...this.#due].filter((id) => this.#waiting.has(id)).slice(0, MOST_READ);
       if (ids.length === 0) break;
       for (const id of ids) this.#due.delete(id);
       try {
-        const { results, pending } = await this.#ask(ids, 0, undefined);
+        const { results, pending } = await this.#ask(ids, 0, stop.signal);
         // An answer is bounded: what has ended may be among the pending of one that has results.
         if (results.length > 0) for (const id of pending) this.#due.add(id);
       } catch (fault) {
-        this.#fail(ids, fault);
+        if (!stop.signal.aborted) this.#fail(ids, fault);
       }
     }
     this.#due.clear();
-    this.#reading = false;
+    this.#reading = undefined;
   }
 
-  async #ask(ids: readonly string[], waitMs: number, signal: AbortSignal | undefined): Promise<Results> {
+  async #ask(ids: readonly string[], waitMs: number, signal: AbortSignal): Promise<Results> {
     const body = JSON.stringify({ task_ids: ids, wait_ms: waitMs });
     const { patienceMs } = this.#connection;
     const answer = await this.#connection.ask<Results>('POST', '/v1/results', {

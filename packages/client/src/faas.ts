@@ -56,7 +56,7 @@ export class Faas {
   constructor(options: ConnectionOptions = {}) {
     const connection = new Connection(options);
     this.#connection = connection;
-    const [alone, mapped] = [new Submitter(connection), new Submitter(connection)];
+    const [alone, mapped] = [new Submitter(connection, false), new Submitter(connection, true)];
     this.#caller = { connection, ends: new Ends(connection), alone, mapped };
   }
 

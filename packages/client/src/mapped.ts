@@ -1,7 +1,7 @@
 // Many calls of one function: submitted in batches as far ahead as the window allows, results in the order of the inputs.
 import { MAX_RESULT_IDS } from './contract.ts';
 import { valueOf } from './errors.ts';
-import { linkedTo, orAborted, settledSoon } from './pause.ts';
+import { LEFT_MS, linkedTo, orAborted, settledSoon } from './pause.ts';
 import type { Line } from './task-handle.ts';
 
 export type Inputs<T> = Iterable<T> | AsyncIterable<T>;
@@ -15,25 +15,25 @@ export interface MapOptions {
 const WINDOW = 10_000;
 
 /**
- * To be read once, in whatever way; it starts with the first reading. Whoever stops before the end (`break`, a throw, the
- * signal) cancels what has not ended.
+ * To be read once; it starts then. Whoever stops before the end (`break`, a throw, the signal) cancels what has not ended.
  */
 export class Mapped<R> implements AsyncIterable<R> {
-  readonly #settled: () => AsyncGenerator<PromiseSettledResult<R>>;
+  #begin: () => AsyncGenerator<PromiseSettledResult<R>>;
 
-  /** `submit`: one input into the queue, where it waits for room until the signal fires. @internal */
+  /** `submit`: one input into the queue, where it waits for room until the signal fires. `signal`: another. @internal */
   constructor(
     inputs: () => AsyncIterator<unknown> | Iterator<unknown>,
     submit: (input: unknown, room: AbortSignal) => Promise<string>,
     line: Line,
     options: MapOptions,
+    signal: AbortSignal | undefined,
   ) {
-    this.#settled = () => run<R>(inputs(), submit, line, options);
+    this.#begin = () => run<R>(inputs(), submit, line, options, signal);
   }
 
   /** The values; throws where the first one is missing. */
   async *[Symbol.asyncIterator](): AsyncGenerator<R> {
-    for await (const one of this.#settled()) {
+    for await (const one of this.settled()) {
       if (one.status === 'rejected') throw one.reason;
       yield one.value;
     }
@@ -41,7 +41,11 @@ export class Mapped<R> implements AsyncIterable<R> {
 
   /** Values and failures, as `Promise.allSettled` tells them. */
   settled(): AsyncGenerator<PromiseSettledResult<R>> {
-    return this.#settled();
+    const begin = this.#begin;
+    this.#begin = () => {
+      throw new TypeError('A map is read once: keep its values, or map the inputs again.');
+    };
+    return begin();
   }
 
   /** All values at once. */
@@ -57,15 +61,22 @@ async function* run<R>(
   submit: (input: unknown, room: AbortSignal) => Promise<string>,
   { connection, ends, group }: Line,
   { window = WINDOW, signal }: MapOptions,
+  other: AbortSignal | undefined,
 ): AsyncGenerator<PromiseSettledResult<R>> {
   if (!(window >= 1)) throw new RangeError(`window takes a number of at least 1, not ${window}.`);
-  signal?.throwIfAborted();
-  const { stop, forget } = linkedTo(signal);
+  const [stop, forget] = linkedTo(signal, other);
   const open = new Set<string>();
   const sending = new Set<Promise<unknown>>();
   const line: Promise<PromiseSettledResult<R>>[] = [];
-  const changed = new Bell();
-  const inputsAre = { coming: true, faults: [] as unknown[] };
+  let coming = true as boolean;
+  // Whoever awaits `changed` goes on once somebody calls `change`.
+  let wake: (() => void) | undefined;
+  let changed!: Promise<void>;
+  const change = (): void => {
+    wake?.();
+    changed = new Promise((resolve) => (wake = resolve));
+  };
+  change();
 
   const call = async (input: unknown): Promise<R> => {
     // Whoever stops waits for those: an id that is not known yet could not be canceled.
@@ -86,23 +97,31 @@ async function* run<R>(
         const next = await inputs.next();
         if (next.done === true) break;
         line.push(Promise.allSettled([call(next.value)]).then(([called]) => called));
-        changed.ring();
-        while (line.length >= window && !over()) await changed.rung;
+        change();
+        while (line.length >= window && !over()) await changed;
       }
     } catch (fault) {
-      inputsAre.faults.push(fault);
+      // In its place: what comes before is told.
+      const broken = Promise.resolve().then(() => {
+        throw fault;
+      });
+      broken.catch(() => undefined);
+      line.push(broken);
     }
-    inputsAre.coming = false;
-    changed.ring();
+    coming = false;
+    change();
   };
 
   const cancelKnown = async (): Promise<void> => {
     const ids = [...open];
     open.clear();
-    for (let at = 0; at < ids.length; at += MAX_RESULT_IDS) {
-      const body = JSON.stringify({ task_ids: ids.slice(at, at + MAX_RESULT_IDS) });
+    try {
+      for (let at = 0; at < ids.length; at += MAX_RESULT_IDS) {
+        const body = JSON.stringify({ task_ids: ids.slice(at, at + MAX_RESULT_IDS) });
+        await connection.ask('POST', '/v1/tasks/cancel', { body, signal: AbortSignal.timeout(LEFT_MS) });
+      }
+    } catch {
       // A service that is away cannot cancel, and whoever stops has a reason of their own to tell.
-      await connection.ask('POST', '/v1/tasks/cancel', { body }).catch(() => undefined);
     }
   };
   // What is on its way may take long: the others do not run meanwhile.
@@ -112,43 +131,28 @@ async function* run<R>(
     await cancelKnown();
   };
 
-  stop.signal.addEventListener('abort', () => changed.ring());
+  stop.signal.addEventListener('abort', change);
   try {
+    stop.signal.throwIfAborted();
     void fill();
     for (;;) {
-      while (line.length === 0 && inputsAre.coming && !over()) await changed.rung;
+      while (line.length === 0 && coming && !over()) await changed;
       const next = line[0];
       if (next === undefined) {
-        signal?.throwIfAborted();
-        for (const fault of inputsAre.faults) throw fault;
+        stop.signal.throwIfAborted();
         return;
       }
       // A call that is on its way into the queue of a service that hangs is not waited for.
-      const settled = await orAborted(next, signal);
-      signal?.throwIfAborted();
+      const settled = await orAborted(next, stop.signal);
+      stop.signal.throwIfAborted();
       void line.shift();
-      changed.ring();
+      change();
       yield settled;
     }
   } finally {
     forget();
     stop.abort();
-    if (inputsAre.coming) void Promise.resolve(inputs.return?.()).catch(() => undefined);
+    if (coming) void Promise.resolve(inputs.return?.()).catch(() => undefined);
     await settledSoon(cancelAll());
-  }
-}
-
-/** Wakes all who wait for it at the moment. */
-class Bell {
-  #ring!: () => void;
-  rung = this.#next();
-
-  #next(): Promise<void> {
-    return new Promise((resolve) => (this.#ring = resolve));
-  }
-
-  ring(): void {
-    this.#ring();
-    this.rung = this.#next();
   }
 }

@@ -4,6 +4,8 @@ const FIRST_MS = 100;
 const LONGEST_MS = 5_000;
 /** How long whoever gives up waits for what it began to be canceled: a service that hangs does not hold them, ms. */
 const CANCEL_MS = 2_000;
+/** How long the requests behind that go on: a program can end, though its service hangs. */
+export const LEFT_MS = 5_000;
 
 /** How long to wait before try `tried` + 1: exponential, with full jitter, so that many clients do not come back at once. */
 export function backoffMs(tried: number, random: number): number {
@@ -31,10 +33,11 @@ export async function settledSoon(work: Promise<unknown>): Promise<void> {
   await orAborted(work, AbortSignal.timeout(CANCEL_MS)).catch(() => undefined);
 }
 
-/** A controller that fires when `signal` does, with its reason, until that is forgotten. */
-export function linkedTo(signal: AbortSignal | undefined): { stop: AbortController; forget: () => void } {
+/** A controller that fires when one of the signals does, with its reason, until that is forgotten. */
+export function linkedTo(...signals: (AbortSignal | undefined)[]): [stop: AbortController, forget: () => void] {
   const stop = new AbortController();
-  return { stop, forget: onAbort(signal, () => stop.abort(signal?.reason)) };
+  const forgets = signals.map((signal) => onAbort(signal, () => stop.abort(signal?.reason)));
+  return [stop, () => forgets.forEach((forget) => forget())];
 }
 
 /** All who wait by one signal, as its one listener: of more than ten Node warns, as of a leak. */

@@ -3,15 +3,15 @@ import { checkKey } from './connection.ts';
 import { fitting } from './json-text.ts';
 import { Mapped } from './mapped.ts';
 import { taskOptions } from './options.ts';
-import { onAbort, orAborted, settledSoon } from './pause.ts';
+import { LEFT_MS, onAbort, orAborted, settledSoon } from './pause.ts';
 import { TaskHandle } from './task-handle.ts';
 import { valueOf } from './errors.ts';
+import { Submitter } from './submitter.ts';
 import type { CallOptions } from './options.ts';
 import type { Inputs, MapOptions } from './mapped.ts';
 import type { Line } from './task-handle.ts';
-import type { Submitter } from './submitter.ts';
 
-/** `T` where one argument makes a call; else what nobody has, for the compiler to name. */
+// `T` where one argument makes a call; else what nobody has, for the compiler to name.
 type One<A, T> = A extends readonly [] | readonly [unknown, unknown, ...unknown[]] ? { useStarmap: never } : T;
 
 export interface RemoteFunction<A extends readonly unknown[], R> {
@@ -62,14 +62,15 @@ export function remoteFunction<A extends readonly unknown[], R>(
       () => iteratorOf(inputs),
       (input, room) => submit(argsOf(input), room),
       lineOf(caller, options),
-      { signal: options.signal, ...given },
+      given,
+      options.signal,
     );
   const call = async (...args: A): Promise<R> => {
     const id = await submit(args);
     try {
       return valueOf(await caller.ends.of(id, options.signal, options.group ?? '')) as R;
     } catch (fault) {
-      if (options.signal?.aborted === true) await cancelQuietly(id, caller);
+      if (options.signal?.aborted) await cancelQuietly(id, caller);
       throw fault;
     }
   };
@@ -85,8 +86,8 @@ export function remoteFunction<A extends readonly unknown[], R>(
 }
 
 /**
- * The id of a task that is durable. Where the signal fires on the way, the task is canceled. `room`: until that fires it
- * waits for room in the queue. @internal
+ * The id of a task that is durable. Where the signal fires on the way, the task is canceled. `room`: of a map, which
+ * cancels by itself; until that fires it waits for room in the queue. @internal
  */
 export async function submitTask(
   ref: string,
@@ -95,9 +96,10 @@ export async function submitTask(
   caller: Caller,
   room?: AbortSignal,
 ): Promise<string> {
-  const { signal, key } = options;
+  const { key } = options;
+  const signal = room ? undefined : options.signal;
   checkKey('key', key);
-  if (key !== undefined && room !== undefined) throw new TypeError('A key is for one call, not for those of a map.');
+  if (key !== undefined && room) throw new TypeError('A key is for one call, not for those of a map.');
   signal?.throwIfAborted();
   const text = JSON.stringify({
     function: ref,
@@ -105,19 +107,15 @@ export async function submitTask(
     kwargs: Object.keys(kwargs).length > 0 ? fitting(kwargs, 'kwargs') : undefined,
     args: fitting(args, 'args'),
   });
-  const sent =
-    key === undefined
-      ? (room === undefined ? caller.alone : caller.mapped).submit(text, room)
-      : caller.connection
-          .ask<{ task_id: string }>('POST', '/v1/tasks', { body: text, key })
-          .then(({ task_id }) => task_id);
+  const lane = room ? caller.mapped : key === undefined ? caller.alone : new Submitter(caller.connection, false, key);
+  const sent = lane.submit(text, room ?? signal);
   try {
     const id = await orAborted(sent, signal);
     signal?.throwIfAborted();
     return id;
   } catch (fault) {
     // Its id may not be known yet: it is canceled once it is.
-    if (signal?.aborted === true) await settledSoon(sent.then((id) => cancelQuietly(id, caller)));
+    if (signal?.aborted) await settledSoon(sent.then((id) => cancelQuietly(id, caller)));
     throw fault;
   }
 }
@@ -134,7 +132,7 @@ function lineOf(caller: Caller, { group = '' }: CallOptions): Line {
 }
 
 async function cancelQuietly(id: string, caller: Caller): Promise<void> {
-  await settledSoon(new TaskHandle(id, caller).cancel());
+  await settledSoon(new TaskHandle(id, caller).cancel({ signal: AbortSignal.timeout(LEFT_MS) }));
 }
 
 function iteratorOf(inputs: Inputs<unknown>): AsyncIterator<unknown> | Iterator<unknown> {

@@ -19,7 +19,7 @@ export async function* follow(connection: Connection, path: string, signal?: Abo
   let heard = Date.now();
   const over = (): boolean => signal?.aborted === true;
   while (!over()) {
-    const { stop, forget } = linkedTo(signal);
+    const [stop, forget] = linkedTo(signal);
     const cut = (): void => stop.abort();
     let timer = setTimeout(cut, SILENCE_MS);
     try {

@@ -6,11 +6,11 @@ import type { Ends } from './ends.ts';
 import type { LogEvent, Task, TaskLogs, TaskResult } from './contract.ts';
 
 export interface Waiting {
-  /** Ends the waiting and nothing else: the task goes on. */
+  /** Ends the waiting alone: the task goes on. */
   signal?: AbortSignal | undefined;
 }
 
-/** What a handle tells when it is iterated: its output as it comes, and at last its end. */
+/** What a handle tells that is iterated. */
 export type TaskEvent = ({ event: 'log' } & LogEvent) | { event: 'ended'; result: TaskResult };
 
 /** What handles share. @internal */
@@ -47,12 +47,12 @@ export class TaskHandle<R = unknown> {
     return this.#ask('GET', '', { signal });
   }
 
-  /** What it printed so far; with `follow` also what it prints from now on, until it ends. */
+  /** What it printed so far; with `follow` what it prints until it ends. */
   logs(options?: Waiting & { follow?: false | undefined }): Promise<TaskLogs>;
   logs(options: Waiting & { follow: true }): AsyncGenerator<LogEvent>;
   logs({ follow, signal }: Waiting & { follow?: boolean | undefined } = {}):
     Promise<TaskLogs> | AsyncGenerator<LogEvent> {
-    if (follow === true) return followLogs(this.#line.connection, this.id, signal);
+    if (follow) return followLogs(this.#line.connection, this.id, signal);
     return this.#ask('GET', '/logs', { signal });
   }
 
