@@ -144,8 +144,12 @@ export class Connection {
   #away(error: unknown): ConnectionFailed {
     const { cause, message } = error as { cause?: { code?: string; message?: string }; message?: string };
     const why = cause?.code ?? (cause?.message || message) ?? String(error);
+    // As OpenSSL and Node name what is wrong with a certificate.
+    const [what, cure] = /CERT(_|$)|UNABLE_TO_/.test(why)
+      ? ['trusted service', 'name its signer in NODE_EXTRA_CA_CERTS']
+      : ['service', 'start one with `mpcsfaas up`'];
     return new ConnectionFailed(
-      `No service answers at ${this.url} (${why}): start one with \`mpcsfaas up\`, or give another url.`,
+      `No ${what} answers at ${this.url} (${why}): ${cure}, or give another url.`,
       undefined,
       { cause: error },
     );

@@ -1,8 +1,14 @@
 // A service that is away, busy, older, or no service at all; a wire that is cut. Nothing is lost and nothing made twice.
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createServer as createTlsServer } from 'node:tls';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startUp, wireTo } from './service.ts';
+import { newCertificate } from '../../server/test/cli/new-certificate.ts';
 import { startRig } from '../../server/test/service/harness.ts';
 import { registerSource } from '../../../test/harness/http.ts';
 import { freePort } from '../../../test/harness/redis.ts';
@@ -184,6 +190,20 @@ it('nobody is there: one sentence with the url and what to start, after bounded 
   const slow = fault(new Faas({ url, retries: 1000 }).stats({ signal: stop.signal }));
   stop.abort(new Error('no more'));
   expect(await slow).toMatchObject({ message: 'no more' });
+});
+
+it('a certificate that is not trusted is no service that is to be started', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'test-client-'));
+  const server = createTlsServer(newCertificate(folder)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const error = await fault(new Faas({ url, retries: 0 }).stats());
+  expect(error).toBeInstanceOf(ConnectionFailed);
+  expect((error as Error).message).toBe(
+    `No trusted service answers at ${url} (DEPTH_ZERO_SELF_SIGNED_CERT): name its signer in NODE_EXTRA_CA_CERTS, or give another url.`,
+  );
+  server.close();
+  rmSync(folder, { recursive: true });
 });
 
 describe('a wire that is cut', () => {
