@@ -1,5 +1,5 @@
 // The Redis store: one Lua function an act, beside the file that calls it.
-//   address, servers (which server has a shard, retries), layout: one-server, sentinels, cluster, cluster-view  |  connection (to one server)
+//   address, servers (which server has a shard, retries), layout: one-server, sentinels, cluster, cluster-view  |  connection (to one server), carrier (its large bytes), within
 //   faults (the table of retries)  server-facts, readings, inspect (what a server is)  shards (keys, batches), tags  library  record
 //   queue/ submit claim tickets hold settle cancel sweep depths  |  results/ records listing logs events
 //   functions/ functions code  |  fleet  |  hints, record-header, header-bytes, end-bytes, squeeze (bytes at rest and in flight)
