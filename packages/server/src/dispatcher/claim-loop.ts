@@ -150,21 +150,29 @@ export class ClaimLoop {
     const { tasks, more, owes } = answer;
     this.#isOwed = owes;
     this.#leaveEmptied(quotas, answer);
-    const isLate = this.#options.clock.mono() - sentAt > LATE_MS;
-    for (const [shard, some] of byShard(store, tasks)) {
-      const ours = isLate ? await this.#renewed(some) : some;
+    const tookMs = this.#options.clock.mono() - sentAt;
+    const handing = [...byShard(store, tasks)].map(async ([shard, some]) => {
+      const ours = tookMs > LATE_MS ? await this.#renewed(some, tookMs) : some;
       if (ours !== undefined && isOffered && mayClaim(shard)) onClaimed(ours);
       else onLate(ours ?? some);
-    }
+    });
+    await Promise.all(handing);
     return this.#woken || more;
   }
 
-  /** Those that are ours still; undefined = nobody can tell. */
-  async #renewed(tasks: readonly ClaimedTask[]): Promise<readonly ClaimedTask[] | undefined> {
-    const { store, tenant } = this.#options;
+  /** Those that are ours still, of a claim that took so long; undefined = nobody can tell. */
+  async #renewed(tasks: readonly ClaimedTask[], tookMs: number): Promise<readonly ClaimedTask[] | undefined> {
+    const { store, tenant, clock } = this.#options;
+    const sentAt = clock.mono();
     const renewals = tasks.map(({ fence }) => ({ fence, worker: '', startedAt: 0 }));
     const isOurs = await store.renew(tenant, renewals).catch(() => undefined);
-    return isOurs && tasks.filter((_, at) => isOurs[at]);
+    const renewingMs = clock.mono() - sentAt;
+    if (isOurs === undefined || renewingMs > LATE_MS) return undefined;
+    const ours = tasks.filter((_, at) => isOurs[at]);
+    return ours.map(({ startWithinMs, ...task }) => ({
+      ...task,
+      startWithinMs: startWithinMs === undefined ? undefined : startWithinMs - tookMs - renewingMs,
+    }));
   }
 
   async #look(): Promise<void> {

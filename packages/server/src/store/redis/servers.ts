@@ -59,6 +59,8 @@ export class Servers {
   readonly #rests = new Map<number, LeaseRest>();
   /** Shards on their way to another server, or whose server stands still: until when that is believed. */
   readonly #doubted = new Map<number, number>();
+  /** Shards whose server did not answer in time, and has not since. */
+  readonly #still = new Set<number>();
   #shards: number;
   #closed = false;
 
@@ -193,7 +195,8 @@ export class Servers {
     try {
       const answer = await acting;
       // Whoever left it alone may ask it again.
-      if (this.#doubted.size > 0 && this.#doubted.delete(shard)) this.#events.emit('hint', { is: 'reconnected' });
+      if (this.#doubted.size > 0) this.#doubted.delete(shard);
+      if (this.#still.delete(shard)) this.#events.emit('hint', { is: 'reconnected' });
       return answer;
     } catch (fault) {
       const remedy = remedyFor(fault)?.remedy;
@@ -211,6 +214,7 @@ export class Servers {
     const timer = setTimeout(
       () => {
         this.#doubted.set(shard, clock.mono() + STILL_MS);
+        this.#still.add(shard);
         late.reject(new StoreUnavailable('Redis does not answer in time.'));
       },
       Math.max(1, deadline - clock.mono()),

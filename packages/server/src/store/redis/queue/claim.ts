@@ -33,7 +33,8 @@ export async function claim(
   let fault: unknown;
   const take = async (shard: number, wanted: number): Promise<Claim | undefined> => {
     try {
-      const got = await claimFrom(shards, tickets, shard, leaseMs, tenant, claimer, left, wanted, CLAIM_BYTES - bytes);
+      const room = CLAIM_BYTES - bytes;
+      const got = await claimFrom(shards, tickets, shard, leaseMs, tenant, claimer, left, wanted, room, tasks);
       answers += 1;
       for (const task of got.tasks) {
         left.set(task.lane, (left.get(task.lane) ?? 0) - 1);
@@ -89,6 +90,7 @@ async function claimFrom(
   quotas: ReadonlyMap<string, number>,
   max: number,
   room: number,
+  before: readonly ClaimedTask[],
 ): Promise<Claim> {
   const open = max === NOTHING_NEW ? [] : [...quotas].filter(([, quota]) => quota > 0);
   if (open.length === 0 && max !== NOTHING_NEW) return { tasks: [], more: false, owes: false };
@@ -140,7 +142,7 @@ async function claimFrom(
   }
   if (unreadable !== undefined && tasks.length === 0) throw unreadable;
   try {
-    await readLarge(shards, shard, leaseMs, tenant, tasks, absent);
+    await readLarge(shards, shard, leaseMs, tenant, tasks, absent, before);
   } catch (fault) {
     void giveBack(shards, leaseMs, tenant, tasks, 'the arguments could not be read');
     throw fault;
@@ -196,7 +198,10 @@ async function giveBack(
 
 const NOTHING = Buffer.alloc(0);
 
-/** Arguments that did not ride along, read outside of any script. Leases are renewed meanwhile: that may take longer than they last. */
+/**
+ * Arguments that did not ride along, read outside of any script. Leases are renewed meanwhile, of what was claimed `before` as
+ * well: that may take longer than they last.
+ */
 async function readLarge(
   shards: Shards,
   shard: number,
@@ -204,9 +209,10 @@ async function readLarge(
   tenant: string,
   tasks: ClaimedTask[],
   absent: number[],
+  before: readonly ClaimedTask[],
 ): Promise<void> {
   if (absent.length === 0) return;
-  const renewals = tasks.map(({ fence }) => ({ fence, worker: '', startedAt: 0 }));
+  const renewals = [...before, ...tasks].map(({ fence }) => ({ fence, worker: '', startedAt: 0 }));
   const keeping = setInterval(
     () => void renew(shards, leaseMs, tenant, renewals).catch(() => undefined),
     leaseMs / RENEWALS_A_LEASE,
