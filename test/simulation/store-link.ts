@@ -100,7 +100,9 @@ export class RemoteLink implements StoreLink {
 
   letBe(): string {
     const mono = this.#clock.mono();
-    return this.#rest.why(this.#server.shard.now(), mono, mono);
+    const why = this.#rest.why(this.#server.shard.now(), mono, mono);
+    this.#rest.swept(mono);
+    return why;
   }
 
   subscribe(onHint: (hint: Hint) => void): () => void {

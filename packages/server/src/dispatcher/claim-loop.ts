@@ -27,6 +27,8 @@ export interface ClaimLoopOptions {
   offers: () => Offer[];
   /** From this shard, or without one: from any. */
   mayClaim: (shard?: number) => boolean;
+  /** Ends of this shard's tasks wait here for a store that does not take them (a master without its replicas). */
+  isFull: (shard: number) => boolean;
   onClaimed: (tasks: readonly ClaimedTask[]) => void;
   /** Claimed, but the answer came too late to hand it out: it goes back. */
   onLate: (tasks: readonly ClaimedTask[]) => void;
@@ -133,16 +135,17 @@ export class ClaimLoop {
 
   /** One claim. True when there may be more to claim at once. */
   async #round(): Promise<boolean> {
-    const { store, tenant, claimer, offers, mayClaim, onClaimed, onLate } = this.#options;
+    const { store, tenant, claimer, offers, mayClaim, isFull, onClaimed, onLate } = this.#options;
     if (!mayClaim()) return false;
     if (this.#options.clock.mono() >= this.#lookAt) await this.#look();
-    const { quotas, max } = quotasOf(offers(), this.#lanes);
+    const { quotas, max } = quotasOf(this.#isFull() ? [] : offers(), this.#lanes);
     const isOffered = quotas.length > 0;
     if (!isOffered && !this.#isOwed) return this.#woken;
     this.#hinted.clear();
     this.#isOwed = true;
     const sentAt = this.#options.clock.mono();
-    const claiming = store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX), mayClaim);
+    const from = (shard: number): boolean => mayClaim(shard) && !isFull(shard);
+    const claiming = store.claim(tenant, claimer, quotas, Math.min(max, CLAIM_MAX), from);
     const answer = await claiming.catch((fault: unknown) => {
       for (const { lane } of quotas) this.#hinted.add(lane);
       throw fault;
@@ -158,6 +161,13 @@ export class ClaimLoop {
     });
     await Promise.all(handing);
     return this.#woken || more;
+  }
+
+  /** Is there no shard whose tasks may be begun? */
+  #isFull(): boolean {
+    const { store, isFull } = this.#options;
+    for (let shard = 0; shard < store.shards; shard += 1) if (!isFull(shard)) return false;
+    return true;
   }
 
   /** Those that are ours still, of a claim that took so long; undefined = nobody can tell. */

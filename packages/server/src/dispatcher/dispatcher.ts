@@ -74,7 +74,7 @@ class RunningDispatcher implements Dispatcher {
   #unsubscribe: () => Promise<void> = () => Promise.resolve();
   #stopTimers: Cancel[] = [];
   #stopping: Promise<void> | undefined;
-  /** The claim loop was offered nothing for what the settler holds. */
+  /** The claim loop may have left out a shard for what the settler holds. */
   #isHeldUp = false;
 
   constructor(options: DispatcherOptions) {
@@ -102,6 +102,7 @@ class RunningDispatcher implements Dispatcher {
       random,
       offers: () => this.#offers(),
       mayClaim: (shard) => this.#leases.trusts(shard),
+      isFull: (shard) => this.#settler.isFull(shard),
       onClaimed: (tasks) => this.#executor.hand(tasks),
       onLate: (tasks) =>
         this.#settler.push(tasks.map((task) => endingOf(task, { is: 'released', reason: 'unclaimed_answer' }))),
@@ -211,10 +212,9 @@ class RunningDispatcher implements Dispatcher {
     }
   }
 
-  /** Nothing while the ends of what ran wait for a store that does not take them (a master without its replicas). */
   #offers(): Offer[] {
-    this.#isHeldUp = this.#settler.isFull;
-    return this.#isHeldUp ? [] : this.#executor.offers();
+    this.#isHeldUp = this.#settler.hasTooMuch;
+    return this.#executor.offers();
   }
 
   #settled(tokens: string[], accepted: readonly Ending[]): void {
@@ -225,6 +225,6 @@ class RunningDispatcher implements Dispatcher {
       this.#histograms.run_time_ms.observe(now - startedAt);
     }
     this.#executor.settled(tokens);
-    if (this.#isHeldUp && !this.#settler.isFull) this.#loop.wake();
+    if (this.#isHeldUp && !this.#settler.hasTooMuch) this.#loop.wake(true);
   }
 }

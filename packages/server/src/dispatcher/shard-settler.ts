@@ -13,8 +13,8 @@ export interface ShardSettlerOptions {
   tenant: string;
   clock: LiveClock;
   random: () => number;
-  /** Whose endings these are, as the end of a sentence: 'the store', or which shard of it. */
-  where: string;
+  /** What is brought where, for a sentence: 'ends into the store', or which ends, or which shard of it. */
+  name: string;
   /** Are the endings of all attempts that are out waiting, here or for other shards? */
   isAll: () => boolean;
   /** These are settled: accepted, settled before, or refused as stale for good. */
@@ -26,6 +26,8 @@ const STUCK_MS = 5_000;
 const RETRY = { baseMs: 50, maxMs: 1_000, factor: 2 };
 /** Store calls hold at most this many endings, so that one slow batch does not hold up the rest. */
 const BATCH = 256;
+/** And return this much together, or are one: what is late goes again as a whole. */
+const BATCH_BYTES = 8 * 1024 * 1024;
 /** So many endings are a batch; fewer wait this long for more, ms. */
 const WORTHWHILE = 32;
 const GATHER_MS = 1;
@@ -46,7 +48,7 @@ export class ShardSettler {
 
   constructor(options: ShardSettlerOptions) {
     this.#options = options;
-    this.watchdog = new Watchdog(`bringing ends into ${options.where}`, STUCK_MS);
+    this.watchdog = new Watchdog(`bringing ${options.name}`, STUCK_MS);
   }
 
   push(endings: readonly Ending[]): void {
@@ -96,8 +98,7 @@ export class ShardSettler {
     while (this.#queue.length > 0 && !this.#closed) {
       const apart = this.#oneByOne > 0;
       if (!apart) await this.#gather();
-      const batch = this.#queue.splice(0, apart ? 1 : BATCH);
-      for (const ending of batch) this.#waitingBytes -= bytesOf(ending);
+      const batch = this.#take(apart ? 1 : BATCH);
       if (apart) this.#oneByOne -= 1;
       try {
         this.watchdog.begun(this.#options.clock.mono());
@@ -119,6 +120,17 @@ export class ShardSettler {
     }
     this.watchdog.rests();
     this.#running = undefined;
+  }
+
+  #take(most: number): Ending[] {
+    let [count, bytes] = [0, 0];
+    for (const ending of this.#queue) {
+      const more = bytesOf(ending);
+      if (count === most || (count > 0 && bytes + more > BATCH_BYTES)) break;
+      [count, bytes] = [count + 1, bytes + more];
+    }
+    this.#waitingBytes -= bytes;
+    return this.#queue.splice(0, count);
   }
 
   /** Not the store's absence: something in one of these. */
@@ -184,7 +196,8 @@ export class ShardSettler {
   }
 }
 
-function bytesOf({ outcome }: Ending): number {
+/** What it returns, bytes. */
+export function bytesOf({ outcome }: Ending): number {
   switch (outcome.is) {
     case 'completed':
       return (outcome.result.json?.length ?? 0) + (outcome.result.pickle?.length ?? 0);

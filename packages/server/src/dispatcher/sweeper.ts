@@ -8,7 +8,7 @@ const SWEEP_MS = 500;
 /** What is due within so long of each other is swept together. */
 const APART_MS = 50;
 const STUCK_MS = 5_000;
-/** Pauses between sweeps that follow each other, as a multiple of what the last one took. */
+/** Pauses between sweeps that follow each other, as a multiple of what the last one took; one that stood still is no reason to wait. */
 const PAUSES = 2;
 
 export interface SweeperOptions {
@@ -65,7 +65,7 @@ export class Sweeper {
         this.#sweptAt = clock.mono();
         this.watchdog.turned(this.#sweptAt);
         if (!more) return this.#sweepIn(nextMs);
-        await pause(clock, PAUSES * (clock.mono() - from));
+        await pause(clock, Math.min(SWEEP_MS, PAUSES * (this.#sweptAt - from)));
       }
     } catch (error) {
       // The next sweep tries again, whatever it was; the claim loop tells of a store that is away.

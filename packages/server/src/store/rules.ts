@@ -70,9 +70,9 @@ export const RULES: Rules = {
   tokenOfPlatformEnd: () => '',
 };
 
-/** How long after its claim a task that may expire may still be started, ms; undefined = for ever. */
-export function startWithinMs({ expires_at }: Pick<TaskHeader, 'expires_at'>, claimedAt: number): number | undefined {
-  return expires_at === 0 ? undefined : expires_at - claimedAt;
+/** How long after it was handed out a task that may expire may still be started, ms; undefined = for ever. */
+export function startWithinMs({ expires_at }: Pick<TaskHeader, 'expires_at'>, handedOutAt: number): number | undefined {
+  return expires_at === 0 ? undefined : expires_at - handedOutAt;
 }
 
 function fate(is: Fate['is'], { losses, abandonments, retries }: Standing): Fate {

@@ -95,6 +95,7 @@ async function rig(atFirst = 9): Promise<Rig> {
     random: () => 0.5,
     offers: () => (credits > 0 ? [offer(credits)] : []),
     mayClaim: () => true,
+    isFull: () => false,
     onClaimed: (tasks: readonly ClaimedTask[]) => claimed.push(...tasks.map(({ fence }) => fence.id)),
     onLate: (tasks: readonly ClaimedTask[]) => late.push(...tasks.map(({ fence }) => fence.id)),
     onTrouble: (sentence) => troubles.push(sentence),

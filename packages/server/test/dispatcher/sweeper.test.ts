@@ -7,6 +7,7 @@ import { systemClock, type LiveClock } from '../../src/clock.ts';
 import { Sweeper } from '../../src/dispatcher/sweeper.ts';
 import { openEmbeddedStore, type Store } from '../../src/store/index.ts';
 import { NO_LIMITS, submission } from '../store/submission.ts';
+import { until } from '../store/waiting.ts';
 
 const TENANT = 'default';
 let store: Store;
@@ -15,6 +16,10 @@ let sweeper: Sweeper;
 /** The first regular sweep; there is no second one. */
 let regular: () => void;
 let waits: number[];
+/** How long the store stands still during a sweep, and whether it says that more is due. */
+let standsMs: number;
+let more: boolean;
+let later = 0;
 
 beforeEach(async () => {
   dataDir = await mkdtemp(join(tmpdir(), 'mpcsfaas-sweeper-'));
@@ -22,6 +27,7 @@ beforeEach(async () => {
   waits = [];
   const clock: LiveClock = {
     ...systemClock,
+    mono: () => systemClock.mono() + later,
     every: (_, act) => {
       regular = act;
       return () => undefined;
@@ -31,8 +37,14 @@ beforeEach(async () => {
       return systemClock.after(ms, act);
     },
   };
+  [standsMs, more] = [0, false];
+  const sweep: Store['sweep'] = async (tenant) => {
+    const report = await store.sweep(tenant);
+    later += standsMs;
+    return { ...report, more };
+  };
   sweeper = new Sweeper({
-    ...{ store, tenant: TENANT, clock, random: () => 0.5 },
+    ...{ store: { ...store, sweep }, tenant: TENANT, clock, random: () => 0.5 },
     onTrouble: (sentence) => {
       throw new Error(sentence);
     },
@@ -63,4 +75,11 @@ it('what is due later is left to a regular sweep', async () => {
   // Behind the sweeper's own.
   await store.sweep(TENANT);
   expect(waits).toEqual([]);
+});
+
+it('one during which the store stood still is not rested from for as long', async () => {
+  [standsMs, more] = [20_000, true];
+  regular();
+  await until(() => (waits.length > 0 ? true : undefined));
+  expect(waits[0]).toBe(500);
 });

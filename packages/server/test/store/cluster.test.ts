@@ -61,6 +61,7 @@ describe('a shard on its way to another node', () => {
     await store.submit(T, 0, tasks, NO_LIMITS);
     const [held] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
     const other = in_(1);
+    let sweeping: Promise<unknown> | undefined;
     await cluster.moveSlot(slotOf(0), await elsewhere(0), async () => {
       // Half of its keys are over: nothing is done to either half.
       const refused = Promise.all([
@@ -74,7 +75,10 @@ describe('a shard on its way to another node', () => {
       expect((await store.lanes(T)).map(({ waiting }) => waiting)).toEqual([1]);
       await store.claim(T, 'me', CLAIM, 1000);
       await refused;
+      // Asked for while nothing can be written, and done where the shard arrives: the owners could not renew meanwhile.
+      sweeping = store.sweep(T);
     });
+    await sweeping;
     const before = hints.length;
     expect(await store.settle(T, [completion(held!.fence)])).toEqual([{ is: 'accepted', state: 'COMPLETED' }]);
     await until(() => hints.slice(before).find((hint) => hint.is === 'ends'));

@@ -36,6 +36,19 @@ describe('leases are let be', () => {
     expect(rest.why(1_012_002, 12_001, 12_003)).toBe('');
   });
 
+  it('where the sweeps before were refused for half of it, and from when they are taken again', () => {
+    const rest = settled();
+    rest.swept(5002);
+    rest.swept(6900);
+    expect(rest.why(1_007_000, 6999, 7001)).toBe('');
+    expect(rest.why(1_008_901, 8900, 8901)).not.toBe('');
+    // That one was refused as well, and repeated until it was done.
+    for (const at of [10_000, 11_000, 12_000, 13_000]) rest.swept(at);
+    expect(rest.why(1_013_998, 13_997, 13_999)).not.toBe('');
+    rest.swept(13_999);
+    expect(rest.why(1_014_001, 14_000, 14_001)).toBe('');
+  });
+
   it('not for an answer that came late, on either way, nor for the prompt one after it', () => {
     const rest = settled();
     expect(rest.why(1_006_001, 6000, 7900)).toBe('');

@@ -213,16 +213,19 @@ describe('10 an answer that is lost', () => {
     // Its patience is over as soon as the answer is lost.
     const mono = (): number => systemClock.mono() + (proxy.forgotten() > 0 ? 3_200 : 0);
     const store = await open(proxy.url, { clock: { ...systemClock, mono } });
-    const task = submission({ at_most_once: true });
+    const task = submission({ at_most_once: true, expires_at: Date.now() + 60_000 });
     await store.submit(T, 0, [task], NO_LIMITS);
     const lanes = [{ lane: task.lane, max: 1 }];
     proxy.forgetNextAnswer();
     await expect(store.claim(T, 'me', lanes, 1)).rejects.toThrow(StoreUnavailable);
+    const now = await until(() => store.now().catch(() => undefined));
     const [again] = await until(async () => {
       const { tasks } = await store.claim(T, 'me', next, next.length).catch(() => ({ tasks: [] }));
       return tasks.length > 0 ? tasks : undefined;
     });
     expect(again!.fence).toMatchObject({ id: task.spec.id, attempt: 1 });
+    // It expires when it did before.
+    expect(again!.startWithinMs).toBeLessThanOrEqual(task.spec.expires_at - now);
     expect((await store.tasks(T, [task.spec.id]))[0]).toMatchObject({ state: 'RUNNING', abandonments: 0 });
   });
 });
@@ -282,6 +285,30 @@ describe('3 a sweep', () => {
     act.letGo();
     expect(await swept).toMatchObject({ abandoned: 0 });
     expect(await owner.renew(T, [{ fence: held!.fence, worker: 'w', startedAt: 1 }])).toEqual([true]);
+  });
+
+  it('after a time in which writes were refused lets leases be: their owners’ renewals were refused as well', async () => {
+    const redis = await server();
+    const store = await open(redis.url, { leaseMs: 2000 });
+    await sweptUntil(store, T, ({ skipped }) => skipped === '');
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    const [held] = (await store.claim(T, 'owner', CLAIM, 1)).tasks;
+    const renewals = [{ fence: held!.fence, worker: 'w', startedAt: 1 }];
+    const admin = client(redis.url);
+    await admin.config('SET', 'min-replicas-to-write', '1');
+    const leaseEnds = (await store.now()) + 2000;
+    await expect(store.renew(T, renewals)).rejects.toThrow('fewer replicas');
+    await until(async () => {
+      await expect(store.sweep(T)).rejects.toBeInstanceOf(StoreUnavailable);
+      return (await store.now()) > leaseEnds || undefined;
+    });
+    await admin.config('SET', 'min-replicas-to-write', '0');
+    expect(await store.sweep(T)).toMatchObject({
+      abandoned: 0,
+      skipped: expect.stringContaining('first lease') as string,
+    });
+    expect(await store.renew(T, renewals)).toEqual([true]);
+    await sweptUntil(store, T, ({ abandoned }) => abandoned === 1);
   });
 });
 
@@ -580,6 +607,26 @@ describe('5 several shards', () => {
     await client(redis.url).set('{s1}:default:lease', 'no index');
     const { tasks } = await store.claim(T, 'me', CLAIM, 10);
     expect(tasks.map(({ fence }) => fence.id)).toEqual([good.spec.id]);
+  });
+
+  it('of a server that stands still are not asked one after the other', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url, { shards: 3 });
+    const tasks = [at(0, 0), at(1, 0), at(2, 0)];
+    for (const [shard, task] of tasks.entries()) await store.submit(T, shard, [task], NO_LIMITS);
+    const held = proxy.holdNextAct();
+    const claiming = expect(store.claim(T, 'me', CLAIM, 10)).rejects.toThrow('does not answer in time');
+    await held.caught;
+    await claiming;
+    held.letGo();
+    const states = async (): Promise<(string | undefined)[]> => {
+      const ids = tasks.map(({ spec }) => spec.id);
+      return (await store.states(T, ids)).sort();
+    };
+    await until(async () => ((await states()).includes('RUNNING') ? true : undefined));
+    expect(await states()).toEqual(['QUEUED', 'QUEUED', 'RUNNING']);
   });
 
   it('of which one does not answer owe what that handed out, which a claim without lanes gives and nothing else', async () => {

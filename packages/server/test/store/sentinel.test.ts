@@ -19,10 +19,15 @@ afterAll(async () => {
   await sentinels.stop();
 });
 
-async function open(url: string, waitReplicas = 0, leaseMs = LEASE_MS): Promise<Store & { told: string[] }> {
+async function open(
+  url: string,
+  waitReplicas = 0,
+  leaseMs = LEASE_MS,
+  clock = systemClock,
+): Promise<Store & { told: string[] }> {
   const told: string[] = [];
   const onError = (message: string): number => told.push(message);
-  const store = await openRedisStore({ url, waitReplicas, leaseMs, clock: systemClock, onError });
+  const store = await openRedisStore({ url, waitReplicas, leaseMs, clock, onError });
   leftovers.push(() => store.close());
   return Object.assign(store, { told });
 }
@@ -148,6 +153,22 @@ describe('behind sentinels', () => {
     expect(hints.slice(told)).toContainEqual({ is: 'reconnected' });
     // For one lease time, and no longer.
     await sweptUntil(store, T, ({ abandoned }) => abandoned === 1);
+  });
+
+  it('one whose sentinels fall silent is taken for over in the end: the master is asked again', async () => {
+    const own = await startSentinels();
+    leftovers.push(() => own.stop());
+    let later = 0;
+    const store = await open(own.url, 1, LEASE_MS, { ...systemClock, mono: () => systemClock.mono() + later });
+    own.servers[1]!.signal('SIGSTOP');
+    await own.failover();
+    await until(async () => (/replacing the master/.test(await store.refusal()) ? true : undefined));
+    own.signal('SIGSTOP');
+    expect(await store.refusal()).toMatch(/replacing the master/);
+    later = 20_000;
+    await until(async () => ((await store.refusal()) === '' ? true : undefined));
+    own.servers[1]!.signal('SIGCONT');
+    own.signal('SIGCONT');
   });
 
   it('says that it could not follow while no sentinel answers, and starts without one', async () => {

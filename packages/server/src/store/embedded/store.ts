@@ -53,11 +53,11 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   // Sweeps come every half second. One that comes much later finds leases that ran out while this process stood still, and
   // nobody in it could renew: the owners do first.
   const rest = new LeaseRest(leaseMs);
-  let sweptAt = mono();
+  rest.swept(mono());
   const sweepOnce = (act: Act, tenant: string): SweepReport => {
     const now = mono();
-    const letBe = rest.why(now, sweptAt, now);
-    sweptAt = now;
+    const letBe = rest.why(now, now, now);
+    rest.swept(now);
     return sweep(act, tenant, { monoMs: now, graceMs: leaseMs, letBe });
   };
   await turns.act((act) => {

@@ -82,6 +82,8 @@ export interface StoredRecord {
   submittedAt: number;
   claimedAt: number;
   startedAt: number;
+  /** When the lease of its newest attempt ends. */
+  leaseEnds: number;
   endedAt: number;
   dueAt: number;
   argsBytes: number;
@@ -125,6 +127,7 @@ export function readRecord(headers: RecordHeaders, tenant: string, id: string, b
     submittedAt: u48(57),
     claimedAt: u48(20),
     startedAt: u48(26),
+    leaseEnds: u48(32),
     endedAt: u48(38),
     dueAt: u48(51),
     argsBytes,

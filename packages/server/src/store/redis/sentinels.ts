@@ -200,7 +200,8 @@ export class Sentinels {
       (best, one) => (best && best.epoch >= one.epoch ? best : one),
       undefined,
     );
-    if (newest === undefined || this.#closed) return;
+    if (this.#closed) return;
+    if (newest === undefined) return this.#learnReplacer(answers, undefined, false);
     this.#watchdog.turned(this.#clock.mono());
     const before = this.#known;
     if (before !== undefined && newest.epoch < before.epoch && !this.#isSetUpAnew()) return;
@@ -212,14 +213,14 @@ export class Sentinels {
   }
 
   /** A failover is over when the sentinel that made it says so, when another master is known, or when that one is silent for long. */
-  #learnReplacer(answers: readonly Answer[], master: Place, isMoved: boolean): void {
+  #learnReplacer(answers: readonly Answer[], master: Place | undefined, isMoved: boolean): void {
     const at = this.#clock.mono();
     const before = this.#replacer;
     const isOver = (known: { link: number; at: number }): boolean =>
       isMoved ||
       at - known.at > SET_UP_ANEW_MS ||
       answers.some(({ link, askedAt }) => link === known.link && askedAt > known.at);
-    const replacing = answers.find(({ replaces, place }) => replaces && isSame(place, master));
+    const replacing = answers.find(({ replaces, place }) => replaces && master !== undefined && isSame(place, master));
     if (replacing !== undefined) this.#replacer = { link: replacing.link, at };
     else if (before !== undefined && isOver(before)) this.#replacer = undefined;
     if (before !== undefined && this.#replacer === undefined) this.#onSettled();

@@ -3,8 +3,8 @@
 //  R2  An act is repeated as faults.ts says, for RETRY_MS at most; then StoreUnavailable. A server that has been away
 //      for longer is not waited for. Where less time is given, the answer itself is not waited for any longer, for there are
 //      others to ask; the act may have been done.
-//  R3  After every reconnect, whenever a shard is served by another server, and whenever a server stood still or its time
-//      jumps, the leases of the shards concerned are let be for one lease time.
+//  R3  After every reconnect, whenever a shard is served by another server, and whenever a server stood still, took no writes or
+//      its time jumps, the leases of the shards concerned are let be for one lease time.
 import { EventEmitter, once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Redis } from 'ioredis';
@@ -57,9 +57,9 @@ export class Servers {
   readonly #layout: Layout;
   /** By shard. */
   readonly #rests = new Map<number, LeaseRest>();
-  /** Shards on their way to another server, or whose server stands still: until when that is believed. */
+  /** Shards on their way to another server, or of one that stands still: until when that is believed. */
   readonly #doubted = new Map<number, number>();
-  /** Shards whose server did not answer in time, and has not since. */
+  /** Shards of servers that did not answer in time, and have not since. */
   readonly #still = new Set<number>();
   #shards: number;
   #closed = false;
@@ -118,8 +118,7 @@ export class Servers {
         if (this.#layout.of(0) === connection) await this.#agreeOnShards(redis);
       },
       greeted: () => {
-        const own = this.all().filter((shard) => this.#layout.of(shard) === connection);
-        for (const shard of own) this.#restOf(shard).reconnected(clock.mono());
+        for (const shard of this.#of(connection)) this.#restOf(shard).reconnected(clock.mono());
       },
       deafened: () => this.#layout.deafened(connection),
     });
@@ -177,7 +176,7 @@ export class Servers {
       const connection = await this.#ready(shard, deadline);
       try {
         const acting = this.#acting(shard, connection, act(connection.gathered(), load, connection));
-        return await (forMs < RETRY_MS ? this.#inTime(shard, deadline, acting) : acting);
+        return await (forMs < RETRY_MS ? this.#inTime(connection, deadline, acting) : acting);
       } catch (fault) {
         const row = remedyFor(fault);
         if (row === undefined) throw fault;
@@ -196,7 +195,7 @@ export class Servers {
       const answer = await acting;
       // Whoever left it alone may ask it again.
       if (this.#doubted.size > 0) this.#doubted.delete(shard);
-      if (this.#still.delete(shard)) this.#events.emit('hint', { is: 'reconnected' });
+      if (this.#still.has(shard)) this.#goesOn(connection);
       return answer;
     } catch (fault) {
       const remedy = remedyFor(fault)?.remedy;
@@ -208,13 +207,15 @@ export class Servers {
   }
 
   /** @throws StoreUnavailable where it is still under way at the deadline */
-  async #inTime<T>(shard: number, deadline: number, acting: Promise<T>): Promise<T> {
+  async #inTime<T>(connection: Connection, deadline: number, acting: Promise<T>): Promise<T> {
     const { clock } = this.#options;
     const late = Promise.withResolvers<never>();
     const timer = setTimeout(
       () => {
-        this.#doubted.set(shard, clock.mono() + STILL_MS);
-        this.#still.add(shard);
+        for (const shard of this.#of(connection)) {
+          this.#doubted.set(shard, clock.mono() + STILL_MS);
+          this.#still.add(shard);
+        }
         late.reject(new StoreUnavailable('Redis does not answer in time.'));
       },
       Math.max(1, deadline - clock.mono()),
@@ -224,6 +225,16 @@ export class Servers {
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  /** It answers again, for all of its shards. */
+  #goesOn(connection: Connection): void {
+    for (const shard of this.#of(connection)) if (this.#still.delete(shard)) this.#doubted.delete(shard);
+    this.#events.emit('hint', { is: 'reconnected' });
+  }
+
+  #of(connection: Connection): number[] {
+    return this.all().filter((shard) => this.#layout.of(shard) === connection);
   }
 
   async #ready(shard: number, deadline: number): Promise<Connection> {
@@ -268,6 +279,11 @@ export class Servers {
     const serverMs = await ask();
     const why = this.#restOf(shard).why(serverMs, asked, clock.mono());
     return { why, until: why === '' ? serverMs + leaseMs / 2 : 0 };
+  }
+
+  /** Its server has done a sweep. */
+  swept(shard: number): void {
+    this.#restOf(shard).swept(this.#options.clock.mono());
   }
 
   #restOf(shard: number): LeaseRest {

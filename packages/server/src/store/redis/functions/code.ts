@@ -29,11 +29,11 @@ export async function reapCode(shards: Shards, tenant: string, now: number, grac
   );
   if (doomed.length === 0) return;
   const fields = doomed.map(squeeze);
-  const counts = await Promise.all(
-    shards
-      .all()
-      .map((shard) => shards.read(shard, (redis) => redis.hmget(`${shards.prefix(shard, tenant)}ref`, ...fields))),
-  );
+  const countsOf = (shard: number): Promise<(string | null)[]> => {
+    const references = `${shards.prefix(shard, tenant)}ref`;
+    return shards.read(shard, (redis) => redis.hmget(references, ...fields), shards.patience(shard));
+  };
+  const counts = await Promise.all(shards.all().map(countsOf));
   const unnamed = doomed.filter((_, i) => counts.every((count) => (count[i] ?? null) === null));
   const named = doomed.filter((digest) => !unnamed.includes(digest));
   await shards.act('reap', 0, tenant, [now, unnamed.length, ...unnamed, ...named], false);

@@ -65,10 +65,14 @@ export async function claim(
     return [];
   });
   for (const shard of best) {
+    // One that did not answer may have been of the same server.
+    if (fault !== undefined && !shards.servers.isReady(shard)) continue;
     for (;;) {
       const wanted = Math.min(SCRIPT_TASKS, max - tasks.length);
       if (wanted <= 0 || (bytes >= CLAIM_BYTES && tasks.length > 0)) return { ...claimed, more: true };
       const got = await take(shard, wanted);
+      // The leases of what is claimed run: it is handed out before anybody else is waited for.
+      if (got === undefined && tasks.length > 0) return { ...claimed, more: true };
       if (got === undefined || got.tasks.length !== wanted || !got.more) break;
     }
   }
@@ -137,7 +141,8 @@ async function claimFrom(
       args: args ?? NOTHING,
       losses,
       retries,
-      startWithinMs: hasBegun(handed[i + 1]!) ? undefined : startWithinMs(spec, record.claimedAt),
+      // A repeat hands out later than it was claimed.
+      startWithinMs: hasBegun(handed[i + 1]!) ? undefined : startWithinMs(spec, record.leaseEnds - leaseMs),
     });
   }
   if (unreadable !== undefined && tasks.length === 0) throw unreadable;

@@ -32,10 +32,11 @@ export class Sweeps {
     const shards = this.#shards;
     const sweeps = await Promise.allSettled(shards.all().map((shard) => this.#inTime(shard, tenant)));
     const reports = sweeps.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
-    const failed = sweeps.find((one) => one.status === 'rejected');
-    if (failed !== undefined && (reports.length === 0 || !(failed.reason instanceof StoreUnavailable)))
-      throw failed.reason;
-    if (sweeps[0]?.status === 'fulfilled') await reapCode(shards, tenant, await serverTime(shards, 0), this.#leaseMs);
+    const faults = sweeps.flatMap((one) => (one.status === 'rejected' ? [one.reason as Error] : []));
+    const bug = faults.find((fault) => !(fault instanceof StoreUnavailable));
+    if (bug !== undefined) throw bug;
+    const [away] = faults;
+    if (reports.length === 0 && away !== undefined) throw away;
     return reports.reduce(added, NOTHING);
   }
 
@@ -59,12 +60,31 @@ export class Sweeps {
     const shards = this.#shards;
     // The time is asked for first: a clock that has jumped must be known before leases are looked at.
     const { why, until } = await shards.servers.letBe(shard, () => serverTime(shards, shard));
-    const args: Argument[] = [SWEEP_ENTRIES, until, kindCode('expired'), EXPIRED_END];
-    args.push(...ABANDONING, EVENTS_KEPT_MS, EVENTS_KEPT, this.#leaseMs);
+    const rest: Argument[] = [
+      kindCode('expired'),
+      EXPIRED_END,
+      ...ABANDONING,
+      EVENTS_KEPT_MS,
+      EVENTS_KEPT,
+      this.#leaseMs,
+    ];
+    // What was refused before, or is asked of another server, may have kept the owners from renewing as well.
+    const args = (repeats: boolean): Argument[] => [SWEEP_ENTRIES, repeats ? 0 : until, ...rest];
     const reply = (await shards.act('sweep', shard, tenant, args, false)) as number[];
-    const [, promoted = 0, expired = 0, abandoned = 0, deleted = 0, more = 0, nextMs = -1] = reply;
+    shards.servers.swept(shard);
+    const [now = 0, promoted = 0, expired = 0, abandoned = 0, deleted = 0, more = 0, nextMs = -1] = reply;
     const next = nextMs >= 0 ? nextMs : Number.POSITIVE_INFINITY;
+    if (shard === 0) await this.#reapCode(tenant, now);
     return { skipped: why, promoted, expired, abandoned, deleted, more: more === 1, nextMs: next };
+  }
+
+  /** Code that nobody names can stay until all shards are there to tell that they do not name it. */
+  async #reapCode(tenant: string, now: number): Promise<void> {
+    const shards = this.#shards;
+    if (!shards.all().every((shard) => shards.servers.isReady(shard))) return;
+    await reapCode(shards, tenant, now, this.#leaseMs).catch((fault: unknown) => {
+      if (!(fault instanceof StoreUnavailable)) throw fault;
+    });
   }
 }
 
