@@ -1,7 +1,6 @@
 // What a program takes of the machine: its private memory, descriptors, and processes below it.
 import { readFileSync, readdirSync } from 'node:fs';
 import { privateOf } from '../../bench/memory.ts';
-import { median } from '../../bench/statistics.ts';
 
 export interface Footprint {
   /** Private memory, bytes: what would be free without it. */
@@ -77,53 +76,6 @@ function parentsOfAll(): Map<number, number> {
   return parents;
 }
 
-/** Sentences for programs that have a few descriptors or processes more; by medians, for both go up and down. */
-export function countGrowth(
-  before: ReadonlyMap<string, Footprint[]>,
-  after: ReadonlyMap<string, Footprint[]>,
-): string[] {
-  const faults: string[] = [];
-  for (const [name, then] of before) {
-    const now = after.get(name)!;
-    const counts = {
-      descriptors: ofBoth(then, now, (looks) => looks.flatMap(({ descriptors }) => descriptors)),
-      processes: ofBoth(then, now, (looks) => looks.map(({ processes }) => processes)),
-    };
-    for (const [what, [had, has]] of Object.entries(counts)) {
-      console.log(`soak: ${name}: ${had} ${what} after the warm-up, ${has} at the end`);
-      if (has > had + 4) faults.push(`${name} had ${had} ${what} and has ${has}`);
-    }
-  }
-  return faults;
-}
-
-function ofBoth(then: Footprint[], now: Footprint[], values: (looks: Footprint[]) => number[]): [number, number] {
-  return [median(values(then)), median(values(now))];
-}
-
-/** Sentences for programs of whose memory there is more by more than `share`; `what` it is, in bytes. */
-export function memoryGrowth(
-  what: string,
-  before: ReadonlyMap<string, number>,
-  after: ReadonlyMap<string, number>,
-  share: number,
-): string[] {
-  const faults: string[] = [];
-  for (const [name, from] of before) {
-    const to = after.get(name)!;
-    console.log(
-      `soak: ${name}: ${mib(from)} MiB after the warm-up, ${mib(to)} MiB at the end (${percent(from, to)}), ${what}`,
-    );
-    if (to > from * (1 + share)) faults.push(`the ${what} of ${name} grew from ${mib(from)} to ${mib(to)} MiB`);
-  }
-  return faults;
-}
-
-function percent(from: number, to: number): string {
-  const by = (to / from - 1) * 100;
-  return `${by < 0 ? '−' : '+'}${Math.abs(by).toFixed(1)} %`;
-}
-
-function mib(bytes: number): string {
-  return (bytes / 2 ** 20).toFixed(1);
+export function inWords(look: ReadonlyMap<string, Footprint>): string {
+  return [...look].map(([name, { bytes }]) => `${name} ${Math.round(bytes / 2 ** 20)} MiB`).join(', ');
 }

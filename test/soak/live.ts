@@ -19,14 +19,16 @@ export class LiveMemory {
 
   /** Bytes, by program. */
   async of(programs: ReadonlyMap<string, number>): Promise<Map<string, number>> {
-    const live = new Map<string, number>();
-    for (const [name, pid] of programs) {
-      const file = join(this.#directory, String(pid));
-      process.kill(pid, 'SIGUSR2');
-      while (!existsSync(file)) await pause(50);
-      live.set(name, Number(readFileSync(file, 'utf8')));
-      rmSync(file);
-    }
+    const all = [...programs].map(async ([name, pid]): Promise<[string, number]> => [name, await this.#ask(pid)]);
+    return new Map(await Promise.all(all));
+  }
+
+  async #ask(pid: number): Promise<number> {
+    const file = join(this.#directory, String(pid));
+    process.kill(pid, 'SIGUSR2');
+    while (!existsSync(file)) await pause(50);
+    const live = Number(readFileSync(file, 'utf8'));
+    rmSync(file);
     return live;
   }
 

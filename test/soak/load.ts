@@ -50,22 +50,22 @@ const DEAR: Kind = {
 
 const BATCH = 400;
 const LOOPS = 3;
-/** Looks at the programs in all. */
-const LOOKS = 80;
+/** Looks at the programs between two rests. */
+const LOOKS = 4;
 
 export interface LoadOptions {
   count: number;
-  /** Of these, so many come first; then nothing is in progress until `atRest` has resolved. */
-  warmUp: number;
-  atRest: () => Promise<void>;
-  /** Called some eighty times, and always at the end of each of the two parts. */
+  /** They come in so many equal parts. After each, nothing is in progress until `atRest` has resolved. */
+  parts: number;
+  atRest: (done: number) => Promise<void>;
+  /** Called some four times in each part, and always at its end. */
   look: (done: number) => void;
 }
 
 /** Runs that many tasks. */
 export async function mixedLoad(
   url: string,
-  { count, warmUp, atRest, look }: LoadOptions,
+  { count, parts, atRest, look }: LoadOptions,
 ): Promise<{ faults: string[] }> {
   for (const [name, source] of Object.entries(PYTHON)) await registerSource(url, name, source);
   await registerSource(url, 'exits', 'import os\ndef exits():\n    os._exit(1)\n');
@@ -98,14 +98,15 @@ export async function mixedLoad(
       }
       done += size;
       if (done >= lookAt || done === until) {
-        lookAt += count / LOOKS;
+        lookAt += count / parts / LOOKS;
         look(done);
       }
     }
   };
-  for (const until of [warmUp, count]) {
+  for (let part = 1; part <= parts; part += 1) {
+    const until = Math.round((count / parts) * part);
     await Promise.all(Array.from({ length: LOOPS }, () => loop(until)));
-    if (until === warmUp) await atRest();
+    await atRest(until);
   }
   faults.push(...(await ledgerFaults(url, count)));
   return { faults: faults.slice(0, 20) };

@@ -1,30 +1,27 @@
 // `npm run soak`: a mixed load for a long time; every end is checked, and memory, descriptors and processes must not grow.
 import { parseArgs } from 'node:util';
-import { privateOf } from '../../bench/memory.ts';
 import { FORMS, startSystem, type Form } from '../harness/system.ts';
-import { countGrowth, memoryGrowth, Watch, type Footprint } from './footprint.ts';
+import { inWords, Watch, type Footprint } from './footprint.ts';
+import { countGrowth, memoryGrowth, restOf, type Rest } from './growth.ts';
 import { LiveMemory } from './live.ts';
 import { mixedLoad } from './load.ts';
 
 const HELP = `usage: npm run soak -- [--tasks N] [--form F] [--semi-space N]
 
-Runs N tasks of all kinds, checks each end, and that no program grows.
+Runs N tasks of all kinds, checks each end, and that no program grows after the first half of them.
 
-  --tasks N   how many (default: 500000)
+  --tasks N   how many (default: 1000000); the first half warms up
   --form F    one of: ${FORMS.join(', ')} (default: redis push)
   --semi-space N
               the programs run with --max-semi-space-size=N (default: as Node has it)
 `;
-/** What may be more at the end than after the warm-up. */
-const MOST_GROWTH = 0.05;
-/** Share of the tasks that warm everything up: so long it takes until the C library has all the memory that bursts need (docs/reliability.md). */
-const WARM_UP = 0.4;
-/** Looks that are compared. */
-const LOOKS = 8;
-
+/** Rests, each after as many tasks. */
+const PARTS = 40;
+/** Of these, so many warm everything up: so long it takes until V8 and the C library have all the memory that bursts need (docs/reliability.md). */
+const WARM_UP = 20;
 const { values } = parseArgs({
   options: {
-    tasks: { type: 'string', default: '500000' },
+    tasks: { type: 'string', default: '1000000' },
     form: { type: 'string', default: 'redis push' },
     'semi-space': { type: 'string', default: '0' },
     help: { type: 'boolean', default: false },
@@ -61,31 +58,28 @@ async function soak(form: Form): Promise<boolean> {
     watch = new Watch(programs);
     const began = performance.now();
     let seen: Map<string, Footprint>[] = [];
-    let before = new Map<string, Footprint[]>();
-    let restBefore: Rest | undefined;
+    const looks: Map<string, Footprint[]>[] = [];
+    const rests: Rest[] = [];
     const report = await mixedLoad(system.url, {
       count,
-      warmUp: Math.round(count * WARM_UP),
+      parts: PARTS,
       look: (done) => {
         seen.push(watch!.look());
         const rate = Math.round((done / (performance.now() - began)) * 1000);
         console.log(`soak: ${done} tasks, ${rate}/s; ${inWords(seen.at(-1)!)}`);
       },
-      atRest: async () => {
-        before = byProgram(seen.slice(-LOOKS));
+      atRest: async (done) => {
+        looks.push(byProgram(seen));
         seen = [];
-        restBefore = await atRest(live, programs);
+        rests.push(await restOf(live, programs, done));
         // What was sampled at rest is none of the load's.
         watch!.look();
       },
     });
-    const after = byProgram(seen.slice(-LOOKS));
-    const rest = await atRest(live, programs);
     const faults = [
       ...report.faults,
-      ...countGrowth(before, after),
-      ...memoryGrowth('private memory', restBefore!.held, rest.held, MOST_GROWTH),
-      ...memoryGrowth('live objects', restBefore!.live, rest.live, MOST_GROWTH),
+      ...countGrowth(looks.slice(WARM_UP - 1)),
+      ...memoryGrowth(rests.slice(WARM_UP - 1)),
     ];
     for (const fault of faults) console.error(`soak: ${fault}`);
     console.log(
@@ -99,21 +93,6 @@ async function soak(form: Form): Promise<boolean> {
   }
 }
 
-/** What each program has while nothing is in progress and V8 has given back what it can, bytes: of the machine's memory, and alive. */
-interface Rest {
-  held: Map<string, number>;
-  live: Map<string, number>;
-}
-
-async function atRest(live: LiveMemory, programs: ReadonlyMap<string, number>): Promise<Rest> {
-  const left = await live.of(programs);
-  return { held: new Map([...programs].map(([name, pid]) => [name, privateOf(pid)])), live: left };
-}
-
 function byProgram(looks: readonly Map<string, Footprint>[]): Map<string, Footprint[]> {
   return new Map([...looks[0]!.keys()].map((name) => [name, looks.map((look) => look.get(name)!)]));
-}
-
-function inWords(look: ReadonlyMap<string, Footprint>): string {
-  return [...look].map(([name, { bytes }]) => `${name} ${Math.round(bytes / 2 ** 20)} MiB`).join(', ');
 }
