@@ -82,8 +82,6 @@ export interface StoredRecord {
   submittedAt: number;
   claimedAt: number;
   startedAt: number;
-  /** When the lease of its newest attempt ends. */
-  leaseEnds: number;
   endedAt: number;
   dueAt: number;
   argsBytes: number;
@@ -108,8 +106,14 @@ export function tokenOf(record: Buffer): string {
   return record.toString('hex', TOKEN_AT, TOKEN_AT + TOKEN_BYTES);
 }
 
+/** When the lease of a running task ends, by the server's clock, Unix ms. */
+export function leaseEndOf(record: Buffer): number {
+  return record.readUIntLE(LEASE_AT, 6);
+}
+
 const TOKEN_AT = 12;
 const TOKEN_BYTES = 8;
+const LEASE_AT = 32;
 
 /** The reverse: the whole record of the task `id` of `tenant`. */
 export function readRecord(headers: RecordHeaders, tenant: string, id: string, bytes: Buffer): StoredRecord {
@@ -127,7 +131,6 @@ export function readRecord(headers: RecordHeaders, tenant: string, id: string, b
     submittedAt: u48(57),
     claimedAt: u48(20),
     startedAt: u48(26),
-    leaseEnds: u48(32),
     endedAt: u48(38),
     dueAt: u48(51),
     argsBytes,

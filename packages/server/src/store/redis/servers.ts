@@ -24,7 +24,6 @@ import type { Library } from './library.ts';
 import { OneServer, SentinelMaster } from './one-server.ts';
 import type { ExpectedAof } from './server-facts.ts';
 import { FACTS_KEY, tagOf } from './tags.ts';
-import { within } from './within.ts';
 
 export interface ServersOptions {
   address: StoreAddress;
@@ -343,8 +342,7 @@ export class Servers {
     const probes = (ready.length > 0 ? ready : this.all()).map(async (shard) => {
       if (this.#isInDoubt(shard)) return REPLACED;
       try {
-        const probe = this.run(shard, (redis) => redis.set(`${tagOf(shard)}:probe`, '1', 'PX', PROBE_MS), REFUSAL_MS);
-        await within(REFUSAL_MS, probe);
+        await this.run(shard, (redis) => redis.set(`${tagOf(shard)}:probe`, '1', 'PX', PROBE_MS), REFUSAL_MS);
         return '';
       } catch (fault) {
         return remedyFor(fault)?.sentence ?? (fault instanceof Error ? fault.message : String(fault));

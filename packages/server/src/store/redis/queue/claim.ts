@@ -7,7 +7,7 @@ import { CLAIM_BYTES } from '../../timing.ts';
 import { StoreUnavailable } from '../../store.ts';
 import { startWithinMs } from '../../rules.ts';
 import { packUnsigned } from '../end-bytes.ts';
-import { hasBegun, kindCode, readRecord, tokenOf, type StoredRecord } from '../record.ts';
+import { hasBegun, kindCode, leaseEndOf, readRecord, tokenOf, type StoredRecord } from '../record.ts';
 import { SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
 import type { Argument, Shards } from '../shards.ts';
 import { release, renew } from './hold.ts';
@@ -142,7 +142,7 @@ async function claimFrom(
       losses,
       retries,
       // A repeat hands out later than it was claimed.
-      startWithinMs: hasBegun(handed[i + 1]!) ? undefined : startWithinMs(spec, record.leaseEnds - leaseMs),
+      startWithinMs: hasBegun(handed[i + 1]!) ? undefined : startWithinMs(spec, leaseEndOf(handed[i + 1]!) - leaseMs),
     });
   }
   if (unreadable !== undefined && tasks.length === 0) throw unreadable;
