@@ -10,7 +10,7 @@ import { badNetwork, noNetworkAtAll } from './network.ts';
 import { partitionStore, partitionWorker } from './partition.ts';
 import { pauseDispatcher, pauseUp, pauseWorker } from './pause.ts';
 import { killMaster, replaceMaster, stopMaster } from './sentinel.ts';
-import { fullRedis, killRedis, pauseRedis, resetRedis } from './redis.ts';
+import { fullRedis, killRedis, pauseRedis, refusingRedis, resetRedis } from './redis.ts';
 
 export const FAULTS: readonly Fault[] = [
   ...[killRunner, killWorker, killDispatcher, killService, killUp, killTemplate, killRedis],
@@ -18,7 +18,7 @@ export const FAULTS: readonly Fault[] = [
   ...[pauseRedis, resetRedis, dropAnswers],
   ...[killMaster, stopMaster, replaceMaster],
   ...[partitionWorker, partitionStore, badNetwork, noNetworkAtAll],
-  ...[fullDisk, noDescriptors, fullRedis],
+  ...[fullDisk, noDescriptors, fullRedis, refusingRedis],
   ...[endWorker, endDispatcher, endService, endUp],
 ];
 

@@ -1,5 +1,5 @@
-// F1, F3 and F9 for Redis: killed and started again on its AOF, held up by CLIENT PAUSE, its connections reset, and out of
-// memory.
+// F1, F3 and F9 for Redis: killed and started again on its AOF, held up by CLIENT PAUSE, its connections reset, out of memory, and
+// without the replicas that it is to write to.
 import { Redis } from 'ioredis';
 import { untilServing } from '../recovery.ts';
 import { sleep, type Fault, type Scene } from '../scene.ts';
@@ -86,6 +86,21 @@ export const fullRedis: Fault = {
       await command(url, 'CONFIG', 'SET', 'maxmemory', String(Math.floor(Number(used) * 0.9)));
       await sleep(dice.between(500, Math.min(3000, scene.longestMs)));
       await command(url, 'CONFIG', 'SET', 'maxmemory', '0');
+      fault.over();
+    }),
+};
+
+/** It answers, and takes no writes for longer than a lease: renewals, and ends, wait with all the others. */
+export const refusingRedis: Fault = {
+  name: 'F9 Redis refuses writes',
+  weight: 1,
+  applies,
+  run: (scene, dice) =>
+    withRedis(scene, async (url) => {
+      const fault = scene.ledger.fault('F9 Redis refuses writes', 'redis');
+      await command(url, 'CONFIG', 'SET', 'min-replicas-to-write', '9');
+      await sleep(dice.between(500, Math.min(8000, scene.longestMs)));
+      await command(url, 'CONFIG', 'SET', 'min-replicas-to-write', '0');
       fault.over();
     }),
 };

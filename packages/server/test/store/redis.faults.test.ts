@@ -230,6 +230,35 @@ describe('10 an answer that is lost', () => {
   });
 });
 
+describe('large arguments', () => {
+  it('that cannot be read keep back none of the others: their task is put back', async () => {
+    const redis = await server();
+    const store = await open(redis.url);
+    const tasks = [
+      submission({}, Buffer.alloc(300_000, 'a')),
+      submission({}, Buffer.alloc(300_000, 'b')),
+      submission(),
+    ];
+    await store.submit(T, 0, tasks, NO_LIMITS);
+    const [bad, ...good] = tasks.map(({ spec }) => spec.id);
+    const admin = client(redis.url);
+    const args = `{s0}:default:a:${bad}`;
+    await admin.rename(args, `${args}:kept`);
+    await admin.rpush(args, 'no string');
+    const claim = await store.claim(T, 'me', CLAIM, 10);
+    expect(claim).toMatchObject({ more: true, owes: false });
+    expect(claim.tasks.map(({ fence, args: read }) => [fence.id, read.length])).toEqual([
+      [good[0], 300_000],
+      [good[1], tasks[2]!.args.length],
+    ]);
+    await until(async () => ((await store.states(T, [bad!]))[0] === 'QUEUED' ? true : undefined));
+    await admin.rename(`${args}:kept`, args);
+    const again = await store.claim(T, 'me', CLAIM, 10);
+    expect(again.tasks.map(({ fence, args: read }) => [fence.id, read.length])).toEqual([[bad, 300_000]]);
+    expect((await store.tasks(T, [bad!]))[0]).toMatchObject({ losses: 0, abandonments: 0 });
+  });
+});
+
 describe('3 a late end', () => {
   it('that is refused leaves nothing, however large, in place of the accepted one', async () => {
     const redis = await server();

@@ -162,20 +162,20 @@ export class Servers {
     return this.#layout.isReplaced(shard);
   }
 
-  /** Runs an act, again where that helps (R2). `load` = give the server the library first. */
+  /** Runs an act, again where that helps (R2). `load` = give the server the library first. `forMs`: less time than is given to any. */
   async run<T>(
     shard: number,
     act: (redis: Redis, load: boolean, connection: Connection) => Promise<T>,
-    forMs = RETRY_MS,
+    forMs?: number,
   ): Promise<T> {
     const { clock } = this.#options;
-    const deadline = clock.mono() + forMs;
+    const deadline = clock.mono() + (forMs ?? RETRY_MS);
     let load = false;
     for (let attempt = 1; ; attempt += 1) {
       const connection = await this.#ready(shard, deadline);
       try {
         const acting = this.#acting(shard, connection, act(connection.gathered(), load, connection));
-        return await (forMs < RETRY_MS ? this.#inTime(connection, deadline, acting) : acting);
+        return await (forMs === undefined ? acting : this.#inTime(connection, deadline, acting));
       } catch (fault) {
         const row = remedyFor(fault);
         if (row === undefined) throw fault;

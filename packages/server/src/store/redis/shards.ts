@@ -194,8 +194,8 @@ export class Shards {
   }
 
   /** As `read`, where the answer, or what is written, may be so large that others must not wait for it. */
-  carry<T>(shard: number, act: (redis: Redis) => Promise<T>): Promise<T> {
-    return this.#servers.run(shard, (_redis, _load, connection) => connection.carried(act));
+  carry<T>(shard: number, act: (redis: Redis) => Promise<T>, forMs?: number): Promise<T> {
+    return this.#servers.run(shard, (_redis, _load, connection) => connection.carried(act), forMs);
   }
 
   /**

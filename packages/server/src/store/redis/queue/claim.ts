@@ -10,7 +10,8 @@ import { packUnsigned } from '../end-bytes.ts';
 import { hasBegun, kindCode, leaseEndOf, readRecord, tokenOf, type StoredRecord } from '../record.ts';
 import { SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
 import type { Argument, Shards } from '../shards.ts';
-import { release, renew } from './hold.ts';
+import { release } from './hold.ts';
+import { NOTHING, readLarge, type Absent } from './large-arguments.ts';
 import type { Tickets } from './tickets.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
@@ -118,7 +119,7 @@ async function claimFrom(
   });
   const [more, handed] = reply as [number, (Buffer | null)[]];
   const tasks: ClaimedTask[] = [];
-  const absent: number[] = [];
+  const absent: Absent[] = [];
   let unreadable: Error | undefined;
   for (let i = 0; i < handed.length; i += 3) {
     const id = String(handed[i]);
@@ -132,8 +133,7 @@ async function claimFrom(
     }
     const { spec, packed, attempt, lane, losses, retries, args: inline } = record;
     const args = inline ?? handed[i + 2];
-    if (args === undefined || args === null) absent.push(tasks.length);
-    tasks.push({
+    const task: ClaimedTask = {
       fence: { id, attempt, token: tokenOf(handed[i + 1]!) },
       spec,
       packed,
@@ -143,18 +143,19 @@ async function claimFrom(
       retries,
       // A repeat hands out later than it was claimed.
       startWithinMs: hasBegun(handed[i + 1]!) ? undefined : startWithinMs(spec, leaseEndOf(handed[i + 1]!) - leaseMs),
-    });
+    };
+    tasks.push(task);
+    if (args === undefined || args === null) absent.push({ task, bytes: record.argsBytes });
   }
   if (unreadable !== undefined && tasks.length === 0) throw unreadable;
-  try {
-    await readLarge(shards, shard, leaseMs, tenant, tasks, absent, before);
-  } catch (fault) {
-    void giveBack(shards, leaseMs, tenant, tasks, 'the arguments could not be read');
-    throw fault;
-  }
-  if (unsure.fault === undefined) return { tasks, more: more === 1, owes: false };
-  const sent = await withoutUnsure(shards, leaseMs, tenant, tasks);
-  if (sent.length === 0 && tasks.length > 0) throw unsure.fault;
+  const unread = await readLarge(shards, shard, leaseMs, tenant, tasks, absent, before);
+  void giveBack(shards, leaseMs, tenant, [...unread.keys()], 'the arguments could not be read');
+  const whole = tasks.filter((task) => !unread.has(task));
+  const [fault] = unread.values();
+  if (whole.length === 0 && fault !== undefined) throw fault;
+  if (unsure.fault === undefined) return { tasks: whole, more: more === 1 || fault !== undefined, owes: false };
+  const sent = await withoutUnsure(shards, leaseMs, tenant, whole);
+  if (sent.length === 0 && whole.length > 0) throw unsure.fault;
   return { tasks: sent, more: true, owes: false };
 }
 
@@ -189,6 +190,7 @@ async function giveBack(
   tasks: readonly ClaimedTask[],
   message: string,
 ): Promise<void> {
+  if (tasks.length === 0) return;
   const releases = tasks.map(({ fence }) => ({ fence, reason: 'unclaimed_answer' as const, worker: '', message }));
   const until = performance.now() + leaseMs;
   do {
@@ -200,37 +202,6 @@ async function giveBack(
     }
   } while (performance.now() < until);
 }
-
-const NOTHING = Buffer.alloc(0);
-
-/**
- * Arguments that did not ride along, read outside of any script. Leases are renewed meanwhile, of what was claimed `before` as
- * well: that may take longer than they last.
- */
-async function readLarge(
-  shards: Shards,
-  shard: number,
-  leaseMs: number,
-  tenant: string,
-  tasks: ClaimedTask[],
-  absent: number[],
-  before: readonly ClaimedTask[],
-): Promise<void> {
-  if (absent.length === 0) return;
-  const renewals = [...before, ...tasks].map(({ fence }) => ({ fence, worker: '', startedAt: 0 }));
-  const keeping = setInterval(
-    () => void renew(shards, leaseMs, tenant, renewals).catch(() => undefined),
-    leaseMs / RENEWALS_A_LEASE,
-  );
-  const prefix = shards.prefix(shard, tenant);
-  const reads = absent.map(async (n) => {
-    const task = tasks[n]!;
-    task.args = (await shards.carry(shard, (redis) => redis.getBuffer(`${prefix}a:${task.fence.id}`))) ?? NOTHING;
-  });
-  await Promise.all(reads).finally(() => clearInterval(keeping));
-}
-
-const RENEWALS_A_LEASE = 4;
 
 /**
  * With several shards, a look at the first waiting task of each decides where claiming begins. A shard that cannot be looked
