@@ -40,6 +40,8 @@ class EventStream:
         self._connection = Connection(address, timeout)
         self._ours, self._wakers = socket.socketpair()
         self._ours.setblocking(False)
+        # Whoever wakes the reader may hold what it waits for.
+        self._wakers.setblocking(False)
         try:
             self._connection.send("GET", path, {**headers, "Accept": _KIND}, (), timeout)
             self._socket = self._connection.raw
@@ -149,7 +151,7 @@ class EventStream:
         try:
             self._wakers.send(b"!")
         except OSError:
-            pass
+            pass  # one that was sent before wakes it, or it has ended
 
     def close(self) -> None:
         """Idempotent; from the thread that reads."""

@@ -227,6 +227,23 @@ class Calls(unittest.TestCase):
 
         self.assertEqual(asyncio.run(both()), [0.3, 0.3])
 
+    def test_any_number_of_futures_can_be_asked_for_while_a_callback_runs(self):
+        # Not left by `with`: where it hangs, so would its end.
+        client, through, group = Client(), threading.Event(), "asked-%d" % os.getpid()
+        first = client.submit(triple, [0], labels=["nobody=has"], group=group)
+        others = client.batch(triple, [(n,) for n in range(400)], group=group)
+        futures = []
+
+        def ask(_):
+            futures.extend(client.task(task_id).future() for task_id in others)
+            through.set()
+
+        client.task(first).future().add_done_callback(ask)
+        client.cancel(first)
+        self.assertTrue(through.wait(60))
+        self.assertEqual([future.result(20) for future in futures], [3 * n for n in range(400)])
+        client.close()
+
     def test_a_fork_of_its_process_can_use_it(self):
         task_id = self.client.submit(triple, [7])
         self.assertEqual(self.client.task(task_id).future().result(20), 21)
