@@ -50,6 +50,8 @@ class FaasError(Exception):
 
     # Of a refusal: the request had been sent before, and may have been done then.
     is_repeated = False
+    # And how long whoever refused it asks to be left alone, seconds.
+    retry_after = 0.0
     # Of the end of a task: which one, one of a closed list of words, and more that is known (see TaskFailed).
     task_id = ""
     kind = ""

@@ -92,7 +92,7 @@ class Lane:
             self._most, pause = len(refused.wishes) // 2, 0.0
         else:
             self._refusals += 1
-            pause = backoff.pause(self._refusals, refused.error.problem.get("retry_after_ms", 0) / 1000)
+            pause = backoff.pause(self._refusals, refused.error.retry_after)
         self._due = now + pause
         fresh = [wish.limited(now + patience) for wish in refused.wishes]
         held = refused.held

@@ -4,7 +4,7 @@ import ssl
 from typing import Optional
 
 from . import errors
-from .connection import Address, Answer, is_silence
+from .connection import Address, Answer, is_silence, retry_after
 from .versions import __version__
 
 _ANOTHER_URL = "name another URL (argument `url`, variable MPCSFAAS_URL)"
@@ -36,10 +36,15 @@ def refusal(address: Address, answer: Answer, method: str, path: str) -> errors.
     except ValueError:
         problem = None
     if not isinstance(problem, dict) or "code" not in problem:
-        return _of_others(address, answer, method, path)
-    if problem["code"] in ("route_not_found", "method_not_allowed"):
-        return _too_old(address, method, path)
-    return errors.of_problem(problem, answer.status)
+        found = _of_others(address, answer, method, path)
+    elif problem["code"] in ("route_not_found", "method_not_allowed"):
+        found = _too_old(address, method, path)
+    else:
+        found = errors.of_problem(problem, answer.status)
+    # To the millisecond; the header rounds that up.
+    told = problem.get("retry_after_ms") if isinstance(problem, dict) else None
+    found.retry_after = told / 1000 if isinstance(told, int) else retry_after(answer.headers)
+    return found
 
 
 def _of_others(address: Address, answer: Answer, method: str, path: str) -> errors.FaasError:

@@ -10,7 +10,7 @@ import weakref
 from typing import Any, Callable, Deque, Dict, Mapping, Optional, Sequence, TypeVar
 
 from . import backoff, errors, refusals
-from .connection import FAULTS, Address, Answer, Connection, retry_after
+from .connection import FAULTS, Address, Answer, Connection
 from .events import EventStream
 from .versions import __version__
 
@@ -112,6 +112,7 @@ class Transport:
             tries += 1
             fault: Optional[BaseException] = None
             answer: Optional[Answer] = None
+            refusal: Optional[errors.FaasError] = None
             arrived = False
             longest = max(0.0, end - time.monotonic()) + _GRACE
             try:
@@ -149,12 +150,12 @@ class Transport:
             limit = self._patience
             if not self._reached:
                 limit = min(limit, _FIRST_PATIENCE)
-            pause = backoff.pause(tries, retry_after(answer.headers) if answer else 0.0)
+            pause = backoff.pause(tries, refusal.retry_after if refusal else 0.0)
             now = time.monotonic()
             is_over = now - started + pause > limit
             if is_over or self._closing.wait(min(pause, max(0.0, end - now))) or now + pause >= end:
-                if answer is not None:
-                    raise refusals.refusal(self.address, answer, method, path) from None
+                if refusal is not None:
+                    raise refusal from None
                 raise self.unreachable(fault, time.monotonic() - started) from None
 
     def begin(self, method: str, path: str, headers: Mapping[str, str], body: Sequence[bytes]) -> Optional[Connection]:
@@ -282,7 +283,7 @@ class Reopening:
         if isinstance(error, errors.FaasError) and not _may_pass(error):
             raise error
         self._tries += 1
-        pause = backoff.pause(self._tries)
+        pause = backoff.pause(self._tries, getattr(error, "retry_after", 0.0))
         waited = time.monotonic() - self._contact
         if waited + pause > self._patience:
             raise error if isinstance(error, errors.FaasError) else self._transport.unreachable(error, waited)

@@ -376,10 +376,7 @@ class Refusals(unittest.TestCase):
         url, asked = serve(self, say)
         desk = _Desk()
         way = submits.Submits(transport.Transport(url), desk, "submits", 20.0)
-        futures = [TaskFuture(desk) for _ in range(3)]
-        with way._changed:  # they go together
-            for future, args in zip(futures, (b"0", b"large", b"2")):
-                way.add(wishes.Wish(future, wishes.Entry(wishes.head_of("f"), wishes.tail_of({}), "f"), args))
+        futures = submitted(way, desk, [b"0", b"large", b"2"])
         self.assertTrue(way.flush(20))
         self.assertEqual([future.task_id for future in futures], ["2", "", "4"])
         self.assertIsInstance(futures[1].exception(0), errors.TooLargeError)
@@ -855,10 +852,7 @@ class Doubts(unittest.TestCase):
 
             url, asked = serve(self, say)
             way = submits.Submits(transport.Transport(url), desk, "submits", 20.0)
-            futures = [TaskFuture(desk) for _ in range(3)]
-            with way._changed:  # they go together
-                for n, future in enumerate(futures):
-                    way.add(wishes.Wish(future, wishes.Entry(wishes.head_of("f"), wishes.tail_of({}), "f"), b"%d" % n))
+            futures = submitted(way, desk, [b"%d" % n for n in range(3)])
             while len(asked) < 4:
                 time.sleep(0.01)
             futures[1]._settle_canceled()
@@ -882,11 +876,22 @@ class Doubts(unittest.TestCase):
 
         url, asked = serve(self, say)
         way = submits.Submits(transport.Transport(url), desk, "submits", 20.0)
-        with way._changed:  # they go together
-            for _ in range(3000):
-                way.add(wishes.Wish(TaskFuture(desk), wishes.Entry(wishes.head_of("f"), wishes.tail_of({}), "f"), b"0"))
+        submitted(way, desk, [b"0"] * 3000)
         self.assertTrue(way.flush(20))
         self.assertEqual(sizes, [1000, 1000, 500, 250, 500, 1000, 1000, 250])
+        way.close()
+        way.join()
+
+    def test_a_full_queue_is_left_alone_for_as_long_as_it_asks(self):
+        full = json.dumps({"code": "queue_full", "status": 429, "detail": "full"}).encode()
+        refused = answer(429, full, "application/problem+json", "Retry-After: 0.3")
+        url, asked = serve(self, lambda n: refused if n < 3 else answer(200, b'{"task_ids": ["a"]}'))
+        desk, began = _Desk(), time.monotonic()
+        way = submits.Submits(transport.Transport(url), desk, "submits", 20.0)
+        submitted(way, desk, [b"0"])
+        self.assertTrue(way.flush(20))
+        self.assertEqual(len(asked), 3)
+        self.assertGreaterEqual(time.monotonic() - began, 0.6)
         way.close()
         way.join()
 
@@ -899,6 +904,15 @@ class Doubts(unittest.TestCase):
             ex.accepted([future], [task_id], ex.opened())
             with self.assertRaises(errors.TaskCanceled):
                 client.wait(task_id, 20)
+
+
+def submitted(way, desk, arguments):
+    """The futures of calls that go together, one for each of these arguments."""
+    entry, futures = wishes.Entry(wishes.head_of("f"), wishes.tail_of({}), "f"), [TaskFuture(desk) for _ in arguments]
+    with way._changed:
+        for future, args in zip(futures, arguments):
+            way.add(wishes.Wish(future, entry, args))
+    return futures
 
 
 class _Desk:
