@@ -17,7 +17,7 @@ FaasError
 │   │   └── NotSelfContained      a JavaScript function uses what is not in it: .names
 │   ├── IdempotencyError          the key came with other content
 │   ├── QueueFull                 the queue has no room
-│   ├── RateLimitedError          too many tasks a second
+│   ├── RateLimitedError          too many tasks a second, or requests for a proxy in front of the service (429)
 │   ├── InternalError             the service has a fault
 │   └── ServiceUnavailableError   the store is away, or the service is stopping
 │       └── NoWorkerError         nobody can run the call
@@ -166,7 +166,7 @@ class QueueFull(ServiceError):
 
 
 class RateLimitedError(ServiceError):
-    """Too many tasks a second."""
+    """Too many tasks a second; or too many requests for a proxy in front of the service."""
 
 
 class InternalError(ServiceError):
@@ -183,6 +183,8 @@ class NoWorkerError(ServiceUnavailableError):
 
 # What a wait may be told where nobody is there.
 AWAY = (ServiceUnreachable, ServiceUnavailableError)
+# What may find room in a moment: nothing of the request was done.
+NO_ROOM = (QueueFull, RateLimitedError)
 
 
 class TaskFailed(FaasError):
@@ -342,9 +344,16 @@ def of_kind(kind: str, message: str, task_id: str, traceback: str = "") -> FaasE
 def of_problem(problem: Dict[str, Any], status: int) -> FaasError:
     """The error of an answer in problem details."""
     detail = str(problem.get("detail") or "The service answered %d." % status)
-    found = BY_CODE.get(str(problem.get("code", "")), InternalError if status >= 500 else BadRequestError)
+    found = BY_CODE.get(str(problem.get("code", ""))) or _of_status(status)
     if issubclass(found, ServiceError):
         return found(detail, problem)
     if issubclass(found, TaskFailed):
         return found(detail, str(problem.get("task_id", "")))
     return found(detail)
+
+
+def _of_status(status: int) -> Type[ServiceError]:
+    """Where the code says nothing: that of a newer service, or of something else."""
+    if status == 429:
+        return RateLimitedError
+    return InternalError if status >= 500 else BadRequestError

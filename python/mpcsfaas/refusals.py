@@ -66,6 +66,12 @@ def _of_others(address: Address, answer: Answer, method: str, path: str) -> erro
             "limit there (`client_max_body_size` of nginx), or send less in one call." % address.url,
             problem,
         )
+    if status == 429:
+        return errors.RateLimitedError(
+            "Something in front of the service at %s refuses the request for now (429), not the service itself: raise the limit "
+            "there (`limit_req` of nginx), or ask less often." % address.url,
+            problem,
+        )
     if status in (401, 403):
         return errors.AuthenticationError(
             "Something in front of the service at %s refuses the request (%d), not the service itself: call the service by a URL "

@@ -304,7 +304,7 @@ class Submits:
                 ids = self._transport.read(answer, _ids)
             except errors.ServiceError as error:
                 self._desk.sent()
-                if isinstance(error, (errors.QueueFull, errors.RateLimitedError)):
+                if isinstance(error, errors.NO_ROOM):
                     raise no_room(sending, error) from None
                 open_, sending = self._without_culprit(open_, error), None
                 continue

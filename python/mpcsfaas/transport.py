@@ -28,7 +28,7 @@ _ANSWER_TIMEOUT = 60.0
 # For an answer that is due when the caller waits no longer, seconds.
 _GRACE = 1.0
 _KEPT_CONNECTIONS = 16
-_AGAIN = ("queue_full", "rate_limited", "store_unavailable", "not_ready", "shutting_down")
+_AGAIN = ("store_unavailable", "not_ready", "shutting_down")
 
 
 class Transport:
@@ -135,7 +135,7 @@ class Transport:
                     return answer
                 refusal = refusals.refusal(self.address, answer, method, path)
                 refusal.is_repeated = is_doubtful
-                if not _may_pass(refusal) or (answer.status == 429 and not waits_for_room):
+                if not _may_pass(refusal) or (isinstance(refusal, errors.NO_ROOM) and not waits_for_room):
                     raise refusal
                 if isinstance(refusal, errors.ServiceUnreachable) and not safe:
                     raise errors.ServiceUnreachable(
@@ -292,7 +292,7 @@ class Reopening:
 
 def _may_pass(refusal: errors.FaasError) -> bool:
     """Is it worth another try?"""
-    return isinstance(refusal, errors.ServiceUnreachable) or getattr(refusal, "code", "") in _AGAIN
+    return isinstance(refusal, (errors.ServiceUnreachable, *errors.NO_ROOM)) or getattr(refusal, "code", "") in _AGAIN
 
 
 def quoted(part: str) -> str:

@@ -367,6 +367,42 @@ class Refusals(unittest.TestCase):
                     self.assertEqual((caught.exception.status, caught.exception.code), (status, ""))
             self.assertEqual(len(asked), 3)
 
+    def test_a_proxy_that_limits_how_often_it_is_asked_is_asked_again(self):
+        sentence = r"^Something in front of the service at %s refuses the request for now \(429\), not the service itself: "
+        task = b'{"task_id": "t", "task_ids": ["t"]}'
+        # As nginx says it, and as another one may.
+        for refused in (answer(429, HTML, "text/html", "Retry-After: 0.2"), answer(429, b'{"code": "slow"}', "text/json", "Retry-After: 0.2")):
+            url, asked = serve(self, lambda n, refused=refused: refused if n < 3 else answer(200, task))
+            with Client(url) as client:
+                for ask in (client.stats, lambda: client.submit("f", [1]), lambda: client.create_key("x")):
+                    asked.clear()
+                    began = time.monotonic()
+                    ask()
+                    # Twice so long as it asked for.
+                    self.assertGreaterEqual(time.monotonic() - began, 0.4)
+                    self.assertEqual(len(asked), 3)
+        url, asked = serve(self, lambda _: answer(429, HTML, "text/html"))
+        with Client(url, patience=0.5) as client:
+            for ask in (client.stats, lambda: client.submit("f", [1]), lambda: next(client.events())):
+                asked.clear()
+                with self.assertRaisesRegex(errors.RateLimitedError, sentence % re.escape(url)) as caught:
+                    ask()
+                self.assertEqual((caught.exception.status, caught.exception.code), (429, ""))
+                self.assertGreater(len(asked), 1)
+
+    def test_it_fails_no_call_of_an_executor(self):
+        proxied = answer(429, HTML, "text/html", "Retry-After: 0.2")
+        url, asked = serve(self, lambda n: proxied if n < 3 else answer(200, b'{"task_ids": ["a", "b", "c"]}'))
+        desk, began = _Desk(), time.monotonic()
+        way = submits.Submits(transport.Transport(url), desk, "submits", 20.0)
+        futures = submitted(way, desk, [b"0", b"1", b"2"])
+        self.assertTrue(way.flush(20))
+        self.assertGreaterEqual(time.monotonic() - began, 0.4)
+        self.assertEqual([future.task_id for future in futures], ["a", "b", "c"])
+        self.assertEqual(len(asked), 3)
+        way.close()
+        way.join()
+
     def test_what_is_together_too_large_for_a_proxy_goes_one_by_one(self):
         def say(n):
             if asked[n - 1].body.count(b'"function"') > 1 or b"large" in asked[n - 1].body:
