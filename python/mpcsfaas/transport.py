@@ -28,7 +28,9 @@ _ANSWER_TIMEOUT = 60.0
 # For an answer that is due when the caller waits no longer, seconds.
 _GRACE = 1.0
 _KEPT_CONNECTIONS = 16
-_AGAIN = ("store_unavailable", "not_ready", "shutting_down")
+# Refused before anything was done; where the store was away, something may have been.
+_NOT_BEGUN = ("not_ready", "shutting_down")
+_AGAIN = ("store_unavailable", *_NOT_BEGUN)
 
 
 class Transport:
@@ -137,10 +139,11 @@ class Transport:
                 refusal.is_repeated = is_doubtful
                 if not _may_pass(refusal) or (isinstance(refusal, errors.NO_ROOM) and not waits_for_room):
                     raise refusal
-                if isinstance(refusal, errors.ServiceUnreachable) and not safe:
-                    raise errors.ServiceUnreachable(
-                        "%s The request %s %s may or may not have been done, so it is not sent again." % (refusal, method, path)
-                    )
+                if not safe and not _is_undone(refusal):
+                    words = "%s The request %s %s may or may not have been done, so it is not sent again." % (refusal, method, path)
+                    if isinstance(refusal, errors.ServiceError):
+                        raise type(refusal)(words, refusal.problem)
+                    raise type(refusal)(words)
             elif arrived and not safe:
                 raise errors.ServiceUnreachable(
                     "The connection to %s broke while the request %s %s was under way (%s): it may or may not have been "
@@ -293,6 +296,11 @@ class Reopening:
 def _may_pass(refusal: errors.FaasError) -> bool:
     """Is it worth another try?"""
     return isinstance(refusal, (errors.ServiceUnreachable, *errors.NO_ROOM)) or getattr(refusal, "code", "") in _AGAIN
+
+
+def _is_undone(refusal: errors.FaasError) -> bool:
+    """Is it certain that nothing was done?"""
+    return isinstance(refusal, errors.NO_ROOM) or getattr(refusal, "code", "") in _NOT_BEGUN
 
 
 def quoted(part: str) -> str:

@@ -353,6 +353,27 @@ class Refusals(unittest.TestCase):
                 client.create_key("x")
             self.assertEqual(len(asked), 1)
 
+    def test_what_may_have_been_done_is_sent_again_only_where_that_does_no_harm(self):
+        task_id = "0b0ea9c5-5d0e-4c57-9bd0-3d9e9b0f0c11"
+        for code, is_undone in (("store_unavailable", False), ("not_ready", True), ("shutting_down", True)):
+            refused = answer(503, json.dumps({"code": code, "status": 503, "detail": "Away."}).encode())
+            url, asked = serve(self, lambda n, refused=refused: refused if n == 1 else answer(200, b'{"task_id": "t"}'))
+            with Client(url) as client:
+                for ask, is_harmless in (
+                    (lambda: client.create_key("x"), False),
+                    (lambda: client.retry(task_id), False),
+                    (lambda: client.cancel(task_id), True),
+                    (lambda: client.submit("f", [1]), True),
+                ):
+                    asked.clear()
+                    if is_undone or is_harmless:
+                        ask()
+                        self.assertEqual(len(asked), 2)
+                        continue
+                    with self.assertRaisesRegex(errors.ServiceUnavailableError, "^Away. The request POST .* may or may not have been") as told:
+                        ask()
+                    self.assertEqual((told.exception.code, len(asked)), (code, 1))
+
     def test_a_proxy_that_refuses_by_itself_is_told_so(self):
         for status, kind, words in (
             (401, errors.AuthenticationError, r"refuses the request \(401\), not the service itself: call"),
