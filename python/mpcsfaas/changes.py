@@ -1,7 +1,7 @@
 """Whether what a function takes along is still what it was when the function was shipped."""
+import collections
 import enum
 import functools
-import inspect
 import sys
 import types
 from typing import Any, Callable, Iterable, List, Mapping, Optional, Set, Tuple
@@ -9,17 +9,20 @@ from typing import Any, Callable, Iterable, List, Mapping, Optional, Set, Tuple
 from . import classes, culprit
 from .callables import unwrapped
 from .globalvars import globals_of
+from .submodules import names_used
 
 # A look at one thing, and what was seen there.
 Check = Tuple[Callable[..., Any], Tuple[Any, ...], Any]
 
-_FIXED = (int, float, complex, bool, str, bytes, type(None), types.BuiltinFunctionType, types.ModuleType)
+_FIXED = (int, float, complex, bool, str, bytes, type(None))
+# Descriptors that Python makes, which hold nothing of their own.
+_MADE = (*classes.MADE, type(vars(collections.namedtuple("_Made", "field"))["field"]))
 _MISSING = object()
 
 
 def checks_of(function: types.FunctionType) -> Optional[List[Check]]:
     """What to look at before its shipment is used again; None where it takes along what can change in itself."""
-    looks = _Looks()
+    looks = _Looks(names_used(function))
     return looks.checks if looks.are_enough_for(function) else None
 
 
@@ -31,8 +34,10 @@ def is_unchanged(checks: Iterable[Check]) -> bool:
 class _Looks:
     """Gathers checks. A method answers whether nothing can change in what it is given without one of them seeing it."""
 
-    def __init__(self) -> None:
+    def __init__(self, names: Set[str]) -> None:
+        """names: of all attributes that may be spoken of."""
         self.checks: List[Check] = []
+        self._names = names
         self._seen: Set[int] = set()
 
     def are_enough_for(self, function: types.FunctionType) -> bool:
@@ -61,6 +66,11 @@ class _Looks:
             return all(self._value(one) for one in value)
         if isinstance(value, types.FunctionType):
             return _is_by_name(value) or self.are_enough_for(value)
+        if isinstance(value, types.BuiltinFunctionType):
+            # A module, nothing, or the object whose method it is.
+            return self._value(value.__self__)
+        if isinstance(value, types.ModuleType):
+            return self._module(value)
         if isinstance(value, type):
             return not classes.is_by_value(value) or self._class(value)
         if isinstance(value, (staticmethod, classmethod)):
@@ -71,22 +81,35 @@ class _Looks:
             return all(self._value(one) for one in (value.fget, value.fset, value.fdel))
         return type(value) in _FIXED
 
-    def _class(self, kind: type) -> bool:
-        if self._has_seen(kind) or isinstance(kind, enum.EnumMeta):
+    def _module(self, module: types.ModuleType) -> bool:
+        """It goes by name; of a package also those submodules that are spoken of and loaded, which are its attributes then."""
+        if not hasattr(module, "__path__") or self._has_seen(module):
             return True
-        return all(self._members(vars(one)) for one in kind.__mro__ if classes.is_by_value(one))
+        for name in self._names:
+            inner = self._entry(vars(module), name)
+            if isinstance(inner, types.ModuleType) and inner.__name__ == "%s.%s" % (module.__name__, name):
+                self._module(inner)
+        return True
 
-    def _members(self, members: Mapping[str, Any]) -> bool:
-        """Of a class or a function."""
+    def _class(self, kind: Any) -> bool:
+        if self._has_seen(kind):
+            return True
+        own = [one for one in (*kind.__mro__, *type(kind).__mro__) if classes.is_by_value(one)]
+        return all(self._enum(one) if isinstance(one, enum.EnumMeta) else self._members(vars(one)) for one in own)
+
+    def _enum(self, kind: Any) -> bool:
+        written = classes.written_in_enum(kind)
+        return self._members(vars(kind), written) and all(self._members(vars(one)) for one in kind.__members__.values())
+
+    def _members(self, members: Mapping[str, Any], written: Optional[Mapping[str, Any]] = None) -> bool:
+        """Of a class, a function or a member of an enum. written: those of them that can change in themselves, else all."""
         self.checks.append((len, (members,), len(members)))
         for name in list(members):
             value = self._entry(members, name)
             # What Python and its decorators note about a class is set once: __slots__, __dataclass_fields__.
-            if name == "_field_defaults" or (name.startswith("__") and not callable(value)):
+            if name == "_field_defaults" or (name.startswith("__") and not callable(value)) or type(value) in _MADE:
                 continue
-            if inspect.isdatadescriptor(value) and not isinstance(value, property):
-                continue
-            if not self._value(value):
+            if (written is None or name in written) and not self._value(value):
                 return False
         return True
 

@@ -183,11 +183,11 @@ _TOLD = ("__module__", "__qualname__", "__doc__", "__annotations__", "__orig_bas
 # What Python makes by itself with the class, and what it notes there when the class is used: the same function would be another
 # one after its first argument.
 _CACHES = ("_abc_impl", "__slotnames__", "__annotations_cache__")
-_MADE = (types.MemberDescriptorType, types.GetSetDescriptorType)
+MADE = (types.MemberDescriptorType, types.GetSetDescriptorType)
 
 
 def _body(kind: Any) -> Dict[str, Any]:
-    body = {name: value for name, value in vars(kind).items() if type(value) not in _MADE and name not in _CACHES}
+    body = {name: value for name, value in vars(kind).items() if type(value) not in MADE and name not in _CACHES}
     if body.get("__annotations__") == {}:
         del body["__annotations__"]  # whoever asks for them makes them
     if getattr(body.get("__subclasshook__"), "__module__", "") == "typing":
@@ -220,13 +220,20 @@ def _enum_body(kind: Any) -> Dict[str, Any]:
             "the enum %s has %s, which hides what its members are made from: move it into a module" % (kind.__name__, hiding)
         )
     members: Dict[str, Any] = {name: member._value_ for name, member in kind.__members__.items()}
-    left_out = (*members, *_CACHES, *(("__new__", "__init__") if _has_own_new(kind) else ()))
-    more = {
+    more = written_in_enum(kind)
+    if _has_own_new(kind):
+        more = {name: value for name, value in more.items() if name not in ("__new__", "__init__")}
+    return {**members, **more, "__qualname__": kind.__qualname__}
+
+
+def written_in_enum(kind: Any) -> Dict[str, Any]:
+    """Of its attributes those of its statement: neither members nor what its metaclass notes."""
+    left_out = (*kind.__members__, *_CACHES)
+    return {
         name: value
         for name, value in vars(kind).items()
-        if name not in left_out and type(value) not in _MADE and (name not in _NOTES or _is_kept(kind, name, value))
+        if name not in left_out and type(value) not in MADE and (name not in _NOTES or _is_kept(kind, name, value))
     }
-    return {**members, **more, "__qualname__": kind.__qualname__}
 
 
 def _has_own_new(kind: Any) -> bool:

@@ -4,6 +4,7 @@ import dataclasses
 import enum
 import functools
 import gc
+import importlib
 import io
 import pickle
 import pickletools
@@ -218,6 +219,21 @@ class Functions(unittest.TestCase):
         Local.__module__ = "collections"
         uses_local = lambda: Local.rate  # noqa: E731
 
+        class Limit:
+            def __init__(self, most):
+                self.most = most
+
+            def __get__(self, holder, kind=None):
+                return self.most
+
+            def __set__(self, holder, value):
+                raise AttributeError
+
+        class Limited:
+            limit = Limit(1)
+
+        uses_limited = lambda: Limited.limit  # noqa: E731
+
         changes = [
             (uses_class, lambda: setattr(Child, "rate", 2)),
             (uses_class, lambda: setattr(Base, "hello", lambda self: 2)),
@@ -225,10 +241,66 @@ class Functions(unittest.TestCase):
             (uses_made, change_state),
             (uses_local, lambda: setattr(Local, "rate", 2)),
             (uses_local, lambda: setattr(Base, "hello", lambda self: 3)),
+            (uses_limited, lambda: setattr(vars(Limited)["limit"], "most", 2)),
         ]
         for function, change in changes:
             before = shipment.shipment_of(function)
             change()
+            self.assertNotEqual(shipment.shipment_of(function).digest, before.digest)
+
+    def test_notices_a_change_of_what_a_builtin_holds(self):
+        table, seen, word = {}, [], "a"
+        get, add, join = table.get, seen.append, word.join
+        for function, change in ((lambda: get(1), lambda: table.update(a=1)), (lambda: add(1), lambda: seen.append(1))):
+            before = shipment.shipment_of(function)
+            change()
+            self.assertNotEqual(shipment.shipment_of(function).digest, before.digest)
+        for function in (lambda: join(()), lambda: len(())):
+            self.assertIs(shipment.shipment_of(function), shipment.shipment_of(function))
+
+    def test_notices_a_change_of_what_an_enum_uses(self):
+        factor = 1
+
+        class Unit(enum.Enum):
+            INCH = 1
+            FOOT = 12
+
+            def inches(self):
+                return self.value * factor
+
+        class Held(enum.Enum):
+            BOX = [1]
+
+        class Kind(type):
+            word = "a"
+
+        class Made(metaclass=Kind):
+            pass
+
+        def change_factor():
+            nonlocal factor
+            factor = 2
+
+        changes = [
+            (lambda: Unit.FOOT.inches(), change_factor),
+            (lambda: Unit.FOOT.inches(), lambda: setattr(Unit, "inches", lambda self: 3)),
+            (lambda: Held.BOX, lambda: Held.BOX.value.append(2)),
+            (lambda: Made, lambda: setattr(Kind, "word", "b")),
+        ]
+        for function, change in changes:
+            before = shipment.shipment_of(function)
+            change()
+            self.assertNotEqual(shipment.shipment_of(function).digest, before.digest)
+        function = changes[0][0]
+        self.assertIs(shipment.shipment_of(function), shipment.shipment_of(function))
+
+    def test_notices_a_submodule_that_is_loaded_later(self):
+        function = lambda text: xml.dom.minidom.parseString(text)  # noqa: E731
+        for name in ("xml.dom", "xml.dom.minidom"):
+            self.assertNotIn(name, sys.modules)
+            before = shipment.shipment_of(function)
+            self.assertIs(shipment.shipment_of(function), before)
+            importlib.import_module(name)
             self.assertNotEqual(shipment.shipment_of(function).digest, before.digest)
 
     def test_does_not_keep_functions_without_end(self):
