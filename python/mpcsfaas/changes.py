@@ -6,7 +6,7 @@ import sys
 import types
 from typing import Any, Callable, Iterable, List, Mapping, Optional, Set, Tuple
 
-from . import classes, culprit
+from . import classes, culprit, methods
 from .callables import unwrapped
 from .globalvars import globals_of
 from .submodules import names_used
@@ -66,6 +66,8 @@ class _Looks:
             return all(self._value(one) for one in value)
         if isinstance(value, types.FunctionType):
             return _is_by_name(value) or self.are_enough_for(value)
+        if methods.parts_of(value) is not None:
+            return True
         if isinstance(value, types.BuiltinFunctionType):
             # A module, nothing, or the object whose method it is.
             return self._value(value.__self__)

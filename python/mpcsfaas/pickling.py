@@ -5,9 +5,12 @@ P1  Plain data is written by the C pickler. What it would write as a reference i
 P2  Of a function's globals only those that it uses go along (dill's `recurse`, with a search of ours: see globalvars).
 P3  What means nothing in another process is refused, not copied: locks, open files.
 P4  A class of `__main__` is one class wherever it goes (see classes), so that `except` and `isinstance` know it.
+P5  A method that a module has for a function goes by name, too (see methods): with its object, which nobody sees, each call
+    would begin from a copy of that, and draw the same random numbers.
 """
 import _thread
 import functools
+import importlib
 import io
 import pickle
 import sys
@@ -18,7 +21,7 @@ from typing import Any, Callable, Dict, List, Set, Tuple
 
 import dill
 
-from . import classes, culprit
+from . import classes, culprit, methods
 from .callables import name_of
 from .errors import SerializationError
 from .globalvars import searching
@@ -31,6 +34,8 @@ _OF_DILL = bytes((0x80, _PROTOCOL_OF_DILL))
 _dumps = pickle.dumps
 # A reference into the main module has its name in the pickle, and so may a text of the user's: that costs only time.
 _MAINS = tuple(name.encode() for name in classes.MAINS)
+# So has a method that goes with its object.
+_BOUND = b"getattr"
 
 _REFUSED = {
     _thread.LockType,
@@ -94,10 +99,25 @@ class _Pickler(dill.Pickler):  # type: ignore[misc]
     names: Set[str] = set()
 
     def reducer_override(self, value: Any) -> Any:
-        """See classes.exception_parts."""
+        """See classes.exception_parts, and P5."""
         if isinstance(value, BaseException) and classes.is_by_value(type(value)):
             return classes.exception_parts(value) or NotImplemented
-        return NotImplemented
+        return methods.parts_of(value) or NotImplemented
+
+
+class _PlainPickler(pickle.Pickler):
+    def reducer_override(self, value: Any) -> Any:
+        """P5."""
+        if isinstance(value, types.ModuleType):
+            return importlib.import_module, (value.__name__,)
+        return methods.parts_of(value) or NotImplemented
+
+
+def _with_methods(value: Any) -> bytes:
+    """The C pickle."""
+    file = io.BytesIO()
+    _PlainPickler(file, _PROTOCOL).dump(value)
+    return file.getvalue()
 
 
 def by_value(value: Any) -> bytes:
@@ -119,6 +139,8 @@ def dumps(value: Any) -> bytes:
     """P1. Raises whatever the picklers raise."""
     try:
         data = _dumps(value, _PROTOCOL)
+        if _BOUND in data:
+            data = _with_methods(value)
     except RecursionError:
         raise  # dill goes less deep
     except Exception:

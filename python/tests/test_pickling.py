@@ -8,14 +8,17 @@ import importlib
 import io
 import pickle
 import pickletools
+import random
 import socket
 import subprocess
 import sys
 import threading
+import types
 import unittest
 import weakref
 import urllib.parse
 import xml.etree.ElementTree
+from random import randint, random as draw
 
 from mpcsfaas import Client, SerializationError, callables, function, pickling, shipment
 
@@ -100,6 +103,10 @@ def reads_xml(text):
 
 def inner_quote(text):
     return urllib.parse.quote(text)
+
+
+def drawn():
+    return draw(), randint(0, 9)
 
 
 def locks():
@@ -322,6 +329,30 @@ class Functions(unittest.TestCase):
         self.assertRegex(shipped.pickler, r"^dill \d")
         self.assertEqual(shipment.shipment_of(len).python, "")
         self.assertEqual(shipment.label(lambda: 0), "Functions.test_tells_source_name_and_versions.lambda")
+
+    def test_a_method_that_a_module_calls_its_own_goes_by_name(self):
+        most = 2**60
+        drawing = random.Random(7).random
+        for shipped, args in (
+            (draw, ()),
+            (randint, (0, most)),
+            (lambda: draw(), ()),
+            (lambda: randint(0, most), ()),
+            (functools.partial(randint, 0), (most,)),
+        ):
+            code = shipment.shipment_of(shipped).code
+            self.assertNotEqual(run_elsewhere(code, *args), run_elsewhere(code, *args))
+        for value in (draw, randint):
+            self.assertIs(pickling.loads(pickling.dumps(value)), value)
+            self.assertIs(pickling.loads(pickling.dumps([value, lambda: 0]))[0], value)
+        # That of any other object takes it along.
+        for shipped in (drawing, lambda: drawing()):
+            code = shipment.shipment_of(shipped).code
+            self.assertEqual(run_elsewhere(code), run_elsewhere(code))
+        self.assertEqual(run_elsewhere(pickling.dumps({"a": 1}.get), "a"), 1)
+        nameless = types.MethodType(functools.partial(max, 1), 2)
+        self.assertEqual(pickling.loads(pickling.dumps(nameless))(), 2)
+        self.assertIs(shipment.shipment_of(drawn), shipment.shipment_of(drawn))
 
     def test_names_the_captured_object_that_cannot_be_pickled(self):
         lock, deep = threading.RLock(), {"a": [0, socket.socket()]}
