@@ -13,9 +13,10 @@ def value_of(result: Dict[str, Any], pickle: Any) -> Any:
     try:
         return pickling.loads(pickle)
     except Exception as error:
-        raise errors.SerializationError(
-            "the result of task %s cannot be loaded here: %s: %s" % (result["task_id"], type(error).__name__, error)
-        ) from error
+        words = "the result of task %s cannot be loaded here: %s: %s" % (result["task_id"], type(error).__name__, error)
+        unloadable = errors.SerializationError(words)
+        unloadable.task_id = result["task_id"]
+        raise unloadable from error
 
 
 def exception_of(result: Dict[str, Any], pickle: Any) -> BaseException:

@@ -63,6 +63,17 @@ def fails_unloadably():
     raise Unloadable
 
 
+class Broken:
+    """Whose pickle cannot be loaded anywhere."""
+
+    def __reduce__(self):
+        return eval, ("1 / 0",)
+
+
+def breaks():
+    return Broken()
+
+
 def sleeps(seconds):
     time.sleep(seconds)
     return seconds
@@ -284,6 +295,14 @@ class Calls(unittest.TestCase):
             for one in (error, pickle.loads(pickle.dumps(error))):
                 self.assertIs(type(one), errors.BY_KIND[kind])
                 self.assertEqual((one.task_id, one.kind, one.details, one.attempts), ("t", kind, {"n": 1}, [{"attempt": 1}]))
+
+    def test_a_result_that_cannot_be_loaded_here_is_told_with_its_task(self):
+        future = self.ex.submit(breaks)
+        with mpcsfaas.Client() as client:
+            for ask in (future.result, lambda: client.wait(future.task_id)):
+                with self.assertRaisesRegex(errors.SerializationError, "cannot be loaded here: ZeroDivisionError") as caught:
+                    ask()
+                self.assertEqual(caught.exception.task_id, future.task_id)
 
     def test_a_callback_that_exits_harms_no_other_call(self):
         first, second = self.ex.submit(sleeps, 0.2), self.ex.submit(sleeps, 0.5)
