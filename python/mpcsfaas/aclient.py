@@ -204,7 +204,7 @@ class AsyncClient:
         await self._calls.run(self._client.revoke_key, key_id)
 
     def events(self, **filters: Any) -> AsyncIterator[Json]:
-        """See Client.events."""
+        """See Client.events. It connects with the first `async for` step, and tells what ends from then on."""
         return self._stream(lambda client: client.events(**filters))
 
     async def _stream(self, begin: Callable[[Client], Iterator[Json]]) -> AsyncIterator[Json]:

@@ -273,8 +273,8 @@ class Client:
     ) -> Iterator[Json]:
         """Ends of tasks as they happen, until `close`: {"event", "id", "task_id", "status", "kind", "group"}.
 
-        Over a cut connection it goes on after the last one. `after`: an `id`, to go on from. An item whose event is
-        "reset" says that some were missed.
+        It connects before it returns: what ends from then on is told, whenever it is read. Over a cut connection it goes on
+        after the last one. `after`: an `id`, to go on from. An item whose event is "reset" says that some were missed.
         """
         query = {"group": group, "function": function, "task_id": task_id}
         given.check_filters(query)

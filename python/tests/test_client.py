@@ -35,6 +35,12 @@ def picky(x):
     return x
 
 
+def submits_until(over, group):
+    with Client() as client:
+        while not over.wait(0.05):
+            client.submit(triple, [1], group=group)
+
+
 class Calls(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -280,24 +286,19 @@ class Calls(unittest.TestCase):
 
     def test_events_tell_of_ends(self):
         group = "events-%d" % os.getpid()
-        stream = self.client.events(group=group)
-        seen, found = threading.Event(), []
-
-        def read():
-            for event in stream:
-                found.append(event)
-                seen.set()
-                return
-
-        # Submits until the stream, whose place nobody tells of, has seen one.
-        reader = threading.Thread(target=read)
-        reader.start()
-        ids = []
-        while not seen.wait(0.05):
+        stream, ids = self.client.events(group=group), []
+        # What ends before they are read, too. Should that be missed, there is more to read.
+        for _ in range(2):
             ids.append(self.client.submit(triple, [1], group=group))
-        reader.join()
-        self.assertEqual((found[0]["event"], found[0]["status"], found[0]["group"]), ("task.ended", "COMPLETED", group))
-        self.assertIn(found[0]["task_id"], ids)
+            self.client.wait(ids[-1])
+        more = threading.Event()
+        self.addCleanup(more.set)
+        threading.Thread(target=submits_until, args=(more, group), daemon=True).start()
+        told = next(stream)
+        self.assertEqual((told["event"], told["status"], told["group"]), ("task.ended", "COMPLETED", group))
+        self.assertEqual([told["task_id"], next(stream)["task_id"]], ids)
+        # So it does from a place that is known.
+        self.assertEqual(next(self.client.events(group=group, after=told["id"]))["task_id"], ids[1])
         stream.close()
 
     def test_streams_outlive_a_cut_and_end_with_the_client(self):
