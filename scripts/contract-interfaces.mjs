@@ -76,7 +76,7 @@ ${[...found.values()].join('\n\n')}
 /** The ends of calls are read as results of tasks: the client meets no problem of theirs. */
 const ENDS = new Set(['RemoteError', 'TaskCanceled', 'WorkerLost', 'TaskTimeout']);
 
-/** Each status with the class of most of its codes, and the codes that have another. */
+/** Each status with the class of most of its codes, of the first where two have as many, and the codes that have another. */
 function classesOf(errors) {
   const rows = Object.entries(errors).filter(([, { sdk }]) => !ENDS.has(sdk));
   const statuses = Map.groupBy(rows, ([, { status }]) => status);

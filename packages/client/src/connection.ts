@@ -166,14 +166,13 @@ export class Connection {
     } catch {
       // A proxy's page.
     }
-    if (typeof problem.code === 'string' && typeof problem.detail === 'string') {
-      const after = Number(headers.get('retry-after'));
-      return refusal({ retry_after_ms: after * 1000, ...(problem as Problem) }, this.url);
-    }
+    const isOurs = typeof problem.code === 'string' && typeof problem.detail === 'string';
     // What a proxy does not let through.
-    if ([401, 403, 413].includes(status)) {
+    if (isOurs || [401, 403, 413, 429].includes(status)) {
       const detail = `Something in front of ${this.url} refused this: it said ${status}.`;
-      return refusal({ status, code: '', detail } as Problem, this.url);
+      const told = isOurs ? problem : { status, code: '', detail };
+      const after = Number(headers.get('retry-after')) * 1000 || 0;
+      return refusal({ retry_after_ms: after, ...told } as Problem, this.url);
     }
     // A proxy says so of a service that is not there.
     if ([502, 503, 504].includes(status)) return this.#away(new Error(String(status)));

@@ -22,8 +22,8 @@ export const CLASS_OF: Record<string | number, NamedClass> = {
   413: 'TooLarge',
   not_self_contained: 'NotSelfContained',
   idempotency_key_reused: 'Conflict',
-  429: 'QueueFull',
-  rate_limited: 'RateLimited',
+  429: 'RateLimited',
+  queue_full: 'QueueFull',
   503: 'Unavailable',
   no_worker: 'NoWorker',
 };
@@ -39,8 +39,8 @@ export type NamedClass =
   | 'Conflict'
   | 'TooLarge'
   | 'NotSelfContained'
-  | 'QueueFull'
   | 'RateLimited'
+  | 'QueueFull'
   | 'ServiceFault'
   | 'Unavailable'
   | 'NoWorker';

@@ -152,12 +152,21 @@ describe('a service whose answers are those of this test', () => {
     [401, Unauthorized],
     [403, Forbidden],
     [413, TooLarge],
+    [429, RateLimited],
   ])('%i that something in front of it says by itself', async (status, Class) => {
     const { url, asked } = await fake((response) => response.writeHead(status).end('<h1>nginx</h1>'));
-    const error = await fault(new Faas({ url }).submit('f'));
+    const error = await fault(new Faas({ url, retries: 1 }).submit('f'));
     expect(error).toBeInstanceOf(Class);
     expect((error as Error).message).toBe(`Something in front of ${url} refused this: it said ${status}.`);
-    expect(asked).toHaveLength(1);
+    expect(asked).toHaveLength(status === 429 ? 2 : 1);
+  });
+
+  it('429 that something in front of it says by itself is repeated as soon as that allows', async () => {
+    const { url, asked } = await fake((response) => response.writeHead(429, { 'retry-after': '1' }).end(), fine);
+    const from = performance.now();
+    await new Faas({ url }).submit('f');
+    expect(performance.now() - from).toBeGreaterThanOrEqual(990);
+    expect(asked).toHaveLength(2);
   });
 
   it('a retry of a task, which has no key, is not repeated after a cut', async () => {
