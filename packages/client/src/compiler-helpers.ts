@@ -1,7 +1,7 @@
 // Small stand-ins for what compilers write into functions and define elsewhere in the file, each as the text that travels.
 // Every text here is a program: what is published is without the blanks that separate no words (scripts/build.mjs).
 
-export const awaiter = `(self, args, P, body) => (async function () {
+const awaiter = `(self, args, P, body) => (async function () {
   const it = body.apply(self, args || []);
   let how = 'next', sent;
   for (;;) {
@@ -11,8 +11,6 @@ export const awaiter = `(self, args, P, body) => (async function () {
     try { sent = await value; } catch (e) { how = 'throw'; sent = e; }
   }
 })()`;
-// As tsc and esbuild call them: of both `yield __await(x)` waits for x.
-export const awaiting = 'function __await(v) { if (!(this instanceof __await)) return new __await(v); this.v = v; }';
 const asyncGenerator = `(self, args, body) => (async function* () {
   const it = body.apply(self, args || []);
   let how = 'next', sent;
@@ -51,7 +49,8 @@ export const WORDS: Record<string, string> = {
     '(to, from) => { Object.setPrototypeOf(to, from); Object.setPrototypeOf(to.prototype, from && from.prototype); }',
   __values: 'from => from[Symbol.iterator]()',
   __read: read,
-  __await: awaiting,
+  // As tsc and esbuild call it: of both `yield __await(x)` waits for x.
+  __await: 'function __await(v) { if (!(this instanceof __await)) return new __await(v); this.v = v; }',
   __asyncGenerator: asyncGenerator,
   // In a generator that is not asynchronous, too; what only an asynchronous one could go through throws.
   __yieldStar: itself,

@@ -1,6 +1,6 @@
 // What compilers write into functions and define elsewhere in the file: stand-ins for it travel along. A function
 // keeps its meaning without what they do for debuggers and coverage. Of the rest it is said what to do.
-import { awaiting, counter, WORDS } from './compiler-helpers.ts';
+import { counter, WORDS } from './compiler-helpers.ts';
 import { NotSelfContained, SerializationError } from './errors.ts';
 
 /**
@@ -8,31 +8,26 @@ import { NotSelfContained, SerializationError } from './errors.ts';
  * @throws SerializationError for a word of tslib that is none of these
  */
 export function withCompilerWords(text: string): string {
-  const words = new Set(Object.keys(WORDS).filter((word) => uses(text, word)));
-  if (words.has('__asyncGenerator')) words.add('__await');
+  const taken = [...new Set(Array.from(text.matchAll(/\btslib_1\.(\w+)/g), ([, word]) => word!))];
+  const unknown = taken.filter((word) => !Object.hasOwn(WORDS, word));
+  if (unknown.length > 0) throw new SerializationError(cure(unknown));
+  const words = new Set(Object.keys(WORDS).filter((word) => new RegExp(`(?<![\\w$.])${word}\\b`).test(text)));
+  // One for both: the generator asks whether it is that one's.
+  if ([...words, ...taken].includes('__asyncGenerator')) words.add('__await');
   // As an object with the helper in it SWC imports them.
   const value = (word: string): string =>
     text.includes(`${word}._`)
       ? `((it) => Object.assign((...args) => it(...args), { _: it }))(${WORDS[word]!})`
       : WORDS[word]!;
   const lines = [...words].map((word) => `const ${word} = ${value(word)};`);
-  if (uses(text, 'tslib_1')) {
-    const taken = [...new Set(Array.from(text.matchAll(/\btslib_1\.(\w+)/g), ([, word]) => word!))];
-    const unknown = taken.filter((word) => !Object.hasOwn(WORDS, word));
-    if (unknown.length > 0) throw new SerializationError(cure(unknown));
-    if (taken.some((word) => word.startsWith('__async'))) lines.push(`const __await = ${awaiting};`);
-    lines.push(
-      `const tslib_1 = { ${taken.map((word) => `${word}: ${word === '__await' ? word : WORDS[word]!}`).join(', ')} };`,
-    );
+  if (taken.length > 0) {
+    const helpers = taken.map((word) => `${word}: ${word === '__await' ? word : WORDS[word]!}`);
+    lines.push(`const tslib_1 = { ${helpers.join(', ')} };`);
   }
   // Modules compiled to CommonJS import Node's own by it.
   if (/__importStar\(require\(|__toESM\(require\(/.test(text)) lines.push('const require = process.getBuiltinModule;');
   for (const name of new Set(text.match(/\bcov_\w+(?=\(\))/g))) lines.push(`const ${name} = ${counter};`);
   return lines.length === 0 ? text : `(() => { ${lines.join(' ')} return (${text}\n); })()`;
-}
-
-function uses(text: string, word: string): boolean {
-  return new RegExp(`(?<![\\w$.])${word}\\b`).test(text);
 }
 
 /** As tsc, esbuild, SWC and Babel name them. */

@@ -110,9 +110,7 @@ export function valueOf(result: TaskResult): unknown {
   // A newer service may know more kinds.
   if (error !== null) throw new (OF_KIND[error.kind] ?? TaskFailed)(id, error);
   if ('value' in result) return result.value;
-  throw new SerializationError(
-    `The result of task ${id} is kept as a pickle alone: it was asked for by Python, for Python.`,
-  );
+  throw new SerializationError(`The result of task ${id} is kept as a pickle alone, for Python.`);
 }
 
 /** The classes that the contract names for its codes. */
