@@ -1,6 +1,5 @@
 // Requests to the service: JSON in and out, faults as errors of ours, repeated where a repeat does no harm.
-import { ConnectionFailed, QueueFull, refusal } from './errors.ts';
-import type { FaasError } from './errors.ts';
+import { ConnectionFailed, FaasError, QueueFull, refusal } from './errors.ts';
 import { backoffMs, linkedTo, pause } from './pause.ts';
 import type { Problem } from './contract.ts';
 
@@ -78,7 +77,7 @@ export class Connection {
   /** The answer's body. @throws FaasError, or the signal's reason */
   async ask<T>(method: 'GET' | 'POST' | 'DELETE', path: string, asked: Ask = {}): Promise<T> {
     const { signal, patienceMs, left, gone, patient } = asked;
-    const until = patienceMs === undefined ? undefined : Date.now() + patienceMs;
+    let until = 0;
     for (let tried = 0; ; tried++) {
       try {
         return await this.#once<T>(method, path, asked);
@@ -88,7 +87,9 @@ export class Connection {
         if (asked.inDoubt && status === 404 && gone !== undefined) return gone as T;
         asked.inDoubt ||= isDoubtful(fault);
         const isKept = asked.inDoubt && status === 429 && patient;
-        const more = isKept || (until === undefined ? tried < this.#retries : Date.now() < until);
+        // Not from the beginning: a program that was suspended since then has not been without the service.
+        until ||= Date.now() + (patienceMs ?? 0);
+        const more = isKept || (patienceMs === undefined ? tried < this.#retries : Date.now() < until);
         if (!more || !isPassing(fault, asked)) throw fault;
         await pause(pauseMs(fault, tried), asked.inDoubt ? signal : (left ?? signal));
       }
@@ -97,7 +98,7 @@ export class Connection {
 
   /** An answer that goes on: its body's bytes, as far as the connection lasts. */
   async open(path: string, headers: Record<string, string>, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    const answer = await this.#send('GET', path, { signal }, signal, { accept: 'text/event-stream', ...headers });
+    const answer = await this.#send('GET', path, {}, signal, { accept: 'text/event-stream', ...headers });
     if (answer.ok && answer.body !== null) return answer.body;
     throw this.#fault(answer, await answer.text());
   }
@@ -108,13 +109,11 @@ export class Connection {
     const timer = setTimeout(() => stop.abort(new Error('no answer')), SILENCE_MS + (asked.heldMs ?? 0));
     try {
       const answer = await this.#send(method, path, asked, stop.signal, {});
-      const text = await answer.text().catch((error: unknown) => {
-        throw this.#away(error);
-      });
+      const text = await answer.text();
       if (!answer.ok) throw this.#fault(answer, text);
       return JSON.parse(text) as T;
     } catch (error) {
-      throw error instanceof SyntaxError ? this.#notOurs('something that is no JSON') : error;
+      throw error instanceof SyntaxError ? this.#notOurs('something that is no JSON') : this.away(error);
     } finally {
       clearTimeout(timer);
       forget();
@@ -136,12 +135,12 @@ export class Connection {
     const search = new URLSearchParams(given).toString();
     const target = this.url + path + (search === '' ? '' : `?${search}`);
     const sent = method === 'POST' ? (body ?? '{}') : null;
-    return this.#fetch(target, { method, headers, body: sent, signal }).catch((error: unknown) => {
-      throw this.#away(error);
-    });
+    return this.#fetch(target, { method, headers, body: sent, signal });
   }
 
-  #away(error: unknown): ConnectionFailed {
+  /** What fetch, or an answer's body, throws as one of ours. */
+  away(error: unknown): FaasError {
+    if (error instanceof FaasError) return error;
     const { cause, message } = error as { cause?: { code?: string; message?: string }; message?: string };
     const why = cause?.code ?? (cause?.message || message) ?? String(error);
     // As OpenSSL and Node name what is wrong with a certificate.
@@ -175,7 +174,7 @@ export class Connection {
       return refusal({ retry_after_ms: after, ...told } as Problem, this.url);
     }
     // A proxy says so of a service that is not there.
-    if ([502, 503, 504].includes(status)) return this.#away(new Error(String(status)));
+    if ([502, 503, 504].includes(status)) return this.away(new Error(String(status)));
     return this.#notOurs(`${status} ${JSON.stringify(text.slice(0, 80))}`);
   }
 }

@@ -122,7 +122,7 @@ export class Ends {
     const timer = setInterval(() => this.#read(this.#waiting.keys()), this.#rereadMs);
     try {
       for await (const told of follow(this.#connection, pathOfEnds(this.#group), stop.signal)) {
-        if (told.is === 'open' || told.event === 'reset') this.#read(this.#waiting.keys());
+        if (told.event === 'open' || told.event === 'reset') this.#read(this.#waiting.keys());
         else if (told.event === 'task.ended') {
           const { task_id: id } = JSON.parse(told.data) as TaskEnded;
           if (this.#waiting.has(id)) this.#read([id]);

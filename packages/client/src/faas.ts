@@ -131,7 +131,7 @@ export class Faas {
   /** The ends of tasks from now on, over cut connections. `reset`: some were missed; ask for those that matter. */
   async *events({ group, signal }: Waiting & { group?: string | undefined } = {}): AsyncGenerator<TaskEnded | 'reset'> {
     for await (const told of follow(this.#connection, pathOfEnds(group), signal)) {
-      if (told.is === 'event') yield told.event === 'reset' ? 'reset' : (JSON.parse(told.data) as TaskEnded);
+      if (told.event !== 'open') yield told.event === 'reset' ? 'reset' : (JSON.parse(told.data) as TaskEnded);
     }
     signal?.throwIfAborted();
   }

@@ -17,7 +17,7 @@ export async function* followLogs(
   let told = { stdout: 0, stderr: 0 };
   let before = told;
   for await (const item of follow(connection, `/v1/tasks/${id}/logs?follow=1`, signal)) {
-    if (item.is === 'open') {
+    if (item.event === 'open') {
       before = { ...told };
       continue;
     }

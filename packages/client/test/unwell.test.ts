@@ -1,9 +1,9 @@
 // A service that is unwell in parts: it does what it is asked and its answer is cut, or its events do not come.
 import type { ServerResponse } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { Connection } from '../src/connection.ts';
 import { Ends } from '../src/ends.ts';
-import { Faas, NotFound, TaskFailed } from '../src/index.ts';
+import { ConnectionFailed, Faas, NotFound, TaskFailed } from '../src/index.ts';
 import { refuse, say, sayEnds, serve, stopServing, type Asked } from './fake.ts';
 
 afterEach(stopServing);
@@ -189,6 +189,73 @@ describe('who waits for many', () => {
     });
     expect(await all(url, 3_600_000)).toEqual(ids);
     expect(reads).toBe(2);
+  });
+});
+
+describe('who follows', () => {
+  const ID = '7f0c0c1e-4d2a-4b39-9c35-0d7e5f1e6a11';
+  const STREAM = { 'content-type': 'text/event-stream' };
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.restoreAllMocks();
+  });
+  /** The program stands still, as on a laptop that is closed: for the clock an hour is over. */
+  const standStill = (): void => {
+    const now = Date.now.bind(Date);
+    vi.spyOn(Date, 'now').mockImplementation(() => now() + 3_600_000);
+  };
+
+  it.each(['events', 'logs'])(
+    '%s of a service that is cut off in every word is told so by a fault of ours',
+    async (what) => {
+      const { url, asked } = await serve((_, response) => {
+        response.writeHead(200, STREAM).write(': he', () => response.destroy());
+      });
+      const faas = new Faas({ url, patienceMs: 100 });
+      const told = what === 'events' ? faas.events() : faas.task(ID).logs({ follow: true });
+      await expect(told.next()).rejects.toBeInstanceOf(ConnectionFailed);
+      expect(asked.length).toBeGreaterThan(1);
+    },
+  );
+
+  it('is told so of one that falls silent, too', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+    const { url } = await serve((_, response) => response.writeHead(200, STREAM).flushHeaders());
+    const begun = Promise.withResolvers<undefined>();
+    const told = new Faas({
+      url,
+      patienceMs: 1_000,
+      fetch: (...asked) => fetch(...asked).finally(() => begun.resolve(undefined)),
+    }).events();
+    const fault = told.next().catch((error: unknown) => error);
+    await begun.promise;
+    await vi.advanceTimersByTimeAsync(40_000);
+    expect(await fault).toBeInstanceOf(ConnectionFailed);
+    expect(await fault).toMatchObject({ message: expect.stringContaining(`at ${url} (no answer)`) as string });
+  });
+
+  it('goes on after a standstill, also where the network is back later', async () => {
+    let stream: ServerResponse | undefined;
+    const { url, asked } = await serve((_, response) => {
+      if (asked.length === 2) return void response.destroy();
+      stream = response.writeHead(200, STREAM);
+      stream.write(`event: task.ended\ndata: ${asked.length}\nid: 7\n\n`);
+    });
+    const events = new Faas({ url }).events();
+    expect(await events.next()).toMatchObject({ value: 1 });
+    standStill();
+    stream!.destroy();
+    expect(await events.next()).toMatchObject({ value: 3 });
+    await events.return(undefined);
+  });
+
+  it('nor is a wait for a value over with one', async () => {
+    const { url, asked } = await serve(({ body }, response) => {
+      if (asked.length > 2) return sayEnds(response, body, true);
+      if (asked.length === 1) standStill();
+      response.destroy();
+    });
+    expect(await new Faas({ url }).task(ID).result()).toBe(ID);
   });
 });
 
