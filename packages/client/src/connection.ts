@@ -135,7 +135,7 @@ export class Connection {
     const search = new URLSearchParams(given).toString();
     const target = this.url + path + (search === '' ? '' : `?${search}`);
     const sent = method === 'POST' ? (body ?? '{}') : null;
-    return this.#fetch(target, { method, headers, body: sent, signal });
+    return this.#fetch(target, { method, headers, body: sent, signal, redirect: 'manual' });
   }
 
   /** What fetch, or an answer's body, throws as one of ours. */
@@ -159,6 +159,12 @@ export class Connection {
   }
 
   #fault({ status, headers }: Response, text: string): FaasError {
+    // Followed, it would make a GET of a POST, and lose the key. A page is not told where it leads.
+    if (status < 400) {
+      const to = headers.get('location');
+      const place = to === null ? 'another address' : new URL(to, this.url).href.replace(/\/v1\/.*/, '');
+      return new ConnectionFailed(`${this.url} leads to ${place}: give that as url.`);
+    }
     let problem: Partial<Problem> = {};
     try {
       problem = JSON.parse(text) as Partial<Problem>;

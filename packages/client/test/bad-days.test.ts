@@ -149,6 +149,18 @@ describe('a service whose answers are those of this test', () => {
   });
 
   it.each([
+    ['https://faas.example/v1/tasks', 'https://faas.example'],
+    ['/below/v1/tasks', 'URL/below'],
+    ['https://login.example/?for=us', 'https://login.example/?for=us'],
+  ])('a redirect to %s is not followed: one sentence with the address', async (location, place) => {
+    const { url, asked } = await fake((response) => response.writeHead(301, { location }).end('<h1>moved</h1>'), fine);
+    const error = await fault(new Faas({ url, apiKey: 'mpk_1' }).submit('f'));
+    expect(error).toBeInstanceOf(ConnectionFailed);
+    expect((error as Error).message).toBe(`${url} leads to ${place.replace('URL', url)}: give that as url.`);
+    expect(asked).toHaveLength(1);
+  });
+
+  it.each([
     [401, Unauthorized],
     [403, Forbidden],
     [413, TooLarge],
