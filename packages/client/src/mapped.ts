@@ -108,7 +108,8 @@ async function* run<R>(
       broken.catch(() => undefined);
       line.push(broken);
     }
-    coming = false;
+    // Inputs of whoever stopped have not come to their end.
+    coming = over();
     change();
   };
 

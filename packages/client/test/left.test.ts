@@ -42,6 +42,29 @@ describe('the signal of a map and that of its function', () => {
   });
 });
 
+it('inputs that a map leaves at its signal are ended, though the window is full', async () => {
+  const { url, asked } = await serve((one, response) => {
+    if (take(one, response)) return;
+    if (one.path === '/v1/tasks/cancel') return say(response, 200, { canceled: [] });
+    sayEnds(response, one.body, false);
+  });
+  let ended = false;
+  const inputs = function* (): Generator<number> {
+    try {
+      for (let n = 0; ; n++) yield n;
+    } finally {
+      ended = true;
+    }
+  };
+  const stop = new AbortController();
+  const values = new Faas({ url }).function('f').map(inputs(), { window: 2, signal: stop.signal }).toArray();
+  const told = values.catch((error: unknown) => error);
+  await expect.poll(() => asked.some(({ path }) => path === '/v1/results')).toBe(true);
+  stop.abort(new Error('enough'));
+  expect(await told).toMatchObject({ message: 'enough' });
+  expect(ended).toBe(true);
+});
+
 it('a map is read once, in whatever way', async () => {
   const { url, asked } = await serve((one, response) => {
     if (!take(one, response)) sayEnds(response, one.body, true);
