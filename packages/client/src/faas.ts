@@ -128,7 +128,7 @@ export class Faas {
     return (await this.#connection.ask<{ deleted: number }>('DELETE', path, asked)).deleted;
   }
 
-  /** The ends of tasks from now on, over cut connections. `reset`: some were missed; ask for those that matter. */
+  /** The ends of tasks from when its first read has connected, over cuts. `reset`: some were missed; ask for those that matter. */
   async *events({ group, signal }: Waiting & { group?: string | undefined } = {}): AsyncGenerator<TaskEnded | 'reset'> {
     for await (const told of follow(this.#connection, pathOfEnds(group), signal)) {
       if (told.event !== 'open') yield told.event === 'reset' ? 'reset' : (JSON.parse(told.data) as TaskEnded);
