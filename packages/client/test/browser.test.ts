@@ -31,6 +31,7 @@ beforeAll(async () => {
   execFileSync(process.execPath, [join(root, 'scripts/build.mjs'), 'client'], { stdio: 'pipe' });
   const module = readFileSync(join(root, 'packages/client/dist/index.js'));
   pages = createServer(({ url }, response) => {
+    if (url?.startsWith('/moved/')) return void response.writeHead(302, { location: `${up.url}/v1/stats` }).end();
     const isModule = url === '/client.js';
     response.setHeader('content-type', isModule ? 'text/javascript' : 'text/html');
     response.end(isModule ? module : PAGE);
@@ -80,4 +81,13 @@ it('many calls at once go through the few connections that a browser has', async
     return values.reduce((all, value) => all + value, 0);
   });
   expect(sum).toBe((199 * 200 * 399) / 6);
+}, 60_000);
+
+it('is told that a url leads elsewhere, though not whereto', async () => {
+  const told = await inPage(async ({ client }) => {
+    const page = globalThis as unknown as { origin: string };
+    const moved = new client.Faas({ url: `${page.origin}/moved` });
+    return moved.stats().catch((error: unknown) => [error instanceof client.ConnectionFailed, String(error)]);
+  });
+  expect(told).toEqual([true, `ConnectionFailed: ${origin}/moved leads to another address: give that as url.`]);
 }, 60_000);
