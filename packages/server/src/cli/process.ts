@@ -145,6 +145,8 @@ export function leaveQuietly(exitCode: number): never {
 export async function runCommand(program: string, act: () => Promise<void>): Promise<void> {
   // `mpcsfaas task ls | head` closes our stdout when it has seen enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  // What is told beside it, whoever has left that, is no reason to end.
+  process.stderr.on('error', () => undefined);
   try {
     await act();
   } catch (error) {

@@ -52,6 +52,6 @@ async function run({ program, args, env }: Line): Promise<Said> {
     Reflect.deleteProperty(process.stdout, 'write');
     Reflect.deleteProperty(process.stderr, 'write');
     process.exit = exit;
-    process.stdout.removeAllListeners('error');
+    for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error');
   }
 }

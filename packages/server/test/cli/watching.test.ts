@@ -20,13 +20,19 @@ def loud():
     print("x" * 200_000)
 def fail():
     raise ValueError("no such luck")
+def grumble(until):
+    for word in "one", "two":
+        print(word, file=sys.stderr, flush=True)
+        while not os.path.exists(until):
+            time.sleep(0.02)
+    print("done")
 def raw(until):
     os.write(1, b"\\xff\\xff\\xff\\n")
     while not os.path.exists(until):
         time.sleep(0.02)
     print("done")
 `;
-  service = await startCliService(source, ['talk', 'loud', 'fail', 'raw']);
+  service = await startCliService(source, ['talk', 'loud', 'fail', 'grumble', 'raw']);
 });
 afterAll(() => service.stop());
 
@@ -105,6 +111,17 @@ describe('task logs', () => {
       if (follow.length === 0)
         await expect.poll(async () => (await service.cli('task', 'show', id)).stdout).toMatch(/COMPLETED/);
     }
+  });
+
+  it('-f goes on where nobody reads its stderr any more', async () => {
+    const gate = join(service.folder, 'grumble-gate');
+    const id = await idOf('grumble', gate);
+    const line = `mpcsfaas task logs -f ${id} 2> >(head -n 1; exec 0< /dev/null; touch ${gate})`;
+    expect(await service.shell(`set -o pipefail; (${line}) | cat`)).toEqual({
+      code: 0,
+      stdout: 'one\ndone\n',
+      stderr: '',
+    });
   });
 
   it('-f is left by Ctrl-C, and the task goes on', async () => {
