@@ -26,13 +26,15 @@ def grumble(until):
         while not os.path.exists(until):
             time.sleep(0.02)
     print("done")
+def steer():
+    print("\\x9b1m\\u202e", flush=True)
 def raw(until):
     os.write(1, b"\\xff\\xff\\xff\\n")
     while not os.path.exists(until):
         time.sleep(0.02)
     print("done")
 `;
-  service = await startCliService(source, ['talk', 'loud', 'fail', 'grumble', 'raw']);
+  service = await startCliService(source, ['talk', 'loud', 'fail', 'grumble', 'steer', 'raw']);
 });
 afterAll(() => service.stop());
 
@@ -122,6 +124,11 @@ describe('task logs', () => {
       stdout: 'one\ndone\n',
       stderr: '',
     });
+  });
+
+  it('-f --json escapes what would steer a terminal', async () => {
+    const told = await service.done('task', 'logs', '-f', '--json', await idOf('steer'));
+    expect(told).toContain('"\\u009b1m\\u202e\\n"');
   });
 
   it('-f is left by Ctrl-C, and the task goes on', async () => {

@@ -6,7 +6,7 @@ import { followLogs } from '../follow-logs.ts';
 import { withOptions } from '../options.ts';
 import { printJson, printLine } from '../print.ts';
 import { interruption, leaveQuietly } from '../process.ts';
-import { visible } from '../visible.ts';
+import { visible, visibleJson } from '../visible.ts';
 
 interface LogsOptions extends ApiOptions {
   json: boolean;
@@ -51,7 +51,7 @@ async function follow(api: Api, id: string, json: boolean): Promise<void> {
   try {
     for await (const { dropped, ...log } of followLogs(api, id, stop.signal)) {
       if (json) {
-        printLine(JSON.stringify(log));
+        printLine(visibleJson(JSON.stringify(log)));
         continue;
       }
       if (dropped > 0) tellDropped(log.stream, dropped);
