@@ -42,8 +42,11 @@ export function mayBeDone(error: unknown): boolean {
   return !(error instanceof Unreachable) || error.mayBeDone;
 }
 
-/** How long the service asks to be left alone, ms. */
+/** How long the service, or a proxy, asks to be left alone, ms: its body tells it better than its head, where it does. */
 export function askedMs(error: unknown): number {
-  const problem = error instanceof Refused ? (error.answer.body as { retry_after_ms?: number } | null) : null;
-  return problem?.retry_after_ms ?? 0;
+  if (!(error instanceof Refused)) return 0;
+  const { body, headers } = error.answer;
+  const told = (body as { retry_after_ms?: number } | null)?.retry_after_ms;
+  // A proxy may say a date in place of seconds: then the usual pause has to do.
+  return told ?? (Number(headers['retry-after']) * 1000 || 0);
 }

@@ -190,6 +190,22 @@ describe('a queue that others keep nearly full', () => {
     expect(sizes.length).toBeLessThan(15);
   });
 
+  it.each([
+    ['of the service', JSON.stringify({ code: 'queue_full', detail: 'The queue is full.' })],
+    ["of a proxy's own", '<h1>429</h1>'],
+  ])('is left alone for as long as the head of a refusal %s says', async (_, refusal) => {
+    const at: number[] = [];
+    const { api } = await serve(({ path, body }, response) => {
+      if (path !== '/v1/tasks/batch') return sayEnds(response, body.task_ids!);
+      if (at.push(performance.now()) > 1) return take(response, body.tasks!);
+      response.writeHead(429, { 'retry-after': '1' }).end(refusal);
+    });
+    const stop = new AbortController();
+    for await (const output of new Mapping(api, 'f', {}, stop.signal, () => undefined).outputs(lines(1)))
+      expect(valueOf(output)).toBe(0);
+    expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(990);
+  });
+
   it('is not asked in other requests for what a request may have brought before its answer was cut', async () => {
     const posts: string[] = [];
     const { api } = await serve(({ path, body, key }, response) => {
