@@ -3,7 +3,7 @@ import { Command, CommanderError } from 'commander';
 import { describeOptions } from './help.ts';
 import { ignoreEnvironment, settleEnvironment, toldPlace } from './options.ts';
 import { version } from './package.ts';
-import { runCommand } from './process.ts';
+import { endAtSigterm, runCommand } from './process.ts';
 import { UserError } from './user-error.ts';
 
 const EPILOGUE = `
@@ -84,6 +84,7 @@ async function modern(program: Command, [first = '']: readonly string[]): Promis
   program
     .description('Ship a function, call it from anywhere: every call is queued durably and its result pushed back.')
     .addHelpText('after', EPILOGUE);
+  if (Object.hasOwn(AT_WORK, first)) endAtSigterm();
   if (Object.hasOwn(COMMANDS, first)) {
     (await COMMANDS[first]!())(program);
     return program;

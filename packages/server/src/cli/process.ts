@@ -113,9 +113,20 @@ function endSignals(): { first: Promise<NodeJS.Signals>; cut: AbortSignal } {
 
 /** The same for a command that may also end by itself: the channel to a launcher does not keep it. */
 export function interruption(): ReturnType<typeof endSignals> {
+  process.off('SIGTERM', endInterrupted);
   const signals = endSignals();
   process.channel?.unref();
   return signals;
+}
+
+const endInterrupted = (): never => process.exit(130);
+
+/**
+ * For commands that have nothing to end or to tell: SIGTERM is an interruption, and `interruption` takes it over. Ctrl-C ends
+ * them as the signal that it is, of which a shell makes the same number, and ends a loop around the command, too.
+ */
+export function endAtSigterm(): void {
+  process.once('SIGTERM', endInterrupted);
 }
 
 /**

@@ -4,7 +4,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { afterEach, expect, it } from 'vitest';
 import { Api, Hung } from '../../src/cli/api.ts';
 import { followLogs } from '../../src/cli/follow-logs.ts';
-import { mpcsfaas } from './harness.ts';
+import { mpcsfaas, program } from './harness.ts';
 
 const SOON = { silenceMs: 1_000, marginMs: 1_000 };
 const ID = '7f0c0c1e-4d2a-4b39-9c35-0d7e5f1e6a11';
@@ -64,4 +64,28 @@ it('a call does not wait longer than it was told to, and ten seconds', async () 
   const { code, stdout, stderr } = await mpcsfaas(['call', 'f', '--wait', '1ms', '--url', url]);
   expect([code, stdout]).toEqual([1, '']);
   expect(stderr).toMatch(/^mpcsfaas: The service at [^\n]+ does not answer: nothing was heard for 10 s\.[^\n]+\n$/);
+});
+
+it.each([
+  ['task ls'],
+  [`task show ${ID}`],
+  [`task logs ${ID}`],
+  [`task cancel ${ID}`],
+  ['fn ls'],
+  ['keys revoke 1'],
+  ['workers'],
+])('%s is interrupted by SIGTERM, too', async (line) => {
+  const url = await sayingOnly();
+  const command = program('mpcsfaas', [...line.split(' '), '--url', url]);
+  await once(server!, 'connection');
+  command.signal('SIGTERM');
+  expect(await command.ended).toEqual({ code: 130, stdout: '', stderr: '' });
+});
+
+it('Ctrl-C ends a command as a signal does: a shell ends the loop around it', async () => {
+  const url = await sayingOnly();
+  const command = program('mpcsfaas', ['task', 'ls', '--url', url]);
+  await once(server!, 'connection');
+  command.signal('SIGINT');
+  expect((await command.ended).code).toBe('SIGINT');
 });

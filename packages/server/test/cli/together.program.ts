@@ -53,5 +53,6 @@ async function run({ program, args, env }: Line): Promise<Said> {
     Reflect.deleteProperty(process.stderr, 'write');
     process.exit = exit;
     for (const stream of [process.stdout, process.stderr]) stream.removeAllListeners('error');
+    process.removeAllListeners('SIGTERM');
   }
 }
