@@ -42,7 +42,8 @@ export class ProgressBar {
     if (this.#latest === undefined) return;
     this.#drawnAt = performance.now();
     const seconds = (this.#drawnAt - this.#started) / 1000;
-    const { columns } = process.stderr;
+    // A terminal may not know, and says 0.
+    const columns = process.stderr.columns || 80;
     process.stderr.write(`\r\x1b[K${barLine(this.#latest, seconds, columns, hasColours(process.stderr))}`);
   }
 

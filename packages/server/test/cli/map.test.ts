@@ -177,6 +177,15 @@ describe('map', () => {
     );
   });
 
+  it('shows it on a terminal that does not say how wide it is, too', async () => {
+    write('naps', '0.2\n0.3\n');
+    // Without a size of its own this one has none.
+    const { stdout } = await service.shell(
+      `/usr/bin/python3 -c 'import pty, sys; pty.spawn(sys.argv[1:])' mpcsfaas map nap naps`,
+    );
+    expect(stdout).toMatch(/\r\x1b\[K\[#* *\] +\d+ % [12] of 2, \d+\/s/);
+  });
+
   it('shows what has ended also where the first line has not', async () => {
     write('naps', '2\n0.1\n0\n0\n0.1\n');
     const { stdout } = await service.onTerminal('never', '', ['map', 'nap', 'naps']).ended;
