@@ -1,6 +1,7 @@
 // What `top` shows, as lines: a pure function of what the service said now and a moment ago.
 import type { AnswerOf, Task } from '@mpcsfaas/contract';
 import { painted } from './colour.ts';
+import { cutTo } from './columns.ts';
 import { WORKER_COLUMNS, workerRow, type Fleet } from './commands/workers.ts';
 import { tableLines } from './print.ts';
 import { TASK_COLUMNS, taskRow } from './task-row.ts';
@@ -48,7 +49,7 @@ export function frameOf(sample: Sample, rates: Rates, url: string, { columns, ro
   const left = Math.max(4, rows - head.length - 2);
   const workerLines = workers.slice(0, Math.max(2, Math.min(workers.length, Math.floor(left / 2))));
   const lines = [...head, '', ...workerLines, '', ...newest].slice(0, rows);
-  return lines.map((line) => cut(line, columns));
+  return lines.map((line) => cutTo(line, columns));
 }
 
 export interface Screen {
@@ -66,17 +67,6 @@ function meter(part: number, whole: number): string {
   const width = 20;
   const full = whole === 0 ? 0 : Math.min(width, Math.round((part / whole) * width));
   return `[${'#'.repeat(full)}${' '.repeat(width - full)}]`;
-}
-
-/** By what is seen: colours take no room. */
-function cut(line: string, columns: number): string {
-  let room = columns;
-  const kept = line.replaceAll(/(\x1b\[\d+m)|([^\x1b])/gu, (whole, colour: string | undefined) => {
-    if (colour !== undefined) return colour;
-    room -= 1;
-    return room >= 0 ? whole : '';
-  });
-  return kept;
 }
 
 function sum(counts: Readonly<Record<string, number>>): number {

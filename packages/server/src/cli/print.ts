@@ -1,5 +1,6 @@
 // What commands print: tables for people, JSON for programs.
 import { hasColours, painted, statusPainted } from './colour.ts';
+import { columnsOf, cutTo, padTo } from './columns.ts';
 import { visible, visibleJson } from './visible.ts';
 
 export function printJson(value: unknown): void {
@@ -21,12 +22,12 @@ export function printMore({ next_cursor: next }: { next_cursor: string }): void 
   if (next !== '') process.stderr.write('There may be more: raise --limit, or narrow the list.\n');
 }
 
-/** A text of the user's must not make a table as wide as it is long. */
+/** A text of the user's must not make a table as wide as it is long. Columns. */
 const WIDEST_CELL = 64;
 
 function cell(text: string): string {
   const shown = visible(text);
-  return shown.length > WIDEST_CELL ? `${shown.slice(0, WIDEST_CELL - 1)}…` : shown;
+  return columnsOf(shown) > WIDEST_CELL ? `${cutTo(shown, WIDEST_CELL - 1)}…` : shown;
 }
 
 /** Columns padded to their widest cell; nothing but a header where there are no rows. Only the last may be long. */
@@ -40,9 +41,9 @@ export function tableLines(
   coloured: boolean,
 ): string[] {
   const rows = texts.map((row) => row.map((text, at) => (at === row.length - 1 ? visible(text) : cell(text))));
-  const widths = header.map((title, at) => Math.max(title.length, ...rows.map((row) => (row[at] ?? '').length)));
+  const widths = header.map((title, at) => Math.max(title.length, ...rows.map((row) => columnsOf(row[at] ?? ''))));
   const padded = (row: readonly string[]): string[] =>
-    row.map((text, at) => (at === row.length - 1 ? text : text.padEnd(widths[at]!)));
+    row.map((text, at) => (at === row.length - 1 ? text : padTo(text, widths[at]!)));
   const title = padded(header).join('  ').trimEnd();
   return [
     coloured ? painted(title, 'bold') : title,

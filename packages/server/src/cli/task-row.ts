@@ -1,5 +1,6 @@
 // A task as a line of a table.
 import type { Task } from '@mpcsfaas/contract';
+import { cutTo } from './columns.ts';
 
 export const TASK_COLUMNS = ['TASK', 'STATUS', 'FUNCTION', 'SUBMITTED', 'ATTEMPT', 'NOTE'];
 
@@ -12,6 +13,6 @@ export function taskRow(task: Task): string[] {
 }
 
 function note({ error, waits }: Task): string {
-  if (error !== null) return `${error.kind}: ${error.message.split('\n')[0] ?? ''}`.slice(0, 80);
+  if (error !== null) return cutTo(`${error.kind}: ${error.message.split('\n')[0] ?? ''}`, 80);
   return waits?.detail ?? '';
 }
