@@ -23,6 +23,14 @@ type Answer = Extract<ChildFrame, { is: 'value' | 'failure' }>;
 
 const CHILD_KINDS = new Set<string>(ATTEMPT_KINDS);
 
+/**
+ * Of what a child says of an error, UTF-16 units: children cut texts to 64 Ki characters and a line, of two units each at most;
+ * names are whatever users call their classes. All of one error fits a message with room to spare.
+ */
+const MOST_TEXT = 129 * 1024;
+const MOST_NAME = 1024;
+const MOST_BASES = 64;
+
 /** The outcome of an answer; a string says what is wrong with the answer itself. */
 export function outcomeOf(frame: Answer, spec: TaskSpec): Outcome | string {
   if (frame.is === 'failure') return failureOf(frame, spec);
@@ -49,11 +57,11 @@ function failureOf(frame: Extract<Answer, { is: 'failure' }>, spec: TaskSpec): F
   if (typeof said['kind'] !== 'string' || !CHILD_KINDS.has(said['kind'])) return 'an error of unknown kind';
   const bases = said['bases'];
   const error: ErrorInfo = {
-    type: text(said['type']),
-    message: text(said['message']) || (said['kind'] === 'memory_exceeded' ? OUT_OF_MEMORY : ''),
-    traceback: text(said['traceback']),
+    type: text(said['type'], MOST_NAME),
+    message: text(said['message'], MOST_TEXT) || (said['kind'] === 'memory_exceeded' ? OUT_OF_MEMORY : ''),
+    traceback: text(said['traceback'], MOST_TEXT),
     ...(said['kind'] === 'memory_exceeded' && { details: { limit_bytes: spec.memory_bytes } }),
-    ...(Array.isArray(bases) && { bases: bases.filter((base) => typeof base === 'string').slice(0, 64) }),
+    ...(Array.isArray(bases) && { bases: basesOf(bases) }),
   };
   return {
     is: 'failed',
@@ -66,8 +74,15 @@ function failureOf(frame: Extract<Answer, { is: 'failure' }>, spec: TaskSpec): F
 /** Python's own MemoryError says nothing. */
 const OUT_OF_MEMORY = 'the call needed more memory than its limit (memory_bytes)';
 
-function text(value: unknown): string {
-  return typeof value === 'string' ? value : '';
+function basesOf(given: readonly unknown[]): string[] {
+  const names = given.filter((base) => typeof base === 'string').slice(0, MOST_BASES);
+  return names.map((name) => text(name, MOST_NAME));
+}
+
+function text(value: unknown, most: number): string {
+  if (typeof value !== 'string') return '';
+  // A cut may go through a pair of surrogates.
+  return value.length <= most ? value : value.slice(0, most).toWellFormed();
 }
 
 function failed(kind: Failed['kind'], type: string, message: string, details: Record<string, number>): Failed {

@@ -23,7 +23,9 @@ type Entry =
   | { is: 'ended'; attempt: Attempt; at: number; ended: Ended }
   | { is: 'printed'; token: string; chunk: LogChunk };
 
+/** A message is closed when it holds so many of these, or so many bytes of payloads and of what its header says of ends. */
 const FULL_ITEMS = 1024;
+const FULL_BYTES = PART_BYTES;
 
 export class Outgoing {
   #queue: Entry[] = [];
@@ -68,16 +70,18 @@ export class Outgoing {
     const items = first;
     const writer = new PayloadWriter();
     if (this.#digests.length > 0) {
-      items.push({ k: 'need_code', digests: this.#digests });
-      this.#digests = [];
+      items.push({ k: 'need_code', digests: this.#digests.splice(0, FULL_ITEMS) });
     }
     const ends: EndedItem[] = [];
     let taken = 0;
+    let told = 0;
     for (const entry of this.#queue) {
-      if (taken >= FULL_ITEMS || writer.bytes >= PART_BYTES) break;
+      if (taken >= FULL_ITEMS || writer.bytes + told >= FULL_BYTES) break;
       taken += 1;
-      if (entry.is === 'ended') ends.push(endedItem(entry.attempt, entry.at, entry.ended, writer));
-      else if (entry.is === 'part') {
+      if (entry.is === 'ended') {
+        ends.push(endedItem(entry.attempt, entry.at, entry.ended, writer));
+        told += errorBytes(entry.ended);
+      } else if (entry.is === 'part') {
         const { token, of, offset, total, chunk } = entry;
         items.push({ k: 'part', t: token, of, offset, total, bytes: writer.add(chunk) });
       } else {
@@ -102,6 +106,13 @@ function largePayloads({ outcome }: Ended): [PartOf, Buffer][] {
     consider('pickle', outcome.result.pickle);
   } else if (outcome.is === 'failed') consider('pickle', outcome.pickle);
   return large;
+}
+
+/** What an end's error takes of the header, bytes; the rest of an end is small. */
+function errorBytes({ outcome }: Ended): number {
+  if (outcome.is !== 'failed' && outcome.is !== 'lost') return 0;
+  const { type, message, traceback, bases = [] } = outcome.error;
+  return [type, message, traceback, ...bases].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
 }
 
 function endedItem(

@@ -62,6 +62,19 @@ describe('outgoing', () => {
     expect(delivered).toBe(40);
   });
 
+  it('closes a message before its own headers grow past a frame', () => {
+    const outgoing = new Outgoing();
+    const tagged = (n: number): Buffer => Buffer.alloc(100_000, n);
+    for (let n = 0; n < 60; n += 1) outgoing.task({ ...task(`t${n}`, Buffer.alloc(1)), packed: tagged(n) }, 0);
+    let delivered = 0;
+    while (outgoing.hasWork) {
+      const { items } = outgoing.take(true, 0, (tasks) => (delivered += tasks.length));
+      const { headers } = items[0] as Extract<DispatcherItem, { k: 'tasks' }>;
+      expect(headers.reduce((sum, header) => sum + header.length, 0)).toBeLessThan(PART_BYTES + 100_000);
+    }
+    expect(delivered).toBe(60);
+  });
+
   it('sends large arguments in parts, no further than the window, until the worker has received some', () => {
     const outgoing = new Outgoing();
     const args = Buffer.alloc(PART_WINDOW_BYTES + 3 * PART_BYTES + 5, 1);

@@ -251,6 +251,13 @@ describe('results', () => {
       /^result_too_large .*--max-result-bytes/,
     );
   });
+  test('names of an exception that are texts of their own are cut', async () => {
+    const source = 'def f(): raise type("A" * 5_000_000, (type("B" * 5_000_000, (ValueError,), {}),), {})("no")';
+    const { outcome } = await run(source);
+    if (outcome.is !== 'failed') throw new Error(`it was ${outcome.is}`);
+    const { type, message, bases } = outcome.error;
+    expect([type, message, bases?.slice(0, 2)]).toEqual(['A'.repeat(1024), 'no', ['B'.repeat(1024), 'ValueError']]);
+  });
   test('a large one comes whole', async () => {
     const { outcome } = await run('def f(): return "x" * 20_000_000', []);
     expect(outcome.is === 'completed' && outcome.result.json?.length).toBe(20_000_002);

@@ -9,7 +9,7 @@ import {
 } from '../../protocol/index.ts';
 import type { ClaimedTask } from '../../store/index.ts';
 
-/** A message is closed when it holds this many payload bytes or tasks. */
+/** A message is closed when it holds so many bytes of payloads and of headers, or so many tasks. */
 const FULL_BYTES = PART_BYTES;
 const FULL_TASKS = 512;
 
@@ -118,12 +118,16 @@ export class Outgoing {
     const leaving: ClaimedTask[] = [];
     const tasks: TaskItem[] = [];
     const headers = new Map<Buffer, number>();
+    let headerBytes = 0;
     for (const { task, since } of this.#tasks) {
-      if (leaving.length >= FULL_TASKS || writer.bytes >= FULL_BYTES) break;
+      if (leaving.length >= FULL_TASKS || writer.bytes + headerBytes >= FULL_BYTES) break;
       const { fence, packed, args, startWithinMs } = task;
       leaving.push(task);
       let h = headers.get(packed);
-      if (h === undefined) headers.set(packed, (h = headers.size));
+      if (h === undefined) {
+        headers.set(packed, (h = headers.size));
+        headerBytes += packed.length;
+      }
       const item: TaskItem = { t: fence.token, id: fence.id, a: fence.attempt, h, args: writer.addOrParts(args) };
       if (startWithinMs !== undefined) item.within = Math.max(0, Math.ceil(startWithinMs - (mono - since)));
       tasks.push(item);
