@@ -24,8 +24,10 @@ export const SHARED_FRAME_BYTES = 16 * 1024;
 export const PART_BYTES = 1024 * 1024;
 /** No frame is larger, either way; ZeroMQ refuses a larger one before it allocates it. */
 export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
-/** The whole of a message from a peer that is not registered. */
-export const MAX_UNREGISTERED_BYTES = 256 * 1024;
+/** Attempts that a worker holds, at most: all of them, at 86 bytes each, fit one message beside whatever else it says. */
+export const MAX_HELD = 16_384;
+/** The whole of a message from a peer that is not registered: it names all that it holds. */
+export const MAX_UNREGISTERED_BYTES = 2 * 1024 * 1024;
 /** Calls at a time that a worker may say it runs: beyond, it is a mistake. */
 export const MAX_SLOTS = 65_536;
 /** Part bytes that may be under way to a push worker without its word that it got them. */

@@ -4,11 +4,12 @@
 //  W2  A result is kept until a dispatcher says that it is settled.
 //  W3  What it grants to all dispatchers together never exceeds its room.
 //  W4  After a drop nothing more is said of an attempt, and none of its code runs.
+//  W5  It never holds more than it can name in one message: where results are not settled, it asks for no more.
 import type { LiveClock } from '../clock.ts';
 import { newToken } from '../lifecycle/ids.ts';
 import type { Outcome, ReleaseReason, TaskLogs } from '../lifecycle/outcome.ts';
 import { specOf } from '../lifecycle/spec.ts';
-import { TaskHeaders, type DispatcherItem, type HeldToken, type PayloadReader } from '../protocol/index.ts';
+import { MAX_HELD, TaskHeaders, type DispatcherItem, type HeldToken, type PayloadReader } from '../protocol/index.ts';
 import type { RunnerPool } from '../runner/index.ts';
 import { Arriving } from './arriving.ts';
 import { Attempts, startedAt, type Attempt, type Ended } from './attempts.ts';
@@ -178,7 +179,8 @@ class RunningWorker implements Worker, SessionHost {
     if (at < 0) return { credits: 0, free: 0 };
     // Arguments that are still coming are spoken for, though the pool does not know of them yet.
     const arriving = this.#arriving.size;
-    const room = { credits: Math.max(0, credits - arriving), free: Math.max(0, free - arriving) };
+    const nameable = MAX_HELD - this.#attempts.size;
+    const room = { credits: Math.max(0, Math.min(credits - arriving, nameable)), free: Math.max(0, free - arriving) };
     const shares = this.#parts.share(
       room,
       up.map((session) => ({ recent: session.recent, granted: session.believed })),
