@@ -104,6 +104,8 @@ export type WorkerItem =
       runtimes: RuntimeSnapshot[];
       labels: string[];
       held: HeldToken[];
+      /** Heartbeats come every second, beside a parked request too: its silence counts from now on. */
+      beats?: boolean;
     }
   | {
       k: 'heartbeat';

@@ -78,6 +78,7 @@ const SHAPES: Record<Item['k'], Shape> = {
     runtimes,
     labels: texts,
     held,
+    beats: optional(flag),
   },
   heartbeat: { held, got: count, free: count, running: count, waiting: count, runtimes, draining: flag },
   credits: { credits: count, free: count, got: count, part_bytes: count, ask: flag },

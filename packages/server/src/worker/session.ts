@@ -173,7 +173,8 @@ export class Session {
     const { mode, host, pid, version, slots, labels } = this.#host.identity;
     const runtimes = this.#host.runtimes();
     this.#runsTold = runsAs(runtimes, false);
-    return [{ k: 'register', mode, host, pid, version, slots, labels, runtimes, held: this.#host.held(this.url) }];
+    const about = { mode, host, pid, version, slots, labels, runtimes, beats: true };
+    return [{ k: 'register', ...about, held: this.#host.held(this.url) }];
   }
 
   /** The last words of a connection: which deliveries came, so that the others are known not to have begun. */

@@ -60,6 +60,10 @@ function receive(
   session.receive({ envelope, payloads: [] });
 }
 
+it('a worker of ours is heard every second from its registration on, and says so', () => {
+  expect(session.registration()).toMatchObject([{ k: 'register', beats: true }]);
+});
+
 describe('a dispatcher that does not answer', () => {
   it('is told at once, with the causes, and again after half a minute', () => {
     tryInVain();

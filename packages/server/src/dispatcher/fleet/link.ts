@@ -14,8 +14,11 @@ export class Link implements Candidate {
   readonly parts: Assembly;
   #line: Line;
   readonly #registeredBy: number;
-  /** It has spoken beside a parked request: it has a connection for heartbeats, and no answer of ours excuses its silence. */
-  #speaksBeside = false;
+  /**
+   * It has said that it speaks beside a parked request, or has done so: it has a connection for heartbeats, and no answer of ours
+   * excuses its silence.
+   */
+  #speaksBeside: boolean;
   readonly #held: (worker: string) => number;
   readonly #post: (peer: Peer, link: Link, message: Message) => void;
   readonly #sent: (link: Link, tokens: string[], number: number) => void;
@@ -31,6 +34,7 @@ export class Link implements Candidate {
   ) {
     this.#held = held;
     this.member = member;
+    this.#speaksBeside = member.beats;
     this.#registeredBy = registeredBy;
     this.parts = new Assembly(maxPayloadBytes);
     this.#line = member.mode === 'push' ? { is: 'push', peer } : { is: 'not asking', since: member.heardAt };

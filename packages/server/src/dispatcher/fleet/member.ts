@@ -23,6 +23,8 @@ export class Member {
   readonly version: string;
   readonly slots: number;
   readonly labels: readonly string[];
+  /** It said that it speaks every second, whatever is parked here. */
+  readonly beats: boolean;
   /** Unix ms. */
   readonly registeredAt: number;
   runtimes: readonly RuntimeSnapshot[];
@@ -53,6 +55,7 @@ export class Member {
     this.version = said.version;
     this.slots = said.slots;
     this.labels = said.labels;
+    this.beats = said.beats === true;
     this.runtimes = said.runtimes;
     this.registeredAt = wall;
     this.heardAt = mono;
