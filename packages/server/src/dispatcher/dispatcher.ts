@@ -3,11 +3,12 @@
 import { hostname } from 'node:os';
 import type { Cancel, LiveClock } from '../clock.ts';
 import { newToken } from '../lifecycle/ids.ts';
-import type { Hint, LogLimits, Store } from '../store/index.ts';
+import type { ClaimedTask, Hint, LogLimits, Store } from '../store/index.ts';
 import type { Ending } from '../tasks/ending.ts';
 import { troublesOf } from '../watchdog.ts';
 import { endingOf } from './fleet/endings.ts';
 import { adopt } from './adoption.ts';
+import { Canceled } from './canceled.ts';
 import { ClaimLoop } from './claim-loop.ts';
 import { CodeCache } from './code-cache.ts';
 import type { Executor, ExecutorEvents, Offer } from './executor.ts';
@@ -63,6 +64,7 @@ class RunningDispatcher implements Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #histograms = { queue_wait_ms: new Histogram(), run_time_ms: new Histogram() };
   readonly #codes: CodeCache;
+  readonly #canceled: Canceled;
   readonly #output: Output;
   readonly #settler: Settler;
   readonly #loop: ClaimLoop;
@@ -82,6 +84,7 @@ class RunningDispatcher implements Dispatcher {
     this.id = `${hostname()}:${process.pid}:${newToken().slice(0, 8)}`;
     const { store, tenant, clock, random, log } = options;
     this.#codes = new CodeCache(store, tenant, clock);
+    this.#canceled = new Canceled(clock);
     const onTrouble = (sentence: string): void => log('warn', sentence);
     this.#output = new Output(store, tenant, options.logLimits, clock, onTrouble);
     this.#settler = new Settler({
@@ -103,9 +106,8 @@ class RunningDispatcher implements Dispatcher {
       offers: () => this.#offers(),
       mayClaim: (shard) => this.#leases.trusts(shard),
       isFull: (shard) => this.#settler.isFull(shard),
-      onClaimed: (tasks) => this.#executor.hand(tasks),
-      onLate: (tasks) =>
-        this.#settler.push(tasks.map((task) => endingOf(task, { is: 'released', reason: 'unclaimed_answer' }))),
+      onClaimed: (tasks) => this.#hand(tasks),
+      onLate: (tasks) => this.#giveBack(tasks),
       onTrouble,
     });
   }
@@ -202,6 +204,7 @@ class RunningDispatcher implements Dispatcher {
       case 'work':
         return this.#loop.hint(hint.lanes);
       case 'canceled':
+        this.#canceled.heard(hint.ids);
         return this.#executor.dropTasks(hint.ids);
       case 'reconnected':
         void this.#leases.renewNow();
@@ -210,6 +213,18 @@ class RunningDispatcher implements Dispatcher {
       case 'ends':
         return;
     }
+  }
+
+  /** What was said to be canceled while its claim was under way goes back: the store knows, and lets go of it if so. */
+  #hand(tasks: readonly ClaimedTask[]): void {
+    const doubtful = tasks.filter(({ fence }) => this.#canceled.takes(fence.id));
+    if (doubtful.length === 0) return this.#executor.hand(tasks);
+    this.#giveBack(doubtful);
+    this.#executor.hand(tasks.filter((task) => !doubtful.includes(task)));
+  }
+
+  #giveBack(tasks: readonly ClaimedTask[]): void {
+    this.#settler.push(tasks.map((task) => endingOf(task, { is: 'released', reason: 'unclaimed_answer' })));
   }
 
   #offers(): Offer[] {
