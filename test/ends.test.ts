@@ -10,11 +10,13 @@ import { root, run } from './harness/program.ts';
 import { startSystem, type Form, type System } from './harness/system.ts';
 
 const MiB = 2 ** 20;
+const LIMITS = ['--max-result-bytes', '2MiB', '--max-args-bytes', '2MiB'];
 
 /** Python functions; each is registered by its own name. */
 const PYTHON = {
   fine: 'def fine(n):\n    return n + 1\n',
   raises: 'def raises():\n    raise KeyError("no such thing")\n',
+  raises_much: 'def raises_much():\n    raise ValueError("much", "x" * 3000000)\n',
   hangs: 'def hangs():\n    while True:\n        pass\n',
   hogs: 'def hogs():\n    return len(bytearray(10 ** 9))\n',
   unloadable: 'import not_there_at_all\ndef unloadable():\n    return 1\n',
@@ -109,6 +111,15 @@ function rows(folder: string): Row[] {
     failed('raises, as a pickle', 'raises', 'raised', 'KeyError', /no such thing/, ['KeyError', /no such thing/], {
       options: pickle,
     }),
+    failed(
+      'raises more than a result may have, as a pickle',
+      'raises_much',
+      'raised',
+      'ValueError',
+      /much/,
+      ['ValueError', /much/],
+      { options: pickle },
+    ),
     {
       what: "raises, and the user's policy names it by a base: it runs again until it is right",
       function: 'fourth',
@@ -298,7 +309,7 @@ describe.each(['redis push', 'redis pull', 'embedded push', 'embedded pull', 'em
     const ids = new Map<string, string>();
     beforeAll(async () => {
       folder = mkdtempSync(join(tmpdir(), 'test-ends-'));
-      system = await startSystem({ form, workers: 2, slots: 2, args: ['--max-result-bytes', '2MiB'] });
+      system = await startSystem({ form, workers: 2, slots: 2, args: LIMITS });
       for (const [name, source] of Object.entries(PYTHON)) await registerSource(system.url, name, source);
       for (const [name, pickle] of Object.entries(PICKLES)) {
         const payload = Buffer.from(pickle).toString('base64');

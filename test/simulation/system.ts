@@ -221,7 +221,7 @@ export class System {
       const openPool = (listener: PoolListener): Promise<SimulatedPool> => this.#openPool(at, life, listener);
       return openLocalExecutor({ dispatcherId, version: '0', labels: [], clock, events, openPool });
     }
-    const options = { mode: at.mode, dispatcherId, host: at.name, port: 1, workerKey: '', maxPayloadBytes: 2 ** 30 };
+    const options = { mode: at.mode, dispatcherId, host: at.name, port: 1, workerKey: '' };
     return openFleetExecutor(
       { ...options, clock, random: this.random, events },
       {
@@ -265,7 +265,6 @@ export class System {
         labels: [],
         workerKey: '',
         directory: '',
-        maxPayloadBytes: 2 ** 30,
         clock: this.kernel.clockOf(life, at.skew),
         random: this.random,
         openPool: (listener) => this.#openPool(at, life, listener),

@@ -24,6 +24,8 @@ export const SHARED_FRAME_BYTES = 16 * 1024;
 export const PART_BYTES = 1024 * 1024;
 /** No frame is larger, either way; ZeroMQ refuses a larger one before it allocates it. */
 export const MAX_FRAME_BYTES = 4 * 1024 * 1024;
+/** No payload is larger. What a task's may measure is the service's to say, and stands in its header. */
+export const MAX_PAYLOAD_BYTES = 4 * 1024 ** 3;
 /** Attempts that a worker holds, at most: all of them, at 86 bytes each, fit one message beside whatever else it says. */
 export const MAX_HELD = 16_384;
 /** The whole of a message from a peer that is not registered: it names all that it holds. */

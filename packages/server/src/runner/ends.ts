@@ -67,7 +67,8 @@ function failureOf(frame: Extract<Answer, { is: 'failure' }>, spec: TaskSpec): F
     is: 'failed',
     kind: said['kind'] as Failed['kind'],
     error,
-    ...(frame.pickle && { pickle: frame.pickle }),
+    // Larger than a result may be, it is told by its texts.
+    ...(frame.pickle && frame.pickle.length <= spec.max_result_bytes && { pickle: frame.pickle }),
   };
 }
 

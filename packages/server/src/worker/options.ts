@@ -18,7 +18,6 @@ export interface WorkerOptions {
   workerKey: string;
   /** For results that outgrow memory. */
   directory: string;
-  maxPayloadBytes: number;
   clock: LiveClock;
   /** In [0, 1). */
   random: () => number;

@@ -5,6 +5,7 @@ import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
 import {
   Assembly,
   BadMessage,
+  MAX_PAYLOAD_BYTES,
   PART_WINDOW_BYTES,
   PayloadReader,
   type DispatcherItem,
@@ -33,8 +34,6 @@ export interface SessionHost {
   readonly identity: Identity;
   readonly clock: Clock;
   readonly draining: boolean;
-  /** What a payload that comes in parts may measure. */
-  readonly maxPayloadBytes: number;
   /** This worker has a worker key. */
   readonly keyed: boolean;
   runtimes(): RuntimeSnapshot[];
@@ -100,7 +99,7 @@ export class Session {
   constructor(url: string, host: SessionHost) {
     this.url = url;
     this.#host = host;
-    this.arrivals = new Assembly(host.maxPayloadBytes);
+    this.arrivals = new Assembly(MAX_PAYLOAD_BYTES);
     this.heardAt = host.clock.mono();
     this.#state = { is: 'down', since: this.heardAt };
   }

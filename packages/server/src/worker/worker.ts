@@ -188,10 +188,6 @@ class RunningWorker implements Worker, SessionHost {
     return shares[at]!;
   }
 
-  get maxPayloadBytes(): number {
-    return this.#options.maxPayloadBytes;
-  }
-
   servedAt(dispatcher: string, except: string): string | undefined {
     return [...this.#sessions.values()].find((one) => one.url !== except && one.serves(dispatcher))?.url;
   }

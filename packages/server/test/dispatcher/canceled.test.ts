@@ -57,7 +57,7 @@ beforeEach(async () => {
     log: () => undefined,
     openExecutor: (dispatcherId, events) =>
       openFleetExecutor({
-        ...{ mode: 'push', dispatcherId, host: '127.0.0.1', port: 0, workerKey: '', maxPayloadBytes: 1_000 },
+        ...{ mode: 'push', dispatcherId, host: '127.0.0.1', port: 0, workerKey: '' },
         ...{ clock: systemClock, random: Math.random, events },
       }),
   });

@@ -60,7 +60,6 @@ beforeEach(async () => {
     host: '127.0.0.1',
     port: 0,
     workerKey: '',
-    maxPayloadBytes: 2 ** 30,
     clock: systemClock,
     random: Math.random,
     events: {
@@ -240,6 +239,44 @@ describe('what a worker says of a result', () => {
     sayWith([Buffer.from('{"a":1}')], ended(done('a'), done('b')));
     await until(() => endings.length === 2);
     expect(outcomes()).toEqual(['a completed', 'b completed']);
+  });
+});
+
+describe('a payload in parts that is more than its task may bring', () => {
+  const TOTAL = 2 ** 31;
+  const LIMITS = { result_as: 'json', max_result_bytes: 4 * PART_BYTES } as const;
+  const neighbour: EndedItem = { t: 'b', id: 'b', a: 1, at: 5, is: 'completed', json: [2, 0, 7] };
+  const bytes = [Buffer.alloc(PART_BYTES), Buffer.from('{"a":1}')];
+  /** Its first part, and its end, in one message with a neighbour's. */
+  async function endsWith(of: 'json' | 'pickle', end: EndedItem): Promise<Ending> {
+    await give(['a', 'b'], undefined, LIMITS);
+    sayWith(
+      bytes,
+      { k: 'part', t: 'a', of, offset: 0, total: TOTAL, bytes: [1, 0, PART_BYTES] },
+      { k: 'ended', ends: [end, neighbour] },
+    );
+    await until(() => endings.length === 2 || heard.some(({ k }) => k === 'refused'));
+    expect(heard.filter(({ k }) => k === 'refused')).toEqual([]);
+    expect(endings[1]).toMatchObject({ fence: { token: 'b' }, outcome: { is: 'completed' } });
+    return endings[0]!;
+  }
+
+  it('ends it as too large, where it is its result', async () => {
+    const { outcome } = await endsWith('json', {
+      ...{ t: 'a', id: 'a', a: 1, at: 5, is: 'completed' },
+      json: { parts: TOTAL },
+    });
+    expect(outcome).toMatchObject({ is: 'failed', kind: 'result_too_large' });
+    expect(outcome).toHaveProperty('error.message', expect.stringContaining(`${TOTAL} bytes`));
+  });
+
+  it('is left out, where it is the pickle of what was raised', async () => {
+    const error = { type: 'ValueError', message: 'no', traceback: '' };
+    const { outcome } = await endsWith('pickle', {
+      ...{ t: 'a', id: 'a', a: 1, at: 5, is: 'failed', kind: 'raised', error },
+      pickle: { parts: TOTAL },
+    });
+    expect(outcome).toEqual({ is: 'failed', kind: 'raised', error });
   });
 });
 

@@ -34,7 +34,7 @@ async function exchange(...items: WorkerItem[]): Promise<DispatcherItem[]> {
 beforeEach(async () => {
   [session, notes, endings, onEnded] = ['', [], [], () => undefined];
   executor = await openFleetExecutor({
-    ...{ mode: 'pull', dispatcherId: 'd', host: '127.0.0.1', port: 0, workerKey: '', maxPayloadBytes: 2 ** 30 },
+    ...{ mode: 'pull', dispatcherId: 'd', host: '127.0.0.1', port: 0, workerKey: '' },
     ...{ clock: fast, random: Math.random },
     events: {
       ended: (some) => {

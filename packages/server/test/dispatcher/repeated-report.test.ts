@@ -23,7 +23,7 @@ beforeEach(async () => {
   };
   let port!: WorkerPortOptions;
   let session = '';
-  const options = { mode: 'push' as const, dispatcherId: 'd', host: 'h', port: 1, workerKey: '', maxPayloadBytes: 1 };
+  const options = { mode: 'push' as const, dispatcherId: 'd', host: 'h', port: 1, workerKey: '' };
   const events = {
     ended: (endings: { fence: { token: string } }[]) => released.push(...endings.map(({ fence }) => fence.token)),
     capacity: () => undefined,

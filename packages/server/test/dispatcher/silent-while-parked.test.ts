@@ -14,7 +14,7 @@ beforeEach(async () => {
   const { promise, resolve } = Promise.withResolvers<true>();
   lost = promise;
   executor = await openFleetExecutor({
-    ...{ mode: 'pull', dispatcherId: 'd', host: '127.0.0.1', port: 0, workerKey: '', maxPayloadBytes: 2 ** 30 },
+    ...{ mode: 'pull', dispatcherId: 'd', host: '127.0.0.1', port: 0, workerKey: '' },
     ...{ clock: systemClock, random: Math.random },
     events: {
       ended: () => undefined,

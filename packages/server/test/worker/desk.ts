@@ -154,7 +154,6 @@ export async function workerMade(
     labels: [],
     workerKey: '',
     directory,
-    maxPayloadBytes: 2 ** 30,
     clock: systemClock,
     random: Math.random,
     openPool: (listener) =>

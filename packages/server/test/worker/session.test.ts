@@ -28,7 +28,6 @@ beforeEach(() => {
     },
     clock: { mono: () => now, wall: () => now },
     draining: false,
-    maxPayloadBytes: 1,
     awaitsSince: () => undefined,
     get keyed() {
       return keyed;

@@ -33,8 +33,6 @@ export function withDispatcherOptions(command: Command, store: 'sharedStore' | '
     store,
     'dataDir',
     'runners',
-    'maxArgs',
-    'maxResult',
     'workerKey',
     'workerKeyFile',
     'logLevel',

@@ -19,9 +19,6 @@ export interface WorkerOptions extends RunnerOptions, WorkerKeyOptions {
   json: boolean;
 }
 
-/** Largest payload that a worker takes or sends: the limits are the service's to set. */
-const MAX_PAYLOAD_BYTES = 4 * 1024 ** 3;
-
 export function workerCommand(parent: Command): void {
   const command = parent
     .command('worker')
@@ -50,7 +47,6 @@ export async function runWorker(mode: 'pull' | 'push', urls: readonly string[], 
       labels: options.label ?? [],
       workerKey,
       directory: options.dataDir,
-      maxPayloadBytes: MAX_PAYLOAD_BYTES,
       clock: systemClock,
       random: Math.random,
       openPool: poolOpener(options, log),

@@ -18,8 +18,6 @@ export interface DispatcherRootOptions extends RunnerOptions {
   workerPort: number;
   /** What that port is chosen with in this program. */
   workerPortOption: '--worker-port' | '-p';
-  maxArgsBytes: number;
-  maxResultBytes: number;
 }
 
 export async function startDispatcherRoot(store: Store, options: DispatcherRootOptions, log: Log): Promise<Dispatcher> {
@@ -51,7 +49,6 @@ export async function startDispatcherRoot(store: Store, options: DispatcherRootO
             host,
             port: options.workerPort,
             workerKey,
-            maxPayloadBytes: Math.max(options.maxArgsBytes, options.maxResultBytes),
             clock: systemClock,
             random: Math.random,
             events,

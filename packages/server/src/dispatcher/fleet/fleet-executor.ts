@@ -32,8 +32,6 @@ export interface FleetExecutorOptions {
   host: string;
   port: number;
   workerKey: string;
-  /** Largest result or arguments in bytes: what a part may announce. */
-  maxPayloadBytes: number;
   clock: LiveClock;
   /** In [0, 1). */
   random: () => number;
@@ -291,7 +289,6 @@ class FleetExecutor implements Executor {
       member,
       peer,
       envelope.seq,
-      this.#options.maxPayloadBytes,
       (to, of, message) => this.#tell(to, of.id, of.member.session, message),
       (of, tokens, number) => {
         of.member.reserved -= tokens.length;

@@ -73,11 +73,13 @@ export class Hearing {
 
   /**
    * Only of what it was given and has not brought: nobody else's parts, and no more of them than it has attempts. A result
-   * that was asked for again, while it was on its way, comes twice.
+   * that was asked for again, while it was on its way, comes twice. What is larger than its task may bring is not put together:
+   * its end says what becomes of it (incoming.ts).
    */
   #part(link: Link, item: Extract<WorkerItem, { k: 'part' }>, reader: PayloadReader): void {
     const delivery = this.#parts.deliveries.get(item.t);
     if (delivery?.worker !== link.id || delivery.phase !== 'given') return;
+    if (item.total > delivery.spec.max_result_bytes) return;
     link.parts.add(`${item.t} ${item.of}`, item.offset, item.total, reader.read(item.bytes));
   }
 }

@@ -18,6 +18,7 @@ export function outcomeOf(
       for (const form of ['json', 'pickle'] as const) {
         const ref = item[form];
         if (ref === undefined) continue;
+        if (bytesOf(ref) > spec.max_result_bytes) return tooLarge(bytesOf(ref), spec.max_result_bytes);
         const bytes = payload(ref, `${item.t} ${form}`, reader, parts);
         if (bytes === undefined) return undefined;
         if (bytes.length > 0) result[form] = bytes;
@@ -26,7 +27,9 @@ export function outcomeOf(
     }
     case 'failed': {
       const { kind, error } = item;
-      if (item.pickle === undefined) return { is: 'failed', kind, error };
+      // What was raised is told by its texts where it is more than a result may be.
+      if (item.pickle === undefined || bytesOf(item.pickle) > spec.max_result_bytes)
+        return { is: 'failed', kind, error };
       const pickle = payload(item.pickle, `${item.t} pickle`, reader, parts);
       if (pickle === undefined) return undefined;
       return { is: 'failed', kind, error, ...(pickle.length > 0 && { pickle }) };
@@ -40,13 +43,6 @@ export function outcomeOf(
 
 /** What becomes of a result that is not what it must be: an end with a sentence, for running it again would bring the same. */
 function troubleWith({ json, pickle }: ResultForms, spec: TaskSpec): Failed | undefined {
-  const size = Math.max(json?.length ?? 0, pickle?.length ?? 0);
-  if (size > spec.max_result_bytes) {
-    return failed(
-      'result_too_large',
-      `the worker sent a result of ${size} bytes and the limit is ${spec.max_result_bytes} (max_result_bytes, option --max-result-bytes)`,
-    );
-  }
   if (json !== undefined) {
     const trouble = jsonTrouble(json);
     if (trouble !== '') return failed('result_not_json', `the worker sent a result that is not JSON (${trouble})`);
@@ -58,6 +54,15 @@ function troubleWith({ json, pickle }: ResultForms, spec: TaskSpec): Failed | un
 
 function failed(kind: Failed['kind'], message: string): Failed {
   return { is: 'failed', kind, error: { type: 'ValueError', message, traceback: '' } };
+}
+
+function tooLarge(size: number, limit: number): Failed {
+  const message = `the worker sent a result of ${size} bytes and the limit is ${limit} (max_result_bytes, option --max-result-bytes)`;
+  return failed('result_too_large', message);
+}
+
+function bytesOf(ref: PayloadRef): number {
+  return 'parts' in ref ? ref.parts : ref[2];
 }
 
 function payload(ref: PayloadRef, key: string, reader: PayloadReader, parts: Assembly): Buffer | undefined {

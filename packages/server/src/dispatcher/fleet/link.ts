@@ -1,5 +1,5 @@
 // One worker's line: the member, what waits to be told to it, and the connection on which it can be told.
-import { PARK_MS, Assembly, type Peer } from '../../protocol/index.ts';
+import { Assembly, MAX_PAYLOAD_BYTES, PARK_MS, type Peer } from '../../protocol/index.ts';
 import type { Candidate } from '../choice.ts';
 import type { Member } from './member.ts';
 import { Outgoing, type Message } from './outgoing.ts';
@@ -11,7 +11,7 @@ type Line =
 export class Link implements Candidate {
   readonly member: Member;
   readonly outgoing = new Outgoing();
-  readonly parts: Assembly;
+  readonly parts = new Assembly(MAX_PAYLOAD_BYTES);
   #line: Line;
   readonly #registeredBy: number;
   /**
@@ -27,7 +27,6 @@ export class Link implements Candidate {
     member: Member,
     peer: Peer,
     registeredBy: number,
-    maxPayloadBytes: number,
     post: (peer: Peer, link: Link, message: Message) => void,
     sent: (link: Link, tokens: string[], number: number) => void,
     held: (worker: string) => number,
@@ -36,7 +35,6 @@ export class Link implements Candidate {
     this.member = member;
     this.#speaksBeside = member.beats;
     this.#registeredBy = registeredBy;
-    this.parts = new Assembly(maxPayloadBytes);
     this.#line = member.mode === 'push' ? { is: 'push', peer } : { is: 'not asking', since: member.heardAt };
     this.#post = post;
     this.#sent = sent;
