@@ -11,7 +11,7 @@ import { adopt } from './adoption.ts';
 import { Canceled } from './canceled.ts';
 import { ClaimLoop } from './claim-loop.ts';
 import { CodeCache } from './code-cache.ts';
-import type { Executor, ExecutorEvents, Offer } from './executor.ts';
+import type { Executor, ExecutorEvents } from './executor.ts';
 import { Histogram } from './histogram.ts';
 import { LeaseKeeper, RENEW_MS } from './lease-keeper.ts';
 import { Output } from './output.ts';
@@ -103,9 +103,9 @@ class RunningDispatcher implements Dispatcher {
       claimer: options.claimer || this.id,
       clock,
       random,
-      offers: () => this.#offers(),
+      offers: () => this.#executor.offers(),
       mayClaim: (shard) => this.#leases.trusts(shard),
-      isFull: (shard) => this.#settler.isFull(shard),
+      isFull: (shard) => this.#isFull(shard),
       onClaimed: (tasks) => this.#hand(tasks),
       onLate: (tasks) => this.#giveBack(tasks),
       onTrouble,
@@ -227,9 +227,10 @@ class RunningDispatcher implements Dispatcher {
     this.#settler.push(tasks.map((task) => endingOf(task, { is: 'released', reason: 'unclaimed_answer' })));
   }
 
-  #offers(): Offer[] {
-    this.#isHeldUp = this.#settler.hasTooMuch;
-    return this.#executor.offers();
+  #isFull(shard: number): boolean {
+    const isFull = this.#settler.isFull(shard);
+    this.#isHeldUp ||= isFull;
+    return isFull;
   }
 
   #settled(tokens: string[], accepted: readonly Ending[]): void {
@@ -240,6 +241,8 @@ class RunningDispatcher implements Dispatcher {
       this.#histograms.run_time_ms.observe(now - startedAt);
     }
     this.#executor.settled(tokens);
-    if (this.#isHeldUp && !this.#settler.hasTooMuch) this.#loop.wake(true);
+    if (!this.#isHeldUp || this.#settler.hasTooMuch) return;
+    this.#isHeldUp = false;
+    this.#loop.wake(true);
   }
 }

@@ -203,7 +203,8 @@ export class Runner {
   /** Time limits, calls stuck behind a long one, output to tell. Called by the pool's clock. */
   tick(nowMono: number): void {
     const { first, second } = this.#pipe;
-    if (this.#phase.is !== 'live' || this.#ended || !first) return;
+    // While an answered call is waited for, the next one has not begun by our books.
+    if (this.#phase.is !== 'live' || this.#ended || !first || this.#settling) return;
     const ranMs = nowMono - first.startedMono;
     const { spec } = first.held.call;
     if (spec.timeout_ms > 0 && ranMs >= spec.timeout_ms) {
@@ -225,7 +226,7 @@ export class Runner {
   watchMemory(): void {
     const { first } = this.#pipe;
     const limit = first?.held.call.spec.memory_bytes ?? 0;
-    if (limit === 0 || !first || this.#phase.is !== 'live') return;
+    if (limit === 0 || !first || this.#settling || this.#phase.is !== 'live') return;
     const seen = residentBytes(this.child.pid) - first.bytesBefore;
     if (seen > limit) this.kill({ is: 'memory_exceeded', limit, seen });
   }
@@ -289,6 +290,8 @@ export class Runner {
   #onAnswer(frame: Extract<ChildFrame, { is: 'value' | 'failure' }>): void {
     // It was sent ahead before the function wrote raw bytes: whose they are by now, nobody can tell.
     this.#endSettling();
+    // It was canceled before it began: what is told of those behind it is told of a runner that dies.
+    if (this.#isEnding()) return;
     const sent = this.#pipe.first;
     if (sent?.number !== frame.number) {
       this.kill({ is: 'fault', why: 'an answer to a call that does not run' });

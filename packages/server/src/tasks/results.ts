@@ -127,9 +127,10 @@ export class Results {
         const untold = gathered.hear(watch.take());
         const all = waking !== 'heard';
         if (all) readAt = this.#clock.mono();
-        const openBefore = gathered.open.size;
+        const announced = new Set(untold);
+        const silent = waking === 'time_up' ? [...gathered.open].filter((id) => !announced.has(id)) : [];
         await this.#readInto(gathered, tenant, all ? [...gathered.open] : untold);
-        if (waking === 'time_up' && gathered.open.size < openBefore) this.#waits.unheard();
+        if (silent.some((id) => !gathered.open.has(id))) this.#waits.unheard();
       }
       const answer = gathered.answer();
       return { ...answer, ended: await this.#reader.withHistory(tenant, answer.ended) };

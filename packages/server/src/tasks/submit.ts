@@ -354,7 +354,7 @@ function share(requests: readonly (readonly Submission[])[], part: (from: number
 /** A fault midway: a request that was accepted whole is answered; another is told which of its tasks were. */
 function cutShort(fault: unknown, own: readonly Submission[], accepted: readonly number[], from: number): Settled {
   const mine = accepted.filter((index) => index >= from && index < from + own.length).map((index) => index - from);
-  if (mine.length === 0) return { is: 'failed', fault };
+  if (accepted.length === 0) return { is: 'failed', fault };
   // Without a key every accepted task is new: its id is the one it was sent with.
   if (mine.length === own.length && own.every(({ key }) => key === undefined)) {
     return {

@@ -235,6 +235,24 @@ it('where one stands still, what comes into the others is claimed all the while,
   await unsubscribe();
 });
 
+it('where one stands still, a sweep of the others is not long in coming, so that they do not seem to have stood still', async () => {
+  const replicated = await openRedisStore({
+    ...{ url: cluster.url, shards: SHARDS, clock: systemClock, onError: () => undefined },
+    waitReplicas: 1,
+  });
+  try {
+    await until(async () => ((await replicated.sweep(TENANT)).skipped === '' ? true : undefined));
+    node.signal('SIGSTOP');
+    const began = performance.now();
+    expect(await replicated.sweep(TENANT)).toMatchObject({ skipped: '' });
+    // Half of a lease.
+    expect(performance.now() - began).toBeLessThan(2_000);
+  } finally {
+    node.signal('SIGCONT');
+    await replicated.close();
+  }
+});
+
 it('what a worker holds of the others is adopted meanwhile', async () => {
   const [late, soon] = [await running(away, 1), await running(there, 1)];
   await goesAway();

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
-import { systemClock } from '../../src/clock.ts';
+import { systemClock, type LiveClock } from '../../src/clock.ts';
 import { startDispatcher, type Executor, type ExecutorEvents } from '../../src/dispatcher/index.ts';
-import { StoreUnavailable, openEmbeddedStore, type Store } from '../../src/store/index.ts';
+import { openEmbeddedStore, type Store } from '../../src/store/index.ts';
 import { NO_LIMITS, submission } from '../store/submission.ts';
 import { until } from '../store/waiting.ts';
 
@@ -60,8 +60,14 @@ it('nothing more is claimed while thousands of ends wait, and all ends once they
     ids.push(...tasks.map(({ spec }) => spec.id));
     await store.submit(TENANT, 0, tasks, NO_LIMITS);
   }
-  let isAway = true;
+  const taken = Promise.withResolvers<undefined>();
   let claimed = 0;
+  // From then on no time passes: what sleeps is woken, or sleeps on.
+  let isFull = false;
+  const clock: LiveClock = {
+    ...systemClock,
+    after: (ms, act) => (isFull && ms > 5 ? () => undefined : systemClock.after(ms, act)),
+  };
   const stubborn: Store = {
     ...store,
     claim: async (...args) => {
@@ -69,12 +75,14 @@ it('nothing more is claimed while thousands of ends wait, and all ends once they
       claimed += claim.tasks.length;
       return claim;
     },
-    settle: (...args) =>
-      isAway ? Promise.reject(new StoreUnavailable('too few replicas confirm')) : store.settle(...args),
+    settle: async (...args) => {
+      await taken.promise;
+      return store.settle(...args);
+    },
   };
   let wake = (): void => undefined;
   const dispatcher = await startDispatcher({
-    ...{ store: stubborn, tenant: TENANT, version: 'test', clock: systemClock, random: () => 0.5, claimer: '' },
+    ...{ store: stubborn, tenant: TENANT, version: 'test', clock, random: () => 0.5, claimer: '' },
     logLimits: { maxBytes: 1, maxChunks: 1 } as never,
     openExecutor: (_, events) => {
       wake = () => events.capacity();
@@ -84,12 +92,13 @@ it('nothing more is claimed while thousands of ends wait, and all ends once they
   });
   closers.push(() => dispatcher.stop(0));
   await until(() => claimed > 4096 || undefined);
+  isFull = true;
   for (let n = 0; n < 200; n += 1) {
     wake();
     await turn();
   }
   expect(claimed).toBeLessThanOrEqual(BOUND);
-  isAway = false;
+  taken.resolve(undefined);
   await until(async () => (await store.states(TENANT, ids)).every((state) => state === 'COMPLETED') || undefined);
   expect(claimed).toBe(ids.length);
 }, 30_000);

@@ -177,3 +177,52 @@ frame()
   expect(runner.calls).toBe(0);
   runner.kill({ is: 'retired' });
 });
+
+/** From now on an answered call is waited for, until its raw output must be here. */
+function writesRaw(held: readonly HeldCall[]): void {
+  for (const { fn } of held) fn.raw = true;
+}
+
+test('a call that the child has begun, and our books have not, is not over its time', async () => {
+  const begun = Promise.withResolvers<string>();
+  const over = Promise.withResolvers<undefined>();
+  const child = await scripted('frame(); frame(); frame(); value(1); os.read(4, 4); frame()');
+  const { runner, held } = sending(child, 2, {
+    ready: () => writesRaw(held),
+    // Before the next one begins. The time that a worker has been up for is longer than any limit.
+    ran: () => setImmediate(() => runner.tick(1e9)),
+    started: (one) => one === held[1] && begun.resolve('begun'),
+    ended: (one, outcome) => one === held[1] && begun.resolve(JSON.stringify(outcome)),
+    gone: () => over.resolve(undefined),
+  });
+  expect(await begun.promise).toBe('begun');
+  killGroup(child.pid);
+  await over.promise;
+});
+
+test('a canceled call that was answered before it began by our books takes nobody along', async () => {
+  const script = `
+import signal
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
+for _ in range(4): frame()
+os.read(4, 4); os.read(4, 4)
+os.write(1, b'x')
+signal.sigwait([signal.SIGUSR1])
+answer = lambda n: struct.pack('<IBIBII', 18, 2, n, 4, 0, 4) + b'null'
+os.write(3, answer(1) + answer(2))
+frame()
+`;
+  const child = await scripted(script);
+  const fate = new Map<HeldCall, string>();
+  const over = Promise.withResolvers<undefined>();
+  const { runner, held } = sending(child, 3, {
+    ended: (one, outcome) => fate.set(one, outcome.is),
+    returned: (calls) => calls.forEach((one) => fate.set(one, 'returned')),
+    gone: () => over.resolve(undefined),
+  });
+  await once(child.stdout, 'data');
+  runner.cancel(held[1]!);
+  process.kill(child.pid, 'SIGUSR1');
+  await over.promise;
+  expect(held.map((one) => fate.get(one))).toEqual(['completed', undefined, 'returned']);
+});

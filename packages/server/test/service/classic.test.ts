@@ -37,6 +37,17 @@ async function execute(functionId: string): Promise<string> {
 }
 
 describe('the four calls', () => {
+  it('takes a name of any length, of which the beginning is kept: it goes along with every call', async () => {
+    const payload = serialize('lambda x: x + 1');
+    const answer = await rig.post('/register_function', {
+      name: `${'n'.repeat(127)}\u{1F600}${'n'.repeat(5e6)}`,
+      payload,
+    });
+    expect(answer.status).toBe(200);
+    const { body } = await rig.get(`/v1/functions/${answer.body.function_id}`);
+    expect(body).toHaveProperty('name', `${'n'.repeat(127)}\uFFFD`);
+  });
+
   it('takes a function and a call, and tells the result at both addresses', async () => {
     const id = await execute(await register());
     expect((await rig.get(`/status/${id}`)).body).toEqual({ task_id: id, status: 'QUEUED' });

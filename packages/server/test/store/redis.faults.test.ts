@@ -8,7 +8,7 @@ import type { Fence } from '../../src/lifecycle/fence.ts';
 import type { RedisOptions } from '../../src/store/index.ts';
 import { remedyFor } from '../../src/store/redis/faults.ts';
 import { serverFacts, settingWarnings, unfit } from '../../src/store/redis/server-facts.ts';
-import type { Store } from '../../src/store/store.ts';
+import type { Store, Submission } from '../../src/store/store.ts';
 import { forgetfulProxy } from './forgetful-proxy.ts';
 import { startRedis } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';
@@ -157,6 +157,19 @@ describe('10 an answer that is lost', () => {
     expect(await client(redis.url).hvals(`{s0}:${T}:cref`)).toEqual(['1', '1']);
   });
 
+  it('of a deletion is given by its repeat', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url);
+    await store.register(T, newFunction());
+    await store.register(T, newFunction({ digest: 'd'.repeat(64) }));
+    proxy.forgetNextAnswer();
+    expect(await store.deleteFunction(T, 'double')).toBe(2);
+    expect(proxy.forgotten()).toBe(1);
+    expect(await store.deleteFunction(T, 'double')).toBe(0);
+  });
+
   it('of submit is no refusal where large arguments were taken over', async () => {
     const redis = await server();
     const proxy = await forgetfulProxy(redis.url);
@@ -178,6 +191,20 @@ describe('10 an answer that is lost', () => {
     proxy.forgetNextAnswer();
     expect(await store.settle(T, [completion(claimed!.fence)])).toEqual([{ is: 'duplicate', state: 'COMPLETED' }]);
     expect((await store.stats(T)).ended).toEqual({ COMPLETED: 1 });
+  });
+
+  it('of what was submitted before under its key is given by its repeat, however large the arguments are', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url);
+    const once = (): Submission => ({ ...submission({}, Buffer.alloc(20_000, 'a')), key: { name: 'k', content: 'c' } });
+    const first = once();
+    await store.submit(T, 0, [first], NO_LIMITS);
+    proxy.forgetNextAnswer();
+    expect(await store.submit(T, 0, [once()], NO_LIMITS)).toEqual([{ is: 'replayed', id: first.spec.id }]);
+    expect(proxy.forgotten()).toBe(1);
+    expect(await client(redis.url).keys('*:b:*')).toEqual([]);
   });
 
   it('of a claim is given by its repeat, token by token, an at-most-once task too', async () => {
@@ -227,6 +254,25 @@ describe('10 an answer that is lost', () => {
     // It expires when it did before.
     expect(again!.startWithinMs).toBeLessThanOrEqual(task.spec.expires_at - now);
     expect((await store.tasks(T, [task.spec.id]))[0]).toMatchObject({ state: 'RUNNING', abandonments: 0 });
+  });
+});
+
+describe('large code', () => {
+  it('that is gone before its function is written is brought again: no function is without its code', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url);
+    const code = Buffer.alloc(20_000, '#');
+    const held = proxy.holdNextAct();
+    const registered = store.register(T, newFunction({ code }));
+    await held.caught;
+    const admin = client(redis.url);
+    for (const key of await admin.keys('*:b:*')) await admin.del(key);
+    held.letGo();
+    const { fn, created } = await registered;
+    expect([created, fn.version]).toEqual([true, 1]);
+    expect(await store.code(T, [fn.digest])).toEqual([code]);
   });
 });
 
@@ -398,6 +444,31 @@ describe('10 a server that refuses', () => {
     proxy.forgetNextAnswer(1);
     expect(await store.settle(T, [completion(claimed!.fence, large)])).toMatchObject([{ is: 'accepted' }]);
     expect(proxy.forgotten()).toBe(1);
+    expect((await endsIn(store, T, [claimed!.fence.id]))[0]?.result.json?.toString()).toBe(large);
+  });
+
+  it('at maxmemory takes no large result of which a piece is gone', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url, { leaseMs: 60_000 });
+    await store.submit(T, 0, [submission()], NO_LIMITS);
+    const [claimed] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
+    const admin = client(redis.url);
+    await admin.config('SET', 'maxmemory', '1mb');
+    const large = JSON.stringify('x'.repeat(600_000));
+    const first = proxy.holdNextAct();
+    const settling = expect(store.settle(T, [completion(claimed!.fence, large)])).rejects.toBeInstanceOf(
+      StoreUnavailable,
+    );
+    await first.caught;
+    first.letGo();
+    const second = proxy.holdNextAct();
+    await second.caught;
+    for (const key of await admin.keys('*:b:*')) await admin.del(key);
+    second.letGo();
+    await settling;
+    expect(await store.settle(T, [completion(claimed!.fence, large)])).toMatchObject([{ is: 'accepted' }]);
     expect((await endsIn(store, T, [claimed!.fence.id]))[0]?.result.json?.toString()).toBe(large);
   });
 

@@ -78,6 +78,15 @@ describe('wait_for all', () => {
     expect(pending).toEqual(ids.filter((id) => id !== first!.fence.id));
   });
 
+  it('takes an end that was announced without its result for no silence', async () => {
+    const ids = await submit(2);
+    const [first] = await rig.claim();
+    const { answer } = await ask({ task_ids: ids, wait_for: 'all', wait_ms: 300 });
+    await end([first!], { state: 'COMPLETED', result: { json: Buffer.from(JSON.stringify('x'.repeat(2000))) } });
+    expect((await answer).body.results).toHaveLength(1);
+    expect(JSON.stringify((await rig.get('/readyz')).body)).not.toContain('announced');
+  });
+
   it('answers when the answer is full, though not all have ended', async () => {
     const ids = await submit(3);
     const claimed = await rig.claim();

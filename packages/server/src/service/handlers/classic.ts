@@ -17,11 +17,14 @@ import { acceptPaid, draftOf } from './tasks.ts';
 type Operations =
   'frontPage' | 'registerClassic' | 'executeClassic' | 'classicStatus' | 'classicResult' | 'classicResultV1';
 
+/** A label, of any length to whoever sends it; here it stands in the header of every task. UTF-16 units. */
+const LABEL_LENGTH = 128;
+
 export const classicHandlers: Handlers<Operations> = {
   async registerClassic({ body, tenant, reply }, { functions, config }) {
     const bytes = payloadBytes(body.payload, [], '/payload');
     const { fn } = await functions.register(tenant, {
-      name: body.name,
+      name: body.name.slice(0, LABEL_LENGTH).toWellFormed(),
       classic: true,
       runtime: 'python',
       code: { form: 'pickle', bytes },

@@ -57,7 +57,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   const sweepOnce = (act: Act, tenant: string): SweepReport => {
     const now = mono();
     const letBe = rest.why(now, now, now);
-    rest.swept(now);
+    act.committed(() => rest.swept(now));
     return sweep(act, tenant, { monoMs: now, graceMs: leaseMs, letBe });
   };
   await turns.act((act) => {

@@ -194,8 +194,8 @@ export class Shards {
   }
 
   /** As `read`, where the answer, or what is written, may be so large that others must not wait for it. */
-  carry<T>(shard: number, act: (redis: Redis) => Promise<T>, forMs?: number): Promise<T> {
-    return this.#servers.run(shard, (_redis, _load, connection) => connection.carried(act), forMs);
+  carry<T>(shard: number, act: (redis: Redis) => Promise<T>): Promise<T> {
+    return this.#servers.run(shard, (_redis, _load, connection) => connection.carried(act));
   }
 
   /**
@@ -211,7 +211,9 @@ export class Shards {
       if (!evenWhenFull || !isOutOfMemory(fault)) throw fault;
       for (let at = 0; at < bytes.length; at += SCRIPT_BYTES) {
         const piece = bytes.subarray(at, at + SCRIPT_BYTES);
-        await this.act('put', shard, tenant, [`b:${name}`, at, piece, WAITING_MS], false);
+        const isThere = await this.act('put', shard, tenant, [`b:${name}`, at, piece, WAITING_MS], false);
+        if (isThere !== 1)
+          throw new StoreUnavailable('Large bytes were lost on their way into the store; bring them again.');
       }
     }
   }

@@ -4,7 +4,7 @@
 --      [7] record  [8] code, or '' where it waits under b:<id>
 -- Keys: f:<id> version SPACE created_at SPACE record, fs ids by order of registration, fv:<name> ids by version,
 --      fnext name → newest number ever, c:<digest> code, cref digest → functions, doomed digests without a function
--- answers { version, created_at }, or 0 where the newest version is another one by now: read again
+-- answers { version, created_at }, or 0 where the newest version is another one by now, or the code does not wait any more: read again
 local id, name, classic, digest = ARGV[2], ARGV[3], ARGV[4] == '1', ARGV[6]
 -- Repeated because its answer was lost.
 local known = call('GET', P .. 'f:' .. id)
@@ -13,6 +13,7 @@ if known then
   return answer({ tonumber(number), tonumber(created_at) })
 end
 if not classic and (call('ZRANGE', P .. 'fv:' .. name, -1, -1)[1] or '') ~= ARGV[5] then return answer(0) end
+if ARGV[8] == '' and call('EXISTS', P .. 'b:' .. id) == 0 then return answer(0) end
 local version = 0
 if not classic then
   version = call('HINCRBY', P .. 'fnext', name, 1)

@@ -8,7 +8,7 @@
 local max, lease = tonumber(ARGV[3]), tonumber(ARGV[4])
 local ride, room = tonumber(ARGV[5]), tonumber(ARGV[6])
 local expired_kind, expired_end = tonumber(ARGV[8]), ARGV[9]
-local MOST_RUNS_AT_ONCE, MOST_LOOKED_FOR = 32, 4096
+local MOST_RUNS_AT_ONCE, MOST_LOOKED_FOR = 32, 16384
 
 -- `run` = the one that begins with the lane's next task, `at` bytes of it taken, `score` that task's; `begun` runs at the
 -- lane's front have been looked at, `page` are the next ones.

@@ -11,7 +11,7 @@ import { hasBegun, kindCode, leaseEndOf, readRecord, tokenOf, type StoredRecord 
 import { SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
 import type { Argument, Shards } from '../shards.ts';
 import { release } from './hold.ts';
-import { NOTHING, readLarge, type Absent } from './large-arguments.ts';
+import { NOTHING, readLarge } from './large-arguments.ts';
 import type { Tickets } from './tickets.ts';
 
 const EXPIRED_END = packUnsigned(EXPIRED, {});
@@ -119,7 +119,7 @@ async function claimFrom(
   });
   const [more, handed] = reply as [number, (Buffer | null)[]];
   const tasks: ClaimedTask[] = [];
-  const absent: Absent[] = [];
+  const absent: ClaimedTask[] = [];
   let unreadable: Error | undefined;
   for (let i = 0; i < handed.length; i += 3) {
     const id = String(handed[i]);
@@ -145,7 +145,7 @@ async function claimFrom(
       startWithinMs: hasBegun(handed[i + 1]!) ? undefined : startWithinMs(spec, leaseEndOf(handed[i + 1]!) - leaseMs),
     };
     tasks.push(task);
-    if (args === undefined || args === null) absent.push({ task, bytes: record.argsBytes });
+    if (args === undefined || args === null) absent.push(task);
   }
   if (unreadable !== undefined && tasks.length === 0) throw unreadable;
   const unread = await readLarge(shards, shard, leaseMs, tenant, tasks, absent, before);

@@ -5,17 +5,8 @@ import { renew } from './hold.ts';
 
 export const NOTHING = Buffer.alloc(0);
 
-/** A task without its arguments, and how large they are. */
-export interface Absent {
-  task: ClaimedTask;
-  bytes: number;
-}
-
-/** What a link must carry at least where others could be asked meanwhile: 16 Mbit/s, bytes a ms. */
-const SLOWEST = 2000;
-
 /**
- * Reads what is absent into the tasks; answers those whose arguments could not be read, and why. Leases are renewed meanwhile, of
+ * Reads the arguments of those that came without; answers those whose arguments could not be read, and why. Leases are renewed meanwhile, of
  * what was claimed `before` as well: that may take longer than they last.
  */
 export async function readLarge(
@@ -24,7 +15,7 @@ export async function readLarge(
   leaseMs: number,
   tenant: string,
   tasks: readonly ClaimedTask[],
-  absent: readonly Absent[],
+  absent: readonly ClaimedTask[],
   before: readonly ClaimedTask[],
 ): Promise<Map<ClaimedTask, Error>> {
   const unread = new Map<ClaimedTask, Error>();
@@ -35,12 +26,8 @@ export async function readLarge(
     leaseMs / RENEWALS_A_LEASE,
   );
   const prefix = shards.prefix(shard, tenant);
-  const patience = shards.patience(shard);
-  let ahead = 0;
-  const reads = absent.map(async ({ task, bytes }) => {
-    ahead += bytes;
-    const forMs = patience === undefined ? undefined : patience + ahead / SLOWEST;
-    const read = shards.carry(shard, (redis) => redis.getBuffer(`${prefix}a:${task.fence.id}`), forMs);
+  const reads = absent.map(async (task) => {
+    const read = shards.carry(shard, (redis) => redis.getBuffer(`${prefix}a:${task.fence.id}`));
     await read.then(
       (args) => (task.args = args ?? NOTHING),
       (fault: unknown) => unread.set(task, fault as Error),

@@ -54,11 +54,9 @@ for i = 1, total do
   local more = peculiar(at)
   more_of[i], verdicts[i] = more, false
   if more then
-    -- Gone with the first of two times that this came, or too late.
-    if more.large and call('EXISTS', P .. 'b:' .. ARGV[at]) == 0 then
-      verdicts[i], answers[i] = submitted_before(ARGV[at])
-      if not verdicts[i] then payload_gone = true end
-    end
+    -- With the first of two times that this came, or too late.
+    local is_gone = more.large and call('EXISTS', P .. 'b:' .. ARGV[at]) == 0
+    if is_gone then verdicts[i], answers[i] = submitted_before(ARGV[at]) end
     if not verdicts[i] and more.content ~= '' then
       local verdict, told = came_before(ARGV[at], more.key, more.content)
       local first = first_of[more.key]
@@ -66,6 +64,7 @@ for i = 1, total do
       first_of[more.key] = first or { more.content, ARGV[at] }
       verdicts[i], answers[i], in_conflict = verdict or false, told, in_conflict or verdict == 2
     end
+    payload_gone = payload_gone or is_gone and not verdicts[i]
   end
   if not verdicts[i] then
     fresh = fresh + 1

@@ -46,11 +46,10 @@ export class Sweeps {
     if (this.#underWay.has(name)) throw new StoreUnavailable(LATE);
     this.#underWay.add(name);
     const sweeping = this.#sweep(shard, tenant).finally(() => this.#underWay.delete(name));
-    const forMs = this.#shards.patience(shard);
-    if (forMs === undefined) return sweeping;
+    if (this.#shards.patience(shard) === undefined) return sweeping;
     sweeping.catch(() => undefined);
     const over = new AbortController();
-    const late = pause(forMs, undefined, { signal: over.signal }).then(() => {
+    const late = pause(PATIENCE_MS, undefined, { signal: over.signal }).then(() => {
       throw new StoreUnavailable(LATE);
     });
     return Promise.race([sweeping, late]).finally(() => over.abort());
@@ -88,6 +87,11 @@ export class Sweeps {
   }
 }
 
+/**
+ * How long a sweep of all waits for one of several shards. Less than a lease less what sweeps are apart: the others' next one must not look
+ * as though they had stood still.
+ */
+const PATIENCE_MS = 500;
 const LATE = 'This shard of Redis does not answer in time.';
 
 function added(sum: SweepReport, one: SweepReport): SweepReport {
