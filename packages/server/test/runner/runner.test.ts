@@ -63,7 +63,7 @@ function trusted(): Fn {
 /** A runner over the child, which is sent `count` calls at once when it is ready; `told` hears the rest. */
 function sending(child: Child, count: number, told: Partial<RunnerEvents>): { runner: Runner; held: HeldCall[] } {
   const fn = trusted();
-  const held = Array.from({ length: count }, () => heldCall(makeCall(code, []), fn));
+  const held = Array.from({ length: count }, () => heldCall(makeCall(code, [], { timeout_ms: 900_000 }), fn));
   const nothing = (): void => undefined;
   const limits = { headBytes: 100, tailBytes: 100 };
   const runner = new Runner(child, { runtime: 'python', version: '3' }, systemClock, limits, {
@@ -184,18 +184,19 @@ function writesRaw(held: readonly HeldCall[]): void {
 }
 
 test('a call that the child has begun, and our books have not, is not over its time', async () => {
-  const begun = Promise.withResolvers<string>();
+  const fate = Promise.withResolvers<string>();
   const over = Promise.withResolvers<undefined>();
-  const child = await scripted('frame(); frame(); frame(); value(1); os.read(4, 4); frame()');
+  const child = await scripted('frame(); frame(); frame(); value(1); os.read(4, 4); frame(); value(2); frame()');
   const { runner, held } = sending(child, 2, {
     ready: () => writesRaw(held),
     // Before the next one begins. The time that a worker has been up for is longer than any limit.
-    ran: () => setImmediate(() => runner.tick(1e9)),
-    started: (one) => one === held[1] && begun.resolve('begun'),
-    ended: (one, outcome) => one === held[1] && begun.resolve(JSON.stringify(outcome)),
+    ran: (one) => one === held[0] && setImmediate(() => runner.tick(1e9)),
+    // Its answer is due when it is begun here, too.
+    started: (one) => one === held[1] && child.channel.write(Buffer.alloc(4)),
+    ended: (one, outcome) => one === held[1] && fate.resolve(outcome.is),
     gone: () => over.resolve(undefined),
   });
-  expect(await begun.promise).toBe('begun');
+  expect(await fate.promise).toBe('completed');
   killGroup(child.pid);
   await over.promise;
 });
