@@ -10,8 +10,14 @@ export interface Holder {
   startedAt(held: HeldCall): number;
 }
 
+/** Calls of one runtime that wait, and how many of them need a runner in which nothing has run. */
+interface Size {
+  all: number;
+  fresh: number;
+}
+
 /** Calls that wait, by runtime. */
-export type Waiting = Readonly<Record<Runtime, number>>;
+export type Waiting = Readonly<Record<Runtime, Readonly<Size>>>;
 
 /** Waiting for its code; in the line; in a runner's pipe; over (told, withdrawn or canceled). */
 export type Place = { is: 'code' } | { is: 'line' } | { is: 'sent'; runner: Holder } | { is: 'over' };
@@ -35,27 +41,37 @@ export function heldCall(call: Call, fn: Fn): HeldCall {
   return { call, fn, exclusive, wantsFresh: false, place: { is: 'code' }, turn: 0 };
 }
 
+/** Does it run only where nothing has run before? */
+export function needsFresh({ call, wantsFresh }: HeldCall): boolean {
+  return wantsFresh || call.spec.isolation === 'task';
+}
+
 /**
- * The pool's waiting line: first in, first out; what comes back from a runner goes to its front. Where one runtime has no
- * runner yet, calls of the other one may pass.
+ * The pool's waiting line: first in, first out; what comes back from a runner goes to its front. Where a call waits for a
+ * runner to come, those that need another kind of runner may pass.
  */
 export class WaitingLine {
-  readonly #lines: Readonly<Record<Runtime, OneLine>> = { python: new OneLine(), javascript: new OneLine() };
+  /** Calls in one of them need the same kind of runner. */
+  readonly #lines: Readonly<Record<Runtime, { any: OneLine; fresh: OneLine }>> = {
+    python: { any: new OneLine(), fresh: new OneLine() },
+    javascript: { any: new OneLine(), fresh: new OneLine() },
+  };
+  readonly #each = Object.values(this.#lines).flatMap(({ any, fresh }) => [any, fresh]);
   #firstTurn = 0;
   #lastTurn = 0;
 
   /** Calls in it whose place is still the line. */
-  readonly sizes: Record<Runtime, number> = { python: 0, javascript: 0 };
+  readonly sizes: Record<Runtime, Size> = { python: { all: 0, fresh: 0 }, javascript: { all: 0, fresh: 0 } };
 
   get size(): number {
-    return this.sizes.python + this.sizes.javascript;
+    return this.sizes.python.all + this.sizes.javascript.all;
   }
 
   push(held: HeldCall): void {
     held.place = { is: 'line' };
     held.turn = ++this.#lastTurn;
-    this.#lines[held.call.spec.runtime].push(held);
-    this.sizes[held.call.spec.runtime] += 1;
+    this.#lineOf(held).push(held);
+    this.#count(held, 1);
   }
 
   /** Puts `calls` before all others, in their order. */
@@ -63,39 +79,56 @@ export class WaitingLine {
     for (const held of calls.toReversed()) {
       held.place = { is: 'line' };
       held.turn = --this.#firstTurn;
-      this.#lines[held.call.spec.runtime].unshift(held);
-      this.sizes[held.call.spec.runtime] += 1;
+      this.#lineOf(held).unshift(held);
+      this.#count(held, 1);
     }
   }
 
-  /** The first call, of `passing` where calls of the other runtime are passed. */
-  peek(passing?: Runtime): HeldCall | undefined {
-    if (passing !== undefined) return this.#lines[passing].peek();
-    const python = this.#lines.python.peek();
-    const javascript = this.#lines.javascript.peek();
-    if (!python || !javascript) return python ?? javascript;
-    return python.turn < javascript.turn ? python : javascript;
+  /** The first call. Those in `passed`, which it answered before, and whatever needs the same kind of runner, are passed. */
+  peek(passed: readonly HeldCall[]): HeldCall | undefined {
+    let first: HeldCall | undefined;
+    for (const line of this.#each) {
+      const held = line.peek();
+      if (held && (!first || held.turn < first.turn) && !passed.includes(held)) first = held;
+    }
+    return first;
+  }
+
+  /** Slots that `held` must leave to those in `passed`: who waits for a fresh runner is to find one free when it has come. */
+  keptFrom(held: HeldCall, passed: readonly HeldCall[]): number {
+    const { runtime } = held.call.spec;
+    return passed.some((one) => one.call.spec.runtime === runtime && needsFresh(one)) ? this.sizes[runtime].fresh : 0;
   }
 
   /** Every call in it, first ones first. */
   all(): HeldCall[] {
-    return [...this.#lines.python.all(), ...this.#lines.javascript.all()].sort((a, b) => a.turn - b.turn);
+    return this.#each.flatMap((line) => line.all()).sort((a, b) => a.turn - b.turn);
   }
 
   /** Takes out what peek() has just answered; the caller gives it a new place. */
   take(held: HeldCall): void {
-    this.#lines[held.call.spec.runtime].skip();
+    this.#lineOf(held).skip();
     this.left(held);
     held.place = { is: 'over' };
   }
 
   /** A call in it has gone another way: its place is no longer the line. */
   left(held: HeldCall): void {
-    this.sizes[held.call.spec.runtime] -= 1;
+    this.#count(held, -1);
+  }
+
+  #lineOf(held: HeldCall): OneLine {
+    return this.#lines[held.call.spec.runtime][needsFresh(held) ? 'fresh' : 'any'];
+  }
+
+  #count(held: HeldCall, by: 1 | -1): void {
+    const size = this.sizes[held.call.spec.runtime];
+    size.all += by;
+    if (needsFresh(held)) size.fresh += by;
   }
 }
 
-/** The calls of one runtime in the line; those whose place is no longer the line are skipped. */
+/** Calls in the line that need the same kind of runner; those whose place is no longer the line are skipped. */
 class OneLine {
   #front: HeldCall[] = [];
   #back: HeldCall[] = [];

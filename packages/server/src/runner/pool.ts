@@ -330,8 +330,8 @@ export class Pool implements RunnerPool {
   #pump(): void {
     const touched = new Set<Runner>();
     const nowMono = this.#parts.clock.mono();
-    let passing: Runtime | undefined;
-    for (let held = this.#line.peek(); held; held = this.#line.peek(passing)) {
+    const passed: HeldCall[] = [];
+    for (let held = this.#line.peek(passed); held; held = this.#line.peek(passed)) {
       const runtime = held.call.spec.runtime;
       if (this.#roster.isOut(runtime)) {
         this.#line.take(held);
@@ -351,11 +351,11 @@ export class Pool implements RunnerPool {
         this.#awaitCode(held);
         continue;
       }
-      const runner = this.#roster.choose(held, nowMono);
+      const runner = this.#roster.choose(held, this.#line.keptFrom(held, passed), nowMono);
       if (!runner) {
-        // Without a free slot all wait; where only a runner is missing that is being started, the other runtime's need not.
-        if (passing !== undefined || this.#roster.occupied() >= this.slots) break;
-        passing = runtime === 'python' ? 'javascript' : 'python';
+        // Without a free slot all wait; where only a runner is missing that is being started, those that need another kind need not.
+        if (this.#roster.occupied() >= this.slots) break;
+        passed.push(held);
         continue;
       }
       this.#line.take(held);

@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
 import type { ChildSource } from './children.ts';
 import { deathInWords } from './ends.ts';
-import type { HeldCall, Waiting } from './held.ts';
+import { needsFresh, type HeldCall, type Waiting } from './held.ts';
 import type { Log } from './log.ts';
 import type { LogLimits } from './logs.ts';
 import { Runner, type RunnerEvents } from './runner.ts';
@@ -40,7 +40,7 @@ export class Roster {
   readonly #health: Record<Runtime, Health>;
   /** Not ready yet, with what kills those that hang. */
   readonly #starting = new Map<Runner, NodeJS.Timeout>();
-  #waiting: Waiting = { python: 0, javascript: 0 };
+  #waiting: Waiting = { python: { all: 0, fresh: 0 }, javascript: { all: 0, fresh: 0 } };
   #closed = false;
   #onGone: (() => void) | undefined;
 
@@ -90,11 +90,14 @@ export class Roster {
   /**
    * The runner that takes the call now: with a free slot one that has the function loaded, else one that has run
    * before, else a new one; without a free slot the one with the fewest short calls before it. Undefined = wait.
+   * @param kept - free slots that others wait for: it takes none of these, nor a place behind another call meanwhile
    */
-  choose(held: HeldCall, nowMono: number): Runner | undefined {
-    const { runtime, isolation } = held.call.spec;
-    const fresh = isolation === 'task' || held.wantsFresh;
-    if (this.occupied() < this.#parts.slots) {
+  choose(held: HeldCall, kept: number, nowMono: number): Runner | undefined {
+    const { runtime } = held.call.spec;
+    const fresh = needsFresh(held);
+    const occupied = this.occupied();
+    if (kept > 0 && occupied + kept >= this.#parts.slots) return undefined;
+    if (occupied < this.#parts.slots) {
       let best: Runner | undefined;
       for (const runner of this.#runners) {
         if (runner.child.runtime !== runtime || !runner.idle || (fresh && runner.used)) continue;
@@ -112,7 +115,11 @@ export class Roster {
     return best;
   }
 
-  /** Starts runners for what waits and one more of each runtime, so that the next call finds one. */
+  /**
+   * Starts runners for what waits and one more of each runtime, so that the next call finds one. There are no more than one
+   * beyond the slots; where all have been used and a call waits for a fresh one, idle ones make room. For the first such
+   * call also while no slot is free: else calls of the other runtime, which need no new runner, would take each that becomes free.
+   */
   keepWarm(waiting: Waiting): void {
     this.#waiting = waiting;
     if (this.#closed) return;
@@ -127,8 +134,16 @@ export class Roster {
         alive += 1;
         if (!runner.used) fresh += 1;
       }
-      const wanted = 1 + Math.max(0, Math.min(free, waiting[runtime]));
-      for (; fresh < wanted && alive <= this.#parts.slots; fresh += 1, alive += 1) this.#make(runtime);
+      const { all, fresh: waitForFresh } = waiting[runtime];
+      const wanted = 1 + Math.max(0, Math.min(free, all));
+      const urgent = Math.min(waitForFresh, Math.max(1, free));
+      for (; fresh < wanted; fresh += 1, alive += 1) {
+        if (alive > this.#parts.slots) {
+          if (fresh >= urgent || !this.#makeRoom(runtime)) break;
+          alive -= 1;
+        }
+        this.#make(runtime);
+      }
     }
   }
 
@@ -151,6 +166,16 @@ export class Roster {
     const { problem } = this.#parts.sources[runtime];
     const health = this.#health[runtime];
     return problem !== '' ? problem : health.failures >= OUT_AFTER ? health.why : '';
+  }
+
+  /** Ends an idle runner that has been used. Calls go to the first that fits, so the last one is missed least. */
+  #makeRoom(runtime: Runtime): boolean {
+    let last: Runner | undefined;
+    for (const runner of this.#runners) {
+      if (runner.child.runtime === runtime && runner.used && runner.idle) last = runner;
+    }
+    last?.retire();
+    return last !== undefined;
   }
 
   #make(runtime: Runtime): void {
