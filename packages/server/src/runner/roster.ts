@@ -9,13 +9,14 @@ import { needsFresh, type HeldCall, type Waiting } from './held.ts';
 import type { Log } from './log.ts';
 import type { LogLimits } from './logs.ts';
 import { Runner, type RunnerEvents } from './runner.ts';
-import { tooSlow } from './starts.ts';
+import { TooSlow } from './starts.ts';
 
 /** A source's health. After three failures in a row its runtime is out, until one start succeeds. */
 interface Health {
   making: number;
   failures: number;
   why: string;
+  /** Until then nothing is started. */
   retry: NodeJS.Timeout | undefined;
 }
 
@@ -127,12 +128,13 @@ export class Roster {
     for (const runtime of RUNTIMES) {
       const health = this.#health[runtime];
       if (health.retry || this.#parts.sources[runtime].problem !== '') continue;
-      let alive = health.making;
-      let fresh = health.making;
-      for (const runner of this.#runners) {
-        if (runner.child.runtime !== runtime || runner.phase === 'dying') continue;
+      const count = this.#count(runtime);
+      let { alive, fresh } = count;
+      if (health.failures >= OUT_AFTER && count.coming === 0) {
+        // However many live from before: only a start that succeeds says that starting works again.
+        this.#make(runtime);
         alive += 1;
-        if (!runner.used) fresh += 1;
+        fresh += 1;
       }
       const { all, fresh: waitForFresh } = waiting[runtime];
       const wanted = 1 + Math.max(0, Math.min(free, all));
@@ -160,6 +162,19 @@ export class Roster {
   renew(runtime: Runtime): void {
     for (const runner of this.#runners) if (runner.child.runtime === runtime) runner.retire();
     this.keepWarm(this.#waiting);
+  }
+
+  /** Runners that live or are coming; those of them that nothing has run in; and those that are not ready yet. */
+  #count(runtime: Runtime): { alive: number; fresh: number; coming: number } {
+    const { making } = this.#health[runtime];
+    const count = { alive: making, fresh: making, coming: making };
+    for (const runner of this.#runners) {
+      if (runner.child.runtime !== runtime || runner.phase === 'dying') continue;
+      count.alive += 1;
+      if (!runner.used) count.fresh += 1;
+      if (runner.phase === 'starting') count.coming += 1;
+    }
+    return count;
   }
 
   #whyOut(runtime: Runtime): string {
@@ -195,7 +210,7 @@ export class Roster {
       },
       (error: unknown) => {
         this.#health[runtime].making -= 1;
-        if (!this.#closed) this.#failed(runtime, error instanceof Error ? error.message : String(error));
+        if (!this.#closed) this.#failed(runtime, error instanceof Error ? error : new Error(String(error)));
       },
     );
   }
@@ -217,7 +232,9 @@ export class Roster {
         this.#started(runner);
         const words = deathInWords(death);
         if (!expected) this.#parts.log('warn', 'a runner died', { runtime: runner.child.runtime, cause: words });
-        if (!expected && !runner.wasReady) this.#failed(runner.child.runtime, `its runners die at start: ${words}`);
+        if (!expected && !runner.wasReady) {
+          this.#failed(runner.child.runtime, new Error(`its runners die at start: ${words}`));
+        }
         events.gone(runner, death, expected);
         if (this.#runners.size === 0) this.#onGone?.();
       },
@@ -230,16 +247,19 @@ export class Roster {
   }
 
   #giveUp(runner: Runner): void {
-    const why = tooSlow('a runner', this.#parts.startMs);
-    runner.kill({ is: 'fault', why });
-    this.#failed(runner.child.runtime, why);
+    const error = new TooSlow('a runner', this.#parts.startMs);
+    runner.kill({ is: 'fault', why: error.message });
+    this.#failed(runner.child.runtime, error);
   }
 
-  #failed(runtime: Runtime, why: string): void {
+  #failed(runtime: Runtime, error: Error): void {
     const health = this.#health[runtime];
-    health.failures += 1;
-    health.why = why;
-    this.#parts.log('error', 'a runner cannot start', { runtime, cause: why, failures: health.failures });
+    const before = health.failures;
+    // Where a retry is waited for, nothing was started since the last failure: this start was under way with that one, and its
+    // cause is the same, as when a template dies that was asked for many. Those that hang count each: who waits has waited long.
+    if (!health.retry || error instanceof TooSlow) health.failures += 1;
+    health.why = error.message;
+    this.#parts.log('error', 'a runner cannot start', { runtime, cause: health.why, failures: health.failures });
     health.retry ??= setTimeout(
       () => {
         health.retry = undefined;
@@ -247,6 +267,6 @@ export class Roster {
       },
       backoffMs(RETRY, health.failures, 1),
     );
-    if (health.failures === OUT_AFTER) this.#parts.changed();
+    if (before < OUT_AFTER && health.failures >= OUT_AFTER) this.#parts.changed();
   }
 }

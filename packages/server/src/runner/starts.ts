@@ -4,12 +4,14 @@ import type { LiveClock } from '../clock.ts';
 /** How long a child may take until it says that it is ready, in ms: on a slow machine it takes 1 to 5 s. */
 export const START_MS = 20_000;
 
-/** Why a start of `what` was given up after `ms`. */
-export function tooSlow(what: string, ms: number): string {
-  return (
-    `${what} was not ready within ${ms / 1000} s and was killed: something hangs in its start ` +
-    '(for Python often a .pth file or sitecustomize; a folder on its path that does not answer)'
-  );
+/** A start of `what` was given up after `ms`. */
+export class TooSlow extends Error {
+  constructor(what: string, ms: number) {
+    super(
+      `${what} was not ready within ${ms / 1000} s and was killed: something hangs in its start ` +
+        '(for Python often a .pth file or sitecustomize; a folder on its path that does not answer)',
+    );
+  }
 }
 
 /** Calls `act` when `signal` is aborted, also where it is already; the answer takes that back. */
@@ -33,7 +35,7 @@ export class Starts {
   /** Begins a start of `what`. It kills what it has started once the signal is aborted, and rejects with its reason. */
   async run<T>(what: string, start: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const controller = new AbortController();
-    const stop = this.#clock.after(this.#ms, () => controller.abort(new Error(tooSlow(what, this.#ms))));
+    const stop = this.#clock.after(this.#ms, () => controller.abort(new TooSlow(what, this.#ms)));
     const running = start(controller.signal);
     this.#running.set(controller, running);
     try {
