@@ -8,23 +8,29 @@ import type { Ended } from './attempts.ts';
 import type { Overflow } from './kept-results.ts';
 
 const FOLDER = 'results-';
+/** Node reads no larger file at once. */
+const READABLE_BYTES = 2 ** 31 - 1;
 
 export class DiskOverflow implements Overflow {
   readonly #directory: string;
+  readonly #readableBytes: number;
   readonly #tokens = new Set<string>();
   #folder: string | undefined;
 
   /** `directory`: where a folder is made when it is needed. */
-  constructor(directory: string) {
+  constructor(directory: string, readableBytes = READABLE_BYTES) {
     this.#directory = directory;
+    this.#readableBytes = readableBytes;
     makeDirectory(directory);
     this.#sweep();
   }
 
   put(token: string, ended: Ended): boolean {
     try {
+      const bytes = serialize(ended);
+      if (bytes.length > this.#readableBytes) return false;
       this.#folder ??= mkdtempSync(join(this.#directory, `${FOLDER}${process.pid}-`));
-      writeFileSync(join(this.#folder, token), serialize(ended), { mode: 0o600 });
+      writeFileSync(join(this.#folder, token), bytes, { mode: 0o600 });
     } catch {
       return false;
     }
@@ -38,7 +44,12 @@ export class DiskOverflow implements Overflow {
   }
 
   forget(token: string): void {
-    if (this.#tokens.delete(token) && this.#folder !== undefined) rmSync(join(this.#folder, token), { force: true });
+    if (!this.#tokens.delete(token) || this.#folder === undefined) return;
+    try {
+      rmSync(join(this.#folder, token), { force: true });
+    } catch {
+      // A disk that fails: the folder goes as a whole, when this worker ends or another one starts.
+    }
   }
 
   /** Removes what workers that are dead have left: nobody can bring those results any more. */

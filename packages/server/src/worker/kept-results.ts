@@ -9,7 +9,9 @@ const MEMORY_BYTES = 256 * 1024 * 1024;
 export interface Overflow {
   /** False where it cannot take it (full, read-only): then memory has to hold it, for a result is never given up. */
   put(token: string, ended: Ended): boolean;
+  /** @throws Error where what it took cannot be read any more. */
   get(token: string): Ended | undefined;
+  /** Never throws. */
   forget(token: string): void;
   close(): void;
 }
@@ -32,6 +34,7 @@ export class KeptResults {
     this.#bytes += bytes;
   }
 
+  /** @throws Error where it cannot be read any more. */
   get(token: string): Ended | undefined {
     return this.#inMemory.get(token)?.ended ?? this.#overflow.get(token);
   }

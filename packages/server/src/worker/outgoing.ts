@@ -1,4 +1,5 @@
-// What waits to be told to one dispatcher, in order, and how much of it fits the next message.
+// What waits to be told to one dispatcher, in order, and how much of it fits the next message. Results wait as names: each
+// is read when its turn has come, for together they may be more than memory holds.
 import {
   PART_BYTES,
   PayloadWriter,
@@ -18,27 +19,47 @@ export interface Message {
   payloads: Buffer[];
 }
 
-type Entry =
-  | { is: 'part'; token: string; of: PartOf; offset: number; total: number; chunk: Buffer }
-  | { is: 'ended'; attempt: Attempt; at: number; ended: Ended }
-  | { is: 'printed'; token: string; chunk: LogChunk };
+type Entry = { is: 'ended'; attempt: Attempt; at: number } | { is: 'printed'; token: string; chunk: LogChunk };
+
+/** The result whose turn it is, and those parts of it that have not been said. */
+interface Cut {
+  ended: Ended;
+  parts: Iterator<Part, void>;
+}
+
+interface Part {
+  of: PartOf;
+  offset: number;
+  total: number;
+  chunk: Buffer;
+}
 
 /** A message is closed when it holds so many of these, or so many bytes of payloads and of what its header says of ends. */
 const FULL_ITEMS = 1024;
 const FULL_BYTES = PART_BYTES;
 
 export class Outgoing {
+  readonly #resultOf: (token: string) => Ended;
   #queue: Entry[] = [];
+  /** Attempts whose ends are in the queue. */
+  readonly #ending = new Set<string>();
+  /** Of the first in the queue, once its turn has come. */
+  #cut: Cut | undefined;
   #digests: string[] = [];
 
-  /** The result of an attempt; payloads too large for one frame go before it, in parts. */
-  ended(attempt: Attempt, at: number, ended: Ended): void {
-    for (const [of, bytes] of largePayloads(ended)) {
-      for (const { offset, chunk } of cutParts(bytes)) {
-        this.#queue.push({ is: 'part', token: attempt.token, of, offset, total: bytes.length, chunk });
-      }
-    }
-    this.#queue.push({ is: 'ended', attempt, at, ended });
+  /** `resultOf`: reads what an attempt that has ended came to. */
+  constructor(resultOf: (token: string) => Ended) {
+    this.#resultOf = resultOf;
+  }
+
+  /**
+   * The result of an attempt; payloads too large for one frame go before it, in parts. One that is on its way goes once,
+   * however often it is asked for: its dispatcher asks at every heartbeat until it has come.
+   */
+  ended(attempt: Attempt, at: number): void {
+    if (this.#ending.has(attempt.token)) return;
+    this.#ending.add(attempt.token);
+    this.#queue.push({ is: 'ended', attempt, at });
   }
 
   printed(token: string, chunk: LogChunk): void {
@@ -51,13 +72,18 @@ export class Outgoing {
 
   /** Nothing more is said of these attempts. */
   forget(tokens: ReadonlySet<string>): void {
-    if (this.#queue.length === 0) return;
-    this.#queue = this.#queue.filter((entry) => !tokens.has(entry.is === 'ended' ? entry.attempt.token : entry.token));
+    const [first] = this.#queue;
+    if (first === undefined) return;
+    if (tokens.has(tokenOf(first))) this.#cut = undefined;
+    this.#queue = this.#queue.filter((entry) => !tokens.has(tokenOf(entry)));
+    for (const token of tokens) this.#ending.delete(token);
   }
 
   /** A new session: everything is said anew, by the attempts' owner. */
   clear(): void {
     this.#queue = [];
+    this.#ending.clear();
+    this.#cut = undefined;
     this.#digests = [];
   }
 
@@ -74,25 +100,50 @@ export class Outgoing {
     }
     const ends: EndedItem[] = [];
     let taken = 0;
+    let said = 0;
     let told = 0;
-    for (const entry of this.#queue) {
-      if (taken >= FULL_ITEMS || writer.bytes + told >= FULL_BYTES) break;
-      taken += 1;
-      if (entry.is === 'ended') {
-        ends.push(endedItem(entry.attempt, entry.at, entry.ended, writer));
-        told += errorBytes(entry.ended);
-      } else if (entry.is === 'part') {
-        const { token, of, offset, total, chunk } = entry;
-        items.push({ k: 'part', t: token, of, offset, total, bytes: writer.add(chunk) });
-      } else {
+    while (taken < this.#queue.length && said < FULL_ITEMS && writer.bytes + told < FULL_BYTES) {
+      const entry = this.#queue[taken]!;
+      said += 1;
+      if (entry.is === 'printed') {
         const { stream, offset, bytes } = entry.chunk;
         items.push({ k: 'printed', t: entry.token, stream, offset, bytes: writer.add(bytes) });
+        taken += 1;
+        continue;
       }
+      const { attempt, at } = entry;
+      const { ended, parts } = (this.#cut ??= this.#begin(attempt.token));
+      const part = parts.next();
+      if (part.done !== true) {
+        const { of, offset, total, chunk } = part.value;
+        items.push({ k: 'part', t: attempt.token, of, offset, total, bytes: writer.add(chunk) });
+        continue;
+      }
+      ends.push(endedItem(attempt, at, ended, writer));
+      told += errorBytes(ended);
+      this.#cut = undefined;
+      this.#ending.delete(attempt.token);
+      taken += 1;
     }
     this.#queue = taken === this.#queue.length ? [] : this.#queue.slice(taken);
     // Behind the parts of this message: an end refers to parts that came before it.
     if (ends.length > 0) items.push({ k: 'ended', ends });
     return { items, payloads: writer.frames() };
+  }
+
+  #begin(token: string): Cut {
+    const ended = this.#resultOf(token);
+    return { ended, parts: partsOf(ended) };
+  }
+}
+
+function tokenOf(entry: Entry): string {
+  return entry.is === 'ended' ? entry.attempt.token : entry.token;
+}
+
+function* partsOf(ended: Ended): Generator<Part, void> {
+  for (const [of, bytes] of largePayloads(ended)) {
+    for (const { offset, chunk } of cutParts(bytes)) yield { of, offset, total: bytes.length, chunk };
   }
 }
 

@@ -14,6 +14,7 @@ import {
   type Received,
   type WorkerItem,
 } from '../protocol/index.ts';
+import type { Ended } from './attempts.ts';
 import type { Share } from './grants.ts';
 import { Outgoing } from './outgoing.ts';
 
@@ -45,6 +46,8 @@ export interface SessionHost {
   /** A heartbeat is about to be said: the time to look for what is overdue from there. */
   beating(url: string): void;
   held(url: string): HeldToken[];
+  /** What an attempt came to that has ended and is held: read from where it is kept. */
+  resultOf(token: string): Ended;
   share(url: string): Share;
   /** Where another session of this worker serves this dispatcher, or did a moment ago: its address. */
   servedAt(dispatcher: string, except: string): string | undefined;
@@ -72,7 +75,7 @@ type State =
 
 export class Session {
   readonly url: string;
-  readonly outgoing = new Outgoing();
+  readonly outgoing: Outgoing;
   /** Payloads that come in parts: what was begun on a connection ends with it. */
   readonly arrivals: Assembly;
   /** Monotonic ms of the last message from there. */
@@ -99,6 +102,7 @@ export class Session {
   constructor(url: string, host: SessionHost) {
     this.url = url;
     this.#host = host;
+    this.outgoing = new Outgoing((token) => host.resultOf(token));
     this.arrivals = new Assembly(MAX_PAYLOAD_BYTES);
     this.heardAt = host.clock.mono();
     this.#state = { is: 'down', since: this.heardAt };

@@ -171,6 +171,21 @@ class RunningWorker implements Worker, SessionHost {
     });
   }
 
+  resultOf(token: string): Ended {
+    try {
+      const kept = this.#results.get(token);
+      if (kept !== undefined) return kept;
+    } catch (fault) {
+      const id = this.#attempts.get(token)?.id ?? token;
+      this.note(
+        'warn',
+        `The result of task ${id} cannot be read from the disk (${(fault as Error).message}): it is lost.`,
+      );
+    }
+    const message = `worker ${this.id} kept the task's result on its disk and cannot read it any more`;
+    return { outcome: { is: 'lost', error: { type: 'WorkerLost', message, traceback: '' } }, logs: null };
+  }
+
   share(url: string): Share {
     if (this.draining) return { credits: 0, free: 0 };
     const { credits, free } = this.#pool.room();
@@ -287,25 +302,23 @@ class RunningWorker implements Worker, SessionHost {
   #ended(token: string, outcome: Outcome, at: number, logs: TaskLogs | null): void {
     const attempt = this.#attempts.get(token);
     if (attempt?.phase.is !== 'running') return;
-    const ended: Ended = { outcome, logs };
     attempt.phase = { is: 'ended', startedAt: at };
-    this.#results.keep(token, ended);
+    this.#results.keep(token, { outcome, logs });
     const session = this.#sessions.get(attempt.owner);
     // With its dispatcher away it is named to the others, who ask for it.
     if (!session?.isUp) return this.#wakeAll();
-    session.outgoing.ended(attempt, at, ended);
+    session.outgoing.ended(attempt, at);
     this.#wake(session);
   }
 
   #resend(session: Session, tokens: readonly string[]): void {
     for (const token of tokens) {
       const attempt = this.#attempts.get(token);
-      const ended = attempt?.phase.is === 'ended' ? this.#results.get(token) : undefined;
-      if (attempt === undefined || ended === undefined) continue;
+      if (attempt?.phase.is !== 'ended') continue;
       // Its former dispatcher has it still, and would give back what it is told of no more.
       if (attempt.owner !== session.url) (attempt.alsoNamedTo ??= new Set()).add(attempt.owner);
       attempt.owner = session.url;
-      session.outgoing.ended(attempt, startedAt(attempt), ended);
+      session.outgoing.ended(attempt, startedAt(attempt));
     }
     this.#lines.get(session.url)?.wake(true);
   }

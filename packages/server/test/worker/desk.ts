@@ -21,6 +21,8 @@ export class Desk {
   readonly heard: WorkerItem[] = [];
   /** Says a word to every heartbeat, so that it is not taken for gone. */
   lives = false;
+  /** Says what is for the test to say; a report of a pull worker has one answer. */
+  replies: (items: readonly WorkerItem[]) => void = () => undefined;
   #port!: WorkerPort;
   #peer: Peer | undefined;
   #worker = '';
@@ -46,6 +48,7 @@ export class Desk {
         desk.heard.push(...items);
         if (items.some(({ k }) => k === 'register')) desk.say({ k: 'welcome', session: 's', dispatcher: desk.url });
         if (desk.lives && items.some(({ k }) => k === 'heartbeat')) desk.say({ k: 'settled', tokens: [] });
+        desk.replies(items);
         for (const look of [...desk.#looks]) look();
       },
     };

@@ -41,6 +41,13 @@ describe('kept results', () => {
     expect(readdirSync(directory)).toHaveLength(0);
   });
 
+  it('stay in memory where they could not be read from disk', () => {
+    const kept = new KeptResults(new DiskOverflow(directory, 5_000), 2_000);
+    kept.keep('a', large);
+    expect(readdirSync(directory)).toHaveLength(0);
+    expect(kept.get('a')).toEqual(large);
+  });
+
   it('that were settled are gone and make room', () => {
     const kept = new KeptResults(new DiskOverflow(directory), 1_200);
     kept.keep('a', small);

@@ -37,6 +37,9 @@ beforeEach(() => {
     connectionGone: () => undefined,
     beating: () => undefined,
     held: () => [],
+    resultOf: () => {
+      throw new Error('nothing has ended here');
+    },
     share: () => ({ credits: 1, free: 1 }),
     servedAt: () => servedAt,
     received: () => undefined,
