@@ -263,6 +263,8 @@ class RunningWorker implements Worker, SessionHost {
         this.#wanted.answered(item.digest);
         return this.#pool.refuseCode(item.digest, item.gone);
       case 'settled':
+        // What has not ended was taken for dead with us, and its end is told: nobody wants what still runs of it (W1, W4).
+        for (const token of item.tokens) this.#drop(token);
         return this.#forgetAll(item.tokens);
       case 'drop':
         if (!item.tokens.every((token) => this.#attempts.hasCome(token))) session.missedDelivery();

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import * as zmq from 'zeromq';
 import { systemClock } from '../../src/clock.ts';
+import type { Adoption } from '../../src/dispatcher/executor.ts';
 import { openFleetExecutor, type Executor } from '../../src/dispatcher/index.ts';
 import { laneOf } from '../../src/lifecycle/lane.ts';
 import { packTaskHeader, specOf, unpackTaskHeader, type TaskHeader } from '../../src/lifecycle/spec.ts';
@@ -25,6 +26,8 @@ let session: string;
 let endings: Ending[];
 let heard: DispatcherItem[];
 let notes: string[];
+/** What the store answers of attempts that a worker holds and its dispatcher does not know. */
+let adoption: Adoption;
 let looks: Set<() => void>;
 
 const look = (): void => {
@@ -54,6 +57,7 @@ const sayWith = (payloads: Buffer[], ...items: WorkerItem[]): void =>
 
 beforeEach(async () => {
   [session, endings, heard, notes, looks] = ['', [], [], [], new Set()];
+  adoption = undefined;
   executor = await openFleetExecutor({
     mode: 'push',
     dispatcherId: 'd',
@@ -71,7 +75,7 @@ beforeEach(async () => {
       fleet: look,
       printed: () => undefined,
       code: () => Promise.resolve(undefined),
-      adopt: (found) => Promise.resolve(found.map(() => undefined)),
+      adopt: (found) => Promise.resolve(found.map(() => adoption)),
       note: (_, sentence) => void notes.push(sentence),
     },
   });
@@ -135,6 +139,29 @@ describe('a worker that leaves', () => {
     await until(() => endings.length === 2);
     expect(outcomes()).toEqual(['a released', 'b released']);
   });
+});
+
+it('what was given up with its worker is not adopted when that comes back: it drops it, and it is settled then', async () => {
+  await give(['a', 'b']);
+  const spec = specOf('a', unpackTaskHeader(packTaskHeader(header)));
+  // While the store takes no ends the token stays the current one.
+  adoption = { spec, retries: 0 };
+  say({ k: 'goodbye' });
+  await until(() => endings.length === 2);
+  const held = [{ t: 'a', id: 'a', a: 1, at: 5, done: true as const }];
+  socket.send({ worker: 'w', incarnation: 'i', seq: 2, session: '', items: [{ ...registration, held }] }, []);
+  await until(() => heard.some(({ k }) => k === 'drop') || executor.attempts > 0);
+  expect(executor.attempts).toBe(0);
+  say({ k: 'ended', ends: [{ t: 'b', id: 'b', a: 1, at: 5, is: 'released', reason: 'drain' }] });
+  await until(() => heard.filter(({ k }) => k === 'drop').length === 2 || executor.attempts > 0);
+  expect(heard.filter(({ k }) => k === 'drop')).toEqual([
+    { k: 'drop', tokens: ['a'] },
+    { k: 'drop', tokens: ['b'] },
+  ]);
+  executor.settled(['a', 'b']);
+  say(heartbeat(0, held));
+  await until(() => heard.some(({ k }) => k === 'settled') || executor.attempts > 0);
+  expect([executor.attempts, outcomes()]).toEqual([0, ['a lost', 'b lost']]);
 });
 
 it('a registration that comes twice makes one session: what was given since is not taken back for not being in it', async () => {

@@ -6,6 +6,8 @@
 //      Nor can what has not left us whole, or what the worker, leaving, says it never got.
 //  L4  A delivered at-most-once task is never given back by us: only its holder knows that it was not started.
 //  L5  What was settled lately is remembered: a heartbeat that crossed our word about it costs no question to the store.
+//  L6  What was given up with its worker is not adopted: its ending is told, though the store may be long in taking it. A worker
+//      that comes back with it drops it.
 import { LOST_AFTER_MS, UNDELIVERED_AFTER_MS, type HeldToken } from '../../protocol/index.ts';
 import type { Fence } from '../../lifecycle/fence.ts';
 import type { TaskSpec } from '../../lifecycle/spec.ts';
@@ -47,6 +49,8 @@ export class Deliveries {
   /** Tokens settled in this span of time, and in the one before. */
   #settled = new Set<string>();
   #settledBefore = new Set<string>();
+  /** Given up with their workers; their endings are not settled yet. */
+  readonly #givenUp = new Set<string>();
   #turnAt = 0;
   #order = 0;
 
@@ -118,8 +122,19 @@ export class Deliveries {
     delivery.namedAt = mono;
   }
 
+  /** Its worker is gone, and its ending is told (L6). */
+  giveUp(token: string): void {
+    this.forget(token);
+    this.#givenUp.add(token);
+  }
+
+  wasGivenUp(token: string): boolean {
+    return this.#givenUp.has(token);
+  }
+
   /** Its ending is in the store. */
   settle(token: string): void {
+    if (!this.#givenUp.delete(token) && !this.#byToken.has(token)) return;
     this.forget(token);
     this.#settled.add(token);
   }
@@ -149,15 +164,16 @@ export class Deliveries {
 
   /**
    * A heartbeat: marks what is named and answers what is not there (L2), what we do not know (to be adopted or
-   * dropped), and which kept results we have not received.
+   * dropped), what was given up (L6), and which kept results we have not received.
    */
   heartbeat(
     worker: string,
     held: readonly HeldToken[],
     got: number,
     mono: number,
-  ): { missing: Delivery[]; unknown: HeldToken[]; settled: string[]; missingResults: string[] } {
+  ): { missing: Delivery[]; unknown: HeldToken[]; settled: string[]; givenUp: string[]; missingResults: string[] } {
     const unknown: HeldToken[] = [];
+    const givenUp: string[] = [];
     const settled: string[] = [];
     const missingResults: string[] = [];
     const named = new Set<string>();
@@ -165,6 +181,7 @@ export class Deliveries {
       const delivery = this.#byToken.get(token.t);
       if (delivery === undefined) {
         if (this.wasSettled(token.t)) settled.push(token.t);
+        else if (this.wasGivenUp(token.t)) givenUp.push(token.t);
         else unknown.push(token);
         continue;
       }
@@ -178,7 +195,7 @@ export class Deliveries {
       if (delivery.phase === 'settling' || delivery.number === NOT_SENT || named.has(delivery.fence.token)) continue;
       if (delivery.number <= got || mono - delivery.sentAt > UNDELIVERED_AFTER_MS) missing.push(delivery);
     }
-    return { missing, unknown, settled, missingResults };
+    return { missing, unknown, settled, givenUp, missingResults };
   }
 
   /**

@@ -183,8 +183,8 @@ class FleetExecutor implements Executor {
     const waiting = new Set<Link>();
     for (const token of tokens) {
       const delivery = this.#deliveries.get(token);
-      if (delivery === undefined) continue;
       this.#deliveries.settle(token);
+      if (delivery === undefined) continue;
       const link = this.#links.get(delivery.worker);
       link?.outgoing.name('settled', token);
       if (link !== undefined && (delivery.isLarge || link.member.draining)) waiting.add(link);
@@ -337,7 +337,7 @@ class FleetExecutor implements Executor {
       link.member.slots,
       ({ number, fence }) => number > got || link.outgoing.isLeaving(fence.token),
     );
-    for (const { fence } of [...charged, ...released]) this.#deliveries.forget(fence.token);
+    for (const { fence } of [...charged, ...released]) this.#deliveries.giveUp(fence.token);
     this.#ended(orphaned(how, charged, released));
   }
 

@@ -34,9 +34,11 @@ export class WordsOnAttempts {
   }
 
   heartbeat(link: Link, held: readonly HeldToken[], got: number, mono: number): void {
-    const { missing, unknown, settled, missingResults } = this.#parts.deliveries.heartbeat(link.id, held, got, mono);
+    const answer = this.#parts.deliveries.heartbeat(link.id, held, got, mono);
+    const { missing, unknown, settled, givenUp, missingResults } = answer;
     for (const token of missingResults) link.outgoing.name('resend', token);
     for (const token of settled) link.outgoing.name('settled', token);
+    for (const token of givenUp) link.outgoing.name('drop', token);
     // A report that is repeated tells how things were before: what it does not name may have come since.
     const isOld = got < link.member.acknowledged;
     link.member.acknowledges(got);
@@ -91,6 +93,7 @@ export class WordsOnAttempts {
       if (delivery === undefined) {
         // Unknown here: another dispatcher's, or settled before and its 'settled' was lost.
         if (this.#parts.deliveries.wasSettled(item.t)) link.outgoing.name('settled', item.t);
+        else if (this.#parts.deliveries.wasGivenUp(item.t)) link.outgoing.name('drop', item.t);
         else strangers.push({ t: item.t, id: item.id, a: item.a, at: item.at, done: true });
         continue;
       }
