@@ -18,12 +18,14 @@ export class Assembly {
   }
 
   /**
-   * Adds a part; true when the payload is whole now. A part at offset 0 begins anew (a repeat after a lost answer).
+   * Adds a part; true when the payload is whole now. A part at offset 0 begins anew. Any other that is here already came
+   * with a message that was repeated, for its answer was lost: it counts for nothing.
    * @throws BadMessage where it does not fit what came before, or the whole is over the limit.
    */
   add(key: string, offset: number, total: number, part: Buffer): boolean {
     if (total > this.#maxBytes)
       throw new BadMessage(`a payload of ${total} bytes is over the limit of ${this.#maxBytes}`);
+    if (offset > 0 && this.#has(key, offset + part.length, total)) return false;
     let one = this.#unfinished.get(key);
     if (offset === 0) this.#unfinished.set(key, (one = { bytes: Buffer.allocUnsafe(total), filled: 0 }));
     if (one?.filled !== offset || one.bytes.length !== total || offset + part.length > total) {
@@ -36,6 +38,13 @@ export class Assembly {
     this.#unfinished.delete(key);
     this.#finished.set(key, one.bytes);
     return true;
+  }
+
+  /** Is all up to there here already, of a payload of this length? */
+  #has(key: string, upTo: number, total: number): boolean {
+    const one = this.#unfinished.get(key);
+    const bytes = one?.bytes ?? this.#finished.get(key);
+    return bytes?.length === total && upTo <= (one?.filled ?? total);
   }
 
   /** Takes a whole payload out; undefined when it is not (all) there. */

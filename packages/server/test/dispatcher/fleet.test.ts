@@ -333,6 +333,17 @@ describe('the parts of a result', () => {
     before = held().buffers;
   });
 
+  it('may come twice: a report that got no answer is repeated', async () => {
+    for (let offset = 0; offset < SIZE; offset += PART_BYTES) {
+      part('a', offset);
+      part('a', offset);
+    }
+    say(ended('a'));
+    await until(() => endings.length === 1 || heard.some(({ k }) => k === 'refused'));
+    expect(heard.filter(({ k }) => k === 'refused')).toEqual([]);
+    expect(outcomes()).toEqual(['a completed']);
+  });
+
   it('that is there already are let go with it', async () => {
     // A heartbeat names it as done while its parts are on their way: they are asked for, and come, a second time.
     say(heartbeat(1, [{ t: 'a', id: 'a', a: 1, at: 5, done: true }]));

@@ -231,6 +231,27 @@ describe('parts', () => {
     expect(parts.take('a')?.toString()).toBe('abcd');
   });
 
+  it('that are here already are passed over, the last one too: their message was repeated', () => {
+    const parts = new Assembly(100);
+    parts.add('a', 0, 6, Buffer.from('ab'));
+    expect(parts.add('a', 2, 6, Buffer.from('cd'))).toBe(false);
+    expect(parts.add('a', 2, 6, Buffer.from('cd'))).toBe(false);
+    expect(parts.add('a', 4, 6, Buffer.from('ef'))).toBe(true);
+    expect(parts.add('a', 4, 6, Buffer.from('ef'))).toBe(false);
+    expect(parts.take('a')?.toString()).toBe('abcdef');
+  });
+
+  it('that overlap, or are of another whole, are refused', () => {
+    for (const [offset, total] of [
+      [1, 6],
+      [2, 5],
+    ] as const) {
+      const parts = new Assembly(100);
+      parts.add('a', 0, 6, Buffer.from('ab'));
+      expect(() => parts.add('a', offset, total, Buffer.from('xy'))).toThrow(BadMessage);
+    }
+  });
+
   it('over the limit are refused before anything is allocated', () => {
     expect(() => new Assembly(100).add('a', 0, 1e15, Buffer.from('ab'))).toThrow(/limit/);
   });
