@@ -20,14 +20,16 @@ From the child
 
 Rules
   R1  The host assigns every number; a child that names another than the running call is killed.
-  R2  Calls are answered in the order sent; an answer is one write, done before the next call begins.
+  R2  Calls are answered in the order sent; an answer is written whole before the next call begins, and no other frame divides it.
   R3  A *gated* call may be begun only after its number (u32) was read from the gate, a FIFO that the pool fills
       before it sends the call. The pool takes calls back by emptying the gate: what it reads there was not begun and
       never will be. A queued call whose number is not the one read from the gate has been taken back: it is skipped.
 """
 import os
 import struct
-from os import read, readv, write, writev
+from _thread import RLock
+from collections import deque
+from os import read, readv, write
 
 from . import BUILTINS as __builtins__
 
@@ -95,13 +97,26 @@ class Inbox:
 
 
 class Outbox:
-    """Writes frames to a blocking descriptor, each with one write."""
+    """Writes frames to a blocking descriptor. Threads, signal handlers and finalizers of users' code print while another
+    frame, a large answer above all, is under way:
+
+    O1  A frame that was begun is finished before the next one, also where an exception interrupts it, as a signal handler's
+        may: what is left of it goes before whatever is written next.
+    O2  What a handler or a finalizer prints in the midst of a frame of its own thread waits behind that frame: nobody waits
+        for a lock that is his own.
+
+    A fork has no outbox (runner.py), so none of a lock that another thread held.
+    """
 
     def __init__(self, fd):
         self._fd = fd
+        self._lock = RLock()
+        self._is_mine = self._lock._is_owned
+        # What is still to be written, in order: bytes, and how many of them were with each write.
+        self._left = deque()
 
     def ready(self):
-        self._send([_SIZE.pack(1) + bytes((READY,))])
+        self._send(_SIZE.pack(1) + bytes((READY,)))
 
     def answer(self, kind, number, flags, seconds, text, pickled, _pack=_ANSWER_HEAD.pack):
         """`seconds` that the call ran; `text` is JSON bytes (b'' = none), `pickled` bytes or None."""
@@ -111,26 +126,39 @@ class Outbox:
         head = _pack(size, kind, number, flags, min(int(seconds * 1e6), _MOST_U32), len(text))
         if size < _CHUNK:
             frame = head + text + pickled
-            if write(self._fd, frame) == len(frame):
-                return
+            with self._lock:
+                if self._left:
+                    self._finish()
+                if write(self._fd, frame) == len(frame):
+                    return
             _exit(74)  # a blocking socket takes a small frame whole, or its other end is gone
-        self._send([head, text, pickled])
+        self._send(head, text, pickled)
 
     def output(self, number, stream, data):
-        self._send([_OUTPUT_HEAD.pack(6 + len(data), OUTPUT, number, stream), data])
+        # A copy: what waits (O1, O2) must not change with the stream's buffer.
+        self._send(_OUTPUT_HEAD.pack(6 + len(data), OUTPUT, number, stream) + data)
 
     def stale(self, number):
-        self._send([_SIZE.pack(5) + bytes((STALE,)) + _SIZE.pack(number)])
+        self._send(_SIZE.pack(5) + bytes((STALE,)) + _SIZE.pack(number))
 
-    def _send(self, parts):
-        parts = [memoryview(part) for part in parts if len(part)]
-        while parts:
-            sent = writev(self._fd, parts)
-            while parts and sent >= len(parts[0]):
-                sent -= len(parts[0])
-                parts.pop(0)
-            if parts:
-                parts[0] = parts[0][sent:]
+    def _send(self, *parts):
+        # At once: no other frame's parts come between these.
+        self._left.extend([(memoryview(part), []) for part in parts])
+        if self._is_mine():
+            return
+        with self._lock:
+            self._finish()
+
+    def _finish(self):
+        left = self._left
+        while left:
+            part, counts = left[0]
+            rest = part[sum(counts):]
+            if rest:
+                # Within C alone: no exception comes between a write and its count (O1).
+                counts.extend(map(write, (self._fd,), (rest,)))
+            else:
+                left.popleft()
 
 
 def read_code(body):
