@@ -14,6 +14,7 @@ const READY = 1;
 const VALUE = 2;
 const FAILURE = 3;
 const OUTPUT = 4;
+const STALE = 5;
 const BEFORE = 6;
 
 const GATED = 1;
@@ -109,6 +110,14 @@ function sendAnswer(kind, number, flags, runMs, text) {
   writeUint(head, min(floor(runMs * 1000), MOST_U32), 10);
   writeUint(head, text.length, 14);
   send(concat([head, text]));
+}
+
+export function sendStale(number) {
+  const frame = alloc(9);
+  writeUint(frame, 5, 0);
+  frame[4] = STALE;
+  writeUint(frame, number, 5);
+  send(frame);
 }
 
 /** @param bytes - what the process uses before call `number` begins */

@@ -39,6 +39,8 @@ const queue = [];
 let token;
 let running;
 let working = false;
+/** A call has left something behind. */
+let untidy = false;
 
 const output = captureOutput((stream, bytes) => frames.sendOutput(running?.number ?? 0, stream, bytes));
 
@@ -80,7 +82,14 @@ async function take(frame) {
     functions.delete(frame.body.readUInt32LE(0));
   } else {
     const call = frames.readCall(frame.body);
-    if (mayBegin(call)) await answer(call);
+    if (!mayBegin(call)) return;
+    if (!untidy) {
+      await answer(call);
+      return;
+    }
+    // The pool takes back what lies behind an untidy call, but this one may have been quicker.
+    frames.sendStale(call.number);
+    exit(0);
   }
 }
 
@@ -121,6 +130,7 @@ async function answer(call) {
   // What was thrown, and what the result says of itself, is users' code too.
   if (putBack()) changed = true;
   const flags = changed ? frames.UNTIDY : tidy();
+  untidy = flags !== 0;
   if (failure) frames.sendFailure(call.number, flags, runMs, { kind: failure.kind, ...errorInfo(failure.cause) });
   else frames.sendValue(call.number, flags, runMs, json);
 }

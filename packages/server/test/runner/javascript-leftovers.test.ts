@@ -38,6 +38,19 @@ describe('the runner is replaced after a call that leaves', () => {
   });
 });
 
+test('nothing begins beside what a call has left, also what lies in the pipe behind it', async () => {
+  const text =
+    '(leaves) => { if (leaves) setInterval(() => { throw new Error("of the call before") }, 1); return process.pid }';
+  const code = javascript(text);
+  // Known to be short, they go into one pipe.
+  for (let round = 0; round < 16; round += 1) await pool.run(pool.call(code, [false]));
+  const leaving = pool.call(code, [true]);
+  const behind = Array.from({ length: 8 }, () => pool.call(code, [false]));
+  pool.submit(leaving, ...behind);
+  const left = valueOf(await pool.end(leaving));
+  for (const call of behind) expect(valueOf(await pool.end(call))).not.toBe(left);
+});
+
 test('the next call finds its port free', async () => {
   const text =
     'import { createServer } from "node:net";\nexport default (port) => new Promise((resolve, reject) => {\n' +
