@@ -5,7 +5,7 @@ import type { FunctionRecord, NewFunction } from '../../functions.ts';
 import { StoreUnavailable } from '../../store.ts';
 import { serverTime } from '../queue/sweep.ts';
 import { RIDES_IN_SCRIPT } from '../shards.ts';
-import type { Shards } from '../shards.ts';
+import type { Argument, Shards } from '../shards.ts';
 
 /** How often two registrations of one name may cross. */
 const TRIES = 20;
@@ -96,10 +96,14 @@ export async function deleteFunction(shards: Shards, tenant: string, text: strin
   const functions = found.filter((fn) => fn !== undefined);
   if (functions.length === 0) return 0;
   const args = functions.flatMap(({ id, name, digest }) => [id, name, digest]);
-  let isRepeated = false;
-  const deleted = await shards.act('delete', 0, tenant, (repeats) => ((isRepeated = repeats), args), true);
+  const asked = { again: false };
+  const argumentsOf = (repeats: boolean): Argument[] => {
+    asked.again = repeats;
+    return args;
+  };
+  const deleted = await shards.act('delete', 0, tenant, argumentsOf, true);
   // The first time may have left nothing to the second.
-  return isRepeated ? functions.length : Number(deleted);
+  return asked.again ? functions.length : Number(deleted);
 }
 
 async function allVersions(shards: Shards, tenant: string, name: string): Promise<FunctionRecord[]> {
