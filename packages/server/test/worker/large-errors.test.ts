@@ -23,21 +23,22 @@ it('all of them arrive, where they are asked for at once', async () => {
   await desk.hears(kind('register'));
   const header = submission({ digest: DIGEST, form: 'source' }).packed;
   const args = [1, 0, ARGS.length] as [number, number, number];
-  const tasks = TOKENS.map((t) => ({ t, id: t, a: 1, h: 0, args }));
-  desk.say({ k: 'tasks', number: 1, headers: [header], tasks }, [ARGS]);
-  await desk.hears(kind('need_code'));
-  desk.say({ k: 'code', digest: DIGEST, bytes: [1, 0, CODE.length] }, [CODE]);
-  const allHaveCome = async (): Promise<void> => {
-    for (const token of TOKENS) {
-      await desk.hears(
-        (item): item is Extract<WorkerItem, { k: 'ended' }> =>
-          item.k === 'ended' && item.ends.some(({ t, is }) => t === token && is === 'failed'),
-      );
+  const hasCome = (token: string): Promise<unknown> =>
+    desk.hears(
+      (item): item is Extract<WorkerItem, { k: 'ended' }> =>
+        item.k === 'ended' && item.ends.some(({ t, is }) => t === token && is === 'failed'),
+    );
+  // One after the other: what waits long behind another is handed back.
+  for (const [at, t] of TOKENS.entries()) {
+    desk.say({ k: 'tasks', number: at + 1, headers: [header], tasks: [{ t, id: t, a: 1, h: 0, args }] }, [ARGS]);
+    if (at === 0) {
+      await desk.hears(kind('need_code'));
+      desk.say({ k: 'code', digest: DIGEST, bytes: [1, 0, CODE.length] }, [CODE]);
     }
-  };
-  await allHaveCome();
+    await hasCome(t);
+  }
   desk.heard.length = 0;
   desk.say({ k: 'resend', tokens: TOKENS });
-  await allHaveCome();
+  for (const token of TOKENS) await hasCome(token);
   expect(desk.heard.some(({ k }) => k === 'register')).toBe(false);
 });
