@@ -3,16 +3,21 @@ import childProcess from 'node:child_process';
 import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
+import { getCallSites } from 'node:util';
+import { uncurried } from './builtins.mjs';
 
 const { getActiveResourcesInfo } = process;
-const { apply } = Reflect;
+const { apply, getPrototypeOf } = Reflect;
+const { max } = Math;
+const startsWith = uncurried(String.prototype.startsWith);
 
 /** Of what keeps the event loop alive, what runs code again or holds a port. Not connections: pools keep those. */
 const KINDS = ['Timeout', 'Immediate', 'ProcessWrap', 'TCPServerWrap', 'UDPWrap', 'FSEventWrap', 'StatWatcher'];
-/** Beyond so many, those that are over are forgotten while a call still runs. */
+/** Beyond so many, or twice as many as are left of them, those that are over are forgotten while a call still runs. */
 const MANY = 256;
+let many = MANY;
 
-/** Also what was told not to keep the loop alive: child processes, threads, servers. */
+/** Also what was told not to keep the loop alive: child processes, threads, servers, timers. */
 const tracked = new Set();
 const add = Set.prototype.add.bind(tracked);
 
@@ -37,9 +42,13 @@ export function watchLeftovers(kept) {
   }
   syncBuiltinESMExports();
   const follow = (isOver) => {
-    if (tracked.size >= MANY) forget();
+    if (tracked.size >= many) {
+      forget();
+      many = max(MANY, 2 * tracked.size);
+    }
     add(isOver);
   };
+  followTimers(follow);
   subscribe('child_process', ({ process: child }) => {
     started = true;
     follow(() => child.pid === undefined || child.exitCode !== null || child.signalCode !== null);
@@ -54,6 +63,28 @@ export function watchLeftovers(kept) {
   for (const end of ['asyncEnd', 'error']) {
     subscribe(`tracing:net.server.listen:${end}`, ({ server }) => promised.delete(server));
   }
+}
+
+/** Timers and immediates from where they are told not to keep the loop alive: before, the loop itself tells of them. */
+function followTimers(follow) {
+  const timers = [setTimeout(() => {}), setImmediate(() => {})];
+  clearTimeout(timers[0]);
+  clearImmediate(timers[1]);
+  for (const timer of timers) {
+    const kind = getPrototypeOf(timer);
+    const { unref } = kind;
+    kind.unref = {
+      unref() {
+        if (!isNodes(getCallSites(2)[1])) follow(() => this._destroyed);
+        return apply(unref, this, []);
+      },
+    }.unref;
+  }
+}
+
+/** Is it a line of Node's own? Its timers serve connections, which stay. */
+function isNodes(site) {
+  return site !== undefined && startsWith(site.scriptName, 'node:');
 }
 
 /** How much of it there is now. */

@@ -1,4 +1,7 @@
 // What a JavaScript call leaves behind does not meet the next one: the runner is replaced, ours goes on.
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { javascript, TestPool, untilGone, valueOf, type Ended } from './harness.ts';
 
@@ -20,6 +23,12 @@ describe('the runner is replaced after a call that leaves', () => {
     ['a thread', `${worker}export default () => { loop(); return process.pid }`],
     ['a thread that does not count', `${worker}export default () => { loop().unref(); return process.pid }`],
     ['an endless chain of immediates', '() => { const turn = () => setImmediate(turn); turn(); return process.pid }'],
+    ['a timer', '() => { setTimeout(() => {}, 1e6); return process.pid }'],
+    [
+      'a timer that does not count',
+      '() => { setInterval(() => { throw new Error("of another call") }, 1).unref(); return process.pid }',
+    ],
+    ['an immediate that does not count', '() => { setImmediate(() => {}).unref(); return process.pid }'],
     ['a server', `${listening} resolve(process.pid) }) })`],
     ['a server that does not count', `${listening} server.unref(); resolve(process.pid) }) })`],
     [
@@ -70,9 +79,27 @@ test('a call that puts away what it used leaves the runner warm', async () => {
     '  await new Promise((resolve) => server.close(resolve));\n' +
     '  await new Promise((resolve) => execFile("true", resolve));\n' +
     '  await new Promise((resolve) => setTimeout(resolve, 1));\n' +
+    '  clearInterval(setInterval(() => {}, 1e6).unref());\n' +
     '  await new Promise((resolve) => setImmediate(resolve));\n  return process.pid;\n}';
   const first = valueOf(await run(text));
   expect(valueOf(await run(text))).toBe(first);
+});
+
+test('a connection that fetch keeps, with its timers, leaves the runner warm', async () => {
+  const server = createServer((_request, response) => response.end('kept'));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo;
+  // The immediates in which a connection goes back into its pool are over when another one runs.
+  const text =
+    'async (port) => { const kept = await (await fetch(`http://127.0.0.1:${port}`)).text();\n' +
+    '  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));\n  return [process.pid, kept] }';
+  try {
+    const first = valueOf(await run(text, [port]));
+    expect(valueOf(await run(text, [port]))).toEqual(first);
+  } finally {
+    server.closeAllConnections();
+    server.close();
+  }
 });
 
 describe('what a call replaces reaches neither its own answer nor the next call', () => {
