@@ -1,6 +1,7 @@
 // The language as it was at the start: users' code may replace what it finds, and ours goes on with what it knew.
 //
 // What runs while a call does takes its references from here. What runs after one finds put back what it uses.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { EventEmitter } from 'node:events';
 
 const { defineProperty } = Object;
@@ -25,6 +26,7 @@ const NAMES = [
   [Buffer, ['from', 'alloc', 'allocUnsafe', 'concat']],
   [Buffer.prototype, ['readUInt32LE', 'writeUInt32LE', 'subarray', 'toString']],
   [EventEmitter.prototype, ['emit', 'on']],
+  [AsyncLocalStorage.prototype, ['run', 'getStore', 'enterWith']],
   [
     globalThis,
     ['Array', 'Buffer', 'Error', 'JSON', 'Map', 'Number', 'Object', 'Promise', 'String', 'Symbol', 'TypeError'],

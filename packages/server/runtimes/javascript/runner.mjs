@@ -11,6 +11,7 @@
 // leftovers.mjs  what a call leaves running
 // memory.mjs     what the process uses without its garbage
 // lifeline.mjs   ends the process when its owner is gone
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Socket } from 'node:net';
 import { getPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -42,12 +43,19 @@ let working = false;
 /** A call has left something behind. */
 let untidy = false;
 
-const output = captureOutput((stream, bytes) => frames.sendOutput(running?.number ?? 0, stream, bytes));
+const calls = new AsyncLocalStorage();
+const within = calls.run.bind(calls);
+const caller = calls.getStore.bind(calls);
+/** The call that began what runs now, also where it is over; what none began, such as a module while it is loaded, is the running one's. */
+const owner = () => caller() ?? running;
 
-// What users' code throws where no call of it can catch it belongs to the running call.
-const rejectRunning = (error) => running?.reject(error);
-process.on('uncaughtException', rejectRunning);
-process.on('unhandledRejection', rejectRunning);
+// The pool drops what a call prints that is over.
+const output = captureOutput((stream, bytes) => frames.sendOutput(owner()?.number ?? 0, stream, bytes));
+
+// What users' code throws where no call of it can catch it. A call that is over cannot be rejected any more.
+const rejectOwner = (error) => owner()?.reject(error);
+process.on('uncaughtException', rejectOwner);
+process.on('unhandledRejection', rejectOwner);
 
 new Worker(new URL('./lifeline.mjs', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: 16 } }).unref();
 watchLeftovers(process.argv[2] === 'kept');
@@ -138,19 +146,19 @@ async function answer(call) {
 function run(call) {
   return new OwnPromise((resolve, reject) => {
     running = { number: call.number, reject };
-    void execute(call, resolve, reject);
+    void execute(call, running, resolve);
   });
 }
 
-async function execute(call, resolve, reject) {
+async function execute(call, own, resolve) {
   try {
     const held = functions.get(call.fn);
     held.loaded ??= await loadFunction(held.code);
     const { args, kwargs } = decode(call);
     const { loaded } = held;
-    resolve(await loaded(...args, ...(keys(kwargs).length > 0 ? [kwargs] : [])));
+    resolve(await within(own, () => loaded(...args, ...(keys(kwargs).length > 0 ? [kwargs] : []))));
   } catch (error) {
-    reject(error);
+    own.reject(error);
   }
 }
 

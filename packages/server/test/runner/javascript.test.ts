@@ -143,6 +143,7 @@ describe('failures', () => {
     ['() => { throw { a: 1 } }', 'raised Object: {"a":1}'],
     ['async () => { throw new TypeError("late") }', 'raised TypeError: late'],
     ['() => new Promise(() => setTimeout(() => { throw new Error("in a timer") }))', 'raised Error: in a timer'],
+    ['() => new Promise(() => { void Promise.reject(new Error("forgotten")) })', 'raised Error: forgotten'],
   ])('%s', async (text, words) => {
     expect(await failureOf(run(text))).toBe(words);
   });
