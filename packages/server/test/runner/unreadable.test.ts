@@ -130,6 +130,17 @@ describe('what a call leaves behind', () => {
     }
   });
 
+  test('the lines of a source are its own in tracebacks, whichever version was loaded since', async () => {
+    const of = (words: string) => pool.call(source(`def f():\n    raise ValueError()  # ${words}\n`));
+    const traceback = async (words: string): Promise<string> => {
+      const { outcome } = await pool.run(of(words));
+      return outcome.is === 'failed' ? outcome.error.traceback : '';
+    };
+    await traceback('first');
+    await traceback('second');
+    expect(await traceback('first')).toContain('# first');
+  });
+
   test('a stream that is gone is put back', async () => {
     expect(await wordsOf('import sys\ndef f():\n  del sys.stdout\n  return 1')).toBe('completed 1');
   });

@@ -1,6 +1,7 @@
 """A function: its code's bytes until the first call, then the callable."""
 import ast
 import builtins
+import hashlib
 import inspect
 import linecache
 import os
@@ -51,7 +52,8 @@ class Function:
         return loaded
 
     def _execute(self):
-        file = '<function %s>' % (self._name or self._entry or 'source')
+        # With the first digits of its digest: tracebacks show the lines of this source, not of another version's.
+        file = '<function %s %s>' % (self._name or self._entry or 'source', hashlib.sha256(self._code).hexdigest()[:8])
         module = fresh_main()
         module.__file__ = file
         try:
@@ -115,7 +117,7 @@ def _spawnable(source, file):
     """The source as an open file, where users' code may start interpreters that read their main module again; else None."""
     if 'multiprocessing' not in source and 'concurrent' not in source or not hasattr(os, 'memfd_create'):
         return None
-    copy = os.fdopen(os.memfd_create(file), 'w', encoding='utf-8')
+    copy = os.fdopen(os.memfd_create('function'), 'w', encoding='utf-8')
     copy.write(source)
     copy.flush()
     return copy
