@@ -25,7 +25,6 @@ class Order:
         # The C functions: those of `signal` turn every number into an enum's member and back, 5 µs each.
         self._handlers = [(int(number), _signal.getsignal(number)) for number in _WATCHED]
         self._recursion = sys.getrecursionlimit()
-        self._path = list(sys.path)
         self._builtins = vars(builtins)
         self._builtins_count = len(BUILTINS)
         self._process = ProcessState()
