@@ -407,18 +407,22 @@ export class Runner {
     const settling = this.#settling;
     this.#settling = undefined;
     if (settling) this.#tell(settling.sent, settling.outcome);
-    const rest = this.#pipe.empty();
-    const first = rest[0];
-    const unread = this.#unread && first?.number === this.#next - 1;
-    const begun = first && !unbegun.has(first.number) && !unread;
-    if (begun) {
-      rest.shift();
+    const [first, ...behind] = this.#pipe.empty();
+    // The child may be ahead of our books: what it took at the gate it began, and did perhaps.
+    const isBegun = ({ number }: Sent): boolean =>
+      !unbegun.has(number) && !this.#allowed.includes(number) && !(this.#unread && number === this.#next - 1);
+    if (first && isBegun(first)) {
       const { held } = first;
       const byValue = held.fn.byteCode ? { python: held.fn.python } : undefined;
       const outcome = reason ? endOfKilled(reason, death, this.#runtime) : endOfDead(death, this.#runtime, byValue);
       if (outcome) this.#events.ended(held, outcome, first.startedAtMs, first.logs?.kept() ?? null);
+    } else if (first) behind.unshift(first);
+    const lost = behind.filter((sent) => sent !== first && isBegun(sent));
+    for (const { held } of lost) {
+      this.#events.ended(held, endOfDead(death, this.#runtime, undefined), this.#clock.wall(), null);
     }
-    if (rest.length > 0) this.#events.returned(rest.map((sent) => sent.held));
+    const left = behind.filter((sent) => !lost.includes(sent));
+    if (left.length > 0) this.#events.returned(left.map((sent) => sent.held));
     for (const socket of [this.child.channel, this.child.stdout, this.child.stderr]) socket.destroy();
     this.child.gate.close();
     this.#events.gone(this, death, reason !== undefined);
