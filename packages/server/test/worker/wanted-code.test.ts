@@ -1,4 +1,5 @@
 // Code that a worker asked for and that does not come: it asks again, whoever is there, and no call waits for ever.
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PART_BYTES, type WorkerItem } from '../../src/protocol/index.ts';
 import { WantedCode } from '../../src/worker/wanted-code.ts';
@@ -48,6 +49,9 @@ describe('the dispatcher that was asked for code', () => {
     await Promise.all([first.hears(kind('register')), second.hears(kind('register'))]);
     deliver(first);
     await first.hears(kind('need_code'));
+    // What other tests left in this process is let go of a moment after it is collected.
+    held();
+    await pause(100);
     const before = held().buffers;
     const total = 64 * PART_BYTES;
     const part = { k: 'part', t: 'd', of: 'code', offset: 0, total, bytes: [2, 0, PART_BYTES] as never } as const;
