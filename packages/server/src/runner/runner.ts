@@ -417,7 +417,7 @@ export class Runner {
       const outcome = reason ? endOfKilled(reason, death, this.#runtime) : endOfDead(death, this.#runtime, byValue);
       if (outcome) this.#events.ended(held, outcome, first.startedAtMs, first.logs?.kept() ?? null);
     } else if (first) behind.unshift(first);
-    const lost = behind.filter((sent) => sent !== first && isBegun(sent));
+    const lost = behind.filter(isBegun);
     for (const { held } of lost) {
       this.#events.ended(held, endOfDead(death, this.#runtime, undefined), this.#clock.wall(), null);
     }
