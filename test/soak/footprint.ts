@@ -5,7 +5,7 @@ import { privateOf } from '../../bench/memory.ts';
 export interface Footprint {
   /** Private memory, bytes: what would be free without it. */
   bytes: number;
-  /** Each sample since the look before: they come and go with each runner, and are made ready for several at a time. */
+  /** Each sample since the look before. */
   descriptors: number[];
   /** Its children and theirs. */
   processes: number;

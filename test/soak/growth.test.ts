@@ -1,6 +1,7 @@
 // The soak's judgement of memory: what it must find, and what must not make it cry out.
 import { expect, it } from 'vitest';
-import { memoryGrowth, type Rest } from './growth.ts';
+import type { Footprint } from './footprint.ts';
+import { countGrowth, memoryGrowth, type Rest } from './growth.ts';
 
 const MIB = 2 ** 20;
 /** What a rest finds differs by a few percent, both ways. */
@@ -45,4 +46,22 @@ it('takes no single rest for a growth, the last one neither', () => {
       ),
     ),
   ).toEqual([]);
+});
+
+/** What is seen of a worker whose runners come and go: from what it holds up to half as many more, wherever in that the looks happen to fall. */
+function looks(heldAt: (at: number) => number): Map<string, Footprint[]>[] {
+  return NOISE.map((noise, at) => {
+    const descriptors = [40, 12, 0, 20 + 5 * noise, 52].map((more) => heldAt(at) + more);
+    return new Map([['worker 1', [{ bytes: 0, descriptors, processes: 13 }]]]);
+  });
+}
+
+it('takes no tide of descriptors for a growth', () => {
+  expect(countGrowth(looks(() => 87))).toEqual([]);
+});
+
+it('finds descriptors that are never closed, in that tide', () => {
+  expect(countGrowth(looks((at) => 87 + Math.floor(at / 2)))).toEqual([
+    expect.stringMatching(/^the descriptors of worker 1 grew from 8\d\.\d to 9\d\.\d$/),
+  ]);
 });

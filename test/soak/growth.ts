@@ -1,5 +1,6 @@
 // Does a program grow? Judged by a line through what it has at each of many moments, not by two of them: its memory differs by a
-// few percent with what the C library happens to keep, its descriptors with the runners that come and go.
+// few percent with what the C library happens to keep, its descriptors with the runners that come and go: those are made
+// ready for several at a time, so that the fewest of a stretch are what is held all the time.
 import { privateOf } from '../../bench/memory.ts';
 import { median } from '../../bench/statistics.ts';
 import type { Footprint } from './footprint.ts';
@@ -48,7 +49,7 @@ export function countGrowth(parts: readonly ReadonlyMap<string, readonly Footpri
   for (const name of parts[0]!.keys()) {
     const seen = parts.map((part) => part.get(name)!);
     const counts = {
-      descriptors: seen.map((looks) => median(looks.flatMap(({ descriptors }) => descriptors))),
+      descriptors: seen.map((looks) => Math.min(...looks.flatMap(({ descriptors }) => descriptors))),
       processes: seen.map((looks) => median(looks.map(({ processes }) => processes))),
     };
     for (const [what, values] of Object.entries(counts)) {

@@ -7,6 +7,8 @@ import { StoreUnavailable, type LogLimits, type Store } from '../store/index.ts'
 const FLUSH_MS = 100;
 /** A store call ends sooner, well or not. */
 const STUCK_MS = 15_000;
+/** A sending that failed is told of for so long, if no other follows. */
+const REMEMBERED_MS = 60_000;
 /** More than this waiting is dropped: the end of the attempt brings what is kept of its output anyway. */
 const PENDING_BYTES = 4 * 1024 * 1024;
 
@@ -27,6 +29,7 @@ export class Output {
   #cancel: Cancel | undefined;
   /** How many sendings are under way. */
   #sending = 0;
+  #forget: Cancel | undefined;
   readonly watchdog = new Watchdog('keeping what calls print', STUCK_MS);
 
   constructor(
@@ -55,6 +58,7 @@ export class Output {
 
   stop(): void {
     this.#cancel?.();
+    this.#forget?.();
   }
 
   async #flush(): Promise<void> {
@@ -63,24 +67,37 @@ export class Output {
     this.#bytes = 0;
     this.#cancel = undefined;
     this.#sending += 1;
+    this.#forget?.();
     this.watchdog.begun(this.#clock.mono());
+    const isTaken = await this.#send(entries);
+    this.#sending -= 1;
+    if (isTaken) this.watchdog.turned(this.#clock.mono());
+    if (this.#sending > 0) return;
+    if (isTaken) this.watchdog.rests();
+    else this.#forget = this.#clock.after(REMEMBERED_MS, () => this.watchdog.rests());
+  }
+
+  /** Whether the store took any of it. */
+  async #send(entries: readonly Entry[]): Promise<boolean> {
     try {
       await this.#append(entries);
-      this.watchdog.turned(this.#clock.mono());
+      return true;
     } catch (error) {
-      if (error instanceof StoreUnavailable) return;
-      // One of many is at fault: the others' output is kept.
-      for (const entry of entries) {
-        await this.#append([entry]).catch((fault: unknown) => {
-          if (fault instanceof StoreUnavailable) return;
-          const why = fault instanceof Error ? fault.message : String(fault);
-          this.#onTrouble(`Output of task ${entry.id} cannot be kept (${why}): its end brings the whole.`);
-        });
-      }
-    } finally {
-      this.#sending -= 1;
-      if (this.#sending === 0) this.watchdog.rests();
+      if (error instanceof StoreUnavailable) return false;
     }
+    // One of many is at fault: the others' output is kept.
+    let isTaken = false;
+    for (const entry of entries) {
+      try {
+        await this.#append([entry]);
+        isTaken = true;
+      } catch (fault) {
+        if (fault instanceof StoreUnavailable) continue;
+        const why = fault instanceof Error ? fault.message : String(fault);
+        this.#onTrouble(`Output of task ${entry.id} cannot be kept (${why}): its end brings the whole.`);
+      }
+    }
+    return isTaken;
   }
 
   #append(entries: readonly Entry[]): Promise<void> {

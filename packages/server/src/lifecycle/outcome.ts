@@ -48,7 +48,7 @@ export interface Lost {
   error: ErrorInfo;
 }
 
-/** Handed back without having been started: never charged. */
+/** Handed back, in general before it was started: never charged. */
 export interface Released {
   is: 'released';
   reason: ReleaseReason;
@@ -60,6 +60,7 @@ export const RELEASE_REASONS = [
   'undelivered', // sent, but the worker does not name it
   'no_code', // the code's bytes could not be had for the moment
   'runner_unavailable', // the runner cannot start
+  'runner_gone', // begun, and its runner ended because of a call before it
   'unclaimed_answer', // the answer of the claim was lost, or nobody fits any more
 ] as const;
 export type ReleaseReason = (typeof RELEASE_REASONS)[number];

@@ -8,6 +8,8 @@
 // N5  When the child dies, the first call in the pipe is charged, unless it is known that it was not begun: its token
 //     still lies in the gate, or the kernel says that the child's end was closed with bytes unread and it was the last
 //     call written: behind another one, also one that was taken back, the unread bytes may be the later call's.
+//     Those behind it are not charged: they run elsewhere, within the same attempt where they were not begun. The child may
+//     be ahead of our books: what it took at the gate it began, and did perhaps.
 // N6  A function that cannot be loaded where others have run is tried in a new runner: what they left behind may be why.
 import type { LogStream } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
@@ -46,6 +48,8 @@ const END_GRACE_MS = 200;
 const WORD_MS = 5_000;
 /** How often a running call's output is told of, in ms. */
 const PRINT_MS = 250;
+
+const BEGUN_AHEAD: Outcome = { is: 'released', reason: 'runner_gone' };
 
 export class Runner {
   readonly child: Child;
@@ -408,7 +412,6 @@ export class Runner {
     this.#settling = undefined;
     if (settling) this.#tell(settling.sent, settling.outcome);
     const [first, ...behind] = this.#pipe.empty();
-    // The child may be ahead of our books: what it took at the gate it began, and did perhaps.
     const isBegun = ({ number }: Sent): boolean =>
       !unbegun.has(number) && !this.#allowed.includes(number) && !(this.#unread && number === this.#next - 1);
     if (first && isBegun(first)) {
@@ -417,11 +420,9 @@ export class Runner {
       const outcome = reason ? endOfKilled(reason, death, this.#runtime) : endOfDead(death, this.#runtime, byValue);
       if (outcome) this.#events.ended(held, outcome, first.startedAtMs, first.logs?.kept() ?? null);
     } else if (first) behind.unshift(first);
-    const lost = behind.filter(isBegun);
-    for (const { held } of lost) {
-      this.#events.ended(held, endOfDead(death, this.#runtime, undefined), this.#clock.wall(), null);
-    }
-    const left = behind.filter((sent) => !lost.includes(sent));
+    const ahead = behind.filter(isBegun);
+    for (const { held } of ahead) this.#events.ended(held, BEGUN_AHEAD, this.#clock.wall(), null);
+    const left = behind.filter((sent) => !ahead.includes(sent));
     if (left.length > 0) this.#events.returned(left.map((sent) => sent.held));
     for (const socket of [this.child.channel, this.child.stdout, this.child.stderr]) socket.destroy();
     this.child.gate.close();

@@ -31,7 +31,7 @@ export interface FeedFilter {
 type Page = Awaited<ReturnType<Store['events']>>;
 
 const PAGE = 512;
-/** A store call ends sooner, well or not. */
+/** A store call ends sooner, well or not, and so does a sleep. */
 const STUCK_MS = 15_000;
 /** After so long without an item a `quiet` is said, ms. */
 const QUIET_MS = 15_000;
@@ -40,7 +40,7 @@ export class Feed {
   readonly #waits: EndWaits;
   readonly #clock: Clock;
   readonly #reads: TurnBatches<null, Page>;
-  /** One for each follower, which reads or rests. */
+  /** One for each follower: it turns by a read, and rests while its reader has what was read. */
   readonly #dogs = new Set<Watchdog>();
 
   constructor(store: Store, waits: EndWaits, clock: Clock) {
@@ -73,7 +73,10 @@ export class Feed {
           saidAt = this.#clock.mono();
         }
         const quiet = saidAt + QUIET_MS - this.#clock.mono();
-        if (page.items.length < PAGE) await watch.sleep(Math.min(quiet, REREAD_MS), signal);
+        if (page.items.length < PAGE) {
+          dog.begun(this.#clock.mono());
+          await watch.sleep(Math.min(quiet, REREAD_MS), signal);
+        }
       }
     } finally {
       this.#dogs.delete(dog);
@@ -81,7 +84,7 @@ export class Feed {
     }
   }
 
-  /** '' or a sentence on a follower that waits for the store for too long. */
+  /** '' or a sentence on a follower that has not read for too long. */
   get trouble(): string {
     return troublesOf(this.#dogs, this.#clock.mono())[0] ?? '';
   }

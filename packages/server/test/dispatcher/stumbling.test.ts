@@ -10,7 +10,7 @@ import { LeaseKeeper } from '../../src/dispatcher/lease-keeper.ts';
 import { Output } from '../../src/dispatcher/output.ts';
 import { Settler } from '../../src/dispatcher/settler.ts';
 import type { LogChunk, Outcome } from '../../src/lifecycle/outcome.ts';
-import { openEmbeddedStore, type ClaimedTask, type Store } from '../../src/store/index.ts';
+import { StoreUnavailable, openEmbeddedStore, type ClaimedTask, type Store } from '../../src/store/index.ts';
 import type { Ending } from '../../src/tasks/ending.ts';
 import { LANE, NO_LIMITS, endsIn, submission } from '../store/submission.ts';
 
@@ -111,6 +111,49 @@ it('a lease that cannot be renewed costs the others nothing', async () => {
     expect.stringMatching(new RegExp(`lease of task ${a.fence.id} cannot be renewed: .*REAL`)),
   ]);
   expect(dropped).toEqual([]);
+});
+
+it('output that the store takes no more is told of until it does, or until nothing is printed any more', async () => {
+  const [task] = (await running(1)) as [ClaimedTask];
+  let isAway = true;
+  let asked = Promise.withResolvers<undefined>();
+  const away: Store = {
+    ...store,
+    appendLogs: async (tenant, entries, limits) => {
+      asked.resolve(undefined);
+      if (isAway) throw new StoreUnavailable('away');
+      await store.appendLogs(tenant, entries, limits);
+    },
+  };
+  let later = 0;
+  const lapses: (() => void)[] = [];
+  const clock = {
+    ...systemClock,
+    mono: () => systemClock.mono() + later,
+    after: (ms: number, act: () => void) =>
+      ms < 1_000 ? systemClock.after(ms, act) : (lapses.push(act), () => undefined),
+  };
+  const output = new Output(away, TENANT, { headBytes: 10, tailBytes: 10 }, clock, () => undefined);
+  const print = async (offset: number): Promise<void> => {
+    asked = Promise.withResolvers();
+    output.add(task.fence.id, 1, { stream: 'stdout', offset, bytes: Buffer.from('said') });
+    await asked.promise;
+  };
+  const trouble = (): string => output.watchdog.trouble(clock.mono());
+  await print(0);
+  await expect.poll(() => lapses.length).toBe(1);
+  expect(trouble()).toBe('');
+  later = 20_000;
+  await print(4);
+  await expect.poll(() => lapses.length).toBe(2);
+  expect(trouble()).toBe('keeping what calls print has not come round for 20 s');
+  lapses[1]!();
+  expect(trouble()).toBe('');
+  isAway = false;
+  await print(8);
+  later = 60_000;
+  await expect.poll(trouble).toBe('');
+  output.stop();
 });
 
 it("output that cannot be kept costs the others' nothing", async () => {

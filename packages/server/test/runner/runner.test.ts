@@ -225,6 +225,7 @@ frame()
   runner.cancel(held[1]!);
   process.kill(child.pid, 'SIGUSR1');
   await over.promise;
-  // The child has begun the last one: to run it again within the same attempt would be a second start that nobody counts.
-  expect(held.map((one) => fate.get(one))).toEqual(['completed', undefined, 'lost']);
+  // The child has begun the last one: to run it again within the same attempt would be a second start that nobody counts, and
+  // it did not end its runner.
+  expect(held.map((one) => fate.get(one))).toEqual(['completed', undefined, 'released']);
 });

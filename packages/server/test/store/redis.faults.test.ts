@@ -89,6 +89,23 @@ describe('10 a server that is away', () => {
   });
 });
 
+describe('10 a subscription', () => {
+  it('that the server refuses is told of as a loop that does not come round, until it is there', async () => {
+    const redis = await server();
+    const admin = client(redis.url);
+    await admin.acl('SETUSER', 'default', '-subscribe', '-ssubscribe');
+    let later = 0;
+    const store = await open(redis.url, { clock: { ...systemClock, mono: () => systemClock.mono() + later } });
+    expect((await store.health()).troubles).toEqual([]);
+    later = 9_000;
+    expect((await store.health()).troubles).toEqual([
+      expect.stringMatching(/^the subscription to announcements has not come round for \d+ s$/),
+    ]);
+    await admin.acl('SETUSER', 'default', '+subscribe', '+ssubscribe');
+    await until(async () => ((await store.health()).troubles.length === 0 ? true : undefined));
+  });
+});
+
 describe('10 a connection', () => {
   it('that died without a word is given up once an act on it has timed out, and the store goes on', async () => {
     const redis = await server();
