@@ -191,7 +191,8 @@ class TaskFailed(FaasError):
     """A task ended without a value.
 
     task_id: which. kind: why, one word of the API. traceback: of the worker, or ''. details: what is known of the end, such
-    as `exit_code`, `signal`, `limit_bytes`. attempts: of a lost task, each that was lost, with worker, time and message.
+    as `exit_code`, `signal`, `limit_bytes`. attempts: those that came to nothing before it
+    failed, each with worker, time, reason and message.
     """
 
     details: Dict[str, Any]
@@ -256,17 +257,18 @@ class ResultTooLarge(TaskFailed):
 
 
 class RemoteTraceback(Exception):
-    """The traceback of the worker, as the cause of what is raised here."""
+    """The traceback of the worker, as the cause of what is raised here. attempts: as of a TaskFailed."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, attempts: Sequence[Dict[str, Any]] = ()) -> None:
         super().__init__(text)
         self.text = text
+        self.attempts = list(attempts)
 
     def __str__(self) -> str:
         return '\n"""\n%s"""' % self.text
 
     def __reduce__(self) -> Any:
-        return type(self), (self.text,)
+        return type(self), (self.text, self.attempts)
 
 
 # Error code of the API -> class; every code of packages/contract/src/errors.ts.

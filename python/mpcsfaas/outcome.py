@@ -24,6 +24,7 @@ def exception_of(result: Dict[str, Any], pickle: Any) -> BaseException:
     task_id = result["task_id"]
     told = result["error"] or {"kind": "canceled", "type": "", "message": "the task was canceled", "traceback": ""}
     kind, type_name, message, traceback = told["kind"], told["type"], told["message"], told["traceback"]
+    attempts = told.get("attempts") or []
     error = _own(pickle, type_name) if kind == "raised" else None
     if error is None:
         if kind == "raised":
@@ -31,10 +32,11 @@ def exception_of(result: Dict[str, Any], pickle: Any) -> BaseException:
         else:
             ended = errors.of_kind(kind, message, task_id, traceback)
         ended.details = told.get("details") or {}
-        ended.attempts = told.get("attempts") or []
+        ended.attempts = attempts
         error = ended
     # Whatever its class makes of attributes.
-    BaseException.__setattr__(error, "__cause__", errors.RemoteTraceback(traceback) if traceback else None)
+    cause = errors.RemoteTraceback(traceback, attempts) if traceback or attempts else None
+    BaseException.__setattr__(error, "__cause__", cause)
     return error
 
 

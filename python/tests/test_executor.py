@@ -241,6 +241,15 @@ class Calls(unittest.TestCase):
         with self.assertRaises(errors.LoadFailed):
             self.ex.submit(_of_a_missing_module()).result()
 
+    def test_what_was_raised_after_other_attempts_tells_of_them(self):
+        future = self.ex.options(retry={"max_retries": 2, "backoff": 0.001}).submit(int, "no number")
+        with self.assertRaises(ValueError) as caught:
+            future.result()
+        cause = caught.exception.__cause__
+        self.assertEqual([one["reason"] for one in cause.attempts if one["reason"] == "retry"], ["retry", "retry"])
+        self.assertEqual(cause.attempts, future.record()["attempts"])
+        self.assertEqual(pickle.loads(pickle.dumps(cause)).attempts, cause.attempts)
+
     def test_what_is_known_of_an_end_is_told(self):
         before = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0)
 

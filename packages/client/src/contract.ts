@@ -168,7 +168,7 @@ export interface Task {
   };
 }
 
-/** Why a task ended without a value; with its attempts where it was lost and stands alone */
+/** Why a task ended without a value; with the attempts before it where there were any and it stands alone */
 export interface TaskError {
   kind:
     | 'raised'

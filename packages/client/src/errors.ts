@@ -70,7 +70,7 @@ export class TaskFailed extends FaasError {
   declare readonly traceback: string;
   /** What is known of the end: `exit_code`, `signal`, `limit_bytes` … */
   declare readonly details: TaskError['details'];
-  /** Of a lost task: its lost attempts. */
+  /** Those that came to nothing before it failed. */
   declare readonly attempts: Task['attempts'];
 
   /** @internal */

@@ -35,7 +35,7 @@ export const TaskError = Type.Object(
   },
   {
     title: 'TaskError',
-    description: 'Why a task ended without a value; with its attempts where it was lost and stands alone',
+    description: 'Why a task ended without a value; with the attempts before it where there were any and it stands alone',
   },
 );
 export type TaskError = Static<typeof TaskError>;

@@ -15,6 +15,7 @@ import {
   finalLoss,
 } from '../../../packages/server/src/store/platform-error.ts';
 import { startWithinMs, type Fate, type Rules } from '../../../packages/server/src/store/rules.ts';
+import { hasHistory } from '../../../packages/server/src/store/history.ts';
 import { STATE_CODE, endOf, hasEnded, stateOf } from '../../../packages/server/src/store/state-code.ts';
 import type {
   CancelAnswer,
@@ -462,7 +463,8 @@ export class MemoryQueue {
     const bytes = resultBytes(task) + (error === null ? 0 : JSON.stringify(error).length);
     if (bytes > RIDE_ALONG_BYTES) return told;
     const { id, result_as: resultAs, runtime } = spec;
-    return { ...told, end: { id, state, kind, error, result, resultAs, runtime, endedAt } };
+    const end = { id, state, kind, error, result, resultAs, runtime, endedAt };
+    return { ...told, end: { ...end, hasHistory: hasHistory(state, kind, task.attempt) } };
   }
 
   #abandon(task: MemoryTask): void {

@@ -1,5 +1,6 @@
 // The store's interface over one shard in memory. How an act gets there and its answer back is the caller's: at once for the
 // conformance suite, over a network that loses and delays for the simulation.
+import { hasHistory } from '../../../packages/server/src/store/history.ts';
 import { STATE_CODE, endOf, hasEnded, stateOf } from '../../../packages/server/src/store/state-code.ts';
 import { statsFrom } from '../../../packages/server/src/store/queue-stats.ts';
 import { addChunks, emptyLogs } from '../../../packages/server/src/store/stream-log.ts';
@@ -131,10 +132,12 @@ function found<T>(queue: MemoryQueue, ids: readonly string[], look: (task: Memor
   });
 }
 
-function progressOf({ spec, state, kind, error, result, endedAt }: MemoryTask): TaskProgress {
-  if (!hasEnded(state)) return { is: 'open', state: stateOf(state) };
+function progressOf({ spec, state: code, attempt, kind, error, result, endedAt }: MemoryTask): TaskProgress {
+  if (!hasEnded(code)) return { is: 'open', state: stateOf(code) };
   const { id, result_as: resultAs, runtime } = spec;
-  return { is: 'ended', end: { id, state: endOf(state), kind, error, result, resultAs, runtime, endedAt } };
+  const state = endOf(code);
+  const end = { id, state, kind, error, result, resultAs, runtime, endedAt };
+  return { is: 'ended', end: { ...end, hasHistory: hasHistory(state, kind, attempt) } };
 }
 
 function listed(

@@ -315,7 +315,9 @@ export interface EndedTask {
   resultAs: TaskSpec['result_as'];
   runtime: TaskSpec['runtime'];
   endedAt: number;
-  /** Of a lost task, where a reader asked for it: why its attempts were lost. */
+  /** It failed after attempts that came to nothing. */
+  hasHistory: boolean;
+  /** Where it has one and a reader asked for it: why they did. */
   history?: readonly AttemptNote[];
 }
 

@@ -91,9 +91,9 @@ export class Feed {
 
   #shown(end: TaskEnd & { cursor: string }, results: boolean): FeedItem {
     const { cursor } = end;
-    // Of a lost task the whole story is read: it does not ride along.
-    const result = results && end.kind !== 'lost' ? this.#waits.lately(end.id) : undefined;
-    return result === undefined ? { is: 'end', end, cursor } : { is: 'end', end, result, cursor };
+    const result = results ? this.#waits.lately(end.id) : undefined;
+    // Of a failure after other attempts the whole story is read: it does not ride along.
+    return result === undefined || result.hasHistory ? { is: 'end', end, cursor } : { is: 'end', end, result, cursor };
   }
 
   async #read(tenant: string, cursor: string, dog: Watchdog): Promise<Page> {

@@ -53,13 +53,13 @@ export class TaskReader {
     return found.map((progress) => progress ?? { is: 'missing' });
   }
 
-  /** The ends, with their attempts where they were lost. */
+  /** The ends, with the attempts before them where they failed after some. */
   async withHistory(tenant: string, ends: readonly EndedTask[]): Promise<EndedTask[]> {
-    const lost = ends.filter(({ kind }) => kind === 'lost').map(({ id }) => id);
-    if (lost.length === 0) return [...ends];
-    const records = await this.#store.tasks(tenant, lost);
-    const histories = new Map(lost.map((id, i) => [id, records[i]?.history]));
-    return ends.map((end) => (end.kind === 'lost' ? { ...end, history: histories.get(end.id) ?? [] } : end));
+    const ids = ends.filter(({ hasHistory }) => hasHistory).map(({ id }) => id);
+    if (ids.length === 0) return [...ends];
+    const records = await this.#store.tasks(tenant, ids);
+    const histories = new Map(ids.map((id, i) => [id, records[i]?.history]));
+    return ends.map((end) => (end.hasHistory ? { ...end, history: histories.get(end.id) ?? [] } : end));
   }
 
   /** An id of ours that is older than the shortest retention has expired; any other was never here. */

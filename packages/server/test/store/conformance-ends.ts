@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { ClaimedTask, Settlement, TaskEnd } from '../../src/store/store.ts';
 import type { Bench } from './conformance.ts';
 import { LANE, NO_LIMITS, completion, loss, submission, endsIn } from './submission.ts';
-import { sweptUntil } from './waiting.ts';
+import { listen, sweptUntil, until } from './waiting.ts';
 
 export function describeEnds({ store, tenant }: Bench): void {
   async function running(t: string, overrides: Parameters<typeof submission>[0] = {}): Promise<ClaimedTask> {
@@ -93,6 +93,7 @@ export function describeEnds({ store, tenant }: Bench): void {
         error,
         resultAs: 'both',
         runtime: 'python',
+        hasHistory: false,
       });
       expect(end?.result).toEqual({ pickle: Buffer.from([0x80, 4, 0]) });
       const [record] = await store().tasks(t, [task.fence.id]);
@@ -105,6 +106,24 @@ export function describeEnds({ store, tenant }: Bench): void {
         resultBytes: 3,
       });
       expect(record?.endedAt).toBe(end?.endedAt);
+    });
+
+    it('says of a failure after other attempts that they are to be told with it', async () => {
+      const t = tenant();
+      const { hints, stop } = await listen(store());
+      const first = await running(t);
+      await store().settle(t, [loss(first.fence)]);
+      const [second] = (await store().claim(t, 'me', [{ lane: LANE, max: 1 }], 1)).tasks;
+      await store().settle(t, [failure(second!)]);
+      const { id } = first.fence;
+      const told = await until(() =>
+        hints.flatMap((hint) => (hint.is === 'ends' ? hint.ends : [])).find((end) => end.id === id),
+      );
+      // It rides along and says so, or has to be read.
+      expect(told.end?.hasHistory ?? true).toBe(true);
+      expect((await endsIn(store(), t, [id]))[0]).toMatchObject({ kind: 'raised', hasHistory: true });
+      expect((await store().tasks(t, [id]))[0]?.history).toMatchObject([{ attempt: 1, reason: 'lost' }]);
+      await stop();
     });
 
     it('keeps results of any size in both forms', async () => {

@@ -175,6 +175,7 @@ function announced(id: string): TaskEnd {
     result: { json: Buffer.from('42') },
     resultAs: 'json',
     runtime: 'python',
+    hasHistory: false,
   } as const;
   return { ...told, group: '', functionId: '', end };
 }

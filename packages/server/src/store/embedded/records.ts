@@ -3,6 +3,7 @@ import type { FailureKind, TaskState } from '@mpcsfaas/contract';
 import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';
 import { specOf, unpackTaskHeader } from '../../lifecycle/spec.ts';
 import type { TaskSpec } from '../../lifecycle/spec.ts';
+import { hasHistory } from '../history.ts';
 import { endOf, hasEnded, stateOf } from '../state-code.ts';
 import type { TaskProgress, TaskRecord } from '../store.ts';
 import { asBuffer } from './claim.ts';
@@ -79,6 +80,7 @@ export function taskStates(db: Database, tenant: string, ids: readonly string[])
 
 type EndRow = readonly [
   state: number,
+  attempt: number,
   kind: FailureKind | '',
   endedAt: number,
   runtime: TaskSpec['runtime'],
@@ -94,21 +96,20 @@ export function taskProgress(db: Database, tenant: string, ids: readonly string[
 
 function progressOf(db: Database, tenant: string, id: string): TaskProgress | undefined {
   const row = db.firstColumns(
-    `SELECT state, kind, ended_at, runtime, result_as, error, json, pickle FROM task LEFT JOIN ending ON ending.n = task.n
+    `SELECT state, attempt, kind, ended_at, runtime, result_as, error, json, pickle FROM task LEFT JOIN ending ON ending.n = task.n
       WHERE tenant = ? AND id = ?`,
     tenant,
     id,
   ) as EndRow | undefined;
   if (row === undefined) return undefined;
-  const [code, kind, endedAt, runtime, resultAs, error, json, pickle] = row;
+  const [code, attempt, kind, endedAt, runtime, resultAs, error, json, pickle] = row;
   if (!hasEnded(code)) return { is: 'open', state: stateOf(code) };
   const result: ResultForms = {};
   if (json !== null) result.json = asBuffer(json);
   if (pickle !== null) result.pickle = asBuffer(pickle);
-  return {
-    is: 'ended',
-    end: { id, state: endOf(code), kind, error: errorFrom(error), result, resultAs, runtime, endedAt },
-  };
+  const ended = endOf(code);
+  const end = { id, state: ended, kind, error: errorFrom(error), result, resultAs, runtime, endedAt };
+  return { is: 'ended', end: { ...end, hasHistory: hasHistory(ended, kind, attempt) } };
 }
 
 export function taskArgs(db: Database, tenant: string, id: string): Buffer | undefined {

@@ -7,6 +7,7 @@ import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcom
 import { ABANDONED, ABANDONED_ONCE, LEASE_RAN_OUT } from '../platform-error.ts';
 import { filledForms } from '../result-forms.ts';
 import { RULES } from '../rules.ts';
+import { hasHistory } from '../history.ts';
 import { STATE_CODE, endOf, stateOf } from '../state-code.ts';
 import type { TaskEnd } from '../store.ts';
 import { RIDE_ALONG_BYTES } from '../timing.ts';
@@ -175,6 +176,7 @@ function announcement(act: Act, row: TaskRow, ending: Ending, bytes: number): Ta
     resultAs: row.result_as,
     runtime: row.runtime,
     endedAt: act.now,
+    hasHistory: hasHistory(state, kind, row.attempt),
   };
   return { ...told, end };
 }

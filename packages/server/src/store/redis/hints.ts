@@ -63,7 +63,9 @@ export function readTaskEnds(body: Buffer): TaskEnd[] {
       const { state, kind, endedAt } = told;
       const { runtime, resultAs } = readShape(body.readUInt8(start + 8));
       const { error, result } = readEnd(bytes);
-      told.end = { id, state, kind, error, result, resultAs, runtime, endedAt };
+      // A failure after other attempts does not ride along.
+      const hasHistory = kind === 'lost';
+      told.end = { id, state, kind, error, result, resultAs, runtime, endedAt, hasHistory };
     }
     ends.push(told);
   }

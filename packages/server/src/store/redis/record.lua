@@ -313,8 +313,10 @@ local function end_task(r, state, kind, bytes)
   -- The common case is a record and nothing else: small arguments and end, no output, no history.
   if not (inside and is_inline(r[SHAPE]) and r.plain) then keep_payloads(r.id, at) end
   local group_from = group_at(r)
+  -- Of a failure after other attempts the whole story is read.
+  local rides = state ~= FAILED or r[ATTEMPT] <= 1
   tell_end(r.id, state, kind, r[SHAPE], sub(r.bytes, group_from, group_from + r[GROUP_BYTES] + r[FUNCTION_BYTES] - 1),
-    r[GROUP_BYTES], bytes)
+    r[GROUP_BYTES], rides and bytes)
 end
 
 -- What nearly every end is: an attempt's own, as small as the arguments, and neither output nor history can have been written.

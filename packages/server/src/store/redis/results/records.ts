@@ -1,6 +1,7 @@
 // Reading tasks: records, states, ends, arguments; and the pin.
 import type { TaskState } from '@mpcsfaas/contract';
 import type { AttemptNote, ErrorInfo } from '../../../lifecycle/outcome.ts';
+import { hasHistory } from '../../history.ts';
 import { endOf, hasEnded, stateOf } from '../../state-code.ts';
 import type { EndedTask, TaskProgress, TaskRecord } from '../../store.ts';
 import { END_PREFIX_BYTES, errorSpan, readEnd, readError } from '../end-bytes.ts';
@@ -118,9 +119,11 @@ export async function taskProgress(
   );
 }
 
-function endedTask(id: string, { state, kind, endedAt, spec }: StoredRecord, end: Buffer): EndedTask {
+function endedTask(id: string, { state, kind, endedAt, attempt, spec }: StoredRecord, end: Buffer): EndedTask {
   const { error, result } = readEnd(end);
-  return { id, state: endOf(state), kind, error, result, resultAs: spec.result_as, runtime: spec.runtime, endedAt };
+  const { result_as: resultAs, runtime } = spec;
+  const told = { id, state: endOf(state), kind, error, result, resultAs, runtime, endedAt };
+  return { ...told, hasHistory: hasHistory(told.state, kind, attempt) };
 }
 
 export async function taskArgs(shards: Shards, tenant: string, id: string): Promise<Buffer | undefined> {
