@@ -28,15 +28,17 @@ const name = shortText(256);
 /** The stores' room for an attempt's number. */
 const attempt = whole(0, 2 ** 32 - 1);
 
-const runtimes = listOf('runtimes', () => ({
+const RUNTIME: Shape = {
   runtime: oneOf(RUNTIMES),
   version: name,
   broken: text,
   pickles: optional(text),
   pickles_soon: optional(flag),
   dill: optional(name),
-}));
-const held = listOf('held', () => ({ t: text, id: text, a: attempt, at: time, done: optional(flag) }));
+};
+const runtimes = listOf('runtimes', () => RUNTIME);
+const HELD: Shape = { t: text, id: text, a: attempt, at: time, done: optional(flag) };
+const held = listOf('held', () => HELD);
 
 const error = mapOf('error', {
   type: text,
@@ -67,6 +69,7 @@ const ENDS = {
 const END_SHAPES = new Map<unknown, Shape>(Object.entries(ENDS));
 
 const TOKENS: Shape = { tokens: texts };
+const TASK: Shape = { t: text, id: text, a: attempt, h: count, args: payload, within: optional(count) };
 
 const SHAPES: Record<Item['k'], Shape> = {
   register: {
@@ -91,7 +94,7 @@ const SHAPES: Record<Item['k'], Shape> = {
   tasks: {
     number: count,
     headers: blobs,
-    tasks: listOf('tasks', () => ({ t: text, id: text, a: attempt, h: count, args: payload, within: optional(count) })),
+    tasks: listOf('tasks', () => TASK),
   },
   code: { digest: text, bytes: bytesHere },
   no_code: { digest: text, gone: flag, message: text },

@@ -273,18 +273,27 @@ export async function scattered<T, R>(
   return answers;
 }
 
-/** One read for each id in its shard, those of a shard in one go; answers in the order of the ids. */
+/** One look for the ids of each shard; answers in the order of the ids. */
 export async function eachIn<R>(
   shards: Shards,
   ids: readonly string[],
-  look: (redis: Redis, shard: number, id: string) => Promise<R>,
+  look: (redis: Redis, shard: number, these: readonly string[]) => Promise<R[]>,
 ): Promise<R[]> {
   const byShard = Map.groupBy(ids.keys(), (i) => shards.shardOf(ids[i]!));
   const answers: R[] = [];
   const reads = [...byShard].map(async ([shard, indexes]) => {
-    const found = await shards.read(shard, (redis) => Promise.all(indexes.map((i) => look(redis, shard, ids[i]!))));
+    const these = indexes.map((i) => ids[i]!);
+    const found = await shards.read(shard, (redis) => look(redis, shard, these));
     for (const [n, i] of indexes.entries()) answers[i] = found[n]!;
   });
   await Promise.all(reads);
   return answers;
+}
+
+/** The records of tasks, null where there is none: one command a shard. */
+export function recordsIn(shards: Shards, tenant: string, ids: readonly string[]): Promise<(Buffer | null)[]> {
+  return eachIn(shards, ids, (redis, shard, these) => {
+    const prefix = `${shards.prefix(shard, tenant)}t:`;
+    return redis.mgetBuffer(these.map((id) => prefix + id));
+  });
 }

@@ -4,7 +4,7 @@
 --      [6] ids, packed; then four a task: id, the record without its changing head, the arguments ('' where the record
 --      holds them, or where they are large), and where the task has one of these: not_before (0 = at once), 1 = the
 --      arguments wait under b:<id>, digest of its key's content ('' = no key)
--- answers a list: for each task 0 (accepted) and its time, 1 (replayed) or 2 (conflict) and the first task's id, or
+-- answers the time where all are accepted as new ones, else a list: for each task 0 (accepted) and its time, 1 (replayed) or 2 (conflict) and the first task's id, or
 --      3 (new, but refused for the conflict of another) and '';
 --      or 'max_queued_tasks', 'max_queued_bytes' (with ' alone' where an empty queue would not hold it), 'payload_gone' (large arguments waited too long)
 local FIELDS, FIRST = 4, 7
@@ -200,4 +200,4 @@ count(STATE_COUNTER[QUEUED], queued)
 count(STATE_COUNTER[DELAYED], #accepted - queued)
 for digest, by in pairs(references) do call('HINCRBY', P .. 'ref', digest, by) end
 for _, id in ipairs(accepted) do announce('tasks', id) end
-return answer(replies)
+return answer(#accepted == total and now or replies)

@@ -71,6 +71,7 @@ async function submitPiece(
     args.push(task.spec.id, rest, large || isInline(task.args) ? '' : task.args, peculiarities(task, large));
   }
   const reply = await shards.act('submit', shard, tenant, args, true);
+  if (typeof reply === 'number') return piece.map(({ task }) => accepted(task.spec.id, reply));
   if (!Array.isArray(reply)) return [refusal(String(reply))];
   return piece.map(({ task }, i) => verdict(task.spec.id, Number(reply[2 * i]), reply[2 * i + 1]!));
 }
@@ -91,8 +92,12 @@ function refusal(word: string): SubmitAnswer {
   throw new StoreUnavailable('The arguments took too long on their way into the store; submit again.');
 }
 
+function accepted(id: string, submittedAt: number): SubmitAnswer {
+  return { is: 'accepted', id, submittedAt };
+}
+
 function verdict(id: string, code: number, told: Reply): SubmitAnswer {
-  if (code === 0) return { is: 'accepted', id, submittedAt: Number(told) };
+  if (code === 0) return accepted(id, Number(told));
   if (code === 3) return { is: 'refused' };
   return { is: code === 1 ? 'replayed' : 'conflict', id: String(told) };
 }

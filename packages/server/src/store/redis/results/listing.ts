@@ -10,7 +10,7 @@ import { LIST_SCAN } from '../../timing.ts';
 import { timeOf } from '../../../lifecycle/ids.ts';
 import { idsOf, readRecord } from '../record.ts';
 import type { Redis } from 'ioredis';
-import { eachIn } from '../shards.ts';
+import { recordsIn } from '../shards.ts';
 import type { Shards } from '../shards.ts';
 
 export interface TaskPage {
@@ -140,9 +140,7 @@ async function matchingOf(
   codes: ReadonlySet<number> | undefined,
   ids: readonly string[],
 ): Promise<Set<string>> {
-  const records = await eachIn(shards, ids, (redis, shard, id) =>
-    redis.getBuffer(`${shards.prefix(shard, tenant)}t:${id}`),
-  );
+  const records = await recordsIn(shards, tenant, ids);
   const matching = ids.filter((id, i) => {
     const bytes = records[i] ?? null;
     if (bytes === null) return false;

@@ -7,7 +7,7 @@ import type { EndedTask, TaskProgress, TaskRecord } from '../../store.ts';
 import { END_PREFIX_BYTES, errorSpan, readEnd, readError } from '../end-bytes.ts';
 import { readRecord } from '../record.ts';
 import type { StoredRecord } from '../record.ts';
-import { eachIn } from '../shards.ts';
+import { eachIn, recordsIn } from '../shards.ts';
 import type { Shards } from '../shards.ts';
 
 interface Addressed {
@@ -91,9 +91,10 @@ export async function taskStates(
   tenant: string,
   ids: readonly string[],
 ): Promise<(TaskState | undefined)[]> {
-  const heads = await eachIn(shards, ids, (redis, shard, id) =>
-    redis.getrangeBuffer(`${shards.prefix(shard, tenant)}t:${id}`, 0, 0),
-  );
+  const heads = await eachIn(shards, ids, (redis, shard, these) => {
+    const prefix = `${shards.prefix(shard, tenant)}t:`;
+    return Promise.all(these.map((id) => redis.getrangeBuffer(prefix + id, 0, 0)));
+  });
   return heads.map((head) => (head.length === 0 ? undefined : stateOf(head[0]!)));
 }
 
@@ -102,9 +103,7 @@ export async function taskProgress(
   tenant: string,
   ids: readonly string[],
 ): Promise<(TaskProgress | undefined)[]> {
-  const records = await eachIn(shards, ids, (redis, shard, id) =>
-    redis.getBuffer(`${shards.prefix(shard, tenant)}t:${id}`),
-  );
+  const records = await recordsIn(shards, tenant, ids);
   return Promise.all(
     ids.map(async (id, i) => {
       const bytes = records[i] ?? null;
