@@ -1,6 +1,6 @@
 // A task's record as bytes: a head of what changes, what tasks of one request share (record-header.ts), and a tail.
 // record.lua names the same fields in the same order.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FailureKind } from '@mpcsfaas/contract';
 import { specOf } from '../../lifecycle/spec.ts';
 import type { TaskSpec } from '../../lifecycle/spec.ts';
@@ -44,7 +44,7 @@ export function isInline(args: Buffer): boolean {
 
 /** What is kept of an idempotency key's name, and of its content: 128 bits that tell it from any other. */
 export function keyDigest(text: string): Buffer {
-  return createHash('sha256').update(text).digest().subarray(0, 16);
+  return hash('sha256', text, 'buffer').subarray(0, 16);
 }
 
 export function packIds(ids: readonly string[]): Buffer {
