@@ -5,8 +5,8 @@ import { check, tally, type Evidence } from './check.ts';
 import type { Entry, FaultNote } from './ledger.ts';
 import { grown } from './orphans.ts';
 import { isClean, neverRecovered, quietAfter } from './recovery.ts';
-import { tooSlow } from './report.ts';
 import type { Reported } from './reports.ts';
+import { tooSlow } from './wanted.ts';
 
 /** One task of each kind, ended as it should. */
 class Run {

@@ -3,19 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem } from 'node:os';
 import { root } from '../harness/program.ts';
 import type { Holding } from './orphans.ts';
+import { ms, recovered, type Times } from './times.ts';
 import type { Outcome } from './variant.ts';
-
-interface Percentiles {
-  count: number;
-  p50: number;
-  p99: number;
-}
-
-interface Times {
-  target: number | undefined;
-  all: Percentiles;
-  alone: Percentiles;
-}
+import { LONG_MINUTES, tooSlow } from './wanted.ts';
 
 export interface Report {
   seed: string;
@@ -41,20 +31,6 @@ export interface Report {
   /** Recoveries that take longer than is wanted. */
   slow: string[];
 }
-
-/** What is wanted of the kills that no other fault overlapped, p99 in ms. */
-const TARGETS: Record<string, number> = {
-  runner: 1000,
-  worker: 4000,
-  dispatcher: 6000,
-  'Redis restart': 3000,
-  'Sentinel failover': 2000,
-};
-
-/** Of fewer kills the slowest says more about the machine's other work than about us. */
-const ENOUGH_KILLS = 5;
-/** A short run goes beside other work, and the slowest of its few kills is its 99th percentile. */
-const LONG_MINUTES = 10;
 
 export function makeReport(seed: string, minutes: number, outcomes: Outcome[]): Report {
   const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, one) => total + of(one), 0);
@@ -82,28 +58,6 @@ export function makeReport(seed: string, minutes: number, outcomes: Outcome[]): 
   };
 }
 
-function recovered(outcomes: readonly Outcome[]): Record<string, Times> {
-  const all = outcomes.flatMap(({ recoveries }) => recoveries);
-  const kinds = Object.entries(Object.groupBy(all, ({ kind }) => kind)).map(([kind, list]) => {
-    const times = {
-      target: TARGETS[kind],
-      all: percentiles(list.map(({ ms }) => ms)),
-      alone: percentiles(list.filter(({ clean }) => clean).map(({ ms }) => ms)),
-    };
-    return [kind, times] as const;
-  });
-  return Object.fromEntries(kinds);
-}
-
-/** Where enough kills tell, what is wanted must hold. */
-export function tooSlow(recovery: Record<string, Times>): string[] {
-  return Object.entries(recovery).flatMap(([kind, { target = Infinity, alone }]) =>
-    alone.count < ENOUGH_KILLS || alone.p99 <= target
-      ? []
-      : [`${kind}: ${ms(alone.p99)} in the 99th percentile of ${alone.count} kills alone, wanted are ${ms(target)}`],
-  );
-}
-
 function held({ before, after }: Outcome['holdings']): string {
   const mebibytes = ({ memoryBytes }: Holding): number => Math.round(memoryBytes / 2 ** 20);
   const parts = Object.entries(after).map(([name, then]) => {
@@ -122,18 +76,6 @@ function commit(): string {
     return '';
   }
 }
-
-function percentiles(values: readonly number[]): Percentiles {
-  return { count: values.length, p50: quantile(values, 0.5), p99: quantile(values, 0.99) };
-}
-
-function quantile(values: readonly number[], q: number): number {
-  if (values.length === 0) return NaN;
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? NaN;
-}
-
-const ms = (value: number): string => (Number.isNaN(value) ? '–' : `${Math.round(value)} ms`);
 
 export function asMarkdown(report: Report): string {
   const { totals, recovery, outcomes, slow } = report;
