@@ -6,7 +6,6 @@ import type { Entry, FaultNote } from './ledger.ts';
 import { grown } from './orphans.ts';
 import { isClean, neverRecovered, quietAfter } from './recovery.ts';
 import type { Reported } from './reports.ts';
-import { tooSlow } from './wanted.ts';
 
 /** One task of each kind, ended as it should. */
 class Run {
@@ -191,17 +190,6 @@ describe('recoveries and holdings', () => {
     expect(neverRecovered([{ ...recovery, clean: true }])).toEqual([]);
     expect(neverRecovered([{ ...never, clean: false }])).toEqual([]);
     expect(neverRecovered([{ ...never, clean: true }])).toHaveLength(1);
-  });
-
-  it('that take too long fail a run that has enough of them', () => {
-    const of = (count: number, p99: number) => ({
-      target: 4000,
-      all: { count, p50: 1, p99 },
-      alone: { count, p50: 1, p99 },
-    });
-    expect(tooSlow({ worker: of(5, 4000) })).toEqual([]);
-    expect(tooSlow({ worker: of(4, 9000) })).toEqual([]);
-    expect(tooSlow({ worker: of(5, 4001) })).toHaveLength(1);
   });
 
   it('of a part that holds much more than before are told', () => {

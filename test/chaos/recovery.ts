@@ -5,7 +5,7 @@ import type { Reported, Start } from './reports.ts';
 import { sleep, type Recovery, type Scene } from './scene.ts';
 
 /** A recovery that takes longer is given up, and counted so, ms. */
-const PATIENCE_MS = 15_000;
+export const PATIENCE_MS = 15_000;
 const LOOK_MS = 10;
 /** A fault's aftermath may slow what another one is timed by: a kill was waited for, ms. */
 const KILL_MARGIN_MS = 300;

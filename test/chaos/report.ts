@@ -5,7 +5,7 @@ import { root } from '../harness/program.ts';
 import type { Holding } from './orphans.ts';
 import { ms, recovered, type Times } from './times.ts';
 import type { Outcome } from './variant.ts';
-import { LONG_MINUTES, tooSlow } from './wanted.ts';
+import { tooSlow } from './wanted.ts';
 
 export interface Report {
   seed: string;
@@ -37,7 +37,7 @@ export function makeReport(seed: string, minutes: number, outcomes: Outcome[]): 
   const counts = (pattern: RegExp) => (outcome: Outcome) =>
     Object.entries(outcome.faults).reduce((total, [name, count]) => total + (pattern.test(name) ? count : 0), 0);
   const recovery = recovered(outcomes);
-  const slow = minutes < LONG_MINUTES ? [] : tooSlow(recovery);
+  const slow = tooSlow(recovery, minutes);
   return {
     ...{ seed, minutes, outcomes, recovery, slow },
     commit: commit(),
@@ -97,11 +97,11 @@ export function asMarkdown(report: Report): string {
     '',
     'Recovery, of all kills and of those that no other fault overlapped:',
     '',
-    '| killed | all | p50 | p99 | alone | p50 | p99 | target |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| killed | all | given up | p50 | p99 | alone | p50 | p99 | target |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- |',
     ...Object.entries(recovery).map(
-      ([kind, { all, alone, target }]) =>
-        `| ${kind} | ${all.count} | ${ms(all.p50)} | ${ms(all.p99)} | ${alone.count} | ${ms(alone.p50)} | ${ms(alone.p99)} | ` +
+      ([kind, { all, givenUp, alone, target }]) =>
+        `| ${kind} | ${all.count} | ${givenUp} | ${ms(all.p50)} | ${ms(all.p99)} | ${alone.count} | ${ms(alone.p50)} | ${ms(alone.p99)} | ` +
         `${target === undefined ? '–' : `≤ ${target} ms`} |`,
     ),
     ...slow.flatMap((sentence) => ['', `**Too slow**: ${sentence}`]),

@@ -1,4 +1,5 @@
 // How long recoveries took, as percentiles of what was killed: of all kills, and of those that no other fault overlapped.
+import { PATIENCE_MS } from './recovery.ts';
 import type { Outcome } from './variant.ts';
 
 /** What is wanted of the kills that no other fault overlapped, p99 in ms. */
@@ -19,6 +20,8 @@ export interface Percentiles {
 export interface Times {
   target: number | undefined;
   all: Percentiles;
+  /** How many of all were given up; in percentiles they count as what had been waited by then. */
+  givenUp: number;
   alone: Percentiles;
 }
 
@@ -28,6 +31,7 @@ export function recovered(outcomes: readonly Pick<Outcome, 'recoveries'>[]): Rec
     const times = {
       target: WANTED_MS[kind],
       all: percentiles(list.map(({ ms }) => ms)),
+      givenUp: list.filter(({ given_up }) => given_up).length,
       alone: percentiles(list.filter(({ clean }) => clean).map(({ ms }) => ms)),
     };
     return [kind, times] as const;
@@ -45,4 +49,8 @@ function quantile(values: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.ceil(q * sorted.length) - 1)] ?? NaN;
 }
 
-export const ms = (value: number): string => (Number.isNaN(value) ? '–' : `${Math.round(value)} ms`);
+/** A recovery that was given up has no length: nobody waited for its end. */
+export function ms(value: number): string {
+  if (Number.isNaN(value)) return '–';
+  return value >= PATIENCE_MS ? `> ${PATIENCE_MS} ms` : `${Math.round(value)} ms`;
+}

@@ -1,0 +1,49 @@
+// The report of a chaos run: it says what was measured and what was not, and fails a run for what is wanted and did not come.
+import { expect, it } from 'vitest';
+import type { Recovered } from './recovery.ts';
+import { asMarkdown, makeReport, type Report } from './report.ts';
+import type { Outcome } from './variant.ts';
+
+function outcome(more: Partial<Outcome>): Outcome {
+  const tally = { submitted: 10, acknowledged: 10, succeeded: 10, lost: 0, wrong: 0, secondEnds: 0 };
+  return {
+    ...{ variant: 'redis pull', seconds: 60, tally: { ...tally, duplicates: 0, starts: 10 } },
+    ...{ faults: {}, skipped: {}, timeline: [], drawn: [], watched: { records: 1, events: 1 }, skews: {} },
+    ...{ recoveries: [], throughput: { before: 1000, after: 1000 }, holdings: { before: {}, after: {} } },
+    ...{ orphans: [], calls: {}, violations: [], logs: {} },
+    ...more,
+  };
+}
+
+/** Kills of workers that nothing else overlapped. */
+function kills(...ms: number[]): Recovered[] {
+  return ms.map((one) => ({ kind: 'worker', from: 0, ms: one, given_up: one >= 15_000, clean: true, history: [] }));
+}
+
+function reported(minutes: number, ...outcomes: Partial<Outcome>[]): Report & { text: string } {
+  const report = makeReport('1', minutes, outcomes.map(outcome));
+  return { ...report, text: asMarkdown(report) };
+}
+
+it('tells a recovery that was given up as one that took longer than anybody waited', () => {
+  const { text } = reported(30, { recoveries: kills(3000, 3000, 15_003) });
+  expect(text).toContain('| killed | all | given up | p50 | p99 |');
+  expect(text).toContain('| worker | 3 | 1 | 3000 ms | > 15000 ms | 3 | 3000 ms | > 15000 ms |');
+});
+
+it('judges the 99th percentile of a long run and the median of a short one', () => {
+  const slowest = { recoveries: kills(3000, 3000, 3000, 3000, 4001) };
+  expect(reported(10, slowest)).toMatchObject({
+    passed: false,
+    slow: ['worker: 4001 ms in the 99th percentile of 5 kills alone, wanted are at most 4000 ms'],
+  });
+  expect(reported(10, { recoveries: kills(3000, 3000, 3000, 3000, 4000) }).slow).toEqual([]);
+  expect(reported(10, { recoveries: kills(3000, 3000, 3000, 9000) }).slow).toEqual([]);
+  expect(reported(2, slowest)).toMatchObject({ passed: true, slow: [] });
+  expect(reported(2, { recoveries: kills(3000, 8001, 9000) })).toMatchObject({
+    passed: false,
+    slow: ['worker: 8001 ms in the median of 3 kills alone, wanted are at most 8000 ms'],
+  });
+  expect(reported(2, { recoveries: kills(3000, 8000, 9000) }).slow).toEqual([]);
+  expect(reported(2, { recoveries: kills(9000, 9000) }).slow).toEqual([]);
+});
