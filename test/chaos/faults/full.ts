@@ -24,13 +24,15 @@ export const fullDisk: Fault = {
 
 const prlimit = (...args: string[]): ReturnType<typeof spawnSync> => spawnSync('prlimit', args, { encoding: 'utf8' });
 
+const ROLES = ['service', 'dispatcher', 'worker', 'up'] as const;
+
 export const noDescriptors: Fault = {
   name: 'F9 descriptors used up',
   weight: 2,
   applies: () => true,
   missing: () => (prlimit('--version').status === 0 ? undefined : 'prlimit is missing: install the package util-linux'),
   run: (scene: Scene, dice: Dice) =>
-    withPart(scene, dice.pick(['service', 'dispatcher', 'worker', 'up'] as const), dice, async (part) => {
+    withPart(scene, dice.pick(ROLES.filter((role) => scene.stage.of(role).length > 0)), dice, async (part) => {
       const pid = String(part.pid());
       const [, soft = '', hard = ''] =
         /Max open files\s+(\d+)\s+(\d+)/.exec(readFileSync(`/proc/${pid}/limits`, 'latin1')) ?? [];
