@@ -7,6 +7,7 @@ import { dice } from './random.ts';
 import { asMarkdown, makeReport } from './report.ts';
 import { MODES, STORES, type Variant } from './stage.ts';
 import { runVariant, type Outcome } from './variant.ts';
+import type { Run } from './wanted.ts';
 
 const HELP = `usage: npm run chaos -- [--minutes M] [--seed S] [--store redis|embedded|sentinel] [--mode pull|push]
                            [--at-once N] [--out DIR]
@@ -46,6 +47,9 @@ if (!(minutes > 0) || variants.length === 0) {
   process.exit(2);
 }
 
+const nameOf = ({ store, mode }: Variant): string => `${store} ${mode}`;
+const run: Run = { seed: values.seed, minutes, variants: variants.map(nameOf) };
+
 await enterOwnNetwork();
 console.log(`chaos: seed ${values.seed}, ${minutes} minutes, ${variants.length} variants`);
 const atOnce = Math.min(Math.max(1, Number(values['at-once'])), variants.length);
@@ -54,7 +58,7 @@ const outcomes: Outcome[] = [];
 const waiting = [...variants];
 const oneAfterTheOther = async (): Promise<void> => {
   for (let variant = waiting.shift(); variant !== undefined; variant = waiting.shift()) {
-    const name = `${variant.store} ${variant.mode}`;
+    const name = nameOf(variant);
     const outcome = await runVariant(variant, atOnce === 1, forMs, dice(`${values.seed}/${name}`));
     outcomes.push(outcome);
     // A long run that is cut short has told what it saw.
@@ -72,7 +76,7 @@ process.exit(passed ? 0 : 1);
 
 /** The report of what has been played so far; with --out, written. */
 function told(): { passed: boolean; text: string } {
-  const report = makeReport(values.seed, minutes, outcomes);
+  const report = makeReport(run, outcomes);
   const text = asMarkdown(report);
   if (values.out === undefined) return { passed: report.passed, text };
   mkdirSync(values.out, { recursive: true });

@@ -8,7 +8,15 @@ function outcome(more: Partial<Outcome>): Outcome {
   const tally = { submitted: 10, acknowledged: 10, succeeded: 10, lost: 0, wrong: 0, secondEnds: 0 };
   return {
     ...{ variant: 'redis pull', seconds: 60, tally: { ...tally, duplicates: 0, starts: 10 } },
-    ...{ faults: {}, skipped: {}, timeline: [], drawn: [], watched: { records: 1, events: 1 }, skews: {} },
+    ...{
+      faults: {},
+      skipped: {},
+      neverStruck: [],
+      timeline: [],
+      drawn: [],
+      watched: { records: 1, events: 1 },
+      skews: {},
+    },
     ...{ recoveries: [], throughput: { before: 1000, after: 1000 }, holdings: { before: {}, after: {} } },
     ...{ orphans: [], calls: {}, violations: [], logs: {} },
     ...more,
@@ -20,8 +28,10 @@ function kills(...ms: number[]): Recovered[] {
   return ms.map((one) => ({ kind: 'worker', from: 0, ms: one, given_up: one >= 15_000, clean: true, history: [] }));
 }
 
+const ALL = ['redis pull', 'redis push', 'embedded pull', 'embedded push'];
+
 function reported(minutes: number, ...outcomes: Partial<Outcome>[]): Report & { text: string } {
-  const report = makeReport('1', minutes, outcomes.map(outcome));
+  const report = makeReport({ seed: '1', minutes, variants: ALL }, outcomes.map(outcome));
   return { ...report, text: asMarkdown(report) };
 }
 
@@ -46,4 +56,34 @@ it('judges the 99th percentile of a long run and the median of a short one', () 
   });
   expect(reported(2, { recoveries: kills(3000, 8000, 9000) }).slow).toEqual([]);
   expect(reported(2, { recoveries: kills(9000, 9000) }).slow).toEqual([]);
+});
+
+it('fails a long run in which a fault that could have struck never did', () => {
+  const never = { neverStruck: ['F2 stop worker'] };
+  expect(reported(9, never)).toMatchObject({ passed: true, lacking: [] });
+  const { passed, lacking, text } = reported(10, {}, { ...never, variant: 'redis push' });
+  expect({ passed, lacking }).toEqual({ passed: false, lacking: ['redis push: F2 stop worker never struck'] });
+  expect(text).toContain('**Too little**: redis push: F2 stop worker never struck');
+  expect(text).toContain('- F2 stop worker: 0');
+});
+
+it('fails a run of thirty minutes over both stores that killed or did too little, once all of it has been played', () => {
+  const { tally } = outcome({});
+  const quarter = (kills: number, acknowledged: number): Partial<Outcome> => ({
+    faults: { 'F1 kill worker': kills, 'F2 stop worker': 1000 },
+    tally: { ...tally, acknowledged },
+  });
+  const four = (one: Partial<Outcome>) => ALL.map((variant) => ({ ...one, variant }));
+  expect(reported(30, ...four(quarter(50, 25_000)))).toMatchObject({ passed: true, lacking: [] });
+  expect(reported(30, ...four(quarter(49, 25_000)))).toMatchObject({
+    passed: false,
+    lacking: ['196 kills, wanted are at least 200'],
+  });
+  expect(reported(30, ...four(quarter(50, 24_999))).lacking).toEqual([
+    '99996 tasks acknowledged, wanted are at least 100000',
+  ]);
+  expect(reported(29, ...four(quarter(1, 1))).lacking).toEqual([]);
+  expect(reported(30, ...four(quarter(1, 1)).slice(1)).lacking).toEqual([]);
+  const oneStore = four(quarter(1, 1)).slice(0, 2).map(outcome);
+  expect(makeReport({ seed: '1', minutes: 30, variants: ALL.slice(0, 2) }, oneStore).lacking).toEqual([]);
 });

@@ -5,7 +5,7 @@ import { root } from '../harness/program.ts';
 import type { Holding } from './orphans.ts';
 import { ms, recovered, type Times } from './times.ts';
 import type { Outcome } from './variant.ts';
-import { tooSlow } from './wanted.ts';
+import { tooLittle, tooSlow, type Run } from './wanted.ts';
 
 export interface Report {
   seed: string;
@@ -30,23 +30,29 @@ export interface Report {
   recovery: Record<string, Times>;
   /** Recoveries that take longer than is wanted. */
   slow: string[];
+  /** What a run of this length should have tried and did not. */
+  lacking: string[];
 }
 
-export function makeReport(seed: string, minutes: number, outcomes: Outcome[]): Report {
+export function makeReport(run: Run, outcomes: Outcome[]): Report {
+  const { seed, minutes } = run;
   const sum = (of: (outcome: Outcome) => number): number => outcomes.reduce((total, one) => total + of(one), 0);
   const counts = (pattern: RegExp) => (outcome: Outcome) =>
     Object.entries(outcome.faults).reduce((total, [name, count]) => total + (pattern.test(name) ? count : 0), 0);
   const recovery = recovered(outcomes);
   const slow = tooSlow(recovery, minutes);
+  const tasks = sum(({ tally }) => tally.acknowledged);
+  const kills = sum(counts(/ kill /));
+  const lacking = tooLittle(run, outcomes, { kills, tasks });
   return {
-    ...{ seed, minutes, outcomes, recovery, slow },
+    ...{ seed, minutes, outcomes, recovery, slow, lacking },
     commit: commit(),
     machine: `${cpus().length} × ${cpus()[0]?.model ?? 'unknown processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}, Node ${process.versions.node}`,
     at: new Date().toISOString(),
-    passed: slow.length === 0 && outcomes.every(({ violations }) => violations.length === 0),
+    passed: slow.length + lacking.length === 0 && outcomes.every(({ violations }) => violations.length === 0),
     totals: {
-      tasks: sum(({ tally }) => tally.acknowledged),
-      kills: sum(counts(/ kill /)),
+      tasks,
+      kills,
       faults: sum(counts(/./)),
       lost: sum(({ tally }) => tally.lost),
       wrong: sum(({ tally }) => tally.wrong),
@@ -78,7 +84,7 @@ function commit(): string {
 }
 
 export function asMarkdown(report: Report): string {
-  const { totals, recovery, outcomes, slow } = report;
+  const { totals, recovery, outcomes, slow, lacking } = report;
   const rate = totals.starts === 0 ? 0 : (100 * totals.duplicates) / totals.starts;
   const lines = [
     `# Chaos: ${report.passed ? 'passed' : 'FAILED'}`,
@@ -105,9 +111,10 @@ export function asMarkdown(report: Report): string {
         `${target === undefined ? '–' : `≤ ${target} ms`} |`,
     ),
     ...slow.flatMap((sentence) => ['', `**Too slow**: ${sentence}`]),
+    ...lacking.flatMap((sentence) => ['', `**Too little**: ${sentence}`]),
   ];
   for (const outcome of outcomes) {
-    const { variant, seconds, tally, throughput, faults, skipped, violations, holdings } = outcome;
+    const { variant, seconds, tally, throughput, faults, skipped, neverStruck, violations, holdings } = outcome;
     const back = Math.round((100 * throughput.after) / throughput.before);
     lines.push(
       ...['', `## ${variant}`, ''],
@@ -117,6 +124,7 @@ export function asMarkdown(report: Report): string {
       `Memory in MiB and descriptors, before → after: ${held(holdings)}.`,
       '',
       ...Object.entries(faults).map(([name, count]) => `- ${name}: ${count}`),
+      ...neverStruck.map((name) => `- ${name}: 0`),
       ...Object.entries(skipped).map(([name, reason]) => `- ${name}: skipped, ${reason}`),
     );
     if (violations.length > 0) lines.push('', `### ${violations.length} violations`);

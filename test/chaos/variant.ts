@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readAgain, readBooks, untilIdle } from './books.ts';
 import { check, tally, type Tally, type Violation } from './check.ts';
-import { draw, skipped } from './faults/index.ts';
+import { draw, neverStruck, skipped } from './faults/index.ts';
 import { register } from './functions.ts';
 import { history } from './history.ts';
 import { Ledger } from './ledger.ts';
@@ -27,6 +27,8 @@ export interface Outcome {
   faults: Record<string, number>;
   /** Faults that could not be had here, each with its reason. */
   skipped: Record<string, string>;
+  /** Faults of this variant that could be had and were not injected once. */
+  neverStruck: string[];
   /** What was done when, in seconds since the start of the variant. */
   timeline: string[];
   /** The order in which the seed drew the faults. */
@@ -145,12 +147,15 @@ async function play(stage: Stage, { ledger, reports, dice, begun, until }: Play)
       label: undefined,
     });
   }
+  const faults = countBy(ledger.faults.map(({ fault }) => fault));
+  const absent = skipped(stage);
   return {
     variant: `${stage.variant.store} ${stage.variant.mode}`,
     seconds,
     tally: counts,
-    faults: countBy(ledger.faults.map(({ fault }) => fault)),
-    skipped: skipped(stage),
+    faults,
+    skipped: absent,
+    neverStruck: neverStruck(stage, faults, absent),
     drawn,
     timeline: [
       ...marks.map(([what, at]): [number, string] => [at, what]),

@@ -1,5 +1,13 @@
 // What is wanted of a whole run, besides that nothing was violated.
 import { ms, type Times } from './times.ts';
+import type { Outcome } from './variant.ts';
+
+export interface Run {
+  seed: string;
+  minutes: number;
+  /** The names of all its variants, whether they have been played or not. */
+  variants: readonly string[];
+}
 
 /** A shorter run goes beside other work, and the slowest of its few kills is its 99th percentile. */
 export const LONG_MINUTES = 10;
@@ -21,4 +29,27 @@ export function tooSlow(recovery: Record<string, Times>, minutes: number): strin
     if (count < enough || found <= wanted) return [];
     return [`${kind}: ${ms(found)} in the ${where} of ${count} kills alone, wanted are at most ${ms(wanted)}`];
   });
+}
+
+/** A run of both stores that is as long as this must have done so much. */
+const FULL = { minutes: 30, kills: 200, tasks: 100_000 };
+
+/** What a run of this length should have tried and did not, each in a sentence. */
+export function tooLittle(
+  { minutes, variants }: Run,
+  outcomes: readonly Pick<Outcome, 'variant' | 'neverStruck'>[],
+  { kills, tasks }: { kills: number; tasks: number },
+): string[] {
+  if (minutes < LONG_MINUTES) return [];
+  const never = outcomes.flatMap(({ variant, neverStruck }) =>
+    neverStruck.map((fault) => `${variant}: ${fault} never struck`),
+  );
+  const isOfBoth = ['redis', 'embedded'].every((store) => variants.some((name) => name.startsWith(store)));
+  // What is told while it goes on is not its whole.
+  if (minutes < FULL.minutes || !isOfBoth || outcomes.length < variants.length) return never;
+  return [
+    ...never,
+    ...(kills < FULL.kills ? [`${kills} kills, wanted are at least ${FULL.kills}`] : []),
+    ...(tasks < FULL.tasks ? [`${tasks} tasks acknowledged, wanted are at least ${FULL.tasks}`] : []),
+  ];
 }

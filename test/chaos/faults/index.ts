@@ -59,3 +59,14 @@ export function skipped(stage: Stage): Record<string, string> {
   });
   return Object.fromEntries(missing) as Record<string, string>;
 }
+
+/** What belongs to this variant, could be had, and was not injected once. */
+export function neverStruck(
+  stage: Stage,
+  injected: Readonly<Record<string, number>>,
+  absent: Readonly<Record<string, string>>,
+): string[] {
+  return FAULTS.filter((fault) => fault.applies(stage))
+    .map(({ name }) => name)
+    .filter((name) => !(name in injected) && !(name in absent));
+}
