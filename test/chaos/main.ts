@@ -7,7 +7,7 @@ import { dice } from './random.ts';
 import { asMarkdown, makeReport } from './report.ts';
 import { MODES, STORES, type Variant } from './stage.ts';
 import { runVariant, type Outcome } from './variant.ts';
-import type { Run } from './wanted.ts';
+import { LONG_MINUTES, type Run } from './wanted.ts';
 
 const HELP = `usage: npm run chaos -- [--minutes M] [--seed S] [--store redis|embedded|sentinel] [--mode pull|push]
                            [--at-once N] [--out DIR]
@@ -54,12 +54,13 @@ await enterOwnNetwork();
 console.log(`chaos: seed ${values.seed}, ${minutes} minutes, ${variants.length} variants`);
 const atOnce = Math.min(Math.max(1, Number(values['at-once'])), variants.length);
 const forMs = (minutes * 60_000 * atOnce) / variants.length;
+const isLong = minutes >= LONG_MINUTES;
 const outcomes: Outcome[] = [];
 const waiting = [...variants];
 const oneAfterTheOther = async (): Promise<void> => {
   for (let variant = waiting.shift(); variant !== undefined; variant = waiting.shift()) {
     const name = nameOf(variant);
-    const outcome = await runVariant(variant, atOnce === 1, forMs, dice(`${values.seed}/${name}`));
+    const outcome = await runVariant(variant, { alone: atOnce === 1, forMs, isLong }, dice(`${values.seed}/${name}`));
     outcomes.push(outcome);
     // A long run that is cut short has told what it saw.
     told();

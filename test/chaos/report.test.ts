@@ -87,3 +87,10 @@ it('fails a run of thirty minutes over both stores that killed or did too little
   const oneStore = four(quarter(1, 1)).slice(0, 2).map(outcome);
   expect(makeReport({ seed: '1', minutes: 30, variants: ALL.slice(0, 2) }, oneStore).lacking).toEqual([]);
 });
+
+it('says of each variant of a long run whether throughput was back', () => {
+  const dip = { throughput: { before: 1000, after: 949 } };
+  expect(reported(10, dip).text).toContain('1000/s before, 949/s after (94 %), **not back to 95 %**.');
+  expect(reported(10, {}).text).toContain('1000/s before, 1000/s after (100 %), back to 95 %.');
+  expect(reported(9, dip).text).toContain('1000/s before, 949/s after (94 %).');
+});
