@@ -10,7 +10,7 @@ export interface Call {
   atMostOnce: boolean;
   /** Starts beyond the first that the user's own retry policy asks for. */
   retries: number;
-  /** What is wrong with this end; '' = nothing. An end `lost` is judged by the check, with the task's record. */
+  /** What is wrong with this end; '' = nothing. Whether it is excused the check says, with the task's record and the faults. */
   wrong(end: Ended): string;
 }
 

@@ -91,6 +91,15 @@ it('finds nothing where all is well', () => {
   });
 });
 
+/** Its attempts used up, as the client read it. */
+function isLost(run: Run, label: number, more: Partial<Entry>, wrong: string): void {
+  Object.assign(run.entry(label), more);
+  Object.assign(run.task(label), { status: 'FAILED', kind: 'lost', losses: 3, attempt: 3 });
+  const reads = run.entry(label).reads;
+  for (const read of reads) Object.assign(read, { status: 'FAILED', kind: 'lost' });
+  reads[0]!.wrong = wrong;
+}
+
 const BREAKS: [what: string, invariants: string[], act: (run: Run) => void][] = [
   ['an acknowledged task is not there', ['I1', 'I9'], (run) => run.tasks.delete('task-1')],
   [
@@ -141,6 +150,27 @@ const BREAKS: [what: string, invariants: string[], act: (run: Run) => void][] = 
     },
   ],
   [
+    'a hostile function is lost in other words than it should be',
+    ['wrong result'],
+    (run) => isLost(run, 1, { call: 'exits' }, 'expected exit code 3'),
+  ],
+  [
+    'a hostile function is lost in other words long after a fault',
+    ['wrong result'],
+    (run) => {
+      isLost(run, 1, { call: 'exits' }, 'expected exit code 3');
+      run.faults.push({ fault: 'F1 kill worker', target: 'worker-1', from: 100, to: 600 });
+    },
+  ],
+  [
+    'it is read as lost and recorded as raised',
+    ['wrong result'],
+    (run) => {
+      isLost(run, 1, {}, 'expected COMPLETED 2');
+      run.task(1).kind = 'raised';
+    },
+  ],
+  [
     'a key makes two tasks',
     ['I6', 'I9'],
     (run) => {
@@ -171,6 +201,22 @@ it('lets a task start again for each fault that touched it', () => {
   run.faults.push({ fault: 'F1 kill worker', target: 'worker-1', from: 1150, to: 1900 });
   expect(run.found()).toEqual([]);
   expect(tally(run.evidence(), []).duplicates).toBe(1);
+});
+
+it('lets a task be lost with its attempts, and a hostile one in other words where a fault was near', () => {
+  const run = new Run();
+  isLost(run, 1, {}, 'expected COMPLETED 2');
+  isLost(run, 3, { call: 'exits' }, '');
+  expect(run.found()).toEqual([]);
+  for (const [fault, to] of [
+    ['F1 kill worker', 800],
+    ['F2 stop worker', -2000],
+  ] as const) {
+    const near = new Run();
+    isLost(near, 1, { call: 'exits' }, 'expected exit code 3');
+    near.faults.push({ fault, target: 'worker-1', from: -3000, to });
+    expect(near.found()).toEqual([]);
+  }
 });
 
 describe('recoveries and holdings', () => {

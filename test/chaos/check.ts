@@ -2,7 +2,8 @@
 // judge himself can be tested: a check that cannot fail is none.
 import type { Books, TaskRecord } from './books.ts';
 import { HOSTILE_CALLS } from './calls.ts';
-import type { Entry, FaultNote, Ledger } from './ledger.ts';
+import type { Entry, FaultNote, Ledger, Read } from './ledger.ts';
+import { quietFrom } from './recovery.ts';
 import type { Reported } from './reports.ts';
 
 export interface Violation {
@@ -84,7 +85,7 @@ function* endsAreRight(evidence: Evidence): Iterable<Violation> {
     const task = evidence.books.tasks.get(acks[0]!.id);
     const [first] = reads;
     if (first === undefined || task === undefined) continue;
-    if (first.wrong !== '') yield found('wrong result', first.wrong, label);
+    if (first.wrong !== '' && !isExcused(entry, first, task, evidence)) yield found('wrong result', first.wrong, label);
     if (task.kind === 'canceled' && cancel === undefined) yield found('wrong result', 'canceled by nobody', label);
     if (task.kind === 'lost' && !entry.atMostOnce && !mayBeLost(task)) {
       yield found('wrong result', `lost after ${task.losses} losses of ${task.maxAttempts}`, label);
@@ -93,6 +94,16 @@ function* endsAreRight(evidence: Evidence): Iterable<Violation> {
     if (task.kind === 'lost' && entry.atMostOnce && !isHit)
       yield found('wrong result', 'runs at most once, and was lost though no fault was near', label);
   }
+}
+
+/** Any call may be lost with its worker; one that should be lost by its own doing says so, unless a fault came before it. */
+function isExcused({ call, sentAt }: Entry, first: Read, task: TaskRecord, { ledger }: Evidence): boolean {
+  if (first.kind !== 'lost' || task.kind !== 'lost') return false;
+  return !isHostile(call) || ledger.faults.some((fault) => fault.from <= first.at && sentAt <= quietFrom(fault));
+}
+
+function isHostile(call: string): boolean {
+  return (HOSTILE_CALLS as readonly string[]).includes(call);
 }
 
 /** Losses are limited by max_attempts, leases that ran out by ten. */
@@ -208,7 +219,7 @@ export function tally(evidence: Evidence, violations: readonly Violation[]): Tal
   const count = (invariant: string): number => violations.filter((one) => one.invariant === invariant).length;
   // What kills its own runner starts again by its own doing.
   const starts = entries
-    .filter(({ call }) => !(HOSTILE_CALLS as readonly string[]).includes(call))
+    .filter(({ call }) => !isHostile(call))
     .map(({ label, retries }) => {
       const times = evidence.reported.get(label)?.starts.length ?? 0;
       return { times, extra: Math.max(0, times - 1 - retries) };

@@ -10,7 +10,7 @@ export interface Read {
   kind: string;
   /** Of value, pickle and error. */
   digest: string;
-  /** What is wrong with it, given what was asked for; '' = nothing. */
+  /** What is wrong with it, given what was asked for; '' = nothing. A loss may be excused by what went on then. */
   wrong: string;
 }
 

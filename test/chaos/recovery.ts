@@ -38,7 +38,8 @@ export function quietAfter({ faults }: Pick<Ledger, 'faults'>): number {
   return Math.max(0, ...faults.map(quietFrom)) + 1;
 }
 
-function quietFrom({ fault, to }: FaultNote): number {
+/** When nothing of this fault is left that could slow work, or lose it. */
+export function quietFrom({ fault, to }: FaultNote): number {
   return to + (fault.startsWith('F1') ? KILL_MARGIN_MS : SILENCE_MARGIN_MS);
 }
 
