@@ -91,6 +91,9 @@ it('finds nothing where all is well', () => {
   });
 });
 
+/** As the ledger knows a worker that is cut off from all. */
+const WIRES = 'worker wire worker-2 dispatcher-1, worker wire worker-2 dispatcher-2: silence (requests)';
+
 /** Its attempts used up, as the client read it. */
 function isLost(run: Run, label: number, more: Partial<Entry>, wrong: string): void {
   Object.assign(run.entry(label), more);
@@ -138,6 +141,16 @@ const BREAKS: [what: string, invariants: string[], act: (run: Run) => void][] = 
     (run) => {
       run.starts(1, 2);
       run.faults.push({ fault: 'F1 kill worker', target: 'worker-1', from: 1150, to: 1900 });
+    },
+  ],
+  [
+    'it starts twice, and the fault was another worker’s',
+    ['I3'],
+    (run) => {
+      run.starts(1, 2);
+      run.task(1).attempt = 2;
+      run.faults.push({ fault: 'F1 kill runner', target: 'worker-2 4711', from: 1150, to: 1900 });
+      run.faults.push({ fault: 'F5 worker cut off', target: WIRES, from: 1150, to: 1900 });
     },
   ],
   ['at most once is twice', ['I3'], (run) => run.starts(2, 2)],
@@ -194,11 +207,17 @@ describe('finds it where', () => {
   });
 });
 
-it('lets a task start again for each fault that touched it', () => {
+it.each([
+  ['F1 kill worker', 'worker-1'],
+  ['F1 kill runner', 'worker-1 4711'],
+  ['F5 worker cut off', WIRES.replaceAll('worker-2', 'worker-1')],
+  ['F1 kill dispatcher', 'dispatcher-2'],
+  ['F5 network down', 'lo for 700 ms'],
+])('lets a task start again for each fault that touched it: %s %s', (fault, target) => {
   const run = new Run();
   run.starts(1, 2);
   run.task(1).attempt = 2;
-  run.faults.push({ fault: 'F1 kill worker', target: 'worker-1', from: 1150, to: 1900 });
+  run.faults.push({ fault, target, from: 1150, to: 1900 });
   expect(run.found()).toEqual([]);
   expect(tally(run.evidence(), []).duplicates).toBe(1);
 });

@@ -4,7 +4,7 @@ import type { Books, TaskRecord } from './books.ts';
 import { HOSTILE_CALLS } from './calls.ts';
 import type { Entry, FaultNote, Ledger, Read } from './ledger.ts';
 import { quietFrom } from './recovery.ts';
-import type { Reported } from './reports.ts';
+import type { Reported, Start } from './reports.ts';
 
 export interface Violation {
   invariant: string;
@@ -111,7 +111,7 @@ function mayBeLost({ losses, maxAttempts, history }: TaskRecord): boolean {
   return losses >= maxAttempts || history.filter((line) => line.includes('lease')).length >= 9;
 }
 
-/** I3: each start beyond the first has a fault that touched the task, and a claim of its own. */
+/** I3: each start beyond the first has a fault that touched the task or a loss in its record, and a claim of its own. */
 function* startsHaveCauses(evidence: Evidence): Iterable<Violation> {
   const { ledger, reported, books } = evidence;
   for (const entry of ledger.entries.values()) {
@@ -125,7 +125,9 @@ function* startsHaveCauses(evidence: Evidence): Iterable<Violation> {
     const task = books.tasks.get(acks[0]?.id ?? '');
     // A function that kills its runner is its own fault.
     const own = task === undefined ? 0 : task.losses;
-    const touching = ledger.faults.filter((fault) => overlaps(fault, sentAt, reads[0]?.at ?? Infinity));
+    const touching = ledger.faults.filter(
+      (fault) => overlaps(fault, sentAt, reads[0]?.at ?? Infinity) && reaches(fault, starts),
+    );
     if (starts.length > 1 + retries + touching.length + own) {
       yield found('I3', `started ${starts.length} times with ${touching.length} faults and ${own} losses`, label);
     }
@@ -135,6 +137,12 @@ function* startsHaveCauses(evidence: Evidence): Iterable<Violation> {
       yield found('I3', `started ${starts.length} times with ${task.attempt} claims`, label);
     }
   }
+}
+
+/** What befalls one worker touches what started there; what befalls a dispatcher, a service, the store or the network may touch all. */
+function reaches({ target }: FaultNote, starts: readonly Start[]): boolean {
+  const worker = /\bworker-\d+/.exec(target)?.[0];
+  return worker === undefined || starts.some((start) => start.worker === worker);
 }
 
 function overlaps({ from, to }: FaultNote, begin: number, end: number, aftermath = AFTERMATH_MS): boolean {
