@@ -1,7 +1,7 @@
 // The judge judged: a run in which all is well passes, and each thing that must never happen is found.
 import { describe, expect, it } from 'vitest';
 import type { Books, TaskRecord } from './books.ts';
-import { check, tally, type Evidence } from './check.ts';
+import { check, tally, tooFew, type Evidence } from './check.ts';
 import type { Entry, FaultNote } from './ledger.ts';
 import { grown } from './orphans.ts';
 import { isClean, neverRecovered, quietAfter } from './recovery.ts';
@@ -195,6 +195,25 @@ const BREAKS: [what: string, invariants: string[], act: (run: Run) => void][] = 
   ['user code goes on after a cancel', ['I7'], (run) => void (run.reported.get(4)!.seen = 4000)],
   ['a counter is off', ['I9'], (run) => void (run.counters = { submitted: 5 })],
   ['the metrics are off', ['I9'], (run) => void (run.counters = { metrics: { submitted: 4, ended: 3 } })],
+  ['a kind of end is off', ['I9'], (run) => void (run.counters = { ended: { COMPLETED: 4, canceled: 0 } })],
+  [
+    'what was refused is there',
+    ['I9'],
+    (run) => {
+      run.add(5, { acks: [], reads: [], refusals: ['429 queue_full'] });
+      // So many may be there: it is this very one that may not.
+      run.add(6, { acks: [], reads: [], doubts: ['no answer'] });
+      run.tasks.delete('task-6');
+    },
+  ],
+  [
+    'what was in doubt and accepted never ends',
+    ['I4', 'I9'],
+    (run) => {
+      run.add(5, { acks: [], reads: [], doubts: ['no answer'] }, 'RUNNING');
+      run.counters = { ended: { COMPLETED: 3, canceled: 1 }, metrics: { submitted: 5, ended: 4 } };
+    },
+  ],
   ['tasks come from nowhere', ['I9'], (run) => run.tasks.set('x', { ...run.task(1), id: 'x', label: undefined })],
   ['a program ends by itself', ['crash'], (run) => run.seen.push({ invariant: 'crash', what: 'service-1' })],
 ];
@@ -205,6 +224,11 @@ describe('finds it where', () => {
     act(run);
     expect(run.found()).toEqual(invariants);
   });
+});
+
+it('finds that a load which hardly succeeded proves nothing', () => {
+  expect(tooFew({ succeeded: 100 }, 10_000)).toEqual([]);
+  expect(tooFew({ succeeded: 99 }, 10_000)).toMatchObject([{ invariant: 'too little' }]);
 });
 
 it.each([

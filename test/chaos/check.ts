@@ -37,6 +37,9 @@ const CANCEL_MS = 1000 + 500;
 /** A fault that was over so long ago can still be what keeps a worker from hearing of a cancel, ms. */
 const AFTERMATH_MS = 10_000;
 
+/** Fewer successes a second of load than this prove nothing. */
+const ENOUGH_A_SECOND = 10;
+
 type Judge = (evidence: Evidence) => Iterable<Violation>;
 
 const found = (invariant: string, what: string, label?: number): Violation => ({ invariant, what, label });
@@ -242,6 +245,13 @@ export function tally(evidence: Evidence, violations: readonly Violation[]): Tal
     duplicates: starts.reduce((sum, { extra }) => sum + extra, 0),
     starts: starts.reduce((sum, { times }) => sum + times, 0),
   };
+}
+
+/** A run whose load hardly succeeded has put nothing to the test. */
+export function tooFew({ succeeded }: Pick<Tally, 'succeeded'>, loadedMs: number): Violation[] {
+  const seconds = loadedMs / 1000;
+  if (succeeded >= seconds * ENOUGH_A_SECOND) return [];
+  return [found('too little', `${succeeded} successes in ${Math.round(seconds)} s of load prove nothing`)];
 }
 
 function isTerminal(status: string): boolean {

@@ -2,11 +2,15 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { leftovers } from '../harness/leftovers.ts';
+import type { Part } from './part.ts';
 import type { Stage } from './stage.ts';
 
-/** After everything was told to end: what still lives or lies about. */
-export async function orphans(stage: Stage): Promise<string[]> {
-  const processes = await leftovers(join(stage.dir, 'temporary'));
+/** After everything was told to end: what still lives after `withinMs`, or lies about. */
+export async function orphans(
+  stage: Pick<Stage, 'dir' | 'temporary'> & { parts: readonly Pick<Part, 'name'>[] },
+  withinMs: number,
+): Promise<string[]> {
+  const processes = await leftovers(join(stage.dir, 'temporary'), withinMs);
   const files = stage.parts.flatMap(({ name }) =>
     readdirSync(stage.temporary(name), { recursive: true }).map((file) => `${name}: ${String(file)}`),
   );

@@ -1,20 +1,13 @@
 // The measurement of throughput ends when it should, however slow the system is, and what came too late is not measured.
-import { createServer } from 'node:http';
-import { once } from 'node:events';
-import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { now } from './now.ts';
+import { standIn } from './stand-in.ts';
 import { notBack, throughput } from './throughput.ts';
-
-const closers: (() => unknown)[] = [];
-afterEach(() => {
-  for (const close of closers.splice(0)) close();
-});
 
 /** A service whose bursts take this many ms each, one after the other; the last one holds for all that follow. */
 async function service(...bursts: number[]): Promise<{ url: string; bursts: () => number }> {
   let made = 0;
-  const server = createServer((request, response) => {
+  const url = await standIn((request, response) => {
     const answer = (status: number, body: unknown, ms = 0): void =>
       void setTimeout(() => response.writeHead(status).end(JSON.stringify(body)), ms);
     if (request.url === '/v1/tasks/batch') {
@@ -23,13 +16,7 @@ async function service(...bursts: number[]): Promise<{ url: string; bursts: () =
     } else answer(200, { results: [{ task_id: 'task' }] }, bursts[made - 1] ?? bursts.at(-1));
     request.resume();
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  closers.push(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, bursts: () => made };
+  return { url, bursts: () => made };
 }
 
 describe('throughput', () => {

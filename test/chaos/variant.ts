@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readAgain, readBooks, untilIdle } from './books.ts';
-import { check, tally, type Tally, type Violation } from './check.ts';
+import { check, tally, tooFew, type Tally, type Violation } from './check.ts';
 import { draw, neverStruck, skipped } from './faults/index.ts';
 import { register } from './functions.ts';
 import { history } from './history.ts';
@@ -50,10 +50,10 @@ export interface Outcome {
 const DRAIN_MS = 45_000;
 /** What the drain, the second measurement and the books take of the time of a variant at least, ms. */
 const SHORTEST_END_MS = 10_000;
+/** What was told to end is given this long to be gone with all that it started. */
+const LEFT_MS = 5000;
 /** Whoever looks into a recovery of more wants to know what it waited for. */
 const LONG_RECOVERY_MS = 3000;
-/** Fewer successes a second of load than this prove nothing. */
-const ENOUGH_A_SECOND = 10;
 
 export interface Circumstances {
   /** No other variant runs at the same time. */
@@ -137,7 +137,7 @@ async function play(stage: Stage, { ledger, reports, dice, begun, isLong, until 
   mark('stopped');
   for (const [name, how] of ends)
     if (how !== 0) ledger.violation('crash', `${name} was told to end and ended with ${how}`);
-  const left = await orphans(stage);
+  const left = await orphans(stage, LEFT_MS);
   for (const one of left) ledger.violation('I10', `orphan: ${one}`);
   for (const one of grown(held, heldAfter)) ledger.violation('I10', one);
   for (const one of notBack(before.perSecond, after.perSecond)) ledger.violation('I10', one);
@@ -151,13 +151,7 @@ async function play(stage: Stage, { ledger, reports, dice, begun, isLong, until 
   const violations = check(evidence);
   const counts = tally(evidence, violations);
   const seconds = (now() - begun) / 1000;
-  if (counts.succeeded < (loadedMs / 1000) * ENOUGH_A_SECOND) {
-    violations.push({
-      invariant: 'too little',
-      what: `${counts.succeeded} successes in ${Math.round(loadedMs / 1000)} s of load prove nothing`,
-      label: undefined,
-    });
-  }
+  violations.push(...tooFew(counts, loadedMs));
   const faults = countBy(ledger.faults.map(({ fault }) => fault));
   const absent = skipped(stage);
   return {
