@@ -176,6 +176,15 @@ const BREAKS: [what: string, invariants: string[], act: (run: Run) => void][] = 
     },
   ],
   [
+    'a hostile function is lost in other words, and the fault was another worker’s',
+    ['wrong result'],
+    (run) => {
+      isLost(run, 1, { call: 'exits' }, 'expected exit code 3');
+      run.starts(1, 3);
+      run.faults.push({ fault: 'F2 stop worker', target: 'worker-2 2000 ms', from: 1150, to: 3150 });
+    },
+  ],
+  [
     'it is read as lost and recorded as raised',
     ['wrong result'],
     (run) => {
@@ -258,6 +267,11 @@ it('lets a task be lost with its attempts, and a hostile one in other words wher
     const near = new Run();
     isLost(near, 1, { call: 'exits' }, 'expected exit code 3');
     near.faults.push({ fault, target: 'worker-1', from: -3000, to });
+    near.starts(1, 3);
+    expect(near.found()).toEqual([]);
+    // A claim that did not come to a start may have been that worker's.
+    near.faults[0]!.target = 'worker-2';
+    near.starts(1, 2);
     expect(near.found()).toEqual([]);
   }
 });

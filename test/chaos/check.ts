@@ -100,9 +100,15 @@ function* endsAreRight(evidence: Evidence): Iterable<Violation> {
 }
 
 /** Any call may be lost with its worker; one that should be lost by its own doing says so, unless a fault came before it. */
-function isExcused({ call, sentAt }: Entry, first: Read, task: TaskRecord, { ledger }: Evidence): boolean {
+function isExcused(entry: Entry, first: Read, task: TaskRecord, { ledger, reported }: Evidence): boolean {
   if (first.kind !== 'lost' || task.kind !== 'lost') return false;
-  return !isHostile(call) || ledger.faults.some((fault) => fault.from <= first.at && sentAt <= quietFrom(fault));
+  if (!isHostile(entry.call)) return true;
+  const starts = reported.get(entry.label)?.starts ?? [];
+  // A claim that did not come to a start may have been any worker's.
+  const mayBeAnywhere = starts.length < task.attempt;
+  return ledger.faults.some(
+    (fault) => fault.from <= first.at && entry.sentAt <= quietFrom(fault) && (mayBeAnywhere || reaches(fault, starts)),
+  );
 }
 
 function isHostile(call: string): boolean {
