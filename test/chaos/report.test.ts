@@ -60,8 +60,8 @@ it('judges the 99th percentile of a long run and the median of a short one', () 
 
 it('fails a long run in which a fault that could have struck never did', () => {
   const never = { neverStruck: ['F2 stop worker'] };
-  expect(reported(9, never)).toMatchObject({ passed: true, lacking: [] });
-  const { passed, lacking, text } = reported(10, {}, { ...never, variant: 'redis push' });
+  expect(reported(19, never)).toMatchObject({ passed: true, lacking: [] });
+  const { passed, lacking, text } = reported(20, {}, { ...never, variant: 'redis push' });
   expect({ passed, lacking }).toEqual({ passed: false, lacking: ['redis push: F2 stop worker never struck'] });
   expect(text).toContain('**Too little**: redis push: F2 stop worker never struck');
   expect(text).toContain('- F2 stop worker: 0');
