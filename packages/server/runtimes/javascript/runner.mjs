@@ -9,6 +9,7 @@
 // output.mjs     what a call prints
 // builtins.mjs   the language as it was at the start
 // leftovers.mjs  what a call leaves running
+// connections.mjs what is heard on connections that a call has left open
 // memory.mjs     what the process uses without its garbage
 // lifeline.mjs   ends the process when its owner is gone
 import { AsyncLocalStorage } from 'node:async_hooks';
@@ -16,6 +17,7 @@ import { Socket } from 'node:net';
 import { getPriority } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { putBack, uncurried } from './builtins.mjs';
+import { lendConnections } from './connections.mjs';
 import * as frames from './frames.mjs';
 import { errorInfo, Failure } from './failures.mjs';
 import { loadFunction } from './functions.mjs';
@@ -48,6 +50,7 @@ const within = calls.run.bind(calls);
 const caller = calls.getStore.bind(calls);
 /** The call that began what runs now, also where it is over; what none began, such as a module while it is loaded, is the running one's. */
 const owner = () => caller() ?? running;
+lendConnections(calls, () => running);
 
 // The pool drops what a call prints that is over.
 const output = captureOutput((stream, bytes) => frames.sendOutput(owner()?.number ?? 0, stream, bytes));
