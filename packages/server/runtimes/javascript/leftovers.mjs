@@ -29,8 +29,9 @@ let keeper = 0;
 /**
  * Begins to follow what users' code starts; what was started before is not counted.
  * @param kept - our parent is a keeper (runtimes/python/keep.py)
+ * @param caller - the call that began what runs now, or undefined: none
  */
-export function watchLeftovers(kept) {
+export function watchLeftovers(kept, caller) {
   if (kept) keeper = process.ppid;
   for (const name of ['spawnSync', 'execSync', 'execFileSync']) {
     childProcess[name] = new Proxy(childProcess[name], {
@@ -48,7 +49,7 @@ export function watchLeftovers(kept) {
     }
     add(isOver);
   };
-  followTimers(follow);
+  followTimers(follow, caller);
   subscribe('child_process', ({ process: child }) => {
     started = true;
     follow(() => child.pid === undefined || child.exitCode !== null || child.signalCode !== null);
@@ -65,8 +66,11 @@ export function watchLeftovers(kept) {
   }
 }
 
-/** Timers and immediates from where they are told not to keep the loop alive: before, the loop itself tells of them. */
-function followTimers(follow) {
+/**
+ * Timers and immediates from where they are told not to keep the loop alive: before, the loop itself tells of them. Those that a module
+ * makes while it is loaded are no call's and stay as long as the module does.
+ */
+function followTimers(follow, caller) {
   const timers = [setTimeout(() => {}), setImmediate(() => {})];
   clearTimeout(timers[0]);
   clearImmediate(timers[1]);
@@ -75,7 +79,7 @@ function followTimers(follow) {
     const { unref } = kind;
     kind.unref = {
       unref() {
-        if (!isNodes(getCallSites(2)[1])) follow(() => this._destroyed);
+        if (caller() !== undefined && !isNodes(getCallSites(2)[1])) follow(() => this._destroyed);
         return apply(unref, this, []);
       },
     }.unref;

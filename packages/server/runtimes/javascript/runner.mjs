@@ -61,7 +61,7 @@ process.on('uncaughtException', rejectOwner);
 process.on('unhandledRejection', rejectOwner);
 
 new Worker(new URL('./lifeline.mjs', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: 16 } }).unref();
-watchLeftovers(process.argv[2] === 'kept');
+watchLeftovers(process.argv[2] === 'kept', caller);
 
 const channel = new Socket({ fd: 3, readable: true, writable: true });
 const push = frames.frameReader((kind, body) => enqueue(queue, { kind, body }));

@@ -85,6 +85,13 @@ test('a call that puts away what it used leaves the runner warm', async () => {
   expect(valueOf(await run(text))).toBe(first);
 });
 
+test('a timer that a module made when it was loaded, and that does not count, leaves the runner warm', async () => {
+  const code = javascript('setInterval(() => {}, 1e6).unref();\nexport default () => process.pid');
+  const first = valueOf(await pool.run(pool.call(code)));
+  expect(valueOf(await pool.run(pool.call(code)))).toBe(first);
+  expect(await pid()).toBe(first);
+});
+
 test('a connection that fetch keeps, with its timers, leaves the runner warm', async () => {
   const server = createServer((_request, response) => response.end('kept'));
   await once(server.listen(0, '127.0.0.1'), 'listening');
