@@ -166,6 +166,23 @@ describe('exceptions', () => {
     expect(end.error.traceback).not.toContain('_mpcsfaas');
     expect(end.pickle).toBeUndefined();
   });
+  test('the lines of a source are let go of with the last function that was made of it', async () => {
+    const one = await TestPool.open({ slots: 1 });
+    const called = (text: string, entry = ''): Promise<Ended> => one.run(one.call(source(text), [], { entry }));
+    const shared = 'def bad(): return 1 / 0  # here\ndef good(): return 1\n';
+    const held = 'import linecache\ndef f(): return sum(key.startswith("<function ") for key in linecache.cache)\n';
+    await called(shared, 'good');
+    await called(shared, 'bad');
+    // A runner keeps 256 functions, and the first one goes as the last of these comes.
+    for (let n = 1; n < 255; n += 1) await called(`def f(): return ${n}\n`);
+    expect(valueOf(await called(held))).toBe(256);
+    expect(failed(await called(shared, 'bad')).error.traceback).toContain('return 1 / 0  # here');
+    await called('def f(): return 0\n');
+    expect(valueOf(await called(held))).toBe(256);
+    await called('def f(): return -1\n');
+    expect(valueOf(await called(held))).toBe(256);
+    await one.close();
+  });
   test('of a class of the function’s own keep their names', async () => {
     const end = failed(await classic('class Odd(KeyError): pass\ndef f(): raise Odd("x")\nf'));
     expect(end.error).toMatchObject({ type: 'Odd', bases: ['KeyError', 'LookupError', 'Exception', 'BaseException'] });

@@ -23,6 +23,8 @@ class Function:
         self._python = python
         self._code = code
         self._callable = None
+        # Of a source: the name that its lines are looked up by.
+        self._file = None
         # Of its caller's script, by their keys.
         self.classes = {}
         # Of a source: what is to be __main__ while it runs, so that its functions and classes are found by name.
@@ -36,6 +38,11 @@ class Function:
             self._callable = self._unpickle() if self.by_value else self._execute()
             self._code = None
         return self._callable
+
+    def forget(self, others):
+        """Lets go of the lines of its source, unless one of the `others` is made of it too."""
+        if self._file and all(other._file != self._file for other in others):
+            linecache.cache.pop(self._file, None)
 
     def _unpickle(self):
         if self._python and self._python != '%d.%d' % sys.version_info[:2]:
@@ -54,6 +61,7 @@ class Function:
     def _execute(self):
         # With the first digits of its digest: tracebacks show the lines of this source, not of another version's.
         file = '<function %s %s>' % (self._name or self._entry or 'source', hashlib.sha256(self._code).hexdigest()[:8])
+        self._file = file
         module = fresh_main()
         module.__file__ = file
         try:

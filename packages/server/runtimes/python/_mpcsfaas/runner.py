@@ -112,7 +112,9 @@ def _loop(inbox, outbox, gate, output, order, watch):
             code = functions.Function(*frames.read_code(body))
             table[code.number] = code
         elif kind == frames.FORGET:
-            table.pop(frames._SIZE.unpack(body)[0], None)
+            forgotten = table.pop(frames._SIZE.unpack(body)[0], None)
+            if forgotten is not None:
+                forgotten.forget(table.values())
         else:
             _exit(76)
 
