@@ -40,7 +40,8 @@ export class DiskOverflow implements Overflow {
 
   get(token: string): Ended | undefined {
     if (!this.#tokens.has(token) || this.#folder === undefined) return undefined;
-    return revive(deserialize(readFileSync(join(this.#folder, token))) as Ended);
+    // Its buffers come back as buffers, each a part of what was read.
+    return deserialize(readFileSync(join(this.#folder, token))) as Ended;
   }
 
   forget(token: string): void {
@@ -63,23 +64,4 @@ export class DiskOverflow implements Overflow {
   close(): void {
     if (this.#folder !== undefined) rmSync(this.#folder, { recursive: true, force: true });
   }
-}
-
-/** Buffers come back from v8's format as plain byte arrays. */
-function revive(ended: Ended): Ended {
-  const { outcome, logs } = ended;
-  if (outcome.is === 'completed') {
-    for (const form of ['json', 'pickle'] as const) {
-      const bytes = outcome.result[form];
-      if (bytes !== undefined) outcome.result[form] = Buffer.from(bytes);
-    }
-  }
-  if (outcome.is === 'failed' && outcome.pickle !== undefined) outcome.pickle = Buffer.from(outcome.pickle);
-  if (logs !== null) {
-    for (const stream of Object.values(logs)) {
-      stream.head = Buffer.from(stream.head);
-      stream.tail = Buffer.from(stream.tail);
-    }
-  }
-  return ended;
 }

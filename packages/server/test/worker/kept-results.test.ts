@@ -41,6 +41,17 @@ describe('kept results', () => {
     expect(readdirSync(directory)).toHaveLength(0);
   });
 
+  it('come back from disk as they were read, without a copy', () => {
+    const disk = new DiskOverflow(directory);
+    disk.put('a', large);
+    const { outcome, logs } = disk.get('a')!;
+    if (outcome.is !== 'failed') throw new Error(outcome.is);
+    const payloads = [outcome.pickle!, ...Object.values(logs!).flatMap(({ head, tail }) => [head, tail])];
+    expect(payloads.every((bytes) => Buffer.isBuffer(bytes))).toBe(true);
+    expect(new Set(payloads.map(({ buffer }) => buffer)).size).toBe(1);
+    disk.close();
+  });
+
   it('stay in memory where they could not be read from disk', () => {
     const kept = new KeptResults(new DiskOverflow(directory, 5_000), 2_000);
     kept.keep('a', large);
