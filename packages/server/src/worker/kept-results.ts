@@ -2,7 +2,7 @@
 // A worker that outlives its dispatcher brings them to the next one.
 import type { Ended } from './attempts.ts';
 
-/** Bytes kept in memory. */
+/** Bytes kept in memory, besides the one in hand. */
 const MEMORY_BYTES = 256 * 1024 * 1024;
 
 /** Where they go that outgrow memory. */
@@ -21,6 +21,8 @@ export class KeptResults {
   readonly #memoryBytes: number;
   readonly #inMemory = new Map<string, { ended: Ended; bytes: number }>();
   #bytes = 0;
+  /** The last one that outgrew memory, until it is read or the next one does: most are sent as soon as they are here. */
+  #inHand: { token: string; ended: Ended } | undefined;
 
   constructor(overflow: Overflow, memoryBytes = MEMORY_BYTES) {
     this.#overflow = overflow;
@@ -29,14 +31,24 @@ export class KeptResults {
 
   keep(token: string, ended: Ended): void {
     const bytes = sizeOf(ended);
-    if (this.#bytes + bytes > this.#memoryBytes && this.#overflow.put(token, ended)) return;
+    if (this.#bytes + bytes > this.#memoryBytes && this.#overflow.put(token, ended)) {
+      this.#inHand = { token, ended };
+      return;
+    }
     this.#inMemory.set(token, { ended, bytes });
     this.#bytes += bytes;
   }
 
   /** @throws Error where it cannot be read any more. */
   get(token: string): Ended | undefined {
-    return this.#inMemory.get(token)?.ended ?? this.#overflow.get(token);
+    return this.#inMemory.get(token)?.ended ?? this.#takeInHand(token) ?? this.#overflow.get(token);
+  }
+
+  #takeInHand(token: string): Ended | undefined {
+    if (this.#inHand?.token !== token) return undefined;
+    const { ended } = this.#inHand;
+    this.#inHand = undefined;
+    return ended;
   }
 
   forget(token: string): void {
@@ -45,6 +57,7 @@ export class KeptResults {
       this.#inMemory.delete(token);
       this.#bytes -= kept.bytes;
     }
+    this.#takeInHand(token);
     this.#overflow.forget(token);
   }
 

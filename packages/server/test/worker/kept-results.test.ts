@@ -37,8 +37,24 @@ describe('kept results', () => {
     expect(readdirSync(directory)).toHaveLength(1);
     expect(kept.get('a')).toEqual(small);
     expect(kept.get('b')).toEqual(large);
+    expect(kept.get('b')).toEqual(large);
     kept.close();
     expect(readdirSync(directory)).toHaveLength(0);
+  });
+
+  it('the last one that went to disk is in hand once', () => {
+    const kept = new KeptResults(new DiskOverflow(directory), 0);
+    kept.keep('a', large);
+    kept.keep('b', large);
+    expect(kept.get('b')).toBe(large);
+    for (const token of ['a', 'b']) {
+      expect(kept.get(token)).toEqual(large);
+      expect(kept.get(token)).not.toBe(large);
+    }
+    kept.keep('c', large);
+    kept.forget('c');
+    expect(kept.get('c')).toBeUndefined();
+    kept.close();
   });
 
   it('come back from disk as they were read, without a copy', () => {
