@@ -272,6 +272,31 @@ describe('10 an answer that is lost', () => {
     expect(again!.startWithinMs).toBeLessThanOrEqual(task.spec.expires_at - now);
     expect((await store.tasks(T, [task.spec.id]))[0]).toMatchObject({ state: 'RUNNING', abandonments: 0 });
   });
+
+  it('of a claim is given by the next one, however many others were renewed shortly before', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const mono = (): number => systemClock.mono() + (proxy.forgotten() > 0 ? 3_200 : 0);
+    const store = await open(proxy.url, { clock: { ...systemClock, mono } });
+    const other = await open(redis.url);
+    const running = Array.from({ length: 256 }, () => submission());
+    await other.submit(T, 0, running, NO_LIMITS);
+    const { tasks: held } = await other.claim(T, 'other', [{ lane: running[0]!.lane, max: 256 }], 256);
+    const renewals = held.map(({ fence }) => ({ fence, worker: 'w', startedAt: 1 }));
+    // Each time in another order, as though others were renewed: their leases end before that of what is claimed next.
+    for (let n = 0; n < 80; n += 1) await other.renew(T, [...renewals.slice(n), ...renewals.slice(0, n)]);
+    const tasks = Array.from({ length: 8 }, () => submission({ at_most_once: true }));
+    await store.submit(T, 0, tasks, NO_LIMITS);
+    proxy.forgetNextAnswer();
+    await expect(store.claim(T, 'me', [{ lane: tasks[0]!.lane, max: 8 }], 8)).rejects.toThrow(StoreUnavailable);
+    // Those that nobody runs any more tell nothing of the others.
+    const ids = tasks.map(({ spec }) => spec.id);
+    await other.cancel(T, ids.slice(0, 6));
+    await until(() => store.now().catch(() => undefined));
+    const again = await store.claim(T, 'me', [], 0);
+    expect(again.tasks.map(({ fence }) => fence.id)).toEqual(ids.slice(6));
+  });
 });
 
 describe('large code', () => {

@@ -8,7 +8,7 @@
 local max, lease = tonumber(ARGV[3]), tonumber(ARGV[4])
 local ride, room = tonumber(ARGV[5]), tonumber(ARGV[6])
 local expired_kind, expired_end = tonumber(ARGV[8]), ARGV[9]
-local MOST_RUNS_AT_ONCE, MOST_LOOKED_FOR = 32, 16384
+local MOST_RUNS_AT_ONCE, MOST_LOOKED_FOR, MOST_OTHERS = 32, 16384, 4
 
 -- `run` = the one that begins with the lane's next task, `at` bytes of it taken, `score` that task's; `begun` runs at the
 -- lane's front have been looked at, `page` are the next ones.
@@ -54,18 +54,22 @@ local function answer_with(id, record, args, inline)
 end
 
 -- What the first time of this claim handed out and is held still, under a lease that begins now. All of it is in one entry, for nobody
--- else knows these tokens: behind it, or far from where it must be, nothing is looked for.
+-- else knows these tokens, and nothing else is: one that begins with tasks which run under others is what another claim or a renewal
+-- left. Behind it, or far from where it must be, nothing is looked for.
 local function hand_out_again()
   local seen, looked_for = {}, 0
   local entries = call('ZRANGE', P .. 'lease', now + lease - again, '+inf', 'BYSCORE', 'LIMIT', 0, MOST_LOOKED_FOR)
   for _, ids in ipairs(entries) do
     if claimed > 0 or looked_for >= MOST_LOOKED_FOR then break end
-    looked_for = looked_for + #ids / ID_BYTES
+    local others = 0
     for at = 1, #ids, ID_BYTES do
+      if claimed == 0 and others == MOST_OTHERS then break end
+      looked_for = looked_for + 1
       local id = unpacked(ids, at)
       local token_at = FENCE_AT + 4
       local start = call('GETRANGE', RECORD .. id, 0, token_at + 6)
-      if string.byte(start) == RUNNING and not seen[id] and sub(start, token_at, token_at + 3) == token_start
+      local runs = string.byte(start) == RUNNING and not seen[id]
+      if runs and sub(start, token_at, token_at + 3) == token_start
         and (from_bytes('<I4', start, token_at + 4) - token_count) % 2 ^ 32 < 256 then
         local bytes = call('GET', RECORD .. id)
         local record = sub(bytes, 1, LEASE_AT - 1) .. pack('<I6', now + lease) .. sub(bytes, LEASE_AT + 6)
@@ -74,6 +78,8 @@ local function hand_out_again()
         claimed, seen[id] = claimed + 1, true
         handed[claimed] = sub(ids, at, at + ID_BYTES - 1)
         answer_with(id, record, args, is_inline(shape))
+      elseif runs then
+        others = others + 1
       end
     end
   end
