@@ -1,4 +1,4 @@
-// When leases are let be (DELIVERY: the owners renew first): in the first lease time after a (re)connect to the server, after
+// When leases are let be (DELIVERY: the owners renew first): in the first lease time after a (re)connect to the server and its first answer, after
 // it stood still or took no writes, and after a jump of its clock; for the embedded store, after this process stood still. Pure;
 // times are arguments.
 
@@ -38,11 +38,13 @@ export class LeaseRest {
   why(serverMs: number, askedMono: number, mono: number): string {
     // How long which way took nobody knows: an answer that comes late is no jump.
     const told = { least: serverMs - mono, most: serverMs - askedMono };
+    // Before the first answer of a connection its clock may have jumped, however long ago that was made.
+    const isFirst = this.#offset === undefined;
     const known = this.#offset ?? told;
     const hasJumped = told.least > known.most + JUMP_MS || told.most < known.least - JUMP_MS;
     // Renewals stood as long in the queue, so leases may be over that nobody gave up.
     const hasStood = mono - askedMono > this.#leaseMs / 2;
-    if (hasJumped || hasStood || this.#isLong(mono)) this.#untilMono = mono + this.#leaseMs;
+    if (isFirst || hasJumped || hasStood || this.#isLong(mono)) this.#untilMono = mono + this.#leaseMs;
     this.#offset = common(known, told) ?? told;
     return mono < this.#untilMono ? 'first lease time after a (re)connect, a standstill or a jump of the clock' : '';
   }
