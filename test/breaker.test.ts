@@ -1,11 +1,11 @@
 // A worker whose Python cannot start, or cannot read pickles, takes no such tasks, says so, and comes back by itself when it
 // is repaired. Its tasks go elsewhere, uncharged.
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { endsOf, get, post, registerSource } from './harness/http.ts';
+import { endsOf, get, post, recordOf, registerSource, type TaskRecord } from './harness/http.ts';
 import { marked } from './harness/leftovers.ts';
 import { start, type Program } from './harness/program.ts';
 import { startSystem, type Form, type System } from './harness/system.ts';
@@ -43,6 +43,7 @@ async function startWorker(mode: string, python: string, path = process.env['PAT
 interface Worker {
   worker_id: string;
   pid: number;
+  waiting: number;
   runtimes: { runtime: string; broken: string | null; pickles: string | null; dill: string | null }[];
 }
 
@@ -55,10 +56,15 @@ function killIfAlive(pid: number): void {
   }
 }
 
-/** What /v1/workers says of the Python of the worker with this pid. */
-async function pythonOf(pid: number): Promise<Partial<Worker['runtimes'][number]>> {
+/** What /v1/workers says of the worker with this pid. */
+async function workerOf(pid: number): Promise<Worker | undefined> {
   const { body } = await get<{ items: Worker[] }>(`${system.url}/v1/workers`);
-  return body.items.find((worker) => worker.pid === pid)?.runtimes.find(({ runtime }) => runtime === 'python') ?? {};
+  return body.items.find((worker) => worker.pid === pid);
+}
+
+/** And of its Python. */
+async function pythonOf(pid: number): Promise<Partial<Worker['runtimes'][number]>> {
+  return (await workerOf(pid))?.runtimes.find(({ runtime }) => runtime === 'python') ?? {};
 }
 
 async function until(look: () => Promise<unknown>, expected: unknown): Promise<void> {
@@ -125,6 +131,52 @@ describe.each(['redis push', 'redis pull'] as Form[])('%s', (form) => {
     });
     await whole.stop();
     expect((await valuesOf(await submit('next', numbers))).values).toEqual(numbers.map(([n]) => n! + 1));
+  });
+});
+
+describe.each(['redis push', 'redis pull'] as Form[])('%s', (form) => {
+  const mode = form.split(' ')[1]!;
+
+  it('what a worker holds whose runners cannot start is released, uncharged, and runs elsewhere', async () => {
+    system = await startSystem({ form, workers: 0 });
+    await registerSource(system.url, 'next', 'def next(n):\n    return n + 1\n');
+    const python = ownPython('fragile', '--system-site-packages');
+    const fragile = await startWorker(mode, python);
+    expect((await valuesOf(await submit('next', [[1]]))).values).toEqual([2]);
+
+    // Nothing runs. From now on each start hangs at first, and once the gate is there each fails at once: it cannot be that the
+    // worker is out of order before it has got anything.
+    const gate = join(folder, 'gate');
+    rmSync(python);
+    writeFileSync(python, `#!/bin/sh\nwhile [ ! -e ${gate} ]; do sleep 0.02; done\nexit 1\n`, { mode: 0o755 });
+    const dataDir = join(
+      folder,
+      readdirSync(folder).find((name) => name.startsWith('worker-'))!,
+    );
+    const before = marked(dataDir).filter(({ pid }) => pid !== fragile.pid);
+    for (const { pid } of before) killIfAlive(pid);
+    await until(async () => marked(dataDir).some(({ command }) => command.startsWith(`/bin/sh ${python}`)), true);
+    expect((await pythonOf(fragile.pid)).broken).toBe(null);
+
+    const held = await submit('next', [[0], [1]]);
+    await until(async () => (await workerOf(fragile.pid))?.waiting, 2);
+    await startWorker(mode, PYTHON);
+    const others = submit('next', numbers);
+    writeFileSync(gate, '');
+    const ids = [...held, ...(await others)];
+    expect((await valuesOf(ids)).values).toEqual([0, 1, ...numbers.map(([n]) => n!)].map((n) => n + 1));
+    await until(async () => /ended at once/.test((await pythonOf(fragile.pid)).broken ?? ''), true);
+
+    const records = await Promise.all(ids.map((id) => recordOf(system.url, id)));
+    // What was claimed for it in the very moment in which it said that it is out may come back unsent, too.
+    const ways = ['runner_unavailable', 'unclaimed_answer'];
+    const reasonsOf = ({ attempts }: TaskRecord): string[] => attempts.map(({ reason }) => reason);
+    for (const record of records) {
+      expect(record).toMatchObject({ status: 'COMPLETED', losses: 0 });
+      expect(reasonsOf(record).filter((reason) => !ways.includes(reason))).toEqual([]);
+    }
+    // Of what it held for certain none had another way out.
+    for (const record of records.slice(0, 2)) expect(reasonsOf(record)).toContain('runner_unavailable');
   });
 });
 
