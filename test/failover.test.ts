@@ -2,8 +2,9 @@
 // a slot. Nothing acknowledged is lost, every loop goes on, and soon.
 import { afterEach, describe, expect, it } from 'vitest';
 import { slotOfTag } from '../packages/server/src/store/redis/cluster-view.ts';
+import { shardOfKey } from '../packages/server/src/tasks/idempotency.ts';
 import { startCluster, type RedisCluster } from './harness/cluster.ts';
-import { get, registerSource } from './harness/http.ts';
+import { endsOf, get, post, registerSource } from './harness/http.ts';
 import { startSentinels, type DataServer, type SentinelSet } from './harness/sentinel.ts';
 import { startLoad, type SteadyLoad } from './harness/steady-load.ts';
 import { startSystem, type System } from './harness/system.ts';
@@ -13,6 +14,8 @@ const DOUBLE = 'def double(n):\n    return n * 2\n';
 const PATIENCE_MS = 150_000;
 /** What is promised from the announcement of the new master on, ms. */
 const PROMISED_MS = 2000;
+/** Of the Cluster. */
+const SHARDS = 6;
 
 let system: System | undefined;
 let sentinels: SentinelSet | undefined;
@@ -24,13 +27,13 @@ afterEach(async () => {
   [system, sentinels, cluster] = [undefined, undefined, undefined];
 });
 
-/** All that was acknowledged has ended, once, with its own value. */
-async function expectAllRight(url: string, load: SteadyLoad): Promise<void> {
+/** All that was acknowledged has ended, once, with its own value; `others` beside the load. */
+async function expectAllRight(url: string, load: SteadyLoad, others = 0): Promise<void> {
   const got = load.done.flatMap(({ ids }) => ids.map((id) => load.ends.get(id)?.value));
   expect(got).toEqual(load.done.flatMap(({ values }) => values.map((value) => value * 2)));
   const { body } = await get<{ submitted: number; ended: Record<string, number> }>(`${url}/v1/stats`);
   expect(body.ended).toEqual({ COMPLETED: body.submitted });
-  expect(body.submitted).toBe(got.length);
+  expect(body.submitted).toBe(got.length + others);
 }
 
 describe('a master that sentinels watch', () => {
@@ -91,7 +94,7 @@ describe('a Cluster', () => {
     { timeout: PATIENCE_MS },
     async () => {
       cluster = await startCluster({ replicas: 1 });
-      const args = ['--shards', '6', '--wait-replicas', '1'];
+      const args = ['--shards', String(SHARDS), '--wait-replicas', '1'];
       system = await startSystem({ form: 'redis pull', workers: 1, storeUrl: cluster.url, args, dispatcherArgs: args });
       await registerSource(system.url, 'double', DOUBLE);
       const load = startLoad([system.url], 'double');
@@ -101,7 +104,17 @@ describe('a Cluster', () => {
       const from = await cluster.ownerOf(slot);
       const to = await cluster.ownerOf(slotOfTag('{s2}'));
       expect(from).not.toBe(to);
-      await cluster.moveSlot(slot, to);
+      // While its keys lie here and there, the other shards go on: what is submitted is claimed, run and settled there. (The load's
+      // own clients come to wait for this shard, one after the other.)
+      const others = Array.from({ length: 40 }, (_, n) => n).filter(
+        (n) => shardOfKey('default', keyOf(n), SHARDS) !== 0,
+      );
+      let during: unknown[] = [];
+      const { url } = system;
+      await cluster.moveSlot(slot, to, async () => {
+        during = await valuesOf(url, others);
+      });
+      expect(during).toEqual(others.map((n) => n * 2));
       await load.goesOn(20);
 
       // Its replica takes over, and goes on when it has a replica itself.
@@ -117,11 +130,33 @@ describe('a Cluster', () => {
       expect(load.recovery(complete).ended).toBeLessThan(PROMISED_MS);
 
       await load.stop();
-      await expectAllRight(system.url, load);
+      await expectAllRight(system.url, load, during.length);
       expect((await get(`${system.url}/readyz`)).status).toBe(200);
     },
   );
 });
+
+/** What comes of tasks, one for each of these numbers, each under a key: what was refused is submitted again as what it is. */
+async function valuesOf(url: string, numbers: readonly number[]): Promise<unknown[]> {
+  const ids: string[] = [];
+  for (const n of numbers) {
+    for (;;) {
+      const wish = { function: 'double', args: [n] };
+      const { status, body } = await post<{ task_id: string }>(`${url}/v1/tasks`, wish, {
+        'idempotency-key': keyOf(n),
+      });
+      if (status !== 503) {
+        expect(status, JSON.stringify(body)).toBe(201);
+        ids.push(body.task_id);
+        break;
+      }
+    }
+  }
+  const ends = await endsOf(url, ids);
+  return ids.map((id) => ends.get(id)?.value);
+}
+
+const keyOf = (n: number): string => `meanwhile-${n}`;
 
 async function expectNobodyAt(server: DataServer): Promise<void> {
   const ours = async (): Promise<string[]> =>

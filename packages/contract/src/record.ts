@@ -35,7 +35,8 @@ export const TaskError = Type.Object(
   },
   {
     title: 'TaskError',
-    description: 'Why a task ended without a value; with the attempts before it where there were any and it stands alone',
+    description:
+      'Why a task ended without a value; with the attempts before it where there were any and it stands alone',
   },
 );
 export type TaskError = Static<typeof TaskError>;
