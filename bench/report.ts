@@ -14,19 +14,15 @@ const [before, rest] = page.split(BEGIN);
 const after = rest?.split(END)[1];
 if (before === undefined || after === undefined) throw new Error(`${PAGE} lacks its two marks: ${BEGIN} and ${END}`);
 const results = newest();
-const text = [before + BEGIN, overview(results), ...results.map(section), END + after].join('\n\n');
+const text = [before + BEGIN, ...results.map(section), END + after].join('\n\n');
 writeFileSync(PAGE, await format(text, { ...(await resolveConfig(PAGE)), filepath: PAGE }));
 
-function overview(all: readonly Result[]): string {
-  const machines = new Set(all.map(({ circumstances: { machine, node } }) => `${machine}, Node ${node}`));
-  return `Machine: ${[...machines].join('; ')}.`;
-}
-
 function section({ id, title, circumstances, figures, targets, notes, plots }: Result): string {
-  const { date, command, seconds, runs, load } = circumstances;
+  const { date, command, commit = '', seconds, runs, load, machine, node } = circumstances;
+  const at = commit === '' ? '' : `commit ${commit}, `;
   const parts = [
     `### ${id}: ${title}`,
-    `${date.slice(0, 16).replace('T', ' ')} UTC, \`${command}\` (${runs} runs of ${seconds} s), load average at the start ${load.toFixed(1)}.`,
+    `${date.slice(0, 16).replace('T', ' ')} UTC, \`${command}\` (${runs} runs of ${seconds} s), ${at}load average at the start ${load.toFixed(1)}; ${machine}, Node ${node}.`,
     targetsAs(targets, markdown),
     ...plots.map((name) => `![${name}](../bench/results/${name})`),
     figuresAs(figures, markdown),

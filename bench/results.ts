@@ -1,4 +1,5 @@
 // What a measure came to, on disk: one JSON a measure with the machine, the time and the command, and its plots.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,8 @@ export const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 export interface Circumstances {
   date: string;
   command: string;
+  /** Of the programs; '' where they are no checkout, with a `+` where something was changed. */
+  commit: string;
   seconds: number;
   runs: number;
   machine: string;
@@ -32,12 +35,25 @@ export function circumstances({ seconds, runs }: Plan, command: string): Circums
   return {
     date: new Date().toISOString(),
     command,
+    commit: commitHere(),
     seconds,
     runs,
     machine,
     node: process.version,
     load: loadavg()[0]!,
   };
+}
+
+function commitHere(): string {
+  try {
+    const git = (...words: string[]): string => execFileSync('git', words, { cwd: RESULTS, encoding: 'utf8' }).trim();
+    return (
+      git('rev-parse', '--short', 'HEAD') +
+      (git('status', '--porcelain', '--', '..', '../../packages') === '' ? '' : '+')
+    );
+  } catch {
+    return '';
+  }
 }
 
 /** Writes a result and its plots; the newest of a measure stands for the last. `folder` is below `RESULTS`. */

@@ -21,10 +21,10 @@ export const t11: Measure = {
     const bound = medianOf(figures, atOnce.name);
     const targets = forms.flatMap((form) => {
       const name = `ours ${form}`;
-      const service = figures.find((figure) => figure.name === name)?.cpu?.['service'];
+      const { service, up = service } = figures.find((figure) => figure.name === name)?.cpu ?? {};
       return [
         atLeast(`${name} ÷ a server that answers at once`, '×', 0.6, medianOf(figures, name) / bound),
-        ...(service === undefined ? [] : [atMost(`${name}, CPU of the service a task`, 'µs', 200, service)]),
+        ...(up === undefined ? [] : [atMost(`${name}, CPU of the service a task`, 'µs', 200, up)]),
       ];
     });
     return { figures, targets, notes, plots: {} };

@@ -121,6 +121,18 @@ function outcome(
       0.9,
       share((at) => at.claims),
     ),
+    atMost(
+      `list of 100 at ${last.depth} ÷ at 1000`,
+      '×',
+      1 / 0.9,
+      share((at) => at.list),
+    ),
+    atMost(
+      `stats at ${last.depth} ÷ at 1000`,
+      '×',
+      1 / 0.9,
+      share((at) => at.stats),
+    ),
     atMost('Redis bytes a queued task', 'bytes', 700, bytes),
     atMost('Redis bytes a queued task with an idempotency key', 'bytes', 900, keyed),
   ];
