@@ -146,7 +146,8 @@ async function valuesOf(url: string, numbers: readonly number[]): Promise<unknow
         'idempotency-key': keyOf(n),
       });
       if (status !== 503) {
-        expect(status, JSON.stringify(body)).toBe(201);
+        // 200: the time before had been accepted, though nobody could say so.
+        expect([200, 201], JSON.stringify(body)).toContain(status);
         ids.push(body.task_id);
         break;
       }

@@ -255,6 +255,14 @@ it.each([
   expect(tally(run.evidence(), []).duplicates).toBe(1);
 });
 
+it('lets a task start again that its runner took along when that ended for another call', () => {
+  const run = new Run();
+  run.starts(1, 2);
+  run.task(1).attempt = 2;
+  run.task(1).history.push('2026-11-27T00:00:00Z attempt 1 worker-1 runner_gone: ');
+  expect(run.found()).toEqual([]);
+});
+
 it('lets a task be lost with its attempts, and a hostile one in other words where a fault was near', () => {
   const run = new Run();
   isLost(run, 1, {}, 'expected COMPLETED 2');

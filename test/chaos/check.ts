@@ -40,6 +40,9 @@ const AFTERMATH_MS = 10_000;
 /** Fewer successes a second of load than this prove nothing. */
 const ENOUGH_A_SECOND = 10;
 
+/** Of an attempt in a task's history: it had begun when its runner ended for the sake of another call. */
+const RUNNER_GONE = ' runner_gone: ';
+
 type Judge = (evidence: Evidence) => Iterable<Violation>;
 
 const found = (invariant: string, what: string, label?: number): Violation => ({ invariant, what, label });
@@ -132,8 +135,8 @@ function* startsHaveCauses(evidence: Evidence): Iterable<Violation> {
       continue;
     }
     const task = books.tasks.get(acks[0]?.id ?? '');
-    // A function that kills its runner is its own fault.
-    const own = task === undefined ? 0 : task.losses;
+    // A function that kills its runner is its own fault; one behind it in the pipe goes along, and is given back.
+    const own = task === undefined ? 0 : task.losses + task.history.filter((line) => line.includes(RUNNER_GONE)).length;
     const touching = ledger.faults.filter(
       (fault) => overlaps(fault, sentAt, reads[0]?.at ?? Infinity) && reaches(fault, starts),
     );

@@ -15,7 +15,7 @@ import {
   finalLoss,
 } from '../../../packages/server/src/store/platform-error.ts';
 import { startWithinMs, type Fate, type Rules } from '../../../packages/server/src/store/rules.ts';
-import { hasHistory } from '../../../packages/server/src/store/history.ts';
+import { hasHistory, noted } from '../../../packages/server/src/store/history.ts';
 import { STATE_CODE, endOf, hasEnded, stateOf } from '../../../packages/server/src/store/state-code.ts';
 import type {
   CancelAnswer,
@@ -487,7 +487,9 @@ export class MemoryQueue {
 
   #note(task: MemoryTask, note: Omit<AttemptNote, 'attempt' | 'at'>): void {
     const { attempt } = task;
-    task.history = [...task.history, { attempt, at: this.#host.now(), ...note }].slice(-HISTORY_KEPT);
+    task.history = [...task.history, { attempt, at: this.#host.now(), ...note, message: noted(note.message) }].slice(
+      -HISTORY_KEPT,
+    );
   }
 
   count(name: string, by: number): void {

@@ -17,8 +17,9 @@ export function lendConnections(calls, running) {
     emit(...args) {
       const began = caller();
       const runs = running();
-      // With a request of node:http on its way it is the requesting call's, to which the agent has moved it already.
-      if (began === runs || this._httpMessage) return apply(emit, this, args);
+      // Between two calls it stays its own call's, which is over: what it begins then is not the next one's. And with a request
+      // of node:http on its way it is the requesting call's, to which the agent has moved it already.
+      if (runs === undefined || began === runs || this._httpMessage) return apply(emit, this, args);
       // It stays so where a listener throws: whoever hears of that asks which call it was.
       enter(runs);
       const heard = apply(emit, this, args);

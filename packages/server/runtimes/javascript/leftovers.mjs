@@ -29,9 +29,9 @@ let keeper = 0;
 /**
  * Begins to follow what users' code starts; what was started before is not counted.
  * @param kept - our parent is a keeper (runtimes/python/keep.py)
- * @param caller - the call that began what runs now, or undefined: none
+ * @param counts - tells whether a timer that is made now is a call's own, and not of a module that is loaded
  */
-export function watchLeftovers(kept, caller) {
+export function watchLeftovers(kept, counts) {
   if (kept) keeper = process.ppid;
   for (const name of ['spawnSync', 'execSync', 'execFileSync']) {
     childProcess[name] = new Proxy(childProcess[name], {
@@ -49,7 +49,7 @@ export function watchLeftovers(kept, caller) {
     }
     add(isOver);
   };
-  followTimers(follow, caller);
+  followTimers(follow, counts);
   subscribe('child_process', ({ process: child }) => {
     started = true;
     follow(() => child.pid === undefined || child.exitCode !== null || child.signalCode !== null);
@@ -68,9 +68,9 @@ export function watchLeftovers(kept, caller) {
 
 /**
  * Timers and immediates from where they are told not to keep the loop alive: before, the loop itself tells of them. Those that a module
- * makes while it is loaded are no call's and stay as long as the module does.
+ * makes while it is loaded stay as long as this process does, and whoever is the next to run has nothing of them.
  */
-function followTimers(follow, caller) {
+function followTimers(follow, counts) {
   const timers = [setTimeout(() => {}), setImmediate(() => {})];
   clearTimeout(timers[0]);
   clearImmediate(timers[1]);
@@ -79,7 +79,7 @@ function followTimers(follow, caller) {
     const { unref } = kind;
     kind.unref = {
       unref() {
-        if (caller() !== undefined && !isNodes(getCallSites(2)[1])) follow(() => this._destroyed);
+        if (counts() && !isNodes(getCallSites(2)[1])) follow(() => this._destroyed);
         return apply(unref, this, []);
       },
     }.unref;

@@ -48,7 +48,7 @@ let untidy = false;
 const calls = new AsyncLocalStorage();
 const within = calls.run.bind(calls);
 const caller = calls.getStore.bind(calls);
-/** The call that began what runs now, also where it is over; what none began, such as a module while it is loaded, is the running one's. */
+/** The call that began what runs now, also where it is over: what a module begins is that call's which loaded it. What none began is the running one's. */
 const owner = () => caller() ?? running;
 lendConnections(calls, () => running);
 
@@ -61,7 +61,7 @@ process.on('uncaughtException', rejectOwner);
 process.on('unhandledRejection', rejectOwner);
 
 new Worker(new URL('./lifeline.mjs', import.meta.url), { resourceLimits: { maxOldGenerationSizeMb: 16 } }).unref();
-watchLeftovers(process.argv[2] === 'kept', caller);
+watchLeftovers(process.argv[2] === 'kept', () => !caller()?.loads);
 
 const channel = new Socket({ fd: 3, readable: true, writable: true });
 const push = frames.frameReader((kind, body) => enqueue(queue, { kind, body }));
@@ -156,7 +156,7 @@ function run(call) {
 async function execute(call, own, resolve) {
   try {
     const held = functions.get(call.fn);
-    held.loaded ??= await loadFunction(held.code);
+    held.loaded ??= await within({ ...own, loads: true }, () => loadFunction(held.code));
     const { args, kwargs } = decode(call);
     const { loaded } = held;
     resolve(await within(own, () => loaded(...args, ...(keys(kwargs).length > 0 ? [kwargs] : []))));

@@ -8,7 +8,7 @@ const FLUSH_MS = 100;
 /** A store call ends sooner, well or not. */
 const STUCK_MS = 15_000;
 /** A sending that failed is told of for so long, if no other follows. */
-const REMEMBERED_MS = 60_000;
+const REMEMBERED_MS = 20_000;
 /** More than this waiting is dropped: the end of the attempt brings what is kept of its output anyway. */
 const PENDING_BYTES = 4 * 1024 * 1024;
 
@@ -93,6 +93,8 @@ export class Output {
         isTaken = true;
       } catch (fault) {
         if (fault instanceof StoreUnavailable) continue;
+        // It answered: nothing stands still.
+        isTaken = true;
         const why = fault instanceof Error ? fault.message : String(fault);
         this.#onTrouble(`Output of task ${entry.id} cannot be kept (${why}): its end brings the whole.`);
       }

@@ -2,6 +2,7 @@
 export { inspectRedis, openEmbeddedStore, openRedisStore } from './open.ts';
 export type { EmbeddedOptions } from './embedded/store.ts';
 export { StoreUnavailable } from './store.ts';
+export { MOST_NOTE } from './history.ts';
 export { LEASE_MS, MAX_ABANDONMENTS, CLAIM_BYTES, RIDE_ALONG_BYTES } from './timing.ts';
 export type {
   Store,

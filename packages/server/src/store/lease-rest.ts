@@ -1,5 +1,5 @@
 // When leases are let be (DELIVERY: the owners renew first): in the first lease time after a (re)connect to the server and its first answer, after
-// it stood still or took no writes, and after a jump of its clock; for the embedded store, after this process stood still. Pure;
+// it stood still or took no writes, and after a jump of its clock; for the embedded store, after its opening and after this process stood still. Pure;
 // times are arguments.
 
 /** A jump of the server's clock against ours of more than this counts as one, ms. */

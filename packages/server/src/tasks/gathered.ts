@@ -1,5 +1,6 @@
 // One answer about many tasks while it is put together: what has ended, what is open, what nobody knows. Pure.
-import type { EndedTask, TaskEnd } from '../store/index.ts';
+import { HISTORY_KEPT } from '@mpcsfaas/contract/words';
+import { MOST_NOTE, type EndedTask, type TaskEnd } from '../store/index.ts';
 import type { Progress } from './reader.ts';
 
 /** What one answer may hold before the rest is left for the next, bytes. */
@@ -25,7 +26,7 @@ export class Gathered {
     this.open = new Set(ids);
   }
 
-  /** Bytes of the results in it. */
+  /** Bytes of the ends in it. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -65,6 +66,13 @@ export class Gathered {
   #end(end: EndedTask): void {
     if (this.isFull || !this.open.delete(end.id)) return;
     this.#ended.push(end);
-    this.#bytes += (end.result.json?.length ?? 0) + (end.result.pickle?.length ?? 0);
+    this.#bytes += sizeOf(end);
   }
+}
+
+/** Of an end in an answer, bytes, about; a history that is still to be read by the most that it can have. */
+function sizeOf({ result, error, hasHistory }: EndedTask): number {
+  const texts = error === null ? 0 : error.message.length + error.traceback.length;
+  const history = hasHistory ? HISTORY_KEPT * MOST_NOTE : 0;
+  return (result.json?.length ?? 0) + (result.pickle?.length ?? 0) + texts + history;
 }

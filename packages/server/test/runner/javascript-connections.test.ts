@@ -84,6 +84,31 @@ describe.each<[string, () => Server, string]>([
   });
 });
 
+test('what a listener begins between two calls is not of the next one', async () => {
+  const connected = Promise.withResolvers<Socket>();
+  const server = createServer((socket) => connected.resolve(socket));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  // It hears something when its call is over, and fails by what it has begun then once the next call runs.
+  const listens =
+    'import { connect } from "node:net";\nexport default (port) => new Promise((resolve) => {\n' +
+    '  const kept = connect(port, "127.0.0.1", () => resolve(process.pid));\n' +
+    '  globalThis.goesOn = new Promise((goOn) => { globalThis.goOn = goOn });\n' +
+    '  kept.once("data", async () => { kept.write("heard"); await globalThis.goesOn; throw new Error("of the listener") }) })';
+  try {
+    const first = valueOf(await run(listens, [(server.address() as AddressInfo).port]));
+    const socket = await connected.promise;
+    socket.write('hear this');
+    await once(socket, 'data');
+    const text =
+      'async () => { globalThis.goOn(); await globalThis.goesOn;\n' +
+      '  await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));\n  return process.pid }';
+    expect(valueOf(await run(text))).toBe(first);
+    socket.destroy();
+  } finally {
+    server.close();
+  }
+});
+
 test.each([
   ['fetch', '(port) => { fetch(`http://127.0.0.1:${port}/first`); return process.pid }'],
   [

@@ -92,6 +92,21 @@ test('a timer that a module made when it was loaded, and that does not count, le
   expect(await pid()).toBe(first);
 });
 
+test('what a timer of a module does is not of the calls of others that run beside it', async () => {
+  const text =
+    'globalThis.ticks = 0;\nconst timer = setInterval(() => {\n  if (!globalThis.heeded) return;\n' +
+    '  if ((globalThis.ticks += 1) === 3) clearInterval(timer);\n' +
+    '  console.log("of the module");\n  throw new Error("of the module") }, 1).unref();\n' +
+    'export default () => process.pid';
+  const first = valueOf(await pool.run(pool.call(javascript(text))));
+  const heeds =
+    'async () => { globalThis.heeded = true;\n' +
+    '  while (globalThis.ticks < 3) await new Promise((resolve) => setTimeout(resolve, 1));\n  return process.pid }';
+  const end = await run(heeds);
+  expect(valueOf(end)).toBe(first);
+  expect(end.logs).toBeNull();
+});
+
 test('a connection that fetch keeps, with its timers, leaves the runner warm', async () => {
   const server = createServer((_request, response) => response.end('kept'));
   await once(server.listen(0, '127.0.0.1'), 'listening');

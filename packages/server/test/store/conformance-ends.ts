@@ -126,6 +126,21 @@ export function describeEnds({ store, tenant }: Bench): void {
       await stop();
     });
 
+    it('says so of what expired after a claim that began nothing, and keeps the beginning of why an attempt came to nothing', async () => {
+      const t = tenant();
+      const { fence } = await running(t, { expires_at: Date.now() + 2_000 });
+      await store().release(t, [
+        { fence, worker: 'w1', reason: 'handed_back', message: 'x'.repeat(5000), startedAt: 0 },
+      ]);
+      await until(async () => {
+        await store().sweep(t);
+        return (await store().states(t, [fence.id]))[0] === 'FAILED' || undefined;
+      });
+      expect((await endsIn(store(), t, [fence.id]))[0]).toMatchObject({ kind: 'expired', hasHistory: true });
+      const [record] = await store().tasks(t, [fence.id]);
+      expect(record?.history).toMatchObject([{ attempt: 1, reason: 'handed_back', message: 'x'.repeat(1024) }]);
+    });
+
     it('keeps results of any size in both forms', async () => {
       const t = tenant();
       for (const size of [1, 200, 247, 248, 249, 250, 251, 252, 253, 900, 16_384, 16_385, 3_000_000]) {

@@ -7,7 +7,7 @@ import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcom
 import { ABANDONED, ABANDONED_ONCE, LEASE_RAN_OUT } from '../platform-error.ts';
 import { filledForms } from '../result-forms.ts';
 import { RULES } from '../rules.ts';
-import { hasHistory } from '../history.ts';
+import { hasHistory, noted } from '../history.ts';
 import { STATE_CODE, endOf, stateOf } from '../state-code.ts';
 import type { TaskEnd } from '../store.ts';
 import { RIDE_ALONG_BYTES } from '../timing.ts';
@@ -185,7 +185,7 @@ function announcement(act: Act, row: TaskRow, ending: Ending, bytes: number): Ta
 export function addNote(act: Act, row: TaskRow, note: Omit<AttemptNote, 'attempt' | 'at'>): void {
   const kept = act.db.get<{ notes: string }>('SELECT notes FROM history WHERE n = ?', row.n);
   const notes = kept === undefined ? [] : (JSON.parse(kept.notes) as AttemptNote[]);
-  notes.push({ attempt: row.attempt, at: act.now, ...note });
+  notes.push({ attempt: row.attempt, at: act.now, ...note, message: noted(note.message) });
   const newest = JSON.stringify(notes.slice(-HISTORY_KEPT));
   act.db.run('INSERT OR REPLACE INTO history (n, notes) VALUES (?, ?)', row.n, newest);
 }

@@ -297,6 +297,7 @@ end
 -- The end. `bytes` is the end, or false where it waits under the key `r.waits`. The caller has set token and counters, `plain`
 -- where neither output nor history can have been written, and `packed` where it has the id so.
 local function end_task(r, state, kind, bytes)
+  local attempts_before = r[STATE] == RUNNING and r[ATTEMPT] - 1 or r[ATTEMPT]
   leave(r)
   r[STATE], r[KIND], r[ENDED], r[LEASE] = state, kind, now, 0
   local inside = bytes and #bytes <= END_INSIDE
@@ -314,7 +315,7 @@ local function end_task(r, state, kind, bytes)
   if not (inside and is_inline(r[SHAPE]) and r.plain) then keep_payloads(r.id, at) end
   local group_from = group_at(r)
   -- Of a failure after other attempts the whole story is read.
-  local rides = state ~= FAILED or r[ATTEMPT] <= 1
+  local rides = state ~= FAILED or attempts_before <= 0
   tell_end(r.id, state, kind, r[SHAPE], sub(r.bytes, group_from, group_from + r[GROUP_BYTES] + r[FUNCTION_BYTES] - 1),
     r[GROUP_BYTES], rides and bytes)
 end

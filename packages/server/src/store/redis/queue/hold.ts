@@ -1,6 +1,7 @@
 // renew and release: what the current holder of an attempt may do besides ending it.
 import type { Fence } from '../../../lifecycle/fence.ts';
 import type { Release, Renewal } from '../../store.ts';
+import { noted } from '../../history.ts';
 import { cutWorker } from '../end-bytes.ts';
 import { scattered } from '../shards.ts';
 import type { Argument, Reply, Shards } from '../shards.ts';
@@ -19,7 +20,7 @@ const MOST = 0xffffffff;
 
 /** A note as the history holds it, without attempt and time, which the script adds. */
 export function noteArgument(worker: string, reason: string, message: string): string {
-  return `${worker}\0${reason}\0${message}`;
+  return `${worker}\0${reason}\0${noted(message)}`;
 }
 
 /** What a worker says of its clock, as the 48 bits that a record has for it. */
