@@ -16,11 +16,13 @@ import type { Ending } from '../../src/tasks/ending.ts';
 import { LANE, NO_LIMITS, submission } from '../store/submission.ts';
 import { until } from '../store/waiting.ts';
 
-const TENANT = 'default';
 const AWAY_WORDS = /^Shard 3 of the store is away, and the tasks there wait: /;
 const AWAY = expect.stringMatching(AWAY_WORDS) as string;
 const SHARDS = 4;
 const PYTHON = { runtime: 'python', version: '3.11.2', dill: '0.3.6', broken: '' } as unknown as RuntimeSnapshot;
+/** Each test has its own: what others left is swept, and waits again. */
+let tenant: string;
+let tests = 0;
 let cluster: RedisCluster;
 let store: Store;
 /** The node that goes away, one shard of its own, and one of another's. */
@@ -49,6 +51,7 @@ let troubles: string[];
 let isAway: boolean;
 beforeEach(() => {
   [troubles, isAway] = [[], false];
+  tenant = `t${(tests += 1)}`;
 });
 afterEach(comesBack);
 
@@ -63,8 +66,8 @@ async function comesBack(): Promise<void> {
 
 async function running(shard: number, count: number): Promise<ClaimedTask[]> {
   const tasks = Array.from({ length: count }, () => submission({ id: newId(Date.now(), shard) }));
-  await store.submit(TENANT, shard, tasks, NO_LIMITS);
-  const { tasks: claimed } = await store.claim(TENANT, 'me', [{ lane: LANE, max: count }], count);
+  await store.submit(tenant, shard, tasks, NO_LIMITS);
+  const { tasks: claimed } = await store.claim(tenant, 'me', [{ lane: LANE, max: count }], count);
   expect(claimed).toHaveLength(count);
   return claimed;
 }
@@ -77,7 +80,7 @@ it('ends of the others are settled meanwhile, and its own when it is back', asyn
   await goesAway();
   const settled: string[] = [];
   const settler = new Settler({
-    ...{ store, tenant: TENANT, clock: systemClock, random: Math.random, inProgress: () => 600 - settled.length },
+    ...{ store, tenant, clock: systemClock, random: Math.random, inProgress: () => 600 - settled.length },
     onSettled: (some) => settled.push(...some),
     onTrouble: (sentence) => troubles.push(sentence),
   });
@@ -100,7 +103,7 @@ it('ends of the others are settled meanwhile, and its own when it is back', asyn
   await settler.flush(30_000);
   expect(settled).toEqual([...tokens(soon), ...tokens(late)]);
   const ids = [...late, ...soon].map(({ fence }) => fence.id);
-  expect(new Set(await store.states(TENANT, ids))).toEqual(new Set(['COMPLETED']));
+  expect(new Set(await store.states(tenant, ids))).toEqual(new Set(['COMPLETED']));
 });
 
 it('leases of the others are renewed meanwhile, and its own when it is back', async () => {
@@ -113,7 +116,7 @@ it('leases of the others are renewed meanwhile, and its own when it is back', as
   const named = (): Renewal[] => held.map(({ fence }) => ({ fence, worker: 'w', startedAt: 5 }));
   const executor: Partial<Executor> = { named, drop: (some) => dropped.push(...some) };
   const keeper = new LeaseKeeper({
-    ...{ store, tenant: TENANT, clock: { ...systemClock, mono: () => mono }, executor: executor as Executor },
+    ...{ store, tenant, clock: { ...systemClock, mono: () => mono }, executor: executor as Executor },
     onTrusted: () => (trusted += 1),
     onTrouble: (sentence) => troubles.push(sentence),
   });
@@ -121,7 +124,7 @@ it('leases of the others are renewed meanwhile, and its own when it is back', as
   await goesAway();
   const first = keeper.renew();
   // Where a renewal comes to the store, the store tells what is not ours any more.
-  await store.cancel(TENANT, [soon[0]!.fence.id]);
+  await store.cancel(tenant, [soon[0]!.fence.id]);
   await until(() => {
     void keeper.renew();
     return dropped.length > 0 ? true : undefined;
@@ -158,7 +161,7 @@ it('who holds nothing goes on with the others meanwhile', async () => {
   const clock = { ...systemClock, mono: () => mono };
   const executor: Partial<Executor> = { named: () => [] };
   const keeper = new LeaseKeeper({
-    ...{ store, tenant: TENANT, clock, executor: executor as Executor },
+    ...{ store, tenant, clock, executor: executor as Executor },
     onTrusted: () => undefined,
     onTrouble: (sentence) => troubles.push(sentence),
   });
@@ -174,9 +177,9 @@ it('who holds nothing goes on with the others meanwhile', async () => {
 
 it('what waits in the others is claimed meanwhile, and nothing of one that is not trusted', async () => {
   const tasks = [away, there].map((shard) => submission({ id: newId(Date.now(), shard) }));
-  for (const task of tasks) await store.submit(TENANT, task === tasks[0] ? away : there, [task], NO_LIMITS);
+  for (const task of tasks) await store.submit(tenant, task === tasks[0] ? away : there, [task], NO_LIMITS);
   const claim = async (from: (shard: number) => boolean): Promise<string[]> => {
-    const answer = await store.claim(TENANT, 'me', [{ lane: LANE, max: 9 }], 9, from);
+    const answer = await store.claim(tenant, 'me', [{ lane: LANE, max: 9 }], 9, from);
     return answer.tasks.map(({ fence }) => fence.id);
   };
   expect(await claim((shard) => shard !== away)).toEqual([tasks[1]!.spec.id]);
@@ -199,7 +202,7 @@ it('where one stands still, what comes into the others is claimed all the while,
   const claimed: string[] = [];
   const late: string[] = [];
   const loop = new ClaimLoop({
-    ...{ store, tenant: TENANT, claimer: 'loop', clock: systemClock, random: Math.random },
+    ...{ store, tenant, claimer: 'loop', clock: systemClock, random: Math.random },
     offers: () => [{ runtimes: [PYTHON], labels: [], free: 9, credits: 9, held: 0 }],
     mayClaim: () => true,
     isFull: () => false,
@@ -213,7 +216,7 @@ it('where one stands still, what comes into the others is claimed all the while,
   });
   const comes = async (shard: number): Promise<string> => {
     const task = submission({ id: newId(Date.now(), shard) });
-    await store.submit(TENANT, shard, [task], NO_LIMITS);
+    await store.submit(tenant, shard, [task], NO_LIMITS);
     return task.spec.id;
   };
   const has = (id: string) => (): true | undefined => claimed.includes(id) || undefined;
@@ -241,10 +244,10 @@ it('where one stands still, a sweep of the others is not long in coming, so that
     waitReplicas: 1,
   });
   try {
-    await until(async () => ((await replicated.sweep(TENANT)).skipped === '' ? true : undefined));
+    await until(async () => ((await replicated.sweep(tenant)).skipped === '' ? true : undefined));
     node.signal('SIGSTOP');
     const began = performance.now();
-    expect(await replicated.sweep(TENANT)).toMatchObject({ skipped: '' });
+    expect(await replicated.sweep(tenant)).toMatchObject({ skipped: '' });
     // Half of a lease.
     expect(performance.now() - began).toBeLessThan(2_000);
   } finally {
@@ -257,7 +260,7 @@ it('what a worker holds of the others is adopted meanwhile', async () => {
   const [late, soon] = [await running(away, 1), await running(there, 1)];
   await goesAway();
   const found = [...late, ...soon].map(({ fence }) => ({ fence, worker: 'w', startedAt: 5 }));
-  const [unsure, ours] = await adopt(store, TENANT, found, () => undefined);
+  const [unsure, ours] = await adopt(store, tenant, found, () => undefined);
   expect(unsure).toBe('unsure');
   expect(ours).toMatchObject({ retries: 0, spec: { id: soon[0]!.fence.id } });
 });

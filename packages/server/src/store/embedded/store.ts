@@ -51,11 +51,9 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   const acceptance = new Acceptance(turns);
   const mono = (): number => clock.mono();
   // Sweeps come every half second. One that comes much later finds leases that ran out while this process stood still, and
-  // nobody in it could renew: the owners do first, as they do after the opening.
+  // nobody in it could renew: the owners do first.
   const rest = new LeaseRest(leaseMs);
-  const openedAt = mono();
-  rest.why(openedAt, openedAt, openedAt);
-  rest.swept(openedAt);
+  rest.swept(mono());
   const sweepOnce = (act: Act, tenant: string): SweepReport => {
     const now = mono();
     const letBe = rest.why(now, now, now);
