@@ -6,7 +6,7 @@ import { sleep, type Fault, type Scene } from '../scene.ts';
 import type { DataServer, SentinelSet } from '../../harness/sentinel.ts';
 
 const applies: Fault['applies'] = ({ sentinels }) => sentinels !== undefined;
-/** A failover needs a replica that is in step; one that finds none in this time is left out, ms. */
+/** A failover needs replicas that are in step; one that finds none in this time is left out, ms. */
 const REPLICA_MS = 30_000;
 
 /** `hit` makes the master go, `mend` brings it back. Promised is a time from the announcement of the new one. */
@@ -25,11 +25,7 @@ function failover(
       if (sentinels === undefined || scene.taken.has('redis')) return;
       scene.taken.add('redis');
       try {
-        const isWhole = await Promise.race([
-          sentinels.untilReplicas(2).then(() => true),
-          sleep(REPLICA_MS).then(() => false),
-        ]);
-        if (!isWhole) return;
+        if (!(await hasReplicas(sentinels, 2))) return;
         const master = await sentinels.master();
         const fault = scene.ledger.fault(name, `127.0.0.1:${master.port}`);
         const announced = sentinels.nextSwitch();
@@ -37,12 +33,19 @@ function failover(
         await announced;
         await untilServing(scene, 'Sentinel failover', now());
         await mend(master, dice);
+        // Until a replica follows the new master nothing is acknowledged, and no end is.
+        await hasReplicas(sentinels, 1);
         fault.over();
       } finally {
         scene.taken.delete('redis');
       }
     },
   };
+}
+
+/** Whether so many are in step before long. */
+function hasReplicas(sentinels: SentinelSet, count: number): Promise<boolean> {
+  return Promise.race([sentinels.untilReplicas(count).then(() => true), sleep(REPLICA_MS).then(() => false)]);
 }
 
 export const killMaster = failover(
