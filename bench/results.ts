@@ -11,8 +11,8 @@ export const RESULTS = fileURLToPath(new URL('results', import.meta.url));
 export interface Circumstances {
   date: string;
   command: string;
-  /** Of the programs; '' where they are no checkout, with a `+` where something was changed. */
-  commit: string;
+  /** Of the programs; '' where they are no checkout, with a `+` where something was changed. Older results lack it. */
+  commit?: string;
   seconds: number;
   runs: number;
   machine: string;

@@ -1,10 +1,10 @@
 // `mpcsfaas doctor`: what this machine has, and what to do about what it has not.
-import { createServer } from 'node:net';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
 import { withoutPassword } from '../../store/redis/address.ts';
 import { exchange } from '../http.ts';
+import { listenFault } from '../listen-fault.ts';
 import { environment, withOptions } from '../options.ts';
 import { version } from '../package.ts';
 import { printJson, printLine } from '../print.ts';
@@ -136,11 +136,7 @@ async function redisServerVersion(): Promise<string> {
 
 /** Free, or taken: by a service of ours, which is fine, or by another program. */
 async function portFinding(what: string, host: string, port: number, option: string): Promise<Finding> {
-  const fault = await new Promise<NodeJS.ErrnoException | undefined>((resolve) => {
-    const server = createServer();
-    server.once('error', resolve);
-    server.listen(port, host, () => server.close(() => resolve(undefined)));
-  });
+  const fault = await listenFault(host, port);
   const place = `${host}:${port}`;
   if (fault === undefined) return { what, ok: true, found: `${place} is free`, advice: '' };
   if (fault.code !== 'EADDRINUSE')

@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { systemClock } from '../../clock.ts';
 import type { Dispatcher } from '../../dispatcher/index.ts';
 import type { Store } from '../../store/index.ts';
+import { listenFault } from '../listen-fault.ts';
 import { version } from '../package.ts';
 import { UserError } from '../user-error.ts';
 import type { Log } from './log.ts';
@@ -54,24 +55,29 @@ export async function startDispatcherRoot(store: Store, options: DispatcherRootO
             events,
           }),
   });
-  return dispatcher.catch((error: unknown) => {
-    throw portFault(error, options);
+  return dispatcher.catch(async (error: unknown) => {
+    throw await portFault(error, options);
   });
 }
 
 /** Why the workers' port is not to be had, with the option that this program knows it by. */
-function portFault(error: unknown, options: DispatcherRootOptions): unknown {
+async function portFault(error: unknown, options: DispatcherRootOptions): Promise<unknown> {
   const { host, workerPort, workerPortOption } = options;
   const place = `The workers' port ${host}:${workerPort} cannot be opened`;
-  switch (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code) {
+  const said = ((error as Error).cause as NodeJS.ErrnoException | undefined)?.code;
+  // ZeroMQ has one word for several reasons, now and then also for a port that is taken.
+  const code = said === undefined ? undefined : ((await listenFault(host, workerPort))?.code ?? said);
+  switch (code) {
     case 'EADDRINUSE':
       return new UserError(
         `${place}: another program has it; stop that one, or choose another with ${workerPortOption}.`,
       );
     case 'EACCES':
       return new UserError(`${place}: you have no right to it; choose one above 1023 with ${workerPortOption}.`);
-    // ZeroMQ's words for an address that is not here and for a name without one; which, depends on the system.
+    // An address that is not here and a name without one; which, depends on the system.
     case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
     case 'ENODEV':
     case 'EAGAIN':
       return new UserError(
