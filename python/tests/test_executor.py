@@ -63,6 +63,17 @@ def fails_unloadably():
     raise Unloadable
 
 
+def raises_what_is_there_alone(folder):
+    with open(os.path.join(folder, "there_alone.py"), "w") as file:
+        file.write("class Alone(Exception):\n    pass\n")
+    sys.path.append(folder)
+    try:
+        import there_alone
+    finally:
+        sys.path.remove(folder)
+    raise there_alone.Alone("only there")
+
+
 class Broken:
     """Whose pickle cannot be loaded anywhere."""
 
@@ -228,6 +239,17 @@ class Calls(unittest.TestCase):
         self.assertIn("fails_unloadably", caught.exception.traceback)
         with self.assertRaises(KeyError):
             self.ex.submit(dict().__getitem__, "x").result()
+
+    def test_what_was_raised_of_a_class_that_is_not_here_is_told(self):
+        with tempfile.TemporaryDirectory() as folder, self.assertRaises(errors.RemoteError) as caught:
+            self.ex.submit(raises_what_is_there_alone, folder).result(20)
+        error = caught.exception
+        self.assertNotIn("there_alone", sys.modules)
+        self.assertEqual((error.type_name, error.message), ("Alone", "only there"))
+        self.assertEqual((error.kind, bool(error.task_id), str(error)), ("raised", True, "Alone: only there"))
+        for words in ("in raises_what_is_there_alone", "Alone: only there"):
+            self.assertIn(words, error.traceback)
+        self.assertIn(error.traceback, str(error.__cause__))
 
     def test_ends_that_the_platform_makes_are_typed(self):
         with self.assertRaises(errors.TaskTimeout) as caught:
