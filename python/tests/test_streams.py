@@ -129,6 +129,20 @@ class Streams(unittest.TestCase):
         self.assertEqual(future.result(20), 2)
         self.assertEqual(len(self.asked), 1)
 
+    def test_what_ended_in_a_gap_that_no_stream_tells_of_is_read_when_the_next_one_opens(self):
+        # R2: the second one begins at the place of the first, too, and tells of nothing.
+        ex = self.executor(lambda near: near.sendall(self.HEAD + b"id: 0\n\n"), _REREAD=1000.0, _OPEN_TIMEOUT=20.0)
+        future = ex.submit(double, 1)
+        wait_for_ids(future)
+        with Client() as client:
+            client.wait(future.task_id)
+        self.assertFalse(future.done())
+        # Should it never be read, the executor can be left all the same.
+        self.addCleanup(lambda: self.asked[-1].sendall(b"id: 1\nevent: reset\ndata: {}\n\n"))
+        self.asked[0].shutdown(socket.SHUT_RDWR)
+        self.assertEqual(future.result(20), 2)
+        self.assertEqual(len(self.asked), 2)
+
     def test_each_event_has_its_own_place(self):
         told = b"".join(b'id: %d\nevent: task.ended\ndata: {"task_id":"t"}\n\n' % n for n in range(3))
         proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
