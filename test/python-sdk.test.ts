@@ -55,6 +55,7 @@ const ONCE = [
   'test_streams',
   'test_forks',
   'test_progress',
+  'test_contract',
 ];
 // They sleep most of their time: by parts they sleep at the same time.
 const ITS_OWN_CASES = [

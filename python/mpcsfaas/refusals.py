@@ -37,7 +37,7 @@ def refusal(address: Address, answer: Answer, method: str, path: str) -> errors.
         problem = None
     if not isinstance(problem, dict) or "code" not in problem:
         found = _of_others(address, answer, method, path)
-    elif problem["code"] in ("route_not_found", "method_not_allowed"):
+    elif errors.BY_CODE.get(str(problem["code"])) is errors.ServiceTooOld:
         found = _too_old(address, method, path)
     else:
         found = errors.of_problem(problem, answer.status)
