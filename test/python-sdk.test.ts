@@ -56,6 +56,7 @@ const ONCE = [
   'test_forks',
   'test_progress',
   'test_contract',
+  'test_backoff',
 ];
 // They sleep most of their time: by parts they sleep at the same time.
 const ITS_OWN_CASES = [
