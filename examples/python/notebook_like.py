@@ -43,7 +43,7 @@ def summary(name):  # noqa: F811
 
 
 futures = [ex.submit(summary, name) for name in SAMPLES]
-print("largest:", [future.result() for future in futures])
+print("largest: %s" % [future.result() for future in futures])
 
 # %% the end of the notebook
 ex.shutdown()
