@@ -35,6 +35,11 @@ export const NEEDS = [
     present: () => succeeds('/usr/bin/python3', '-c', `import ${name}`),
   })),
   {
+    what: 'mypy, for the types of the Python SDK',
+    package: 'mypy',
+    present: () => succeeds('mypy', '--version'),
+  },
+  {
     what: "CPython's own tests of executors for /usr/bin/python3",
     package: `libpython${pythonMinor()}-testsuite`,
     present: () =>

@@ -24,6 +24,7 @@ const checks = everything
   ? [
       finished('types', ...nicely, 'tsc', '-p', '.'),
       finished('lint', ...nicely, 'eslint', '.'),
+      finished('types of the Python SDK', ...nicely, 'env', '-C', 'python', 'mypy'),
       finished('format', ...nicely, 'prettier', '--check', '--log-level', 'warn', '.'),
     ]
   : [];

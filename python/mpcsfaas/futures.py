@@ -47,12 +47,13 @@ class Owner(Protocol):
         """Is it a thread that brings ends of futures that asks, as it does in their callbacks?"""
 
 
-class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-arg]
+class TaskFuture(concurrent.futures.Future[T], Generic[T]):
     """A `concurrent.futures.Future` of a task. It stays PENDING until the task has ended, wherever it is."""
 
     # The standard library's own, of which its types say nothing. Its condition is a Monitor here, so that Ctrl-C harms nobody.
     _condition: Any
     _state: str
+    _exception: Optional[BaseException]
     _done_callbacks: List[Callable[[Any], Any]]
     # Others of the same task, which are told of its end as this one ends (R5).
     _others: "Optional[List[TaskFuture[Any]]]" = None
@@ -98,7 +99,7 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         try:
             self._wait(timeout)
             # It has ended: no wait of the standard library's own.
-            return super().result(0)  # type: ignore[no-any-return]
+            return super().result(0)
         except errors.TaskCanceled:
             raise
         except concurrent.futures.CancelledError:
@@ -244,7 +245,7 @@ class TaskFuture(concurrent.futures.Future, Generic[T]):  # type: ignore[type-ar
         for other in others or []:
             other._settle_as(self)
 
-    def _settle_as(self, other: "concurrent.futures.Future[Any]") -> None:
+    def _settle_as(self, other: "TaskFuture[Any]") -> None:
         """Ends as another future of the same task has."""
         if other.cancelled():
             self._end_canceled()

@@ -27,9 +27,13 @@ class Registry:
         """looks_again: `look_again` is called after requests, and no check of what is known waits for the service."""
         self._transport = transport
         self._ids: Recent[Tuple[str, str], str] = Recent(_MOST)
-        self._fleet = Fleet(lambda until: transport.call("GET", "/v1/workers", until=until), looks_again)
+        self._fleet = Fleet(self._workers, looks_again)
         self.renew_locks()
         _all.add(self)
+
+    def _workers(self, until: Optional[float]) -> Dict[str, Any]:
+        answer: Dict[str, Any] = self._transport.call("GET", "/v1/workers", until=until)
+        return answer
 
     def renew_locks(self) -> None:
         """In a fork: another thread of the parent may have held them, and nobody lets go of them here."""
