@@ -69,6 +69,10 @@ function check(schema: TSchema, what: string, prefix: string): Check {
         const hint = at.endsWith('/runtime') ? ' ("javascript" takes TypeScript, too)' : '';
         return [{ pointer: at, message: `must be one of ${allowed}${hint}` }];
       }
+      if (error.keyword === 'maxItems' && at === '/tasks') {
+        const message = `${error.message}, which no option raises: send them in several batches`;
+        return [{ pointer: at, message }];
+      }
       return error.keyword === 'boolean' ? [] : [{ pointer: at, message: error.message }];
     });
     const [first] = errors;

@@ -116,6 +116,12 @@ describe('a refusal', () => {
     ] as const) {
       expect((await rig.post(path, body)).body).toMatchObject({ code: 'args_too_large', errors: [{ pointer }] });
     }
+    const before = (await rig.get('/v1/stats')).body;
+    const good = { function: 'double', args: [1] };
+    expect(
+      (await rig.post('/v1/tasks/batch', { tasks: [good, { function: 'double', args_pickle }, good] })).body,
+    ).toMatchObject({ code: 'args_too_large', errors: [{ pointer: '/tasks/1/args_pickle' }] });
+    expect((await rig.get('/v1/stats')).body).toEqual(before);
     expect((await rig.post('/v1/functions', { name: 'l', runtime: 'python', source: large })).body).toMatchObject({
       ...{ status: 413, code: 'code_too_large', limit: 2000, option: '--max-code-bytes' },
     });
