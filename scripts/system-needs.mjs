@@ -40,6 +40,11 @@ export const NEEDS = [
     present: () => succeeds('mypy', '--version'),
   },
   {
+    what: 'venv for /usr/bin/python3, for what the documentation begins with',
+    package: 'python3-venv',
+    present: () => succeeds('/usr/bin/python3', '-c', 'import ensurepip, venv'),
+  },
+  {
     what: "CPython's own tests of executors for /usr/bin/python3",
     package: `libpython${pythonMinor()}-testsuite`,
     present: () =>

@@ -40,9 +40,11 @@ function onPath(pattern: RegExp): string[] {
     );
 }
 
-/** Runs a Python program to its end; what it wrote is the message where it fails. */
-async function passes(python: string, args: readonly string[], env: Record<string, string>): Promise<string> {
-  const program = run(python, args, { PYTHONPATH: SDK, PYTHONDONTWRITEBYTECODE: '1', ...env });
+const textOf = (page: string): string => readFileSync(join(root, page), 'utf8');
+
+/** Runs a program to its end, of the SDK here unless `env` says another; what it wrote is the message where it fails. */
+async function passes(command: string, args: readonly string[], env: Record<string, string>): Promise<string> {
+  const program = run(command, args, { PYTHONPATH: SDK, PYTHONDONTWRITEBYTECODE: '1', ...env });
   expect(await program.ended, program.output()).toBe(0);
   return program.output();
 }
@@ -210,21 +212,64 @@ describe('for whoever begins', () => {
       expect(sources).toMatch(/^mpcsfaas-0\.1\.0\/LICENSE$/m);
     });
 
-    it('installs with pip from a running service, and works', async () => {
-      const target = join(folder, 'installed');
-      const pip = ['-m', 'pip', 'install', '--no-deps', '--no-index', '--disable-pip-version-check', '--no-cache-dir'];
-      await passes(
-        SYSTEM_PYTHON,
-        [...pip, '--find-links', `${system.url}/sdk/python/`, '--target', target, 'mpcsfaas'],
-        {},
-      );
-      const hello = [join(root, 'examples/python/hello.py')];
-      expect(await passes(SYSTEM_PYTHON, hello, { PYTHONPATH: target, MPCSFAAS_URL: system.url })).toMatch(
-        /^hello, Ada/,
-      );
+    it('is handed out by its name', () => {
+      const { file } = pythonWheelOf(SDK);
+      for (const page of ['README.md', 'docs/python.md', 'docs/migrating.md', 'python/README.md'])
+        expect(textOf(page), page).toContain(`pip install http://127.0.0.1:8000/sdk/python/${file}`);
+    });
+
+    describe('in a virtual environment', () => {
+      const place = join(folder, 'project');
+      /** pip asks the service alone: dill, which it would take from PyPI, is the system's here. */
+      const done = (script: string): Promise<string> =>
+        passes('bash', ['-ec', `mkdir -p '${place}' && cd '${place}'\n${script}`], {
+          ...{ PYTHONPATH: '', PIP_NO_INDEX: '1', PIP_NO_CACHE_DIR: '1' },
+          MPCSFAAS_URL: system.url,
+        });
+
+      beforeAll(async () => {
+        const [lines = 'false'] = /^python3 -m venv .*\npip install .*$/m.exec(textOf('docs/python.md')) ?? [];
+        const ours = lines.replace('python3 -m venv', `${SYSTEM_PYTHON} -m venv --system-site-packages`);
+        await done(ours.replace('http://127.0.0.1:8000', system.url));
+      }, 120_000);
+
+      it('installs from a running service by the lines of the documentation, and works', async () => {
+        const told = await done(`. .venv/bin/activate\npython3 '${join(root, 'examples/python/hello.py')}'`);
+        expect(told).toMatch(/^hello, Ada/);
+      });
+
+      it('takes the place of one that the service is too old for by the line that says so', async () => {
+        const newer = join(folder, 'newer');
+        for (const name of ['pyproject.toml', 'README.md', 'LICENSE', 'mpcsfaas'])
+          cpSync(join(SDK, name), join(newer, name), { recursive: true });
+        const project = readFileSync(join(newer, 'pyproject.toml'), 'utf8');
+        writeFileSync(join(newer, 'pyproject.toml'), project.replace(/^version = .*$/m, 'version = "9.0.0"'));
+        const { file, bytes } = pythonWheelOf(newer);
+        writeFileSync(join(place, file), bytes);
+        const told = await done(`. .venv/bin/activate
+          pip install --force-reinstall --no-deps ./${file}
+          python3 -c '${VERSION}'
+          $(python3 -c '${TOO_OLD}' | grep -o 'pip install .*')
+          python3 -c '${VERSION}'`);
+        expect(told).toMatch(/^it is 9\.0\.0\n[^]*^it is 0\.1\.0\n$/m);
+      }, 120_000);
     });
   });
 });
+
+/** Prints which version of the SDK is installed. */
+const VERSION = `
+from importlib.metadata import version
+print("it is", version("mpcsfaas"))
+`;
+
+/** Prints what is told of a service that does not know what it was asked for. */
+const TOO_OLD = `
+import os
+from mpcsfaas.connection import Address, Answer
+from mpcsfaas.refusals import refusal
+print(refusal(Address(os.environ["MPCSFAAS_URL"]), Answer(404, {}, b""), "GET", "/v1/new"))
+`;
 
 /** Prints a wheel's files with their contents; of its own information what pip acts on, in any order. */
 const READ = String.raw`

@@ -93,8 +93,11 @@ def _too_old(address: Address, method: str, path: str) -> errors.ServiceTooOld:
             "There is no service at %s: leave %s out of the URL, for %s answers."
             % (address.url, address.prefix, address.url[: -len(address.prefix)])
         )
+    # By the page that links to it, for the name of another version's wheel is not known here. Over plain HTTP pip reads such
+    # a page of its own machine alone, unless it is told to.
+    trusted = "" if address.secure else " --trusted-host " + address.host
     return errors.ServiceTooOld(
         "The service at %s does not know %s %s: it is older than this SDK (%s), or no MPCSFaaS. Update the service, or "
-        "install the SDK that it offers: pip install --find-links %s/sdk/python/ mpcsfaas"
-        % (address.url, method, path.partition("?")[0], __version__, address.url)
+        "install the SDK that it offers: pip install --force-reinstall --no-deps --no-index%s --find-links %s/sdk/python/ mpcsfaas"
+        % (address.url, method, path.partition("?")[0], __version__, trusted, address.url)
     )

@@ -315,9 +315,11 @@ class Refusals(unittest.TestCase):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         url = "http://127.0.0.1:%d" % server.server_port
         try:
-            with self.assertRaisesRegex(errors.ServiceTooOld, "%s does not know GET /v1/workers: it is older" % url):
+            with self.assertRaisesRegex(errors.ServiceTooOld, "%s does not know GET /v1/workers: it is older" % url) as raised:
                 with Executor(url) as ex:
                     ex.submit(double, 1)
+            command = "pip install --force-reinstall --no-deps --no-index --trusted-host 127.0.0.1:%d --find-links %s/sdk/python/ mpcsfaas"
+            self.assertTrue(str(raised.exception).endswith(command % (server.server_port, url)), raised.exception)
         finally:
             server.shutdown()
             server.server_close()

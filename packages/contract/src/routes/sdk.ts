@@ -2,14 +2,17 @@
 import { Type } from '../type.ts';
 import { route } from '../route.ts';
 
+/** As the service names it: the example below asks for it. */
+const WHEEL = 'mpcsfaas-0.1.0-py3-none-any.whl';
+
 export const pythonSdk = route({
   method: 'GET',
   path: '/sdk/python',
   tag: 'sdk',
   summary: 'Where pip finds the Python SDK',
   description:
-    'A page with a link to the wheel: `pip install --find-links http://127.0.0.1:8000/sdk/python/ mpcsfaas`. Nobody needs ' +
-    'a key for it: it holds nothing but our own code.',
+    `A page with a link to the wheel: \`pip install http://127.0.0.1:8000/sdk/python/${WHEEL}\` in a virtual environment. ` +
+    'Nobody needs a key for it: it holds nothing but our own code.',
   open: true,
   answers: { 200: { description: 'The page', media: ['text/html'] } },
   errors: ['route_not_found'],
@@ -27,7 +30,7 @@ export const pythonWheel = route({
   answers: { 200: { description: 'The wheel', media: ['application/octet-stream'] } },
   errors: ['route_not_found'],
   examples: [
-    { name: 'the wheel', params: { file: 'mpcsfaas-0.1.0-py3-none-any.whl' }, status: 200 },
+    { name: 'the wheel', params: { file: WHEEL }, status: 200 },
     { name: 'another file', params: { file: 'mpcsfaas-0.0.1-py3-none-any.whl' }, status: 404 },
   ],
 });
