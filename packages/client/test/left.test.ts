@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { Faas } from '../src/index.ts';
+import { Faas, type TaskHandle } from '../src/index.ts';
 import { say, sayEnds, serve, stopServing, type Asked } from './fake.ts';
 
 afterEach(stopServing);
@@ -125,4 +125,39 @@ it('a program whose service hangs can end some seconds after it stopped', async 
     return [name, code, performance.now() - from < 15_000];
   });
   expect(await Promise.all(ends)).toEqual(works.map(([name]) => [name, 0, true]));
+});
+
+describe('a service that hangs is left by a signal at once, and not asked by one that has fired:', () => {
+  type Ask = (faas: Faas, signal: AbortSignal) => Promise<unknown>;
+  const task = (faas: Faas): TaskHandle => faas.task('7f0c0c1e-4d2a-4b39-9c35-0d7e5f1e6a11');
+
+  it.each<[string, Ask]>([
+    ['register', (faas, signal) => faas.register('f', { source: 'export default () => 1' }, { signal })],
+    ['tasks', (faas, signal) => faas.tasks({ signal }).next()],
+    ['functions', (faas, signal) => faas.functions({ signal }).next()],
+    ['unregister', (faas, signal) => faas.unregister('f', { signal })],
+    ['events', (faas, signal) => faas.events({ signal }).next()],
+    ['workers', (faas, signal) => faas.workers({ signal })],
+    ['stats', (faas, signal) => faas.stats({ signal })],
+    ['version', (faas, signal) => faas.version({ signal })],
+    ['status of a task', (faas, signal) => task(faas).status({ signal })],
+    ['its record', (faas, signal) => task(faas).record({ signal })],
+    ['its logs', (faas, signal) => task(faas).logs({ signal })],
+    ['its logs, followed', (faas, signal) => task(faas).logs({ follow: true, signal }).next()],
+    ['its events', (faas, signal) => task(faas).events({ signal }).next()],
+    ['its cancel', (faas, signal) => task(faas).cancel({ signal })],
+    ['its retry', (faas, signal) => task(faas).retry({ signal })],
+  ])('%s', async (_, ask) => {
+    const { url, asked } = await serve(() => undefined);
+    const faas = new Faas({ url });
+    const stop = new AbortController();
+    const told = ask(faas, stop.signal).catch((error: unknown) => error);
+    await expect.poll(() => asked.length, { timeout: 20_000 }).toBe(1);
+    const from = performance.now();
+    stop.abort(new Error('enough'));
+    expect(await told).toMatchObject({ message: 'enough' });
+    expect(performance.now() - from).toBeLessThan(1_500);
+    await expect(ask(faas, stop.signal)).rejects.toThrow('enough');
+    expect(asked).toHaveLength(1);
+  });
 });
