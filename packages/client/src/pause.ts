@@ -7,7 +7,7 @@ const CANCEL_MS = 2_000;
 /** How long the requests behind that go on: a program can end, though its service hangs. */
 export const LEFT_MS = 5_000;
 
-/** How long to wait before try `tried` + 1: exponential, with full jitter, so that many clients do not come back at once. */
+/** How long to wait before try `tried` + 1: exponential, half of it jitter, so that many clients do not come back at once. */
 export function backoffMs(tried: number, random: number): number {
   return Math.min(FIRST_MS * 2 ** tried, LONGEST_MS) * (0.5 + random / 2);
 }
