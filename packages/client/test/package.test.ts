@@ -3,7 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { root } from '../../../test/harness/program.ts';
 import { startUp } from './service.ts';
 
@@ -99,4 +99,39 @@ it("runs on the system's own Node, and the program ends by itself", async () => 
     ['RemoteError', 'RangeError'],
   ]);
   await up.stop();
+});
+
+/** Compiled for ES2015 these functions use what the compiler keeps elsewhere in the file. */
+const OLDER = `import { Faas } from '@mpcsfaas/client';
+
+async function main(): Promise<void> {
+  const faas = new Faas({ url: process.argv[2] ?? '' });
+  const next = await faas.register('next', async (n: number) => (await Promise.resolve(n)) + 1);
+  const moved = await faas.register('moved', ({ a, ...rest }: { a: number; b: number }) => ({ ...rest, c: a }));
+  const sum = await faas.register('sum', async (...all: number[]) => {
+    const each = async function* () { for (const one of all) yield await Promise.resolve(one); };
+    let found = 0;
+    for await (const one of each()) found += one;
+    return Math.max(found, ...all);
+  });
+  const grown = await faas.register('grown', (n: number) => {
+    class Box { #n = n; grow() { this.#n += 1; return this.#n; } }
+    return new Box().grow();
+  });
+  console.log(JSON.stringify([await next(1), await moved({ a: 1, b: 2 }), await sum(1, 2, 3), await grown(1)]));
+}
+void main();
+`;
+
+it('what an older target needs is supplied by what is published, too', async () => {
+  const types = join(root, 'node_modules/@types');
+  writeFileSync(join(folder, 'older.ts'), OLDER);
+  const flags = ['--target', 'es2015', '--lib', 'es2022,dom', '--module', 'nodenext'];
+  tsc(...flags, '--typeRoots', types, '--types', 'node', 'older.ts');
+  const compiled = readFileSync(join(folder, 'older.js'), 'utf8');
+  for (const helper of ['__awaiter', '__rest', '__asyncGenerator', '__asyncValues', '__classPrivateFieldSet'])
+    expect(compiled).toContain(`${helper}(`);
+  const up = await startUp();
+  onTestFinished(() => up.stop());
+  expect(JSON.parse(run('node', ['older.js', up.url]))).toEqual([2, { b: 2, c: 1 }, 6, 2]);
 });
