@@ -358,6 +358,20 @@ describe('a wrong call', () => {
     proxy.close();
   });
 
+  it('a service that is older than this command', async () => {
+    const detail = 'There is no GET /v1/functions here.';
+    const problem = { type: '', title: '', status: 404, detail, code: 'route_not_found', request_id: 'r' };
+    const older = await standIn((_request, response) => {
+      response.writeHead(404, { 'content-type': 'application/problem+json' }).end(JSON.stringify(problem));
+    });
+    const { code, stderr } = await mpcsfaas(['fn', 'ls', '--url', older.url]);
+    expect([code, stderr]).toEqual([
+      1,
+      `mpcsfaas: The service at ${older.url} is older than this command: update it. (${detail})\n`,
+    ]);
+    older.close();
+  });
+
   it.each(['http://me:secret@127.0.0.1:1', 'http://secret@127.0.0.1:1', 'me:secret@127.0.0.1:1', 'ftp://me:secret@a'])(
     'an address with a password, %s, is repeated to nobody',
     async (url) => {
