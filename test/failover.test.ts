@@ -101,19 +101,29 @@ describe('a Cluster', () => {
       await load.goesOn(5);
 
       const slot = slotOfTag('{s0}');
-      const from = await cluster.ownerOf(slot);
       const to = await cluster.ownerOf(slotOfTag('{s2}'));
-      expect(from).not.toBe(to);
-      // While its keys lie here and there, the other shards go on: what is submitted is claimed, run and settled there. (The load's
-      // own clients come to wait for this shard, one after the other.)
+      expect(await cluster.ownerOf(slot)).not.toBe(to);
+      await cluster.moveSlot(slot, to);
+      await load.goesOn(20);
+
+      // The keys of another one lie here and there, and those of the first shard, which has the functions, do not: so the other
+      // shards go on, and what is submitted is claimed, run and settled there. (The load's own clients come to wait for this
+      // shard, one after the other.)
+      const second = slotOfTag('{s1}');
+      const there = cluster.nodes.slice(0, 3).filter((node) => node !== to);
+      const from = await cluster.ownerOf(second);
       const others = Array.from({ length: 40 }, (_, n) => n).filter(
-        (n) => shardOfKey('default', keyOf(n), SHARDS) !== 0,
+        (n) => shardOfKey('default', keyOf(n), SHARDS) !== 1,
       );
       let during: unknown[] = [];
       const { url } = system;
-      await cluster.moveSlot(slot, to, async () => {
-        during = await valuesOf(url, others);
-      });
+      await cluster.moveSlot(
+        second,
+        there.find((node) => node !== from)!,
+        async () => {
+          during = await valuesOf(url, others);
+        },
+      );
       expect(during).toEqual(others.map((n) => n * 2));
       await load.goesOn(20);
 
