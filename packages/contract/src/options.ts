@@ -11,7 +11,13 @@ const YEAR_MS = 366 * 24 * 3_600_000;
 export const RetryPolicyBody = Type.Object(
   {
     max_retries: Type.Integer({ minimum: 0, maximum: 1000, description: 'Retries after the first attempt' }),
-    backoff_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: YEAR_MS, description: 'First wait (1000)' })),
+    backoff_ms: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: YEAR_MS,
+        description: 'First wait at most (1000): each is drawn between 0 and what it has grown to',
+      }),
+    ),
     factor: Type.Optional(Type.Number({ minimum: 1, maximum: 100, description: 'Growth of the wait (2)' })),
     max_backoff_ms: Type.Optional(Type.Integer({ minimum: 0, maximum: YEAR_MS, description: 'Longest wait (60000)' })),
     on: Type.Optional(

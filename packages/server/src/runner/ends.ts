@@ -61,6 +61,7 @@ function failureOf(frame: Extract<Answer, { is: 'failure' }>, spec: TaskSpec): F
     message: text(said['message'], MOST_TEXT) || (said['kind'] === 'memory_exceeded' ? OUT_OF_MEMORY : ''),
     traceback: text(said['traceback'], MOST_TEXT),
     ...(said['kind'] === 'memory_exceeded' && { details: { limit_bytes: spec.memory_bytes } }),
+    ...(said['kind'] === 'result_too_large' && { details: { limit_bytes: spec.max_result_bytes } }),
     ...(Array.isArray(bases) && { bases: basesOf(bases) }),
   };
   return {

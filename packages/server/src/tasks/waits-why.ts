@@ -41,5 +41,5 @@ function nobodyFits(workers: readonly WorkerSnapshot[], demand: LaneDemand): str
   const python = demand.python === '' ? '' : ` ${demand.python}`;
   const labels = demand.labels.length === 0 ? '' : ` and the labels ${demand.labels.join(', ')}`;
   const sentence = `No connected worker has ${demand.runtime}${python}${labels}.`;
-  return out === undefined ? sentence : `${sentence} One is out of order: ${out}`;
+  return out === undefined ? sentence : `${sentence} One is out of order: ${out.replace(/\.?$/, '.')}`;
 }
