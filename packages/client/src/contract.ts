@@ -83,7 +83,7 @@ export interface TaskOptions {
 export interface RetryPolicy {
   /** Retries after the first attempt */
   maxRetries: number;
-  /** First wait at most (1000): each is drawn between 0 and what it has grown to */
+  /** First wait (1000), full jitter */
   backoffMs?: number | undefined;
   /** Growth of the wait (2) */
   factor?: number | undefined;

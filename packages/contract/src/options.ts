@@ -15,7 +15,7 @@ export const RetryPolicyBody = Type.Object(
       Type.Integer({
         minimum: 0,
         maximum: YEAR_MS,
-        description: 'First wait at most (1000): each is drawn between 0 and what it has grown to',
+        description: 'First wait (1000), full jitter',
       }),
     ),
     factor: Type.Optional(Type.Number({ minimum: 1, maximum: 100, description: 'Growth of the wait (2)' })),
