@@ -6,7 +6,7 @@ import { Redis } from 'ioredis';
 import { systemClock } from '../packages/server/src/clock.ts';
 import { openRedisStore, type ClaimedTask, type Submission } from '../packages/server/src/store/index.ts';
 import { NO_LIMITS, completion, submission } from '../packages/server/test/store/submission.ts';
-import { startRedis } from '../test/harness/redis.ts';
+import { startBenchRedis } from './redis.ts';
 import { median } from './statistics.ts';
 
 const { values } = parseArgs({
@@ -22,7 +22,7 @@ const [count = 0, size = 0, rounds = 0, waiting = 0] = [values.tasks, values.bat
 );
 const TENANT = 'default';
 
-const server = await startRedis('everysec');
+const server = await startBenchRedis();
 const store = await openRedisStore({ url: server.url, clock: systemClock, onError: console.error });
 const redis = new Redis(server.url);
 const batches = Math.ceil(count / size);

@@ -4,6 +4,7 @@ import type { Contestant, Score } from './contest.ts';
 import { cpuOf, metered, ownCpu } from './cpu.ts';
 import { connect, type Client } from './http.ts';
 import { registerNoop, type Language } from './noop.ts';
+import { REDIS_SETTINGS } from './redis.ts';
 
 export interface Running {
   system: System;
@@ -18,7 +19,8 @@ const CONNECTIONS = 512;
 
 /** A started system with the no-op in both languages. AOF everysec unless said. */
 export async function startOurs(options: SystemOptions): Promise<Running> {
-  const system = await startSystem({ workers: 1, slots: 2, appendfsync: 'everysec', ...options });
+  const defaults: SystemOptions = { form: options.form, workers: 1, slots: 2, appendfsync: 'everysec' };
+  const system = await startSystem({ ...defaults, redisSettings: REDIS_SETTINGS, ...options });
   const client = connect(system.url, CONNECTIONS);
   try {
     const noop = {

@@ -7,7 +7,8 @@ import { parseArgs } from 'node:util';
 import { systemClock } from '../packages/server/src/clock.ts';
 import { openEmbeddedStore, openRedisStore, type Store } from '../packages/server/src/store/index.ts';
 import { submission } from '../packages/server/test/store/submission.ts';
-import { freePort, startRedis } from '../test/harness/redis.ts';
+import { freePort } from '../test/harness/redis.ts';
+import { startBenchRedis } from './redis.ts';
 import { start, type Program } from '../test/harness/program.ts';
 import { connect, type Client } from './http.ts';
 import { registerNoop } from './noop.ts';
@@ -31,7 +32,7 @@ for (const kind of ['embedded', 'redis'] as const) if ((values.store ?? kind) ==
 
 async function measure(kind: 'embedded' | 'redis'): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'bench-retention-'));
-  const redis = kind === 'redis' ? await startRedis('everysec') : undefined;
+  const redis = kind === 'redis' ? await startBenchRedis() : undefined;
   const programs: Program[] = [];
   try {
     const store =

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { run, type Program } from '../../test/harness/program.ts';
-import { startRedis } from '../../test/harness/redis.ts';
+import { startBenchRedis } from '../redis.ts';
 import { cpuOf, ownCpu } from '../cpu.ts';
 import { dilledNoop } from '../noop.ts';
 
@@ -29,7 +29,7 @@ function start(name: string, ...args: string[]): Program {
 
 export const startBare: Record<BareForm, () => Promise<Bare>> = {
   'redis push': async () => {
-    const redis = await startRedis('everysec');
+    const redis = await startBenchRedis();
     const programs: Record<string, Program> = {};
     const stop = async (): Promise<void> => {
       await Promise.all(Object.values(programs).map((program) => program.kill()));

@@ -1,7 +1,7 @@
 // The programs that we are measured against, each set up as its own documentation advises for throughput.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { startRedis } from '../../test/harness/redis.ts';
+import { startBenchRedis } from '../redis.ts';
 import { Absent, type Contestant } from '../contest.ts';
 import { PYTHON } from '../noop.ts';
 import { talk } from './talk.ts';
@@ -26,7 +26,7 @@ function withRedis(name: string, command: string, args: string[]): Contestant {
   return {
     name,
     start: async () => {
-      const redis = await startRedis('everysec');
+      const redis = await startBenchRedis();
       try {
         const player = await talk(command, args, { BENCH_REDIS: redis.url });
         const stop = async (): Promise<void> => {

@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { systemClock } from '../../packages/server/src/clock.ts';
 import { openRedisStore, type Store } from '../../packages/server/src/store/index.ts';
-import { freePort, startRedis } from '../../test/harness/redis.ts';
+import { freePort } from '../../test/harness/redis.ts';
+import { startBenchRedis } from '../redis.ts';
 import { start } from '../../test/harness/program.ts';
 import { connect, type Client } from '../http.ts';
 import { atLeast, atMost, type Figure, type Measure, type Plan } from '../measure.ts';
@@ -155,7 +156,7 @@ function outcome(
 
 async function withService<T>(work: (bench: Bench) => Promise<T>): Promise<T> {
   const dir = mkdtempSync(join(tmpdir(), 'bench-depth-'));
-  const redis = await startRedis('everysec');
+  const redis = await startBenchRedis();
   const args = ['--redis', redis.url, '--port', String(await freePort()), '--max-queued-tasks', '2000000'];
   const service = start('mpcsfaas', ['service', ...args, '--data-dir', dir]);
   const store = await openRedisStore({ url: redis.url, clock: systemClock, onError: () => undefined });

@@ -18,8 +18,11 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-/** `appendfsync`: 'always' survives a kill, 'no-aof' keeps nothing. */
-export async function startRedis(appendfsync: 'always' | 'everysec' | 'no-aof' = 'always'): Promise<RedisServer> {
+/** `appendfsync`: 'always' survives a kill, 'no-aof' keeps nothing. `always`: more settings, at each start. */
+export async function startRedis(
+  appendfsync: 'always' | 'everysec' | 'no-aof' = 'always',
+  always: readonly string[] = [],
+): Promise<RedisServer> {
   const dir = mkdtempSync(join(tmpdir(), 'test-redis-'));
   const port = await freePort();
   const durability =
@@ -36,6 +39,7 @@ export async function startRedis(appendfsync: 'always' | 'everysec' | 'no-aof' =
       '--save',
       '',
       ...durability,
+      ...always,
       ...settings,
     ]);
     await server.says(/Ready to accept connections/);

@@ -28,6 +28,8 @@ export interface SystemOptions {
   workerArgs?: string[];
   /** Redis' durability; 'always' unless said. */
   appendfsync?: 'always' | 'everysec' | 'no-aof';
+  /** More settings of Redis. */
+  redisSettings?: readonly string[];
   /** A store that is there already, in place of a Redis of its own. */
   storeUrl?: string;
   /** Folders with users' modules. */
@@ -62,7 +64,9 @@ export async function startSystem(options: SystemOptions): Promise<System> {
   const { dispatcherArgs = [] } = options;
   const [store, mode] = form.split(' ') as ['embedded' | 'redis', 'local' | 'pull' | 'push'];
   const dataDir = mkdtempSync(join(tmpdir(), 'test-system-'));
-  const redis = store === 'redis' && options.storeUrl === undefined ? await startRedis(options.appendfsync) : undefined;
+  const { appendfsync, redisSettings } = options;
+  const redis =
+    store === 'redis' && options.storeUrl === undefined ? await startRedis(appendfsync, redisSettings) : undefined;
   const storeUrl = options.storeUrl ?? redis?.url ?? '';
   const port = await freePort();
   const dispatcherPort = await freePort();

@@ -1,5 +1,6 @@
 // Frames between the pool and one of its children. The layouts and rules R1–R3 are written out in
 // runtimes/python/_mpcsfaas/frames.py, which is the other end; runtimes/javascript/frames.mjs is the third.
+import { joined } from '../spent.ts';
 
 /** Kinds that go to a child. */
 const CODE = 1;
@@ -137,7 +138,7 @@ export class FrameReader {
   }
 
   #join(): Buffer {
-    const all = Buffer.concat(this.#parts);
+    const all = joined(this.#parts);
     this.#parts = [all];
     return all;
   }

@@ -20,6 +20,7 @@ import { readHint } from './hints.ts';
 import { loadLibrary, type Library } from './library.ts';
 import { readServer, readWarnings } from './readings.ts';
 import type { ExpectedAof, ServerFacts } from './server-facts.ts';
+import { readWhole } from './whole-values.ts';
 import { within } from './within.ts';
 
 /** What all connections of a store tell: something about one has changed; a hint came. */
@@ -178,6 +179,7 @@ export class Connection {
 
   #makeCarrier(): Redis {
     const carrier = this.#link('mpcsfaas-bytes', CARRYING_MS).on('error', () => undefined);
+    carrier.on('connect', () => readWhole(carrier.stream));
     const { host, port } = this.#redis.options;
     Object.assign(carrier.options, { host, port });
     return carrier;

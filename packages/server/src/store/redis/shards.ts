@@ -9,6 +9,7 @@ import { loadLibrary, type ActName, type Library } from './library.ts';
 import { OwedHints, serverOf } from './owed-hints.ts';
 import { RecordHeaders } from './record-header.ts';
 import type { Servers } from './servers.ts';
+import { setLarge } from './set-large.ts';
 import { tagOf } from './tags.ts';
 
 export type Argument = string | number | Buffer;
@@ -205,8 +206,8 @@ export class Shards {
   async leave(shard: number, tenant: string, name: string, bytes: Buffer, evenWhenFull: boolean): Promise<void> {
     const key = `${this.prefix(shard, tenant)}b:${name}`;
     try {
-      const write = (redis: Redis): Promise<unknown> => redis.set(key, bytes, 'PX', WAITING_MS);
-      await (bytes.length > SCRIPT_BYTES ? this.carry(shard, write) : this.read(shard, write));
+      if (bytes.length > SCRIPT_BYTES) await this.carry(shard, (redis) => setLarge(redis, key, bytes, WAITING_MS));
+      else await this.read(shard, (redis) => redis.set(key, bytes, 'PX', WAITING_MS));
     } catch (fault) {
       if (!evenWhenFull || !isOutOfMemory(fault)) throw fault;
       for (let at = 0; at < bytes.length; at += SCRIPT_BYTES) {
