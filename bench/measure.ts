@@ -62,6 +62,13 @@ export function atMost(name: string, unit: string, want: number, got: number): T
   return { name, unit, is: '<=', want, got };
 }
 
+/** One figure over another, round by round; empty where one is missing. Both were measured in the same rounds. */
+export function ratios(figures: readonly Figure[], over: string, under: string): number[] {
+  const samplesOf = (name: string): number[] => figures.find((figure) => figure.name === name)?.samples ?? [];
+  const below = samplesOf(under);
+  return samplesOf(over).flatMap((value, round) => (below[round] === undefined ? [] : [value / below[round]]));
+}
+
 /** The median of a named figure; NaN where it is missing. */
 export function medianOf(figures: readonly Figure[], name: string): number {
   return median(figures.find((figure) => figure.name === name)?.samples ?? []);

@@ -8,15 +8,24 @@ export type Language = 'python' | 'javascript';
 export const PYTHON = '/usr/bin/python3';
 
 const DILL = `
-import base64, dill
-def echo(n):
-    return n
-print(base64.b64encode(dill.dumps(echo)).decode())
+import base64, dill, sys
+def marked(mark):
+    def echo(n, mark=mark):
+        return n
+    return echo
+for mark in sys.argv[1:]:
+    print(base64.b64encode(dill.dumps(marked(mark))).decode())
 `;
 
-/** The no-op in Python, pickled by dill, in base64. */
+/** No-ops in Python, one for each mark and each a function of its own, pickled by dill, in base64. */
+export function dilledNoops(marks: readonly string[]): string[] {
+  return execFileSync(PYTHON, ['-c', DILL, ...marks], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
+}
+
 export function dilledNoop(): string {
-  return execFileSync(PYTHON, ['-c', DILL], { encoding: 'utf8' }).trim();
+  return dilledNoops([''])[0]!;
 }
 
 /** Registers the no-op (Python: pickled by dill) and answers its id. */

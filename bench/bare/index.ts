@@ -7,7 +7,7 @@ import type { Contestant, Score } from '../contest.ts';
 import { metered } from '../cpu.ts';
 import { connect, type Client } from '../http.ts';
 import { calls, repeated } from '../load.ts';
-import type { Figure } from '../measure.ts';
+import { ratios, type Figure } from '../measure.ts';
 import { isPickleOf, PICKLED } from '../noop.ts';
 import { BATCH } from './front.ts';
 import { BARE_FORMS, startBare, type BareForm } from './start.ts';
@@ -82,12 +82,8 @@ export function bareSingles(client: Client, connections: number, seconds: number
  * `part` is what stands behind both names.
  */
 export function overBare(figures: readonly Figure[], ours: (form: BareForm) => string, part = ''): Figure[] {
-  const samplesOf = (name: string): readonly number[] => figures.find((figure) => figure.name === name)?.samples ?? [];
   return BARE_FORMS.flatMap((form) => {
-    const bare = samplesOf(`${bareName(form)}${part}`);
-    const samples = samplesOf(`${ours(form)}${part}`).flatMap((value, n) =>
-      bare[n] === undefined ? [] : [value / bare[n]],
-    );
+    const samples = ratios(figures, `${ours(form)}${part}`, `${bareName(form)}${part}`);
     return samples.length === 0 ? [] : [{ name: `${ours(form)} ÷ bare path${part}`, unit: '×', samples }];
   });
 }

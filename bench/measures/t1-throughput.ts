@@ -3,7 +3,7 @@ import { bareBatches, barePaths, isBare, overBare } from '../bare/index.ts';
 import { BULLMQ, CELERY, DASK, POOL, PROCESS_POOL, RQ } from '../contestants/index.ts';
 import { contest, type Contestant } from '../contest.ts';
 import { batches } from '../load.ts';
-import { atLeast, medianOf, type Figure, type Measure, type Plan } from '../measure.ts';
+import { atLeast, ratios, type Figure, type Measure, type Plan } from '../measure.ts';
 import type { Language } from '../noop.ts';
 import { MAIN_FORMS, startOurs, type Shared } from '../ours.ts';
 import { bars, lines, type Line } from '../plot.ts';
@@ -20,24 +20,22 @@ export const t1: Measure = {
     const forms = plan.quick ? (['embedded local', 'redis push'] as const) : MAIN_FORMS;
     const { figures, notes } = await contest(contestants(forms, plan), plan);
     const columns = plan.quick ? [] : await durability(plan);
-    const curve = plan.quick ? [] : await curves(plan);
-    const got = (name: string): number => medianOf(figures, name);
-    const submit = got(PROCESS_POOL.name);
+    const { curve, told } = plan.quick ? NO_CURVE : await curves(plan);
+    const beside = (form: Form, language: Language, rival: Contestant): number =>
+      median(ratios(figures, ours(form, language), rival.name));
     const targets = forms.flatMap((form) => [
       ...(form === 'redis pull' || form === 'redis push'
         ? [
-            atLeast(`${form}, Python ÷ ${PROCESS_POOL.name}`, '×', 1.25, got(ours(form, 'python')) / submit),
-            atLeast(`${form}, JavaScript ÷ BullMQ`, '×', 1.25, got(ours(form, 'javascript')) / got(BULLMQ.name)),
+            atLeast(`${form}, Python ÷ ${PROCESS_POOL.name}`, '×', 1.25, beside(form, 'python', PROCESS_POOL)),
+            atLeast(`${form}, JavaScript ÷ BullMQ`, '×', 1.25, beside(form, 'javascript', BULLMQ)),
           ]
         : []),
-      ...(plan.quick
-        ? []
-        : [atLeast(`${form}, Python ÷ Celery`, '×', 25, got(ours(form, 'python')) / got(CELERY.name))]),
+      ...(plan.quick ? [] : [atLeast(`${form}, Python ÷ Celery`, '×', 25, beside(form, 'python', CELERY))]),
       ...(form === 'embedded local'
-        ? [atLeast(`${form}, Python ÷ ${POOL.name}`, '×', 1, got(ours(form, 'python')) / got(POOL.name))]
+        ? [atLeast(`${form}, Python ÷ ${POOL.name}`, '×', 1, beside(form, 'python', POOL))]
         : []),
     ]);
-    const ratios = overBare(figures, (form) => ours(form, 'python'));
+    const overBound = overBare(figures, (form) => ours(form, 'python'));
     // Beside a bound that is no rival the others would be too small to compare.
     const rivals = figures.filter(({ name }) => !isBare(name));
     const chart = rivals.map(({ name, samples }) => ({
@@ -51,10 +49,7 @@ export const t1: Measure = {
       const axes = { title: 'Throughput by batch size', x: 'tasks a batch', y: 'tasks/s', logX: true };
       plots['throughput-by-batch.svg'] = lines(axes, curve);
     }
-    const told = curve.flatMap(({ name, points }) =>
-      points.map(([size, rate]): Figure => ({ name: `${name}, batches of ${size}`, unit: 'tasks/s', samples: [rate] })),
-    );
-    return { figures: [...figures, ...ratios, ...columns, ...told], targets, notes, plots };
+    return { figures: [...figures, ...overBound, ...columns, ...told], targets, notes, plots };
   },
 };
 
@@ -91,24 +86,39 @@ async function durability(plan: Plan): Promise<Figure[]> {
   return (await contest(all, plan)).figures;
 }
 
-async function curves(plan: Plan): Promise<Line[]> {
-  const all: Line[] = [];
+interface Curves {
+  curve: Line[];
+  told: Figure[];
+}
+
+const NO_CURVE: Curves = { curve: [], told: [] };
+const SIZES = [1, 10, 100, 1000, 10_000];
+
+/** By batch size, the sizes in turn. */
+async function curves(plan: Plan): Promise<Curves> {
+  const all: Curves = { curve: [], told: [] };
   for (const form of ['embedded local', 'redis push'] as const) {
     const { client, noop, stop } = await startOurs({ form });
+    const rates = SIZES.map((): number[] => []);
+    const rateOf = async (batch: number): Promise<number> => {
+      const options = { id: noop.python, language: 'python', connections: CONNECTIONS, batch } as const;
+      const { tasks, seconds, wrong } = await batches(client, { ...options, seconds: plan.seconds / 2 });
+      if (wrong > 0) throw new Error(`${form}: ${wrong} results are wrong`);
+      return tasks / seconds;
+    };
     try {
-      const points: [number, number][] = [];
-      for (const batch of [1, 10, 100, 1000, 10_000]) {
-        const options = { id: noop.python, language: 'python', connections: CONNECTIONS, batch } as const;
-        if (points.length === 0) await batches(client, { ...options, seconds: plan.seconds / 2 });
-        const { tasks, seconds, wrong } = await batches(client, { ...options, seconds: plan.seconds });
-        if (wrong > 0) throw new Error(`${form}: ${wrong} results are wrong`);
-        points.push([batch, tasks / seconds]);
-        plan.note(`${form}, batches of ${batch}: ${Math.round(tasks / seconds)} tasks/s`);
+      await rateOf(SIZES[0]!);
+      for (let round = 0; round < plan.runs; round += 1) {
+        for (const [n, batch] of SIZES.entries()) rates[n]!.push(await rateOf(batch));
       }
-      all.push({ name: `ours ${form}`, points });
     } finally {
       await stop();
     }
+    for (const [n, batch] of SIZES.entries()) {
+      all.told.push({ name: `ours ${form}, batches of ${batch}`, unit: 'tasks/s', samples: rates[n]! });
+      plan.note(`${form}, batches of ${batch}: ${Math.round(median(rates[n]!))} tasks/s`);
+    }
+    all.curve.push({ name: `ours ${form}`, points: SIZES.map((batch, n) => [batch, median(rates[n]!)]) });
   }
   return all;
 }

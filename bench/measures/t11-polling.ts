@@ -5,9 +5,10 @@ import type { Form } from '../../test/harness/system.ts';
 import { talk } from '../contestants/talk.ts';
 import { contest, type Contestant } from '../contest.ts';
 import { cpuOf } from '../cpu.ts';
-import { atLeast, atMost, medianOf, type Measure } from '../measure.ts';
+import { atLeast, atMost, ratios, type Measure } from '../measure.ts';
 import { PYTHON } from '../noop.ts';
 import { cpuTimes, pidsOf, type Shared } from '../ours.ts';
+import { median } from '../statistics.ts';
 
 const CLIENT = fileURLToPath(new URL('../contestants/polling.py', import.meta.url));
 const SERVER = fileURLToPath(new URL('../contestants/at-once.ts', import.meta.url));
@@ -18,12 +19,11 @@ export const t11: Measure = {
   run: async (plan) => {
     const forms: readonly Form[] = plan.quick ? ['redis push'] : ['embedded local', 'redis pull', 'redis push'];
     const { figures, notes } = await contest([atOnce, ...forms.map((form) => polled(form, plan.systems()))], plan);
-    const bound = medianOf(figures, atOnce.name);
     const targets = forms.flatMap((form) => {
       const name = `ours ${form}`;
       const { service, up = service } = figures.find((figure) => figure.name === name)?.cpu ?? {};
       return [
-        atLeast(`${name} ÷ a server that answers at once`, '×', 0.6, medianOf(figures, name) / bound),
+        atLeast(`${name} ÷ a server that answers at once`, '×', 0.6, median(ratios(figures, name, atOnce.name))),
         ...(up === undefined ? [] : [atMost(`${name}, CPU of the service a task`, 'µs', 200, up)]),
       ];
     });

@@ -6,6 +6,7 @@ import { privateOf, pssOf, pythonRunners } from '../memory.ts';
 
 /** A program gives its memory back after ten seconds of rest. */
 const REST_MS = 15_000;
+const BETWEEN_LOOKS_MS = 1000;
 const MB = 1e6;
 
 export const t8: Measure = {
@@ -20,14 +21,13 @@ export const t8: Measure = {
       await batches(client, { ...options, seconds: Math.min(plan.seconds, 2) });
       await sleep(restMs);
       const worker = system.workers[0]!.pid;
-      const runners = pythonRunners(worker).map((pid) => privateOf(pid) / MB);
-      figures.push({ name: 'Private_* of a warm idle Python runner', unit: 'MB', samples: runners });
-      for (const [name, pid] of Object.entries({
-        service: system.service.pid,
-        dispatcher: system.dispatcher.pid,
-        worker,
-      })) {
-        figures.push({ name: `PSS of the ${name}`, unit: 'MB', samples: [pssOf(pid) / MB] });
+      const programs = { service: system.service.pid, dispatcher: system.dispatcher.pid, worker };
+      figures.push({ name: 'Private_* of a warm idle Python runner', unit: 'MB', samples: [] });
+      for (const name of Object.keys(programs)) figures.push({ name: `PSS of the ${name}`, unit: 'MB', samples: [] });
+      for (let look = 0; look < plan.runs; look += 1) {
+        await sleep(BETWEEN_LOOKS_MS);
+        figures[0]!.samples.push(...pythonRunners(worker).map((pid) => privateOf(pid) / MB));
+        Object.values(programs).forEach((pid, n) => figures[n + 1]!.samples.push(pssOf(pid) / MB));
       }
     } finally {
       await stop();
