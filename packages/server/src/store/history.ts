@@ -1,5 +1,5 @@
 // What of a task's earlier attempts is kept, and told with its end.
-import type { FailureKind, TerminalState } from '@mpcsfaas/contract';
+import type { FailureKind, TaskState, TerminalState } from '@mpcsfaas/contract';
 
 /** What a function raised may be of any length; of an attempt that came to nothing its beginning says enough, UTF-16 units. */
 export const MOST_NOTE = 1024;
@@ -7,6 +7,12 @@ export const MOST_NOTE = 1024;
 /** What is kept of why an attempt came to nothing. */
 export function noted(message: string): string {
   return message.length <= MOST_NOTE ? message : message.slice(0, MOST_NOTE).toWellFormed();
+}
+
+/** May a task in this state, of so many attempts, have had one that came to nothing? */
+export function mayHaveHistory(state: TaskState, attempt: number): boolean {
+  const isItsFirst = attempt === 1 && (state === 'RUNNING' || state === 'COMPLETED');
+  return attempt > 0 && !isItsFirst;
 }
 
 /** Has it failed after attempts that came to nothing, or by what became of one? Its record has them. */

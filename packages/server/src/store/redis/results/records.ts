@@ -1,7 +1,7 @@
 // Reading tasks: records, states, ends, arguments; and the pin.
 import type { TaskState } from '@mpcsfaas/contract';
 import type { AttemptNote, ErrorInfo } from '../../../lifecycle/outcome.ts';
-import { hasHistory } from '../../history.ts';
+import { hasHistory, mayHaveHistory } from '../../history.ts';
 import { endOf, hasEnded, stateOf } from '../../state-code.ts';
 import type { EndedTask, TaskProgress, TaskRecord } from '../../store.ts';
 import { END_PREFIX_BYTES, errorSpan, readEnd, readError } from '../end-bytes.ts';
@@ -26,18 +26,21 @@ export async function taskRecords(
   tenant: string,
   ids: readonly string[],
 ): Promise<(TaskRecord | undefined)[]> {
-  return Promise.all(ids.map((id) => taskRecord(shards, tenant, addressed(shards, tenant, id))));
+  const records = await recordsIn(shards, tenant, ids);
+  return Promise.all(
+    ids.map(async (id, i) => {
+      const bytes = records[i] ?? null;
+      return bytes === null ? undefined : taskRecord(shards, tenant, addressed(shards, tenant, id), bytes);
+    }),
+  );
 }
 
 async function taskRecord(
   shards: Shards,
   tenant: string,
   { id, shard, prefix }: Addressed,
-): Promise<TaskRecord | undefined> {
-  const [bytes, notes] = await shards.read(shard, (redis) =>
-    Promise.all([redis.getBuffer(`${prefix}t:${id}`), redis.lrangeBuffer(`${prefix}h:${id}`, 0, -1)]),
-  );
-  if (bytes === null) return undefined;
+  bytes: Buffer,
+): Promise<TaskRecord> {
   const {
     lane: _lane,
     packed: _packed,
@@ -46,6 +49,9 @@ async function taskRecord(
     state: code,
     ...record
   } = readRecord(shards.headers, tenant, id, bytes);
+  const notes = mayHaveHistory(stateOf(code), record.attempt)
+    ? await shards.read(shard, (redis) => redis.lrangeBuffer(`${prefix}h:${id}`, 0, -1))
+    : [];
   const state = stateOf(code);
   const end = hasEnded(code) ? await ending(shards, shard, `${prefix}e:${id}`, tail) : undefined;
   return {
