@@ -6,12 +6,19 @@ import { cutWorker } from '../end-bytes.ts';
 import { scattered } from '../shards.ts';
 import type { Argument, Reply, Shards } from '../shards.ts';
 
-/** A task's id and its fence as the record holds it: attempt u32, token. An attempt that no record can hold is none's. */
-export function fenceArguments({ id, attempt, token }: Fence): Argument[] {
-  const fence = Buffer.alloc(FENCE);
-  if (Number.isInteger(attempt) && attempt > 0 && attempt <= MOST) fence.writeUInt32LE(attempt);
-  fence.write(token, ATTEMPT, 'hex');
-  return [id, fence];
+/** A task's id and its fence. */
+function fenceArguments(fence: Fence): Argument[] {
+  const bytes = Buffer.alloc(FENCE);
+  writeFence(bytes, 0, fence);
+  return [fence.id, bytes];
+}
+
+/** As the record has it: attempt u32, token. An attempt that no record can hold is none's. Answers where it ends. */
+export function writeFence(bytes: Buffer, at: number, { attempt, token }: Fence): number {
+  const isKnown = Number.isInteger(attempt) && attempt > 0 && attempt <= MOST;
+  bytes.writeUInt32LE(isKnown ? attempt : 0, at);
+  bytes.write(token, at + ATTEMPT, FENCE - ATTEMPT, 'hex');
+  return at + FENCE;
 }
 
 const ATTEMPT = 4;

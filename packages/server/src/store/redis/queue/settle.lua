@@ -1,11 +1,13 @@
 -- flags: allow-oom
 -- settle: ends attempts.
--- ARGV[2] kind of a lost task  [3] ids, packed  [4] `mark` of what waits; then six a task: id, fence (attempt and token), facts
---      (what: 0 end, 1 loss, 2 retry; state, kind, started_at, size of the result, delay ms), end ('' = it waits under
---      b:<id>:<mark>), logs ('' = none, '*' = they wait under b:<id>:<mark>:l), what the history notes of a loss or retry
--- answers two a task: 0 accepted, 1 duplicate, 2 stale, 3 large bytes waited too long; and the state
+-- ARGV[2] kind of a lost task  [3] `mark` of what waits  [4] the settlements, one after another: id, the id as entries hold it, fence
+--      (attempt and token), what (0 end, 1 loss, 2 retry), state, kind, started_at, size of the result, delay ms, and the lengths of
+--      end ('' = it waits under b:<id>:<mark>), logs ('' = none, '*' = they wait under b:<id>:<mark>:l) and what the history notes of
+--      a loss or retry, which follow; then each of those that is APART
+-- answers two bytes a task: 0 accepted, 1 duplicate, 2 stale, 3 large bytes waited too long; and the state
 local END, LOSS, RETRY = 0, 1, 2
-local lost_kind, mark, replies = tonumber(ARGV[2]), ':' .. ARGV[4], {}
+local SETTLEMENT, APART = '<c36c16c12BBBI6I5I6I2I2I2', 65535
+local lost_kind, mark, all, replies = tonumber(ARGV[2]), ':' .. ARGV[3], ARGV[4], {}
 
 local function accept(r, what, state, kind, started, result, delay, bytes, logs, text)
   if what == RETRY then
@@ -41,11 +43,25 @@ local function is_plain(bytes, what, end_bytes, logs)
     and from_bytes('<I4', bytes, FENCE_AT) <= 1 and is_inline(string.byte(bytes, SHAPE_AT))
 end
 
-for at = 5, #ARGV, 6 do
-  local id, fence, end_bytes, logs = ARGV[at], ARGV[at + 1], ARGV[at + 3], ARGV[at + 4]
+local at, next_apart = 1, 5
+-- The string of this length that comes next.
+local function text(length)
+  if length == 0 then return '' end
+  if length == APART then
+    next_apart = next_apart + 1
+    return ARGV[next_apart - 1]
+  end
+  at = at + length
+  return sub(all, at - length, at - 1)
+end
+
+while at <= #all do
+  local id, packed_id, fence, what, end_state, kind, started, result, delay, end_length, logs_length, note_length
+  id, packed_id, fence, what, end_state, kind, started, result, delay, end_length, logs_length, note_length, at
+    = from_bytes(SETTLEMENT, all, at)
+  local end_bytes, logs, noted = text(end_length), text(logs_length), text(note_length)
   local bytes = call('GET', RECORD .. id)
   local verdict, state = 2, bytes and string.byte(bytes) or 0
-  local what, end_state, kind, started, result, delay = from_bytes('<BBBI6I5I6', ARGV[at + 2])
   local end_waits, logs_wait = what ~= RETRY and end_bytes == '', logs == '*'
   local end_key = (end_waits or logs_wait) and P .. 'b:' .. id .. mark
   local logs_key = logs_wait and end_key .. ':l'
@@ -55,29 +71,24 @@ for at = 5, #ARGV, 6 do
     if end_waits then call('UNLINK', end_key) end
     if logs_wait then call('UNLINK', logs_key) end
   elseif is_plain(bytes, what, end_bytes, logs) then
-    local n = (at - 5) / 6
-    end_plainly(id, sub(ARGV[3], n * ID_BYTES + 1, (n + 1) * ID_BYTES), bytes, end_state, kind, started, result, end_bytes)
+    end_plainly(id, packed_id, bytes, end_state, kind, started, result, end_bytes)
     verdict, state = 0, end_state
+  elseif gone(end_waits, end_key) or gone(logs_wait, logs_key) then
+    verdict = 3
   else
-    if gone(end_waits, end_key) or gone(logs_wait, logs_key) then
-      verdict = 3
-    else
-      verdict = 0
-      if logs_wait then
-        call('RENAME', logs_key, P .. 'l:' .. id)
-        call('PERSIST', P .. 'l:' .. id)
-      elseif logs ~= '' then
-        call('SET', P .. 'l:' .. id, logs)
-      end
-      local r = read(id, bytes)
-      local n = (at - 5) / 6
-      r.packed = sub(ARGV[3], n * ID_BYTES + 1, (n + 1) * ID_BYTES)
-      r.waits = end_waits and end_key
-      accept(r, what, end_state, kind, started, result, delay, end_bytes, logs, ARGV[at + 5])
-      state = r[STATE]
+    verdict = 0
+    if logs_wait then
+      call('RENAME', logs_key, P .. 'l:' .. id)
+      call('PERSIST', P .. 'l:' .. id)
+    elseif logs ~= '' then
+      call('SET', P .. 'l:' .. id, logs)
     end
+    local r = read(id, bytes)
+    r.packed = packed_id
+    r.waits = end_waits and end_key
+    accept(r, what, end_state, kind, started, result, delay, end_bytes, logs, noted)
+    state = r[STATE]
   end
-  replies[#replies + 1] = verdict
-  replies[#replies + 1] = state
+  replies[#replies + 1] = string.char(verdict, state)
 end
-return answer(replies)
+return answer(table.concat(replies))
