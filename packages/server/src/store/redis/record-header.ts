@@ -1,7 +1,7 @@
-// The part of a record that tasks of one request share: written and read once for all of them.
+// The part of a record that tasks of one request share: written, sent and read once for all of them.
 //
-// fixed fields (REST in record.lua) | lane | digest | name of the idempotency key | group | function | arguments, where
-// the record holds them | the rest of the header. The key, the arguments and their size are each task's own.
+// What is each task's own (OWN in record.lua) | fixed fields of what is shared (SHARED) | lane | digest | group | function | the rest
+// of the header | arguments, where the record holds them | digest of the idempotency key.
 import { BoundedMap } from '../../bounded-map.ts';
 import type { TaskHeader } from '../../lifecycle/spec.ts';
 import { packTaskHeader } from '../../lifecycle/spec.ts';
@@ -28,20 +28,21 @@ function shapeOf(header: TaskHeader): number {
   );
 }
 
-const INLINE = 16;
-const REST_BYTES = 28;
+/** In a record's shape. */
+export const INLINE = 16;
 const MOST_ATTEMPTS = 0xffff;
-// Where some fixed fields begin.
-const [ARGS_AT, SHAPE_AT, LENGTHS_AT] = [6, 11, 21];
+/** size of the arguments u40, shape u8, length of the key's digest u8 */
+const [SHAPE_AT, KEY_LENGTH_AT, OWN_BYTES] = [5, 6, 7];
+/** expires_at u48, priority + 100 u8, max_attempts u16, result_ttl_ms u48, lengths of lane u16, digest u8, group u16 and function u8 */
+const [PRIORITY_AT, ATTEMPTS_AT, TTL_AT, LENGTHS_AT, SHARED_BYTES] = [6, 7, 9, 15, 21];
 /** Headers remembered, and up to which size. */
 const MOST_REMEMBERED = 512;
 const LARGEST_REMEMBERED = 4096;
 
-interface Written {
-  fixed: Buffer;
-  laneAndDigest: Buffer;
-  groupAndFunction: Buffer;
-  rest: Buffer;
+/** What records share, and their shape but for where the arguments are. */
+export interface SharedPart {
+  bytes: Buffer;
+  shape: number;
 }
 
 /** A header as records hold it; equal ones are the same object. */
@@ -53,61 +54,60 @@ export interface RecordHeader {
 
 export class RecordHeaders {
   /** By the packed header, which is one buffer for all tasks that share it. */
-  readonly #written = new WeakMap<Buffer, Written>();
+  readonly #written = new WeakMap<Buffer, SharedPart>();
   readonly #read = new BoundedMap<string, RecordHeader>(MOST_REMEMBERED);
 
-  /** The record of a new task without its changing head. `keyName` = its idempotency key's, '' = none. */
-  write({ spec, packed, lane, args }: Submission, keyName: Buffer, inline: boolean): Buffer {
+  /** One object for all tasks that share a header. */
+  write({ spec, packed, lane }: Submission): SharedPart {
     let written = this.#written.get(packed);
-    if (written === undefined) this.#written.set(packed, (written = write(spec, lane)));
-    const fixed = Buffer.from(written.fixed);
-    fixed.writeUIntLE(args.length, ARGS_AT, 5);
-    if (inline) fixed[SHAPE_AT]! |= INLINE;
-    fixed[LENGTHS_AT + 3] = keyName.length;
-    const { laneAndDigest, groupAndFunction, rest } = written;
-    const parts = [fixed, laneAndDigest, keyName, groupAndFunction];
-    return Buffer.concat(inline ? [...parts, args, rest] : [...parts, rest]);
+    if (written === undefined)
+      this.#written.set(packed, (written = { bytes: write(spec, lane), shape: shapeOf(spec) }));
+    return written;
   }
 
-  /** What `bytes` holds from the fixed fields on. */
+  /** What `bytes` holds from a task's own on. */
   read(tenant: string, bytes: Buffer): { known: RecordHeader; args: Buffer | undefined; argsBytes: number } {
-    const [lane, digest] = [bytes.readUInt16LE(LENGTHS_AT), bytes[LENGTHS_AT + 2]!];
-    const [key, group, fn] = [bytes[LENGTHS_AT + 3]!, bytes.readUInt16LE(LENGTHS_AT + 4), bytes[LENGTHS_AT + 6]!];
-    const argsBytes = bytes.readUIntLE(ARGS_AT, 5);
-    const keyAt = REST_BYTES + lane + digest;
-    const groupAt = keyAt + key;
-    const argsAt = groupAt + group + fn;
-    const inline = (bytes[SHAPE_AT]! & INLINE) !== 0;
-    const restAt = inline ? argsAt + argsBytes : argsAt;
-    const args = inline ? bytes.subarray(argsAt, restAt) : undefined;
+    const argsBytes = bytes.readUIntLE(0, 5);
+    const shape = bytes[SHAPE_AT]!;
+    const keyAt = bytes.length - bytes[KEY_LENGTH_AT]!;
+    const inline = (shape & INLINE) !== 0;
+    const argsAt = inline ? keyAt - argsBytes : keyAt;
+    const args = inline ? bytes.subarray(argsAt, keyAt) : undefined;
+    const shared = bytes.subarray(OWN_BYTES, argsAt);
+    return { known: this.#readShared(tenant, shape & ~INLINE, shared), args, argsBytes };
+  }
 
-    // Whether the arguments are inside is each task's own too, but telling it apart would cost more than it saves.
-    const name = `${tenant} ${bytes.toString('latin1', 0, ARGS_AT)}${bytes.toString('latin1', SHAPE_AT, LENGTHS_AT + 3)}${bytes.toString('latin1', LENGTHS_AT + 4, keyAt)}${bytes.toString('latin1', groupAt, argsAt)}${bytes.toString('latin1', restAt)}`;
+  #readShared(tenant: string, shape: number, bytes: Buffer): RecordHeader {
+    const name = `${tenant} ${shape} ${bytes.toString('latin1')}`;
     let known = this.#read.get(name);
     if (known === undefined) {
-      const header: TaskHeader = unpackHeaderRest(
-        {
-          tenant,
-          expires_at: bytes.readUIntLE(0, 6),
-          priority: bytes[SHAPE_AT + 1]! - 100,
-          max_attempts: bytes.readUInt16LE(SHAPE_AT + 2),
-          result_ttl_ms: bytes.readUIntLE(SHAPE_AT + 4, 6),
-          digest: expand(bytes.subarray(REST_BYTES + lane, keyAt)),
-          group: bytes.toString('utf8', groupAt, groupAt + group),
-          function_id: expand(bytes.subarray(groupAt + group, argsAt)),
-          ...shapeFields(bytes[SHAPE_AT]!),
-        },
-        bytes.subarray(restAt),
-      );
-      known = {
-        header,
-        packed: packTaskHeader(header),
-        lane: bytes.toString('utf8', REST_BYTES, REST_BYTES + lane),
-      };
+      known = readShared(tenant, shape, bytes);
       if (name.length <= LARGEST_REMEMBERED) this.#read.set(name, known);
     }
-    return { known, args, argsBytes };
+    return known;
   }
+}
+
+function readShared(tenant: string, shape: number, bytes: Buffer): RecordHeader {
+  const digestAt = SHARED_BYTES + bytes.readUInt16LE(LENGTHS_AT);
+  const groupAt = digestAt + bytes[LENGTHS_AT + 2]!;
+  const functionAt = groupAt + bytes.readUInt16LE(LENGTHS_AT + 3);
+  const restAt = functionAt + bytes[LENGTHS_AT + 5]!;
+  const header: TaskHeader = unpackHeaderRest(
+    {
+      tenant,
+      expires_at: bytes.readUIntLE(0, 6),
+      priority: bytes[PRIORITY_AT]! - 100,
+      max_attempts: bytes.readUInt16LE(ATTEMPTS_AT),
+      result_ttl_ms: bytes.readUIntLE(TTL_AT, 6),
+      digest: expand(bytes.subarray(digestAt, groupAt)),
+      group: bytes.toString('utf8', groupAt, functionAt),
+      function_id: expand(bytes.subarray(functionAt, restAt)),
+      ...shapeFields(shape),
+    },
+    bytes.subarray(restAt),
+  );
+  return { header, packed: packTaskHeader(header), lane: bytes.toString('utf8', SHARED_BYTES, digestAt) };
 }
 
 function shapeFields(shape: number): Pick<TaskHeader, 'at_most_once' | 'runtime' | 'result_as'> {
@@ -115,23 +115,17 @@ function shapeFields(shape: number): Pick<TaskHeader, 'at_most_once' | 'runtime'
   return { at_most_once, runtime, result_as: resultAs };
 }
 
-function write(header: TaskHeader, lane: string): Written {
+function write(header: TaskHeader, lane: string): Buffer {
   const [laneBytes, group] = [Buffer.from(lane), Buffer.from(header.group)];
   const [fn, digest] = [squeeze(header.function_id), squeeze(header.digest)];
-  const fixed = Buffer.alloc(REST_BYTES);
+  const fixed = Buffer.alloc(SHARED_BYTES);
   fixed.writeUIntLE(header.expires_at, 0, 6);
-  fixed.writeUInt8(shapeOf(header), SHAPE_AT);
-  fixed.writeUInt8(header.priority + 100, SHAPE_AT + 1);
-  fixed.writeUInt16LE(Math.min(header.max_attempts, MOST_ATTEMPTS), SHAPE_AT + 2);
-  fixed.writeUIntLE(header.result_ttl_ms, SHAPE_AT + 4, 6);
+  fixed.writeUInt8(header.priority + 100, PRIORITY_AT);
+  fixed.writeUInt16LE(Math.min(header.max_attempts, MOST_ATTEMPTS), ATTEMPTS_AT);
+  fixed.writeUIntLE(header.result_ttl_ms, TTL_AT, 6);
   fixed.writeUInt16LE(laneBytes.length, LENGTHS_AT);
   fixed.writeUInt8(digest.length, LENGTHS_AT + 2);
-  fixed.writeUInt16LE(group.length, LENGTHS_AT + 4);
-  fixed.writeUInt8(fn.length, LENGTHS_AT + 6);
-  return {
-    fixed,
-    laneAndDigest: Buffer.concat([laneBytes, digest]),
-    groupAndFunction: Buffer.concat([group, fn]),
-    rest: packHeaderRest(header),
-  };
+  fixed.writeUInt16LE(group.length, LENGTHS_AT + 3);
+  fixed.writeUInt8(fn.length, LENGTHS_AT + 5);
+  return Buffer.concat([fixed, laneBytes, digest, group, fn, packHeaderRest(header)]);
 }

@@ -40,16 +40,19 @@ local STRETCH, STRETCH_ENTRIES = 16, 4096
 local STATE, PINNED, KIND, ABANDONMENTS, LOSSES, RETRIES, ATTEMPT, TOKEN, CLAIMED = 1, 2, 3, 4, 5, 6, 7, 8, 9
 local STARTED, LEASE, ENDED, RESULT, TAIL_BYTES, DUE, SUBMITTED, ENTRY, SCORE = 10, 11, 12, 13, 14, 15, 16, 17, 18
 local HEAD, HEAD_FIELDS, HEAD_BYTES = '<BBBBI2I2I4c8I6I6I6I6I5I2I6I6I2I7', 18, 72
--- Then what does not: PRIORITY is 100 too high, the last five are lengths of strings, which begin at TEXT.
-local EXPIRES, ARGS, SHAPE, PRIORITY, MAX_ATTEMPTS, TTL = 19, 20, 21, 22, 23, 24
-local LANE_BYTES, DIGEST_BYTES, KEY_BYTES, GROUP_BYTES, FUNCTION_BYTES, TEXT = 25, 26, 27, 28, 29, 30
-local REST = '<I6I5BBI2I6I2BBI2B'
-local WHOLE = HEAD .. REST:sub(2)
--- The record ends with its tail: claimer NUL worker of a RUNNING task, of an ended one its end where that is small.
+-- Then what does not: the task's own, and what it shares with others of its request, of which PRIORITY is 100 too high, and the last
+-- four are lengths of strings, which begin at TEXT.
+local ARGS, SHAPE, KEY_BYTES = 19, 20, 21
+local EXPIRES, PRIORITY, MAX_ATTEMPTS, TTL, LANE_BYTES, DIGEST_BYTES, GROUP_BYTES, FUNCTION_BYTES, TEXT = 22, 23, 24, 25, 26, 27, 28, 29, 30
+local OWN, SHARED = '<I5BB', '<I6BI2I6I2BI2B'
+local WHOLE = HEAD .. OWN:sub(2) .. SHARED:sub(2)
+-- After what is shared come the arguments, where the record holds them, and the digest of the key. The record ends with its tail:
+-- claimer NUL worker of a RUNNING task, of an ended one its end where that is small.
 
 -- Where some fields begin in the bytes, counted from 1.
-local KIND_AT, FENCE_AT, STARTED_AT, LEASE_AT, TAIL_AT, SCORE_AT, ARGS_IN_REST = 3, 9, 27, 33, 50, 66, 7
-local SHAPE_AT, TEXT_AT, REST_FROM_SHAPE = HEAD_BYTES + 12, HEAD_BYTES + 29, '<' .. REST:sub(6)
+local KIND_AT, FENCE_AT, STARTED_AT, LEASE_AT, TAIL_AT, SCORE_AT = 3, 9, 27, 33, 50, 66
+local SHAPE_AT, TEXT_AT, FROM_SHAPE = HEAD_BYTES + 6, HEAD_BYTES + 29, '<BB' .. SHARED:sub(2)
+local FROM_SCORE = '<I7' .. OWN:sub(2) .. 'I6'
 
 -- Of the act that runs: what it was called with, its keys' beginnings, the server's time in ms, and what it has come to so far.
 local ARGV, P, RECORD, QUEUE, OWN_CHANNELS, DURABLE, QUIET, now
@@ -57,6 +60,11 @@ local ARGV, P, RECORD, QUEUE, OWN_CHANNELS, DURABLE, QUIET, now
 local counters, counts, depths, woken, deletions, ended, canceled, told
 -- What the event log and what the hint says of each end.
 local events, ends
+
+-- What is read of an argument that holds many things one after another: up to where, and the argument after it that comes next.
+local many, at, next_apart
+-- The length of a string that is an argument of its own.
+local APART = 65535
 
 local function begin(keys, arguments)
   call, pack, from_bytes, sub = redis.call, struct.pack, struct.unpack, string.sub
@@ -77,6 +85,21 @@ local function act(name, flags, run)
     return run()
   end
   redis.register_function({ function_name = name, callback = called, flags = flags })
+end
+
+local function read_many(first)
+  many, at, next_apart = ARGV[first], 1, first + 1
+end
+
+-- The string of this length that comes next in `many`.
+local function text(length)
+  if length == 0 then return '' end
+  if length == APART then
+    next_apart = next_apart + 1
+    return ARGV[next_apart - 1]
+  end
+  at = at + length
+  return sub(many, at - length, at - 1)
 end
 
 local function count(name, by)
@@ -142,12 +165,12 @@ local function digest_of(r)
 end
 
 local function key_of(r)
-  local at = r[TEXT] + r[LANE_BYTES] + r[DIGEST_BYTES]
-  return sub(r.bytes, at, at + r[KEY_BYTES] - 1)
+  local ends_at = #r.bytes - r[TAIL_BYTES]
+  return sub(r.bytes, ends_at - r[KEY_BYTES] + 1, ends_at)
 end
 
 local function group_at(r)
-  return r[TEXT] + r[LANE_BYTES] + r[DIGEST_BYTES] + r[KEY_BYTES]
+  return r[TEXT] + r[LANE_BYTES] + r[DIGEST_BYTES]
 end
 
 local function group_of(r)
@@ -323,14 +346,13 @@ end
 -- What nearly every end is: an attempt's own, as small as the arguments, and neither output nor history can have been written.
 -- From bytes to bytes, for this is done once a task. `packed_id` = the id as entries hold it.
 local function end_plainly(id, packed_id, bytes, state, kind, started, result, end_bytes)
-  local shape, _, _, ttl, lane_bytes, digest_bytes, key_bytes, group_bytes, function_bytes
-    = from_bytes(REST_FROM_SHAPE, bytes, SHAPE_AT)
+  local shape, _, _, _, _, ttl, lane_bytes, digest_bytes, group_bytes, function_bytes = from_bytes(FROM_SHAPE, bytes, SHAPE_AT)
   local pinned, tail_bytes = string.byte(bytes, 2), from_bytes('<I2', bytes, TAIL_AT)
   call('SET', RECORD .. id, pack('BBB', state, pinned, kind) .. sub(bytes, KIND_AT + 1, STARTED_AT - 1)
     .. pack('<I6I6I6I5I2', started, 0, now, result, #end_bytes) .. sub(bytes, TAIL_AT + 2, #bytes - tail_bytes) .. end_bytes)
   count(STATE_COUNTER[RUNNING], -1)
   if pinned == 0 then delete_at(now + ttl, packed_id) end
-  local group_from = TEXT_AT + lane_bytes + digest_bytes + key_bytes
+  local group_from = TEXT_AT + lane_bytes + digest_bytes
   tell_end(id, state, kind, shape, sub(bytes, group_from, group_from + group_bytes + function_bytes - 1), group_bytes, end_bytes)
 end
 

@@ -4,7 +4,6 @@ import { hash } from 'node:crypto';
 import type { FailureKind } from '@mpcsfaas/contract';
 import { specOf } from '../../lifecycle/spec.ts';
 import type { TaskSpec } from '../../lifecycle/spec.ts';
-import type { Submission } from '../store.ts';
 import type { RecordHeaders } from './record-header.ts';
 import { dashed } from './squeeze.ts';
 
@@ -49,8 +48,13 @@ export function keyDigest(text: string): Buffer {
 
 export function packIds(ids: readonly string[]): Buffer {
   const packed = Buffer.alloc(ID_BYTES * ids.length);
-  for (const [i, id] of ids.entries()) packed.write(id.replaceAll('-', ''), ID_BYTES * i, ID_BYTES, 'hex');
+  for (const [i, id] of ids.entries()) writePackedId(id, packed, ID_BYTES * i);
   return packed;
+}
+
+/** An id as entries of indexes hold it. */
+export function writePackedId(id: string, bytes: Buffer, at: number): void {
+  bytes.write(id.replaceAll('-', ''), at, ID_BYTES, 'hex');
 }
 
 /** The ids of an entry of an index. */
@@ -61,15 +65,10 @@ export function idsOf(entry: Buffer): string[] {
 }
 
 const ID_BYTES = 16;
+export const [TEXT_ID_BYTES, PACKED_ID_BYTES] = [36, ID_BYTES];
 
 const HEAD_BYTES = 72;
 const TAIL_LENGTH_AT = 49;
-const NOTHING = Buffer.alloc(0);
-
-/** A new task's record without its head, which submit writes. */
-export function packRest(headers: RecordHeaders, task: Submission): Buffer {
-  return headers.write(task, task.key === undefined ? NOTHING : keyDigest(task.key.name), isInline(task.args));
-}
 
 export interface StoredRecord {
   state: number;

@@ -73,7 +73,7 @@ local function hand_out_again()
         and (from_bytes('<I4', start, token_at + 4) - token_count) % 2 ^ 32 < 256 then
         local bytes = call('GET', RECORD .. id)
         local record = sub(bytes, 1, LEASE_AT - 1) .. pack('<I6', now + lease) .. sub(bytes, LEASE_AT + 6)
-        local _, _, args, shape = from_bytes('<I7I6I5B', bytes, SCORE_AT)
+        local _, args, shape = from_bytes(FROM_SCORE, bytes, SCORE_AT)
         call('SET', RECORD .. id, record)
         claimed, seen[id] = claimed + 1, true
         handed[claimed] = sub(ids, at, at + ID_BYTES - 1)
@@ -111,8 +111,8 @@ while claimed < max and looked - claimed < 256 do
   local id = unpacked(lane.run, lane.at + 1)
   local key = RECORD .. id
   local bytes = call('GET', key)
-  local score, expires, args, shape
-  if bytes then score, expires, args, shape = from_bytes('<I7I6I5B', bytes, SCORE_AT) end
+  local score, args, shape, _, expires
+  if bytes then score, args, shape, _, expires = from_bytes(FROM_SCORE, bytes, SCORE_AT) end
   if bytes and args > room and claimed > 0 then break end
   local packed_id, expected = sub(lane.run, lane.at + 1, lane.at + ID_BYTES), lane.score
   lane.at, lane.score, lane.taken, looked = lane.at + ID_BYTES, lane.score + 1, lane.taken + 1, looked + 1

@@ -6,8 +6,8 @@
 --      a loss or retry, which follow; then each of those that is APART
 -- answers two bytes a task: 0 accepted, 1 duplicate, 2 stale, 3 large bytes waited too long; and the state
 local END, LOSS, RETRY = 0, 1, 2
-local SETTLEMENT, APART = '<c36c16c12BBBI6I5I6I2I2I2', 65535
-local lost_kind, mark, all, replies = tonumber(ARGV[2]), ':' .. ARGV[3], ARGV[4], {}
+local SETTLEMENT = '<c36c16c12BBBI6I5I6I2I2I2'
+local lost_kind, mark, replies = tonumber(ARGV[2]), ':' .. ARGV[3], {}
 
 local function accept(r, what, state, kind, started, result, delay, bytes, logs, text)
   if what == RETRY then
@@ -43,22 +43,11 @@ local function is_plain(bytes, what, end_bytes, logs)
     and from_bytes('<I4', bytes, FENCE_AT) <= 1 and is_inline(string.byte(bytes, SHAPE_AT))
 end
 
-local at, next_apart = 1, 5
--- The string of this length that comes next.
-local function text(length)
-  if length == 0 then return '' end
-  if length == APART then
-    next_apart = next_apart + 1
-    return ARGV[next_apart - 1]
-  end
-  at = at + length
-  return sub(all, at - length, at - 1)
-end
-
-while at <= #all do
+read_many(4)
+while at <= #many do
   local id, packed_id, fence, what, end_state, kind, started, result, delay, end_length, logs_length, note_length
   id, packed_id, fence, what, end_state, kind, started, result, delay, end_length, logs_length, note_length, at
-    = from_bytes(SETTLEMENT, all, at)
+    = from_bytes(SETTLEMENT, many, at)
   local end_bytes, logs, noted = text(end_length), text(logs_length), text(note_length)
   local bytes = call('GET', RECORD .. id)
   local verdict, state = 2, bytes and string.byte(bytes) or 0

@@ -1,15 +1,10 @@
 // submit: validated whole by the first script, accepted script by script.
 import type { QueueLimits, Submission, SubmitAnswer } from '../../store.ts';
 import { StoreUnavailable } from '../../store.ts';
-import { isInline, keyDigest, packIds, packRest } from '../record.ts';
+import { keyDigest, packIds } from '../record.ts';
 import { RIDES_IN_SCRIPT, pieces } from '../shards.ts';
-import type { Argument, Reply, Shards } from '../shards.ts';
-
-interface Prepared {
-  task: Submission;
-  rest: Buffer;
-  large: boolean;
-}
+import type { Reply, Shards } from '../shards.ts';
+import { submissionArguments, type PreparedSubmission } from './submission-bytes.ts';
 
 /** @throws StoreUnavailable with `accepted` = the indexes whose acceptance is certain. */
 export async function submit(
@@ -21,13 +16,10 @@ export async function submit(
 ): Promise<SubmitAnswer[]> {
   const prepared = tasks.map((task) => ({
     task,
-    rest: packRest(shards.headers, task),
+    shared: shards.headers.write(task),
     large: task.args.length > RIDES_IN_SCRIPT,
   }));
-  const scripts = pieces(
-    prepared,
-    ({ task, rest, large }) => rest.length + (large || isInline(task.args) ? 0 : task.args.length),
-  );
+  const scripts = pieces(prepared, ({ task, shared, large }) => shared.bytes.length + (large ? 0 : task.args.length));
   const names = scripts.length > 1 ? tasks.flatMap(({ key }) => (key === undefined ? [] : [key.name])) : [];
   const known = await knownKeys(shards, tenant, shard, names);
   // One script sees a conflict by itself.
@@ -56,9 +48,9 @@ async function submitPiece(
   shards: Shards,
   tenant: string,
   shard: number,
-  piece: readonly Prepared[],
+  piece: readonly PreparedSubmission[],
   limits: QueueLimits,
-  more: readonly Prepared[] | undefined,
+  more: readonly PreparedSubmission[] | undefined,
   known: KnownKeys,
 ): Promise<SubmitAnswer[]> {
   const large = piece.filter((one) => one.large);
@@ -66,23 +58,12 @@ async function submitPiece(
   const fresh = more?.filter(({ task }) => task.key === undefined || !known.has(task.key.name));
   const moreBytes = fresh?.reduce((sum, { task }) => sum + task.args.length, 0) ?? 0;
   const ids = packIds(piece.map(({ task }) => task.spec.id));
-  const args: Argument[] = [limits.maxTasks, limits.maxBytes, fresh?.length ?? -1, moreBytes, ids];
-  for (const { task, rest, large } of piece) {
-    args.push(task.spec.id, rest, large || isInline(task.args) ? '' : task.args, peculiarities(task, large));
-  }
+  const limit = [limits.maxTasks, limits.maxBytes, fresh?.length ?? -1, moreBytes];
+  const args = [...limit, ids, ...submissionArguments(piece)];
   const reply = await shards.act('submit', shard, tenant, args, true);
   if (typeof reply === 'number') return piece.map(({ task }) => accepted(task.spec.id, reply));
   if (!Array.isArray(reply)) return [refusal(String(reply))];
   return piece.map(({ task }, i) => verdict(task.spec.id, Number(reply[2 * i]), reply[2 * i + 1]!));
-}
-
-/** What most tasks lack: not_before u48, large u8, digest of the key's content. */
-function peculiarities({ spec, key }: Submission, large: boolean): Buffer | '' {
-  if (spec.not_before === 0 && !large && key === undefined) return '';
-  const fixed = Buffer.alloc(7);
-  fixed.writeUIntLE(spec.not_before, 0, 6);
-  fixed.writeUInt8(large ? 1 : 0, 6);
-  return key === undefined ? fixed : Buffer.concat([fixed, keyDigest(key.content)]);
 }
 
 function refusal(word: string): SubmitAnswer {
