@@ -31,8 +31,9 @@ function shapeOf(header: TaskHeader): number {
 /** In a record's shape. */
 export const INLINE = 16;
 const MOST_ATTEMPTS = 0xffff;
-/** size of the arguments u40, shape u8, length of the key's digest u8 */
-const [SHAPE_AT, KEY_LENGTH_AT, OWN_BYTES] = [5, 6, 7];
+/** Size of the arguments u40, shape u8, length of the key's digest u8. */
+export const SHAPE_AT = 5;
+const [KEY_LENGTH_AT, OWN_BYTES] = [6, 7];
 /** expires_at u48, priority + 100 u8, max_attempts u16, result_ttl_ms u48, lengths of lane u16, digest u8, group u16 and function u8 */
 const [PRIORITY_AT, ATTEMPTS_AT, TTL_AT, LENGTHS_AT, SHARED_BYTES] = [6, 7, 9, 15, 21];
 /** Headers remembered, and up to which size. */

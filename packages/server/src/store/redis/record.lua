@@ -47,10 +47,12 @@ local EXPIRES, PRIORITY, MAX_ATTEMPTS, TTL, LANE_BYTES, DIGEST_BYTES, GROUP_BYTE
 local OWN, SHARED = '<I5BB', '<I6BI2I6I2BI2B'
 local WHOLE = HEAD .. OWN:sub(2) .. SHARED:sub(2)
 -- After what is shared come the arguments, where the record holds them, and the digest of the key. The record ends with its tail:
--- claimer NUL worker of a RUNNING task, of an ended one its end where that is small.
+-- the worker that holds a RUNNING task ('' where unknown), of an ended one its end where that is small.
 
 -- Where some fields begin in the bytes, counted from 1.
-local KIND_AT, FENCE_AT, STARTED_AT, LEASE_AT, TAIL_AT, SCORE_AT = 3, 9, 27, 33, 50, 66
+local KIND_AT, FENCE_AT, STARTED_AT, LEASE_AT, CLAIMER_AT, TAIL_AT, SCORE_AT = 3, 9, 27, 33, 39, 50, 66
+-- Where ENDED and RESULT of an ended task stand, a RUNNING one has the digest of who claimed it.
+local CLAIMER_BYTES = 11
 local SHAPE_AT, TEXT_AT, FROM_SHAPE = HEAD_BYTES + 6, HEAD_BYTES + 29, '<BB' .. SHARED:sub(2)
 local FROM_SCORE = '<I7' .. OWN:sub(2) .. 'I6'
 
@@ -211,11 +213,9 @@ local function next_score(priority)
   return score_of(priority, counters.sequence + counts.sequence)
 end
 
--- Who claimed a RUNNING task, and the worker that holds it ('' where unknown).
+-- The worker that holds a RUNNING task.
 local function holder(r)
-  local tail = sub(r.bytes, #r.bytes - r[TAIL_BYTES] + 1)
-  local split = string.find(tail, '\0', 1, true)
-  return sub(tail, 1, split - 1), sub(tail, split + 1)
+  return sub(r.bytes, #r.bytes - r[TAIL_BYTES] + 1)
 end
 
 -- `text` = worker NUL reason NUL message.
@@ -284,7 +284,7 @@ end
 local function put_back(r, state, due)
   leave(r)
   if r[STARTED] > 0 or r[LOSSES] > 0 or r[RETRIES] > 0 then r[KIND] = BEGUN end
-  r[STATE], r[DUE], r[TOKEN], r[CLAIMED], r[STARTED], r[LEASE] = state, due, NO_TOKEN, 0, 0, 0
+  r[STATE], r[DUE], r[TOKEN], r[CLAIMED], r[STARTED], r[LEASE], r[ENDED], r[RESULT] = state, due, NO_TOKEN, 0, 0, 0, 0, 0
   enter(r)
   save(r, '')
 end
@@ -317,12 +317,12 @@ local function tell_end(id, state, kind, shape, about, group_bytes, bytes)
   ends[#ends + 1] = (bytes and #bytes <= RIDE_ALONG) and facts .. pack('<I4', #bytes) .. bytes or facts .. NO_BYTES
 end
 
--- The end. `bytes` is the end, or false where it waits under the key `r.waits`. The caller has set token and counters, `plain`
+-- The end. `bytes` is the end, or false where it waits under the key `r.waits`; `result` = size of its result. The caller has set token and counters, `plain`
 -- where neither output nor history can have been written, and `packed` where it has the id so.
-local function end_task(r, state, kind, bytes)
+local function end_task(r, state, kind, bytes, result)
   local attempts_before = r[STATE] == RUNNING and r[ATTEMPT] - 1 or r[ATTEMPT]
   leave(r)
-  r[STATE], r[KIND], r[ENDED], r[LEASE] = state, kind, now, 0
+  r[STATE], r[KIND], r[ENDED], r[LEASE], r[RESULT] = state, kind, now, 0, result
   local inside = bytes and #bytes <= END_INSIDE
   save(r, inside and bytes or '')
   local at = r[PINNED] == 0 and now + r[TTL] or 0
@@ -358,14 +358,14 @@ end
 
 -- An end that no attempt made. `bytes` lacks the worker, which is whoever holds it now.
 local function end_by_platform(r, state, kind, bytes)
-  local worker = r[STATE] == RUNNING and select(2, holder(r)) or ''
+  local worker = r[STATE] == RUNNING and holder(r) or ''
   r[TOKEN] = NO_TOKEN
-  end_task(r, state, kind, pack('B', #worker) .. worker .. bytes)
+  end_task(r, state, kind, pack('B', #worker) .. worker .. bytes, 0)
 end
 
 -- The holder is gone without a word: back to the queue, or the end after too often (at once for at-most-once).
 local function abandon(r, limit, lost_kind, message, lost, lost_once)
-  note(r, select(2, holder(r)) .. '\0abandoned\0' .. message)
+  note(r, holder(r) .. '\0abandoned\0' .. message)
   r[ABANDONMENTS] = r[ABANDONMENTS] + 1
   if is_once(r) or r[ABANDONMENTS] >= limit then
     end_by_platform(r, FAILED, lost_kind, is_once(r) and lost_once or lost)

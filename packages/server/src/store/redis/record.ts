@@ -4,7 +4,8 @@ import { hash } from 'node:crypto';
 import type { FailureKind } from '@mpcsfaas/contract';
 import { specOf } from '../../lifecycle/spec.ts';
 import type { TaskSpec } from '../../lifecycle/spec.ts';
-import type { RecordHeaders } from './record-header.ts';
+import { hasEnded } from '../state-code.ts';
+import { INLINE, SHAPE_AT, type RecordHeaders } from './record-header.ts';
 import { dashed } from './squeeze.ts';
 
 /** Part of the stored format: never reorder. 0 = completed. */
@@ -90,7 +91,7 @@ export interface StoredRecord {
   packed: Buffer;
   /** Where the record holds them. */
   args: Buffer | undefined;
-  /** Who claimed a RUNNING task and the worker that holds it, NUL between; of an ended task its end, if small. */
+  /** The worker that holds a RUNNING task; of an ended task its end, if small. */
   tail: Buffer;
   spec: TaskSpec;
 }
@@ -100,40 +101,63 @@ export function hasBegun(record: Buffer): boolean {
   return record.readUInt8(2) === BEGUN;
 }
 
-/** The token of a task's newest attempt, in hexadecimal digits. */
-export function tokenOf(record: Buffer): string {
-  return record.toString('hex', TOKEN_AT, TOKEN_AT + TOKEN_BYTES);
+/** Or are they under a key of their own? */
+export function holdsArguments(record: Buffer): boolean {
+  return (record[HEAD_BYTES + SHAPE_AT]! & INLINE) !== 0;
 }
 
-/** When the lease of a running task ends, by the server's clock, Unix ms. */
-export function leaseEndOf(record: Buffer): number {
-  return record.readUIntLE(LEASE_AT, 6);
+/** What a record says of who claimed the task. */
+export function claimerDigest(claimer: string): Buffer {
+  return hash('sha256', claimer, 'buffer').subarray(0, CLAIMER_BYTES);
 }
 
+const CLAIMER_BYTES = 11;
+
+export interface ClaimedHead {
+  attempt: number;
+  /** In hexadecimal digits. */
+  token: string;
+  /** By the server's clock, Unix ms. */
+  leaseEnd: number;
+}
+
+/** What a claim has changed of a record: as many bytes of its head as `at` tells the place of. */
+export function readClaimedHead(bytes: Buffer, at: number): ClaimedHead {
+  return {
+    attempt: bytes.readUInt32LE(at + ATTEMPT_AT),
+    token: bytes.toString('hex', at + TOKEN_AT, at + TOKEN_AT + TOKEN_BYTES),
+    leaseEnd: bytes.readUIntLE(at + LEASE_AT, 6),
+  };
+}
+
+const ATTEMPT_AT = 8;
 const TOKEN_AT = 12;
 const TOKEN_BYTES = 8;
 const LEASE_AT = 32;
+/** Up to the claimer's digest, and with it. */
+export const CLAIMED_HEAD_BYTES = LEASE_AT + 6 + CLAIMER_BYTES;
 
 /** The reverse: the whole record of the task `id` of `tenant`. */
 export function readRecord(headers: RecordHeaders, tenant: string, id: string, bytes: Buffer): StoredRecord {
   const u48 = (at: number): number => bytes.readUIntLE(at, 6);
+  const state = bytes.readUInt8(0);
   const tailAt = bytes.length - bytes.readUInt16LE(TAIL_LENGTH_AT);
   const { known, args, argsBytes } = headers.read(tenant, bytes.subarray(HEAD_BYTES, tailAt));
   return {
-    state: bytes.readUInt8(0),
+    state,
     pinned: bytes.readUInt8(1) === 1,
     kind: kindOf(bytes.readUInt8(2)),
     abandonments: bytes.readUInt8(3),
     losses: bytes.readUInt16LE(4),
     retries: bytes.readUInt16LE(6),
-    attempt: bytes.readUInt32LE(8),
+    attempt: bytes.readUInt32LE(ATTEMPT_AT),
     submittedAt: u48(57),
     claimedAt: u48(20),
     startedAt: u48(26),
-    endedAt: u48(38),
+    endedAt: hasEnded(state) ? u48(38) : 0,
     dueAt: u48(51),
     argsBytes,
-    resultBytes: bytes.readUIntLE(44, 5),
+    resultBytes: hasEnded(state) ? bytes.readUIntLE(44, 5) : 0,
     lane: known.lane,
     packed: known.packed,
     args,

@@ -4,7 +4,7 @@ import { endOf } from '../../state-code.ts';
 import type { CancelAnswer } from '../../store.ts';
 import { MAX_ABANDONMENTS } from '../../timing.ts';
 import { packUnsigned } from '../end-bytes.ts';
-import { idsOf, kindCode } from '../record.ts';
+import { claimerDigest, idsOf, kindCode } from '../record.ts';
 import { pieces, scattered } from '../shards.ts';
 import type { Argument, Shards } from '../shards.ts';
 
@@ -44,7 +44,9 @@ export async function abandon(shards: Shards, tenant: string, claimer: string): 
   let abandoned = 0;
   for (const shard of shards.all()) {
     for (const piece of pieces(await leased(shards, shard, tenant), () => ID_BYTES)) {
-      abandoned += Number(await shards.act('abandon', shard, tenant, [claimer, ...ABANDONING, ...piece], true));
+      abandoned += Number(
+        await shards.act('abandon', shard, tenant, [claimerDigest(claimer), ...ABANDONING, ...piece], true),
+      );
     }
   }
   return abandoned;

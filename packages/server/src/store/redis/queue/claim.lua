@@ -1,10 +1,11 @@
 -- flags: allow-oom
 -- claim: hands out the best waiting tasks of several lanes, in one order.
--- ARGV[2] claimer  [3] max  [4] lease ms  [5] bytes of arguments that may ride along  [6] bytes of arguments in all
+-- ARGV[2] digest of the claimer  [3] max  [4] lease ms  [5] bytes of arguments that may ride along  [6] bytes of arguments in all
 --      [7] first token, 8 bytes: the last four are counted up from task to task  [8] kind and [9] end of a task that expired
 --      [10] 0, or how many ms ago this very claim was made before, without an answer; then two a lane: lane, quota
--- answers 1 where more tasks within the quotas wait, else 0; then three a task: id, record with its token, arguments (false = in
---      the record, or read them outside). A repeat answers what the first one handed out, if that was something.
+-- answers 1 where more tasks within the quotas wait, else 0; ids as entries hold them and the beginnings of their records, each one
+--      after the other; the records, which need not begin so; and for those whose arguments are not inside these (false = read them
+--      outside). A repeat answers what the first one handed out, if that was something.
 local max, lease = tonumber(ARGV[3]), tonumber(ARGV[4])
 local ride, room = tonumber(ARGV[5]), tonumber(ARGV[6])
 local expired_kind, expired_end = tonumber(ARGV[8]), ARGV[9]
@@ -38,19 +39,23 @@ local function best()
   return found
 end
 
-local out, handed, claimed, looked, bytes_taken, again = {}, {}, 0, 0, 0, tonumber(ARGV[10])
-local running, tail = pack('B', RUNNING), ARGV[2] .. '\0'
+local handed, heads, records, payloads, claimed, looked, bytes_taken, again = {}, {}, {}, {}, 0, 0, 0, tonumber(ARGV[10])
+local running = pack('B', RUNNING)
 local token_start, token_count = sub(ARGV[7], 1, 4), from_bytes('<I4', ARGV[7], 5)
--- From `claimed` to the length of the tail, the same for all.
-local leased = pack('<I6I6I6I6I5I2', now, 0, now + lease, 0, 0, #tail)
+-- From `claimed` to the end of what a claim changes, the same for all. A task that waits has no tail.
+local leased = pack('<I6I6I6', now, 0, now + lease) .. ARGV[2]
 
-local function answer_with(id, record, args, inline)
-  local payload = false
-  if not inline and args <= ride then
-    payload = call('GET', P .. 'a:' .. id)
-    ride = ride - args
-  end
-  out[3 * claimed - 2], out[3 * claimed - 1], out[3 * claimed] = id, record, payload
+local function answer_with(id, packed_id, head, bytes, args, inline)
+  claimed = claimed + 1
+  handed[claimed], heads[claimed], records[claimed] = packed_id, head, bytes
+  if inline then return end
+  local rides = args <= ride
+  payloads[#payloads + 1] = rides and call('GET', P .. 'a:' .. id)
+  if rides then ride = ride - args end
+end
+
+local function handed_out(more)
+  return answer({ more, table.concat(handed), table.concat(heads), records, payloads })
 end
 
 -- What the first time of this claim handed out and is held still, under a lease that begins now. All of it is in one entry, for nobody
@@ -72,12 +77,11 @@ local function hand_out_again()
       if runs and sub(start, token_at, token_at + 3) == token_start
         and (from_bytes('<I4', start, token_at + 4) - token_count) % 2 ^ 32 < 256 then
         local bytes = call('GET', RECORD .. id)
-        local record = sub(bytes, 1, LEASE_AT - 1) .. pack('<I6', now + lease) .. sub(bytes, LEASE_AT + 6)
+        local head = sub(bytes, 1, LEASE_AT - 1) .. pack('<I6', now + lease) .. ARGV[2]
         local _, args, shape = from_bytes(FROM_SCORE, bytes, SCORE_AT)
-        call('SET', RECORD .. id, record)
-        claimed, seen[id] = claimed + 1, true
-        handed[claimed] = sub(ids, at, at + ID_BYTES - 1)
-        answer_with(id, record, args, is_inline(shape))
+        call('SETRANGE', RECORD .. id, 0, head)
+        seen[id] = true
+        answer_with(id, sub(ids, at, at + ID_BYTES - 1), head, bytes, args, is_inline(shape))
       elseif runs then
         others = others + 1
       end
@@ -86,19 +90,18 @@ local function hand_out_again()
   if claimed > 0 then call('ZADD', P .. 'lease', now + lease, table.concat(handed)) end
 end
 
-local function hand_out(id, key, bytes, args, inline)
+-- Only what changes is written: a string of Lua's costs by its bytes, and so does the server's log.
+local function hand_out(id, packed_id, key, bytes, args, inline)
   local attempt, number = from_bytes('<I4', bytes, FENCE_AT) + 1, (token_count + claimed) % 2 ^ 32
-  claimed = claimed + 1
   bytes_taken = bytes_taken + args
   room = room - args
-  local record = running .. sub(bytes, 2, FENCE_AT - 1) .. pack('<I4c4I4', attempt, token_start, number) .. leased
-    .. sub(bytes, TAIL_AT + 2) .. tail
-  call('SET', key, record)
-  answer_with(id, record, args, inline)
+  local head = running .. sub(bytes, 2, FENCE_AT - 1) .. pack('<I4c4I4', attempt, token_start, number) .. leased
+  call('SETRANGE', key, 0, head)
+  answer_with(id, packed_id, head, bytes, args, inline)
 end
 
 if again > 0 then hand_out_again() end
-if claimed > 0 then return answer({ 1, out }) end
+if claimed > 0 then return handed_out(1) end
 
 for _, lane in ipairs(lanes) do
   if lane.quota > 0 then next_run(lane) end
@@ -126,8 +129,7 @@ while claimed < max and looked - claimed < 256 do
       end_by_platform(r, FAILED, expired_kind, expired_end)
     else
       if may_expire then call('ZREM', P .. 'exp', id) end
-      hand_out(id, key, bytes, args, is_inline(shape))
-      handed[claimed] = packed_id
+      hand_out(id, packed_id, key, bytes, args, is_inline(shape))
       lane.quota = lane.quota - 1
     end
   end
@@ -148,4 +150,4 @@ if claimed > 0 then
   count('bytes', -bytes_taken)
   call('ZADD', P .. 'lease', now + lease, table.concat(handed))
 end
-return answer({ best() and 1 or 0, out })
+return handed_out(best() and 1 or 0)

@@ -7,7 +7,16 @@ import { CLAIM_BYTES } from '../../timing.ts';
 import { StoreUnavailable } from '../../store.ts';
 import { startWithinMs } from '../../rules.ts';
 import { packUnsigned } from '../end-bytes.ts';
-import { hasBegun, kindCode, leaseEndOf, readRecord, tokenOf, type StoredRecord } from '../record.ts';
+import {
+  CLAIMED_HEAD_BYTES,
+  claimerDigest,
+  hasBegun,
+  holdsArguments,
+  idsOf,
+  kindCode,
+  readClaimedHead,
+  readRecord,
+} from '../record.ts';
 import { SCRIPT_BYTES, SCRIPT_TASKS, Unconfirmed } from '../shards.ts';
 import type { Argument, Shards } from '../shards.ts';
 import { release } from './hold.ts';
@@ -100,7 +109,16 @@ async function claimFrom(
   const open = max === NOTHING_NEW ? [] : [...quotas].filter(([, quota]) => quota > 0);
   if (open.length === 0 && max !== NOTHING_NEW) return { tasks: [], more: false, owes: false };
   const { ticket, isNew } = tickets.draw(shard, tenant, claimer);
-  const fixed = [claimer, max, leaseMs, SCRIPT_BYTES, room, ticket.token, kindCode('expired'), EXPIRED_END];
+  const fixed = [
+    claimerDigest(claimer),
+    max,
+    leaseMs,
+    SCRIPT_BYTES,
+    room,
+    ticket.token,
+    kindCode('expired'),
+    EXPIRED_END,
+  ];
   // Nobody knows what a claim without an answer handed out.
   const once = !isNew || open.some(([lane]) => parseLane(lane).atMostOnce);
   const argumentsOf = (repeats: boolean): Argument[] => {
@@ -117,35 +135,34 @@ async function claimFrom(
     unsure.fault = fault;
     return fault.value;
   });
-  const [more, handed] = reply as [number, (Buffer | null)[]];
+  const [more, ids, heads, records, payloads] = reply as [number, Buffer, Buffer, Buffer[], (Buffer | null)[]];
+  const apart = payloads.values();
   const tasks: ClaimedTask[] = [];
   const absent: ClaimedTask[] = [];
   let unreadable: Error | undefined;
-  for (let i = 0; i < handed.length; i += 3) {
-    const id = String(handed[i]);
-    let record: StoredRecord;
+  for (const [i, id] of idsOf(ids).entries()) {
+    const { attempt, token, leaseEnd } = readClaimedHead(heads, i * CLAIMED_HEAD_BYTES);
+    const bytes = records[i]!;
+    const payload = holdsArguments(bytes) ? undefined : apart.next().value;
     try {
-      record = readRecord(shards.headers, tenant, id, handed[i + 1]!);
+      const { spec, packed, lane, losses, retries, args = payload } = readRecord(shards.headers, tenant, id, bytes);
+      const task: ClaimedTask = {
+        fence: { id, attempt, token },
+        spec,
+        packed,
+        lane,
+        args: args ?? NOTHING,
+        losses,
+        retries,
+        // A repeat hands out later than it was claimed.
+        startWithinMs: hasBegun(bytes) ? undefined : startWithinMs(spec, leaseEnd - leaseMs),
+      };
+      tasks.push(task);
+      if (args === undefined || args === null) absent.push(task);
     } catch (fault) {
       // Its lease runs out, and this is told when it comes by itself.
       unreadable = fault as Error;
-      continue;
     }
-    const { spec, packed, attempt, lane, losses, retries, args: inline } = record;
-    const args = inline ?? handed[i + 2];
-    const task: ClaimedTask = {
-      fence: { id, attempt, token: tokenOf(handed[i + 1]!) },
-      spec,
-      packed,
-      lane,
-      args: args ?? NOTHING,
-      losses,
-      retries,
-      // A repeat hands out later than it was claimed.
-      startWithinMs: hasBegun(handed[i + 1]!) ? undefined : startWithinMs(spec, leaseEndOf(handed[i + 1]!) - leaseMs),
-    };
-    tasks.push(task);
-    if (args === undefined || args === null) absent.push(task);
   }
   if (unreadable !== undefined && tasks.length === 0) throw unreadable;
   const unread = await readLarge(shards, shard, leaseMs, tenant, tasks, absent, before);

@@ -10,12 +10,12 @@ for at = 3, #ARGV, 4 do
     local worker, started = ARGV[at + 2], tonumber(ARGV[at + 3])
     renewed[#renewed + 1] = packed(id)
     -- A worker changes once an attempt, the times every second: they stand side by side and are overwritten in place.
-    if sub(bytes, -#worker - 1) == '\0' .. worker then
+    if from_bytes('<I2', bytes, TAIL_AT) == #worker and sub(bytes, #bytes - #worker + 1) == worker then
       call('SETRANGE', RECORD .. id, STARTED_AT - 1, pack('<I6I6', started, until_ms))
     else
       local r = read(id, bytes)
       r[STARTED], r[LEASE] = started, until_ms
-      save(r, holder(r) .. '\0' .. worker)
+      save(r, worker)
     end
   end
   replies[#replies + 1] = is_current and 1 or 0

@@ -25,12 +25,12 @@ local function accept(r, what, state, kind, started, result, delay, bytes, logs,
       return put_back(r, QUEUED, 0)
     end
     r[STARTED] = started
-    return end_task(r, FAILED, lost_kind, bytes ~= '' and bytes)
+    return end_task(r, FAILED, lost_kind, bytes ~= '' and bytes, 0)
   end
-  r[STARTED], r[RESULT] = started, result
+  r[STARTED] = started
   -- What a running attempt printed comes with its end too.
   r.plain = logs == '' and r[ATTEMPT] <= 1
-  end_task(r, state, kind, bytes ~= '' and bytes)
+  end_task(r, state, kind, bytes ~= '' and bytes, result)
 end
 
 local function gone(expected, key)

@@ -58,7 +58,7 @@ async function taskRecord(
     ...record,
     state,
     dueAt: state === 'DELAYED' ? record.dueAt : 0,
-    worker: end?.worker ?? (state === 'RUNNING' ? tail.toString('utf8', tail.indexOf(0) + 1) : ''),
+    worker: end?.worker ?? (state === 'RUNNING' ? tail.toString() : ''),
     error: end?.error ?? null,
     history: notes.map(readNote),
   };
