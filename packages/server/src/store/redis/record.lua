@@ -139,8 +139,14 @@ local function packed(id)
     tonumber(sub(id, 20, 23), 16), tonumber(sub(id, 25), 16))
 end
 
+local HEX = {}
+for byte = 0, 255 do HEX[byte] = ('%02x'):format(byte) end
+
+-- (By a table of digits, for it is done for every task that is claimed or looked at by a sweep.)
 local function unpacked(bytes, at)
-  return string.format('%08x-%04x-%04x-%04x-%012x', from_bytes('>I4I2I2I2I6', bytes, at))
+  local a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p = string.byte(bytes, at, at + 15)
+  return HEX[a] .. HEX[b] .. HEX[c] .. HEX[d] .. '-' .. HEX[e] .. HEX[f] .. '-' .. HEX[g] .. HEX[h] .. '-' .. HEX[i] .. HEX[j]
+    .. '-' .. HEX[k] .. HEX[l] .. HEX[m] .. HEX[n] .. HEX[o] .. HEX[p]
 end
 
 -- Besides its fields: `id`, `bytes`, and what acts know of a task: `packed` = the id so, `plain` = neither output nor history
