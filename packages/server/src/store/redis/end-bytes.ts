@@ -1,6 +1,7 @@
 // An end, as e:<id> or the tail of the record holds it: who ran the task at last, its error, its result in one or both forms.
 // worker length u8, worker | error length u32, JSON form length + 1 u32 (0 = absent), error, JSON form, pickle or nothing.
 import type { ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';
+import { BoundedMap } from '../../bounded-map.ts';
 import { filledForms } from '../result-forms.ts';
 
 /** Worker ids are cut to this many bytes. */
@@ -17,9 +18,17 @@ export function cutWorker(worker: string): Buffer {
   return Buffer.from(worker).subarray(0, WORKER_BYTES);
 }
 
-export function packWorker(worker: string): Buffer {
-  const bytes = cutWorker(worker);
-  return Buffer.concat([Buffer.from([bytes.length]), bytes]);
+const packedWorkers = new BoundedMap<string, Buffer>(1024);
+
+/** One buffer for all ends of a worker. */
+function packWorker(worker: string): Buffer {
+  let packed = packedWorkers.get(worker);
+  if (packed === undefined) {
+    const bytes = cutWorker(worker);
+    packed = Buffer.concat([Buffer.from([bytes.length]), bytes]);
+    packedWorkers.set(worker, packed);
+  }
+  return packed;
 }
 
 /** The end without its worker, which the script adds where no attempt made the end. */
@@ -34,7 +43,7 @@ export function packEnd({ worker, error, result }: EndContent): Buffer {
 
 function unsignedParts(error: ErrorInfo | null, forms: ResultForms): Buffer[] {
   const result = filledForms(forms);
-  const text = Buffer.from(error === null ? '' : JSON.stringify(error));
+  const text = error === null ? NOTHING : Buffer.from(JSON.stringify(error));
   const lengths = Buffer.alloc(8);
   lengths.writeUInt32LE(text.length, 0);
   lengths.writeUInt32LE(result.json === undefined ? 0 : result.json.length + 1, 4);

@@ -48,6 +48,9 @@ export interface SharedPart {
 
 /** A header as records hold it; equal ones are the same object. */
 export interface RecordHeader {
+  tenant: string;
+  shape: number;
+  shared: Buffer;
   header: TaskHeader;
   packed: Buffer;
   lane: string;
@@ -57,6 +60,8 @@ export class RecordHeaders {
   /** By the packed header, which is one buffer for all tasks that share it. */
   readonly #written = new WeakMap<Buffer, SharedPart>();
   readonly #read = new BoundedMap<string, RecordHeader>(MOST_REMEMBERED);
+  /** Tasks of one request come together. */
+  #last: RecordHeader | undefined;
 
   /** One object for all tasks that share a header. */
   write({ spec, packed, lane }: Submission): SharedPart {
@@ -66,25 +71,33 @@ export class RecordHeaders {
     return written;
   }
 
-  /** What `bytes` holds from a task's own on. */
-  read(tenant: string, bytes: Buffer): { known: RecordHeader; args: Buffer | undefined; argsBytes: number } {
-    const argsBytes = bytes.readUIntLE(0, 5);
-    const shape = bytes[SHAPE_AT]!;
-    const keyAt = bytes.length - bytes[KEY_LENGTH_AT]!;
+  /** What `bytes` holds from a task's own, at `from`, up to the tail. */
+  read(
+    tenant: string,
+    bytes: Buffer,
+    from: number,
+    tailAt: number,
+  ): { known: RecordHeader; args: Buffer | undefined; argsBytes: number } {
+    const argsBytes = bytes.readUIntLE(from, 5);
+    const shape = bytes[from + SHAPE_AT]!;
+    const keyAt = tailAt - bytes[from + KEY_LENGTH_AT]!;
     const inline = (shape & INLINE) !== 0;
     const argsAt = inline ? keyAt - argsBytes : keyAt;
     const args = inline ? bytes.subarray(argsAt, keyAt) : undefined;
-    const shared = bytes.subarray(OWN_BYTES, argsAt);
-    return { known: this.#readShared(tenant, shape & ~INLINE, shared), args, argsBytes };
+    return { known: this.#readShared(tenant, shape & ~INLINE, bytes, from + OWN_BYTES, argsAt), args, argsBytes };
   }
 
-  #readShared(tenant: string, shape: number, bytes: Buffer): RecordHeader {
-    const name = `${tenant} ${shape} ${bytes.toString('latin1')}`;
+  #readShared(tenant: string, shape: number, bytes: Buffer, from: number, to: number): RecordHeader {
+    const last = this.#last;
+    if (last?.tenant === tenant && last.shape === shape && last.shared.compare(bytes, from, to) === 0) return last;
+    const name = `${tenant} ${shape} ${bytes.toString('latin1', from, to)}`;
     let known = this.#read.get(name);
     if (known === undefined) {
-      known = readShared(tenant, shape, bytes);
+      // A copy: the bytes may be a view of a large answer.
+      known = readShared(tenant, shape, Buffer.from(bytes.subarray(from, to)));
       if (name.length <= LARGEST_REMEMBERED) this.#read.set(name, known);
     }
+    this.#last = known;
     return known;
   }
 }
@@ -108,7 +121,8 @@ function readShared(tenant: string, shape: number, bytes: Buffer): RecordHeader 
     },
     bytes.subarray(restAt),
   );
-  return { header, packed: packTaskHeader(header), lane: bytes.toString('utf8', SHARED_BYTES, digestAt) };
+  const lane = bytes.toString('utf8', SHARED_BYTES, digestAt);
+  return { tenant, shape, shared: bytes, header, packed: packTaskHeader(header), lane };
 }
 
 function shapeFields(shape: number): Pick<TaskHeader, 'at_most_once' | 'runtime' | 'result_as'> {
