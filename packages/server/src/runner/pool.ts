@@ -2,6 +2,7 @@
 // the pump alone gives calls to runners.
 import type { Runtime } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
+import { InFlight } from '../in-flight.ts';
 import type { Outcome, TaskLogs } from '../lifecycle/outcome.ts';
 import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
 import type { Call, PoolListener, PoolRoom, RunnerPool } from './call.ts';
@@ -47,7 +48,7 @@ export class Pool implements RunnerPool {
   readonly slots: number;
   readonly #parts: PoolParts;
   readonly #roster: Roster;
-  readonly #calls = new Map<string, HeldCall>();
+  readonly #calls = new InFlight<string, HeldCall>();
   readonly #line = new WaitingLine();
   readonly #functions = new FunctionTable();
   readonly #code = new CodeShelf(MOST_CODE_BYTES);

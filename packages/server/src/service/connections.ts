@@ -6,6 +6,7 @@
 // has said nothing.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
+import { InFlight } from '../in-flight.ts';
 import { untakenOf } from './untaken.ts';
 
 /** How often it is looked how much waits for readers, ms. */
@@ -33,7 +34,7 @@ export class Connections {
   readonly #server: Server;
   readonly #unused = new Set<Socket>();
   /** Under way, the oldest first. */
-  readonly #answers = new Map<ServerResponse, Reading>();
+  readonly #answers = new InFlight<ServerResponse, Reading>();
   /** Answered and told so; only what is left of their request is awaited. */
   readonly #lingering = new Set<Socket>();
 

@@ -2,11 +2,12 @@
 // or a stream.
 import type { FastifyReply } from 'fastify';
 import type { ApiKeys } from '../auth/index.ts';
+import { InFlight } from '../in-flight.ts';
 import { Refusal } from '../tasks/refusal.ts';
 
 export class Departures {
   /** One listener for all who wait: an event target looks through its listeners at each one that is added. */
-  readonly #waiting = new Set<AbortController>();
+  readonly #waiting = new InFlight<AbortController, true>();
   readonly #stopping: AbortSignal;
   readonly #keys: ApiKeys;
 
@@ -14,7 +15,7 @@ export class Departures {
     this.#stopping = stopping;
     this.#keys = keys;
     stopping.addEventListener('abort', () => {
-      for (const gone of this.#waiting) leave(gone);
+      for (const gone of this.#waiting.keys()) leave(gone);
     });
   }
 
@@ -29,7 +30,7 @@ export class Departures {
       leave(gone);
       return gone.signal;
     }
-    this.#waiting.add(gone);
+    this.#waiting.set(gone, true);
     const revoked = (): void => {
       if (reply.raw.headersSent) reply.raw.destroy();
       else gone.abort(keyRevoked());

@@ -4,6 +4,7 @@
 // caller's tenant was seen to have are answered from what was heard: hints name no tenant.
 import type { EndedTask, Hint, Store } from '../store/index.ts';
 import { BoundedMap } from '../bounded-map.ts';
+import { InFlight } from '../in-flight.ts';
 import { Stir, Watch } from './watch.ts';
 
 export const REREAD_MS = 10_000;
@@ -12,7 +13,7 @@ const LATELY = 8192;
 
 /** All waiters of this process on one subscription to the store. A waiter costs a map entry an id. */
 export class EndWaits {
-  readonly #byId = new Map<string, Watch[]>();
+  readonly #byId = new InFlight<string, Watch[]>();
   readonly #ofAll = new Set<Stir>();
   /** Ends that were announced whole, while there is a stream that shows them. */
   readonly #lately = new BoundedMap<string, EndedTask>(LATELY);

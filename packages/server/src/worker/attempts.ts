@@ -1,5 +1,6 @@
 // What this worker holds: every attempt from the moment it is announced until its result is settled or it is dropped.
 import { BoundedMap } from '../bounded-map.ts';
+import { InFlight } from '../in-flight.ts';
 import type { Outcome, TaskLogs } from '../lifecycle/outcome.ts';
 import type { TaskSpec } from '../lifecycle/spec.ts';
 import type { HeldToken } from '../protocol/index.ts';
@@ -35,7 +36,7 @@ export interface Attempt {
 const REMEMBERED = 4096;
 
 export class Attempts {
-  readonly #byToken = new Map<string, Attempt>();
+  readonly #byToken = new InFlight<string, Attempt>();
   readonly #forgotten = new BoundedMap<string, true>(REMEMBERED);
 
   get(token: string): Attempt | undefined {

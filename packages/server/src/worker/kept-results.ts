@@ -1,5 +1,6 @@
 // Results that no dispatcher has settled yet: in memory up to a bound, beyond it on this worker's disk.
 // A worker that outlives its dispatcher brings them to the next one.
+import { InFlight } from '../in-flight.ts';
 import type { Ended } from './attempts.ts';
 
 /** Bytes kept in memory, besides the one in hand. */
@@ -19,7 +20,7 @@ export interface Overflow {
 export class KeptResults {
   readonly #overflow: Overflow;
   readonly #memoryBytes: number;
-  readonly #inMemory = new Map<string, { ended: Ended; bytes: number }>();
+  readonly #inMemory = new InFlight<string, { ended: Ended; bytes: number }>();
   #bytes = 0;
   /** The last one that outgrew memory, until it is read or the next one does: most are sent as soon as they are here. */
   #inHand: { token: string; ended: Ended } | undefined;
