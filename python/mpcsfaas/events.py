@@ -3,7 +3,7 @@ import json
 import socket
 import ssl
 import time
-from typing import Any, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from .connection import Address, Answer, Chunks, Connection, Unbounded, head_of, readable
 
@@ -96,7 +96,7 @@ class EventStream:
             self._rest = piece
         self._text += self._chunks.take(self._rest)
         self._rest = b""
-        return not self._chunks.is_over, list(self._events())
+        return not self._chunks.is_over, self._events()
 
     def _piece(self, seconds: float) -> Optional[bytes]:
         """What comes within so many seconds, b'' at the end, None where nothing has come or somebody woke us."""
@@ -129,11 +129,12 @@ class EventStream:
         if time.monotonic() - self._heard_at >= _SILENCE:
             raise TimeoutError("nothing came for %g s" % _SILENCE)
 
-    def _events(self) -> Iterator[Event]:
+    def _events(self) -> List[Event]:
         whole, split, rest = self._text.rpartition(b"\n\n")
         if not split:
-            return
+            return []
         self._text = rest
+        told: List[Tuple[str, bytes, str]] = []
         for block in whole.split(b"\n\n"):
             kind, data = "", b""
             for line in block.split(b"\n"):
@@ -144,7 +145,10 @@ class EventStream:
                     kind = value.decode()
                 elif name == b"data":
                     data += value
-            yield Event(kind, json.loads(data) if data else None, self.last_id)
+            told.append((kind, data or b"null", self.last_id))
+        # In one text: to read each by itself takes twice as long.
+        values = json.loads(b"[%s]" % b",".join([data for _, data, _ in told]))
+        return [Event(kind, value, place) for (kind, _, place), value in zip(told, values)]
 
     def wake(self) -> None:
         """Ends the read under way, from any thread."""

@@ -15,11 +15,8 @@ class Monitor(RLock):  # type: ignore[misc]
     ever, or has it released once more than it was acquired. Here `with` is C code, and a wait holds the lock in `with` alone.
     """
 
-    _bells: List[threading.Lock]
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._bells = []
+    # Made by the first who waits: most futures are never waited for.
+    _bells: Optional[List[threading.Lock]] = None
 
     def notify_all(self) -> None:
         """Something has changed; from whoever holds the lock."""
@@ -39,8 +36,11 @@ class Monitor(RLock):  # type: ignore[misc]
                 left = _LOOK if end is None else min(_LOOK, end - time.monotonic())
                 if left <= 0:
                     return False
-                self._bells.append(bell)
+                if self._bells is None:
+                    self._bells = []
+                bells = self._bells
+                bells.append(bell)
             if not bell.acquire(True, left):
                 with self:
-                    if bell in self._bells:
-                        self._bells.remove(bell)
+                    if bell in bells:
+                        bells.remove(bell)

@@ -360,6 +360,11 @@ class Calls(unittest.TestCase):
             unsent.cancel()
         self.assertEqual(wait([unsent], 20).not_done, set())
 
+    def test_a_future_is_made_with_all_that_the_standard_librarys_has(self):
+        own, made = vars(TaskFuture(self.ex)), vars(concurrent.futures.Future())
+        for name in set(made) - {"_condition"}:
+            self.assertEqual(own[name], made[name], name)
+
     def test_the_futures_of_one_task_end_whatever_a_callback_of_the_first_does(self):
         with mpcsfaas.Client() as client:
             for ends in (client.cancel, lambda task_id: None):
