@@ -23,13 +23,20 @@ function randomDigits(): string {
 /** The first digit of the variant that RFC 9562 asks for (binary 10xx), by any digit. */
 const VARIANT = '89ab'.repeat(4);
 
+/** The last id's beginning, which others of that millisecond and shard have, too. */
+let head = { wallMs: Number.NaN, shard: 0, text: '' };
+
 /** A new id made at `wallMs` (Unix ms) in `shard` (0 … 4095). */
 export function newId(wallMs: number, shard: number): string {
-  const time = Math.trunc(wallMs).toString(16).padStart(12, '0');
+  if (head.wallMs !== wallMs || head.shard !== shard) head = { wallMs, shard, text: headOf(wallMs, shard) };
   const digits = randomDigits();
   const variant = VARIANT[Number.parseInt(digits[0]!, 16)]!;
-  const middle = (0x7000 | shard).toString(16);
-  return `${time.slice(0, 8)}-${time.slice(8)}-${middle}-${variant}${digits.slice(1, 4)}-${digits.slice(4)}`;
+  return `${head.text}${variant}${digits.slice(1, 4)}-${digits.slice(4)}`;
+}
+
+function headOf(wallMs: number, shard: number): string {
+  const time = Math.trunc(wallMs).toString(16).padStart(12, '0');
+  return `${time.slice(0, 8)}-${time.slice(8)}-${(0x7000 | shard).toString(16)}-`;
 }
 
 /** 64 random bits as 16 hex digits: an attempt's token. */

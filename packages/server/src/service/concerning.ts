@@ -1,4 +1,4 @@
-// Which task a request is about, for the lines of the log.
+// Which request a line of the log is about, and which task.
 import type { FastifyRequest } from 'fastify';
 
 declare module 'fastify' {
@@ -8,7 +8,7 @@ declare module 'fastify' {
   }
 }
 
-/** Fields of a line about this request; its request_id is there already. */
-export function concerning({ taskId }: FastifyRequest): { task_id?: string } {
-  return taskId === '' ? {} : { task_id: taskId };
+/** Fields of a line about this request. */
+export function concerning({ id, taskId }: FastifyRequest): { request_id: string; task_id?: string } {
+  return taskId === '' ? { request_id: id } : { request_id: id, task_id: taskId };
 }

@@ -28,10 +28,15 @@ export function guardOrigin(config: ServiceConfig) {
 
 /** Of two hosts another program on the way may have judged the other one. HTTP/1.0 knows no Host. */
 function demandOneHost({ raw }: FastifyRequest): void {
-  const hosts = raw.rawHeaders.filter((name, i) => i % 2 === 0 && name.toLowerCase() === 'host').length;
+  let hosts = 0;
+  for (let i = 0; i < raw.rawHeaders.length; i += 2) if (isHost(raw.rawHeaders[i]!)) hosts += 1;
   if (hosts === 1 || (hosts === 0 && raw.httpVersion === '1.0')) return;
   const what = hosts === 0 ? 'no Host header' : `${hosts} Host headers`;
   throw new Refusal('bad_request', `The request has ${what}: send one that names this service.`);
+}
+
+function isHost(name: string): boolean {
+  return name.length === 4 && name.toLowerCase() === 'host';
 }
 
 /** Node itself answers `100-continue`, and what it takes for that. HTTP/1.0 knows no Expect. */
@@ -85,14 +90,17 @@ function foreign(what: 'host' | 'origin', given: string): Refusal {
 
 const BEARER = /^bearer +(\S+) *$/i;
 
-/** Who calls; refuses where a key is needed and none, or a wrong one, is given. */
-export async function authenticate(
+/** Who calls; refuses where a key is needed and none, or a wrong one, is given. Answers at once where none is needed. */
+export function authenticate(
   request: FastifyRequest,
   open: boolean,
   keys: ApiKeys,
   config: ServiceConfig,
-): Promise<Caller> {
-  if (open || !config.requireKeys) return ANYBODY;
+): Caller | Promise<Caller> {
+  return open || !config.requireKeys ? ANYBODY : callerOf(request, keys);
+}
+
+async function callerOf(request: FastifyRequest, keys: ApiKeys): Promise<Caller> {
   const key = BEARER.exec(request.headers.authorization ?? '')?.[1];
   const caller = key === undefined ? undefined : await keys.check(key);
   if (caller !== undefined) return caller;

@@ -41,10 +41,24 @@ export function registerRoutes(fastify: FastifyInstance, parts: ServiceParts): v
       method: contract.method,
       url: contract.path.replaceAll(/\{(\w+)\}/g, ':$1'),
       config: { operation },
-      onRequest: async (request) => {
-        request.caller = await authenticate(request, contract.open === true, parts.keys, parts.config);
-        checkContentType(request, contract);
-        if (parts.leaving.aborted && SUBMITS.has(operation)) throw shuttingDown();
+      onRequest: (request, _reply, done) => {
+        const admit = (caller: Caller): void => {
+          request.caller = caller;
+          checkContentType(request, contract);
+          if (parts.leaving.aborted && SUBMITS.has(operation)) throw shuttingDown();
+        };
+        const caller = authenticate(request, contract.open === true, parts.keys, parts.config);
+        if (caller instanceof Promise) {
+          caller.then(admit).then(() => done(), done);
+          return;
+        }
+        try {
+          admit(caller);
+        } catch (fault) {
+          done(fault as Error);
+          return;
+        }
+        done();
       },
       handler: (request, reply) => handle(checkedCall(request, reply, contract, checks(), departures), parts),
     });
