@@ -8,6 +8,7 @@ import type { Claim, ClaimedTask, LaneQuota } from '../store.ts';
 import { CLAIM_BYTES, SWEEP_ENTRIES } from '../timing.ts';
 import { TASK_COLUMNS, taskRowOf } from './row.ts';
 import { endTask, leaseKey, platformEnding, startAttempt } from './task-row.ts';
+import type { FreshTask } from './fresh.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
 
@@ -21,13 +22,17 @@ export function claim(
 ): Claim {
   const handed: { score: number; task: ClaimedTask }[] = [];
   const quotas = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
+  // This act takes out of a lane what it takes out of the fresh part of it, so that all stays all.
+  const isFresh = (lane: string): boolean => act.fresh.isAll(tenant, lane, act.counter(tenant, `waiting:${lane}`));
+  const fresh = new Set([...quotas.keys()].filter(isFresh));
   let ended = 0;
   let bytes = 0;
   // A round ends what has expired and hands out the rest; another one fills the gaps that leaves.
   for (;;) {
-    const waiting = bestOf(act, tenant, quotas, max - handed.length);
+    const waiting = bestOf(act, tenant, quotas, max - handed.length, fresh);
     const before = ended;
-    for (const row of waiting) {
+    for (const candidate of waiting) {
+      const { row } = candidate;
       if (row.expires_at > 0 && row.expires_at <= act.now) {
         endTask(act, row, platformEnding(row, 'expire', 'FAILED', 'expired', EXPIRED));
         ended += 1;
@@ -35,7 +40,7 @@ export function claim(
       }
       bytes += row.args_bytes;
       if (bytes > CLAIM_BYTES && handed.length > 0) return { tasks: inOrder(handed), more: true, owes: false };
-      handed.push({ score: row.score, task: handOut(act, row, claimer, monoMs) });
+      handed.push({ score: row.score, task: handOut(act, candidate, claimer, monoMs) });
       quotas.set(row.lane, quotas.get(row.lane)! - 1);
     }
     if (ended === before || ended >= SWEEP_ENTRIES)
@@ -48,33 +53,52 @@ function inOrder(handed: { score: number; task: ClaimedTask }[]): ClaimedTask[] 
   return handed.sort((a, b) => a.score - b.score).map(({ task }) => task);
 }
 
-function bestOf(act: Act, tenant: string, quotas: ReadonlyMap<string, number>, max: number): TaskRow[] {
-  const rows: TaskRow[] = [];
+/** A waiting task, and its payload where nobody has to read that. */
+type Candidate = FreshTask | { row: TaskRow };
+
+function bestOf(
+  act: Act,
+  tenant: string,
+  quotas: ReadonlyMap<string, number>,
+  max: number,
+  fresh: ReadonlySet<string>,
+): Candidate[] {
+  const candidates: Candidate[] = [];
   for (const [lane, quota] of quotas) {
     const limit = Math.min(quota, max);
     if (limit <= 0) continue;
-    const sql = `SELECT ${TASK_COLUMNS} FROM task WHERE tenant = ? AND lane = ? AND state = ${STATE_CODE.QUEUED} ORDER BY score LIMIT 0 + ?`;
-    for (const columns of act.db.columns(sql, tenant, lane, limit)) rows.push(taskRowOf(columns));
+    candidates.push(...(fresh.has(lane) ? act.fresh.first(tenant, lane, limit) : firstRows(act, tenant, lane, limit)));
   }
-  return rows.sort((a, b) => a.score - b.score).slice(0, Math.max(0, max));
+  return candidates.sort((a, b) => a.row.score - b.row.score).slice(0, Math.max(0, max));
 }
 
-function handOut(act: Act, row: TaskRow, claimer: string, monoMs: number): ClaimedTask {
+function firstRows(act: Act, tenant: string, lane: string, limit: number): Candidate[] {
+  const sql = `SELECT ${TASK_COLUMNS} FROM task WHERE tenant = ? AND lane = ? AND state = ${STATE_CODE.QUEUED} ORDER BY score LIMIT 0 + ?`;
+  return act.db.columns(sql, tenant, lane, limit).map((columns) => ({ row: taskRowOf(columns) }));
+}
+
+function handOut(act: Act, candidate: Candidate, claimer: string, monoMs: number): ClaimedTask {
+  const { row } = candidate;
   const token = newToken();
   startAttempt(act, row, claimer, token);
   act.committed(() => act.running.hold(leaseKey(row.tenant, row.id), monoMs, row));
-  const payload = act.db.firstColumns('SELECT header, args FROM payload WHERE n = ?', row.n) as Payload;
-  const { header, packed } = act.headers.read(payload[0]);
+  const payload = 'args' in candidate ? candidate : payloadOf(act, row);
+  const { header, packed } = act.headers.read(payload.packed);
   return {
     fence: { id: row.id, attempt: row.attempt, token },
     spec: specOf(row.id, header),
     packed,
     lane: row.lane,
-    args: asBuffer(payload[1]),
+    args: payload.args,
     losses: row.losses,
     retries: row.retries,
     startWithinMs: startWithinMs(row, act.now),
   };
+}
+
+function payloadOf(act: Act, row: TaskRow): { packed: Buffer; args: Buffer } {
+  const [packed, args] = act.db.firstColumns('SELECT header, args FROM payload WHERE n = ?', row.n) as Payload;
+  return { packed: asBuffer(packed), args: asBuffer(args) };
 }
 
 type Payload = readonly [header: Uint8Array, args: Uint8Array];

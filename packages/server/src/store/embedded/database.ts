@@ -17,6 +17,9 @@ export type Columns = readonly SQLOutputValue[];
  */
 const CHECKPOINT_PAGES = 8192;
 
+/** A COMMIT after a page of an index was split looks at every page in the cache; what is not in it the kernel has. */
+const CACHE_KIB = 16_384;
+
 /** The one door to node:sqlite. Synchronous; the caller decides what runs in which transaction. */
 export class Database {
   readonly #db: DatabaseSync;
@@ -33,7 +36,7 @@ export class Database {
       // Exclusive, as nobody else may open it: no shared memory, and no system calls for locks around each transaction.
       this.#db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;
         PRAGMA synchronous = ${sync === 'full' ? 'FULL' : 'NORMAL'}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
-        PRAGMA cache_size = -65536; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;`);
+        PRAGMA cache_size = -${CACHE_KIB}; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;`);
       this.#migrate(dataDir);
     } catch (fault) {
       this.#lock.close();

@@ -124,6 +124,7 @@ export function taskArgs(db: Database, tenant: string, id: string): Buffer | und
 /** Unpinned, an ended task has the rest of its retention left, if any. */
 export function pinTask(act: Act, tenant: string, id: string, pinned: boolean): boolean {
   act.doubt(leaseKey(tenant, id));
+  act.fresh.clear();
   act.committed(() => {
     const row = act.running.row(leaseKey(tenant, id));
     if (row !== undefined) row.pinned = pinned ? 1 : 0;

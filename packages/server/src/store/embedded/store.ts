@@ -1,5 +1,6 @@
 // The embedded store: SQLite in a data directory that belongs to this process alone. Each verb is one file beside this one.
-//   database  private-file  turn (the transaction of a turn)  reserve  acceptance  counters  running  schema  row  task-row (the moves)
+//   database  private-file  turn (the transaction of a turn)  reserve  acceptance  counters  running  fresh  schema  row
+//   task-row (the moves)
 //   submit  claim  hold (renew, release)  settle  cancel  sweep  depths
 //   records  listing  logs  events  |  functions  code  doomed-code  |  fleet
 import { EventEmitter } from 'node:events';

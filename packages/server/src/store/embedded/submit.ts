@@ -4,6 +4,7 @@ import { STATE_CODE } from '../state-code.ts';
 import type { QueueLimits, Submission, SubmitAnswer } from '../store.ts';
 import { byId, byKey, judged, type Accepted } from '../submit-rules.ts';
 import type { Database } from './database.ts';
+import type { TaskRow } from './row.ts';
 import { countState } from './task-row.ts';
 import type { Act } from './turn.ts';
 
@@ -51,6 +52,8 @@ function insert(act: Act, tenant: string, task: Submission, accepted: Accepted):
   const delayed = spec.not_before > act.now;
   const state = delayed ? 'DELAYED' : 'QUEUED';
   const n = act.sequence();
+  const score = scoreOf(spec.priority, n);
+  const once = spec.at_most_once ? 1 : 0;
   const inserted = act.db.run(
     `INSERT INTO task (n, tenant, id, state, lane, score, priority, submitted_at, due_at, expires_at, ttl, max_attempts, once,
       args_bytes, function_id, digest, runtime, result_as, grp, tags)
@@ -60,14 +63,14 @@ function insert(act: Act, tenant: string, task: Submission, accepted: Accepted):
     spec.id,
     STATE_CODE[state],
     lane,
-    scoreOf(spec.priority, n),
+    score,
     spec.priority,
     act.now,
     delayed ? spec.not_before : 0,
     spec.expires_at,
     spec.result_ttl_ms,
     spec.max_attempts,
-    spec.at_most_once ? 1 : 0,
+    once,
     args.length,
     spec.function_id,
     spec.digest,
@@ -90,5 +93,37 @@ function insert(act: Act, tenant: string, task: Submission, accepted: Accepted):
   }
   act.count(tenant, 'submitted', 1);
   countState(act, { tenant, lane, args_bytes: args.length }, state, 1);
+  if (!delayed) act.fresh.add({ row: newRow(tenant, task, n, score, once), packed, args });
   return undefined;
+}
+
+/** What the table holds of a task that waits for its first attempt. */
+function newRow(tenant: string, { spec, lane, args }: Submission, n: number, score: number, once: number): TaskRow {
+  return {
+    n,
+    tenant,
+    id: spec.id,
+    state: STATE_CODE.QUEUED,
+    lane,
+    score,
+    priority: spec.priority,
+    attempt: 0,
+    token: '',
+    worker: '',
+    losses: 0,
+    abandonments: 0,
+    retries: 0,
+    started_at: 0,
+    expires_at: spec.expires_at,
+    pinned: 0,
+    ttl: spec.result_ttl_ms,
+    max_attempts: spec.max_attempts,
+    once,
+    args_bytes: args.length,
+    function_id: spec.function_id,
+    digest: spec.digest,
+    runtime: spec.runtime,
+    result_as: spec.result_as,
+    grp: spec.group,
+  };
 }

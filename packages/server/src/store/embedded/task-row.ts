@@ -41,6 +41,7 @@ function leave(act: Act, row: TaskRow, move: MoveName, to: TaskState): void {
   if (!isLegal(from, move, to)) throw new Error(`Illegal move: ${move} takes no task from ${from} to ${to}.`);
   countState(act, row, from, -1);
   countState(act, row, to, 1);
+  if (from === 'QUEUED') act.fresh.drop(row);
   if (from === 'RUNNING') {
     const key = leaseKey(row.tenant, row.id);
     act.doubt(key);

@@ -18,15 +18,17 @@ import { full, isFull, outsideFault } from './database.ts';
 import type { Database } from './database.ts';
 import { DoomedCode } from './doomed-code.ts';
 import { packEvents } from './events.ts';
+import { Fresh } from './fresh.ts';
 import type { Reserve } from './reserve.ts';
 import type { Running } from './running.ts';
 
-/** What an act may touch. Everything but `db` takes effect only when the act has succeeded. */
+/** What an act may touch. Everything but `db` and `fresh` takes effect only when the act has succeeded. */
 export interface Act {
   readonly db: Database;
   readonly running: Running;
   readonly headers: HeaderReader;
   readonly doomed: DoomedCode;
+  readonly fresh: Fresh;
   /** The store's time, Unix ms. */
   readonly now: number;
   /** The committed value and that of earlier acts in this transaction; not this act's own `count`. */
@@ -67,6 +69,7 @@ export class Turns {
   readonly #running: Running;
   readonly #headers = new HeaderReader();
   readonly #doomed = new DoomedCode();
+  readonly #fresh = new Fresh();
   readonly #clock: Clock;
   readonly #publish: (hint: Hint) => void;
   #phase: Phase = { is: 'idle' };
@@ -218,6 +221,7 @@ export class Turns {
         const outside = outsideFault(fault);
         if (outside !== undefined) throw outside;
         this.#db.run('ROLLBACK TO act');
+        this.#fresh.clear();
         act.reject(fault);
       }
       this.#db.run('RELEASE act');
@@ -248,6 +252,7 @@ export class Turns {
 
   #rollBack(): void {
     this.#ahead = true;
+    this.#fresh.clear();
     try {
       if (this.#db.inTransaction) this.#db.run('ROLLBACK');
       this.#counters.reload();
@@ -276,6 +281,7 @@ export class Turns {
       running: this.#running,
       headers: this.#headers,
       doomed: this.#doomed,
+      fresh: this.#fresh,
       now: Math.trunc(this.#clock.wall()),
       counter: (tenant, name) => this.#counters.get(tenant, name),
       count: (tenant, name, delta) => counts.push([tenant, name, delta]),

@@ -1,0 +1,82 @@
+// What was submitted a moment ago and waits still, so that a claim reads nothing that was written just before it. It is a
+// part of what waits: a row comes when it is written and goes when its task leaves the queue. So where a lane has as many
+// here as its counter says, all of it is here. The table is the truth: when something is undone, nothing is fresh.
+import type { TaskRow } from './row.ts';
+
+export interface FreshTask {
+  row: TaskRow;
+  packed: Buffer;
+  args: Buffer;
+}
+
+/** Tasks kept at most, and the memory behind their arguments, bytes. What comes beyond is read. */
+const MOST = 4096;
+const MOST_BYTES = 64 * 1024 * 1024;
+
+interface Lane {
+  /** By the row's number, lowest score first. */
+  tasks: Map<number, FreshTask>;
+  lastScore: number;
+}
+
+export class Fresh {
+  readonly #lanes = new Map<string, Lane>();
+  #count = 0;
+  #bytes = 0;
+
+  /** Left out where there is no room, or where it would go ahead of another. */
+  add(task: FreshTask): void {
+    const { row, args } = task;
+    if (this.#count >= MOST || this.#bytes + heldBy(args) > MOST_BYTES) return;
+    const key = keyOf(row.tenant, row.lane);
+    let lane = this.#lanes.get(key);
+    if (lane === undefined) this.#lanes.set(key, (lane = { tasks: new Map(), lastScore: row.score }));
+    if (row.score < lane.lastScore) return;
+    lane.lastScore = row.score;
+    lane.tasks.set(row.n, task);
+    this.#count += 1;
+    this.#bytes += heldBy(args);
+  }
+
+  /** The task left the queue. */
+  drop({ tenant, lane: name, n }: Pick<TaskRow, 'tenant' | 'lane' | 'n'>): void {
+    const key = keyOf(tenant, name);
+    const lane = this.#lanes.get(key);
+    const task = lane?.tasks.get(n);
+    if (lane === undefined || task === undefined) return;
+    lane.tasks.delete(n);
+    if (lane.tasks.size === 0) this.#lanes.delete(key);
+    this.#count -= 1;
+    this.#bytes -= heldBy(task.args);
+  }
+
+  /** Is all here of a lane in which `waiting` tasks wait? */
+  isAll(tenant: string, name: string, waiting: number): boolean {
+    return (this.#lanes.get(keyOf(tenant, name))?.tasks.size ?? 0) === waiting;
+  }
+
+  /** Up to `max` of a lane, lowest score first. */
+  first(tenant: string, name: string, max: number): FreshTask[] {
+    const first: FreshTask[] = [];
+    for (const task of this.#lanes.get(keyOf(tenant, name))?.tasks.values() ?? []) {
+      if (first.length >= max) break;
+      first.push(task);
+    }
+    return first;
+  }
+
+  clear(): void {
+    this.#lanes.clear();
+    this.#count = 0;
+    this.#bytes = 0;
+  }
+}
+
+function keyOf(tenant: string, lane: string): string {
+  return `${tenant}/${lane}`;
+}
+
+/** A view of a request's body holds all of it. */
+function heldBy(args: Buffer): number {
+  return args.buffer.byteLength;
+}
