@@ -6,8 +6,9 @@ import { startWithinMs } from '../rules.ts';
 import { STATE_CODE } from '../state-code.ts';
 import type { Claim, ClaimedTask, LaneQuota } from '../store.ts';
 import { CLAIM_BYTES, SWEEP_ENTRIES } from '../timing.ts';
+import { waitingIn } from './counters.ts';
 import { TASK_COLUMNS, taskRowOf } from './row.ts';
-import { endTask, leaseKey, platformEnding, startAttempt } from './task-row.ts';
+import { endTask, platformEnding, startAttempt } from './task-row.ts';
 import type { FreshTask } from './fresh.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
@@ -23,7 +24,7 @@ export function claim(
   const handed: { score: number; task: ClaimedTask }[] = [];
   const quotas = new Map(lanes.map(({ lane, max: quota }) => [lane, quota]));
   // This act takes out of a lane what it takes out of the fresh part of it, so that all stays all.
-  const isFresh = (lane: string): boolean => act.fresh.isAll(tenant, lane, act.counter(tenant, `waiting:${lane}`));
+  const isFresh = (lane: string): boolean => act.fresh.isAll(tenant, lane, act.counter(tenant, waitingIn(lane)));
   const fresh = new Set([...quotas.keys()].filter(isFresh));
   let ended = 0;
   let bytes = 0;
@@ -67,7 +68,8 @@ function bestOf(
   for (const [lane, quota] of quotas) {
     const limit = Math.min(quota, max);
     if (limit <= 0) continue;
-    candidates.push(...(fresh.has(lane) ? act.fresh.first(tenant, lane, limit) : firstRows(act, tenant, lane, limit)));
+    const first = fresh.has(lane) ? act.fresh.first(tenant, lane, limit) : firstRows(act, tenant, lane, limit);
+    for (const candidate of first) candidates.push(candidate);
   }
   return candidates.sort((a, b) => a.row.score - b.row.score).slice(0, Math.max(0, max));
 }
@@ -81,7 +83,7 @@ function handOut(act: Act, candidate: Candidate, claimer: string, monoMs: number
   const { row } = candidate;
   const token = newToken();
   startAttempt(act, row, claimer, token);
-  act.committed(() => act.running.hold(leaseKey(row.tenant, row.id), monoMs, row));
+  act.committed(() => act.running.hold(row.tenant, row.id, monoMs, row));
   const payload = 'args' in candidate ? candidate : payloadOf(act, row);
   const { header, packed } = act.headers.read(payload.packed);
   return {

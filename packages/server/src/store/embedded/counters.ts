@@ -61,3 +61,25 @@ export class Counters {
     this.#dirty.clear();
   }
 }
+
+/** What one act counts, before it has succeeded. */
+export class Sums {
+  readonly #tenants = new Map<string, Map<string, number>>();
+
+  add(tenant: string, name: string, delta: number): void {
+    let sums = this.#tenants.get(tenant);
+    if (sums === undefined) this.#tenants.set(tenant, (sums = new Map<string, number>()));
+    sums.set(name, (sums.get(name) ?? 0) + delta);
+  }
+
+  addTo(counters: Counters): void {
+    for (const [tenant, sums] of this.#tenants) {
+      for (const [name, sum] of sums) counters.add(tenant, name, sum);
+    }
+  }
+}
+
+/** The name of a lane's counter. */
+export function waitingIn(lane: string): string {
+  return `waiting:${lane}`;
+}

@@ -20,7 +20,8 @@ interface Lane {
 }
 
 export class Fresh {
-  readonly #lanes = new Map<string, Lane>();
+  /** By tenant, then by lane. */
+  readonly #lanes = new Map<string, Map<string, Lane>>();
   #count = 0;
   #bytes = 0;
 
@@ -28,9 +29,10 @@ export class Fresh {
   add(task: FreshTask): void {
     const { row, args } = task;
     if (this.#count >= MOST || this.#bytes + heldBy(args) > MOST_BYTES) return;
-    const key = keyOf(row.tenant, row.lane);
-    let lane = this.#lanes.get(key);
-    if (lane === undefined) this.#lanes.set(key, (lane = { tasks: new Map(), lastScore: row.score }));
+    let lanes = this.#lanes.get(row.tenant);
+    if (lanes === undefined) this.#lanes.set(row.tenant, (lanes = new Map<string, Lane>()));
+    let lane = lanes.get(row.lane);
+    if (lane === undefined) lanes.set(row.lane, (lane = { tasks: new Map(), lastScore: row.score }));
     if (row.score < lane.lastScore) return;
     lane.lastScore = row.score;
     lane.tasks.set(row.n, task);
@@ -40,25 +42,25 @@ export class Fresh {
 
   /** The task left the queue. */
   drop({ tenant, lane: name, n }: Pick<TaskRow, 'tenant' | 'lane' | 'n'>): void {
-    const key = keyOf(tenant, name);
-    const lane = this.#lanes.get(key);
-    const task = lane?.tasks.get(n);
-    if (lane === undefined || task === undefined) return;
-    lane.tasks.delete(n);
-    if (lane.tasks.size === 0) this.#lanes.delete(key);
+    const lanes = this.#lanes.get(tenant);
+    const tasks = lanes?.get(name)?.tasks;
+    const task = tasks?.get(n);
+    if (lanes === undefined || tasks === undefined || task === undefined) return;
+    tasks.delete(n);
+    if (tasks.size === 0) lanes.delete(name);
     this.#count -= 1;
     this.#bytes -= heldBy(task.args);
   }
 
   /** Is all here of a lane in which `waiting` tasks wait? */
   isAll(tenant: string, name: string, waiting: number): boolean {
-    return (this.#lanes.get(keyOf(tenant, name))?.tasks.size ?? 0) === waiting;
+    return (this.#lanes.get(tenant)?.get(name)?.tasks.size ?? 0) === waiting;
   }
 
   /** Up to `max` of a lane, lowest score first. */
   first(tenant: string, name: string, max: number): FreshTask[] {
     const first: FreshTask[] = [];
-    for (const task of this.#lanes.get(keyOf(tenant, name))?.tasks.values() ?? []) {
+    for (const task of this.#lanes.get(tenant)?.get(name)?.tasks.values() ?? []) {
       if (first.length >= max) break;
       first.push(task);
     }
@@ -70,10 +72,6 @@ export class Fresh {
     this.#count = 0;
     this.#bytes = 0;
   }
-}
-
-function keyOf(tenant: string, lane: string): string {
-  return `${tenant}/${lane}`;
 }
 
 /** A view of a request's body holds all of it. */

@@ -2,14 +2,14 @@
 import { RULES } from '../rules.ts';
 import type { Fence } from '../../lifecycle/fence.ts';
 import type { Release, Renewal } from '../store.ts';
-import { addNote, leaseKey, putBack, taskRow, unchanged } from './task-row.ts';
+import { addNote, putBack, taskRow, unchanged } from './task-row.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
 
 /** The row, where the task is RUNNING under this very fence. */
 export function currentRow(act: Act, tenant: string, fence: Fence): TaskRow | undefined {
-  const key = leaseKey(tenant, fence.id);
-  const row = (act.doubts(key) ? undefined : act.running.row(key)) ?? taskRow(act, tenant, fence.id);
+  const known = act.doubts(fence.id) ? undefined : act.running.row(tenant, fence.id);
+  const row = known ?? taskRow(act, tenant, fence.id);
   return row !== undefined && RULES.isCurrent(row, fence) ? row : undefined;
 }
 
@@ -20,7 +20,7 @@ export function renew(act: Act, tenant: string, renewals: readonly Renewal[], mo
     if (row.worker !== worker || row.started_at !== startedAt) {
       act.db.run('UPDATE task SET worker = ?, started_at = ? WHERE n = ?', worker, startedAt, row.n);
     }
-    act.committed(() => act.running.extend(leaseKey(tenant, fence.id), monoMs, worker, startedAt));
+    act.committed(() => act.running.extend(tenant, fence.id, monoMs, worker, startedAt));
     return true;
   });
 }

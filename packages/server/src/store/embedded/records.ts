@@ -8,7 +8,6 @@ import { endOf, hasEnded, stateOf } from '../state-code.ts';
 import type { TaskProgress, TaskRecord } from '../store.ts';
 import { asBuffer } from './claim.ts';
 import type { Database } from './database.ts';
-import { leaseKey } from './task-row.ts';
 import type { Act } from './turn.ts';
 
 interface RecordRow {
@@ -123,10 +122,10 @@ export function taskArgs(db: Database, tenant: string, id: string): Buffer | und
 
 /** Unpinned, an ended task has the rest of its retention left, if any. */
 export function pinTask(act: Act, tenant: string, id: string, pinned: boolean): boolean {
-  act.doubt(leaseKey(tenant, id));
+  act.doubt(id);
   act.fresh.clear();
   act.committed(() => {
-    const row = act.running.row(leaseKey(tenant, id));
+    const row = act.running.row(tenant, id);
     if (row !== undefined) row.pinned = pinned ? 1 : 0;
   });
   const changed = act.db.run(

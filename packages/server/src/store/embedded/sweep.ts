@@ -5,7 +5,7 @@ import type { SweepReport } from '../store.ts';
 import { EVENTS_KEPT, EVENTS_KEPT_MS, SWEEP_ENTRIES } from '../timing.ts';
 import { dropReferences, reapCode } from './code.ts';
 import { TASK_COLUMNS } from './row.ts';
-import { abandonTask, endTask, leaseKey, platformEnding, putBack, taskRow, unchanged } from './task-row.ts';
+import { abandonTask, endTask, platformEnding, putBack, taskRow, unchanged } from './task-row.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
 
@@ -63,8 +63,8 @@ function promote(act: Act, tenant: string): number {
 
 function ranOut(act: Act, tenant: string, monoMs: number): number {
   let abandoned = 0;
-  for (const key of act.running.ranOut(tenant, monoMs, SWEEP_ENTRIES)) {
-    const row = taskRow(act, tenant, key.slice(tenant.length + 1));
+  for (const id of act.running.ranOut(tenant, monoMs, SWEEP_ENTRIES)) {
+    const row = taskRow(act, tenant, id);
     if (row?.state !== STATE_CODE.RUNNING) continue;
     abandonTask(act, row);
     abandoned += 1;
@@ -118,6 +118,6 @@ function trimEvents(act: Act): void {
 export function adoptRunning(act: Act, monoMs: number): void {
   const sql = `SELECT tenant, id FROM task WHERE state = ${STATE_CODE.RUNNING}`;
   for (const { tenant, id } of act.db.all<{ tenant: string; id: string }>(sql)) {
-    act.committed(() => act.running.hold(leaseKey(tenant, id), monoMs));
+    act.committed(() => act.running.hold(tenant, id, monoMs));
   }
 }

@@ -11,6 +11,7 @@ import { hasHistory, noted } from '../history.ts';
 import { STATE_CODE, endOf, stateOf } from '../state-code.ts';
 import type { TaskEnd } from '../store.ts';
 import { RIDE_ALONG_BYTES } from '../timing.ts';
+import { waitingIn } from './counters.ts';
 import { TASK_COLUMNS } from './row.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
@@ -19,9 +20,13 @@ export function taskRow(act: Act, tenant: string, id: string): TaskRow | undefin
   return act.db.get<TaskRow>(`SELECT ${TASK_COLUMNS} FROM task WHERE tenant = ? AND id = ?`, tenant, id);
 }
 
-export function leaseKey(tenant: string, id: string): string {
-  return `${tenant}/${id}`;
-}
+/** Names that are made once: a new string is hashed anew. */
+const STATE_COUNTER = {
+  QUEUED: 'state:QUEUED',
+  DELAYED: 'state:DELAYED',
+  BLOCKED: 'state:BLOCKED',
+  RUNNING: 'state:RUNNING',
+} as const;
 
 /** Counts a task into (+1) or out of (−1) a state. */
 export function countState(
@@ -31,9 +36,9 @@ export function countState(
   by: 1 | -1,
 ): void {
   if (state === 'COMPLETED' || state === 'FAILED' || state === 'CANCELED') return;
-  act.count(row.tenant, `state:${state}`, by);
+  act.count(row.tenant, STATE_COUNTER[state], by);
   if (state !== 'RUNNING') act.count(row.tenant, 'bytes', by * row.args_bytes);
-  if (state === 'QUEUED') act.count(row.tenant, `waiting:${row.lane}`, by);
+  if (state === 'QUEUED') act.count(row.tenant, waitingIn(row.lane), by);
 }
 
 function leave(act: Act, row: TaskRow, move: MoveName, to: TaskState): void {
@@ -43,9 +48,8 @@ function leave(act: Act, row: TaskRow, move: MoveName, to: TaskState): void {
   countState(act, row, to, 1);
   if (from === 'QUEUED') act.fresh.drop(row);
   if (from === 'RUNNING') {
-    const key = leaseKey(row.tenant, row.id);
-    act.doubt(key);
-    act.committed(() => act.running.drop(key));
+    act.doubt(row.id);
+    act.committed(() => act.running.drop(row.tenant, row.id));
   }
 }
 

@@ -13,7 +13,7 @@ import type { Clock } from '../../clock.ts';
 import type { Hint, TaskEnd } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
 import { HeaderReader } from '../../lifecycle/spec.ts';
-import type { Counters } from './counters.ts';
+import { Sums, type Counters } from './counters.ts';
 import { full, isFull, outsideFault } from './database.ts';
 import type { Database } from './database.ts';
 import { DoomedCode } from './doomed-code.ts';
@@ -38,9 +38,9 @@ export interface Act {
   sequence(): number;
   /** Runs after COMMIT: changes of memory that must not survive a rollback. */
   committed(effect: () => void): void;
-  /** What is known in memory of this running task (`tenant/id`) is not to be believed in this transaction any more. */
-  doubt(key: string): void;
-  doubts(key: string): boolean;
+  /** What is known in memory of running tasks of this id is not to be believed in this transaction any more. */
+  doubt(id: string): void;
+  doubts(id: string): boolean;
   announceWork(lane: string): void;
   /** Into the log of events, and to whoever listens. */
   announceEnd(tenant: string, end: TaskEnd): void;
@@ -270,7 +270,7 @@ export class Turns {
 
   /** Runs `change` on a scope of its own, and takes over what it counted and announced once it has succeeded (T2). */
   #guarded<T>(change: (act: Act) => T): T {
-    const counts: [tenant: string, name: string, delta: number][] = [];
+    const counts = new Sums();
     const effects: (() => void)[] = [];
     const lanes = new Set<string>();
     const ends: OwnedEnd[] = [];
@@ -284,17 +284,17 @@ export class Turns {
       fresh: this.#fresh,
       now: Math.trunc(this.#clock.wall()),
       counter: (tenant, name) => this.#counters.get(tenant, name),
-      count: (tenant, name, delta) => counts.push([tenant, name, delta]),
+      count: (tenant, name, delta) => counts.add(tenant, name, delta),
       sequence: () => this.#counters.get('', 'sequence') + ++drawn,
       committed: (effect) => effects.push(effect),
       announceWork: (lane) => lanes.add(lane),
-      doubt: (key) => this.#doubted.add(key),
-      doubts: (key) => this.#doubted.has(key),
+      doubt: (id) => this.#doubted.add(id),
+      doubts: (id) => this.#doubted.has(id),
       announceEnd: (tenant, end) => ends.push({ tenant, end }),
       announceCanceled: (id) => canceled.push(id),
     });
     if (drawn > 0) this.#counters.add('', 'sequence', drawn);
-    for (const [tenant, name, delta] of counts) this.#counters.add(tenant, name, delta);
+    counts.addTo(this.#counters);
     for (const effect of effects) this.#effects.push(effect);
     for (const lane of lanes) this.#announcements.lanes.add(lane);
     for (const end of ends) this.#announcements.ends.push(end);
