@@ -92,9 +92,13 @@ export function describeFunction(fn: FunctionRecord): AnswerOf<'getFunction', 20
   };
 }
 
+/** The last one: of what is told together, much ended in the same millisecond. */
+let lastTime = { ms: 0, text: new Date(0).toISOString() };
+
 /** RFC 3339, UTC. */
 export function timeText(ms: number): string {
-  return new Date(ms).toISOString();
+  if (ms !== lastTime.ms) lastTime = { ms, text: new Date(ms).toISOString() };
+  return lastTime.text;
 }
 
 function timeOrNull(ms: number): string | null {
