@@ -8,6 +8,7 @@ import { endOf, hasEnded, stateOf } from '../state-code.ts';
 import type { TaskProgress, TaskRecord } from '../store.ts';
 import { asBuffer } from './claim.ts';
 import type { Database } from './database.ts';
+import type { LateResults } from './late-results.ts';
 import type { Act } from './turn.ts';
 
 interface RecordRow {
@@ -85,30 +86,45 @@ type EndRow = readonly [
   runtime: TaskSpec['runtime'],
   resultAs: TaskSpec['result_as'],
   error: string | null,
-  json: Uint8Array | null,
-  pickle: Uint8Array | null,
+  json?: Uint8Array | null,
+  pickle?: Uint8Array | null,
 ];
 
-export function taskProgress(db: Database, tenant: string, ids: readonly string[]): (TaskProgress | undefined)[] {
-  return ids.map((id) => progressOf(db, tenant, id));
+const END_COLUMNS = 'state, attempt, kind, ended_at, runtime, result_as, error';
+const END_ROWS = 'FROM task LEFT JOIN ending ON ending.n = task.n WHERE tenant = ? AND id = ?';
+
+export function taskProgress(
+  db: Database,
+  late: LateResults,
+  tenant: string,
+  ids: readonly string[],
+): (TaskProgress | undefined)[] {
+  return ids.map((id) => progressOf(db, late.take(tenant, id), tenant, id));
 }
 
-function progressOf(db: Database, tenant: string, id: string): TaskProgress | undefined {
-  const row = db.firstColumns(
-    `SELECT state, attempt, kind, ended_at, runtime, result_as, error, json, pickle FROM task LEFT JOIN ending ON ending.n = task.n
-      WHERE tenant = ? AND id = ?`,
-    tenant,
-    id,
-  ) as EndRow | undefined;
+/** `known`: the result, where it is not to be read. */
+function progressOf(
+  db: Database,
+  known: ResultForms | undefined,
+  tenant: string,
+  id: string,
+): TaskProgress | undefined {
+  const columns = known === undefined ? `${END_COLUMNS}, json, pickle` : END_COLUMNS;
+  const row = db.firstColumns(`SELECT ${columns} ${END_ROWS}`, tenant, id) as EndRow | undefined;
   if (row === undefined) return undefined;
   const [code, attempt, kind, endedAt, runtime, resultAs, error, json, pickle] = row;
   if (!hasEnded(code)) return { is: 'open', state: stateOf(code) };
-  const result: ResultForms = {};
-  if (json !== null) result.json = asBuffer(json);
-  if (pickle !== null) result.pickle = asBuffer(pickle);
+  const result = known ?? formsOf(json, pickle);
   const ended = endOf(code);
   const end = { id, state: ended, kind, error: errorFrom(error), result, resultAs, runtime, endedAt };
   return { is: 'ended', end: { ...end, hasHistory: hasHistory(ended, kind, attempt) } };
+}
+
+function formsOf(json: Uint8Array | null | undefined, pickle: Uint8Array | null | undefined): ResultForms {
+  const forms: ResultForms = {};
+  if (json != null) forms.json = asBuffer(json);
+  if (pickle != null) forms.pickle = asBuffer(pickle);
+  return forms;
 }
 
 export function taskArgs(db: Database, tenant: string, id: string): Buffer | undefined {

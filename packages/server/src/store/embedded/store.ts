@@ -1,6 +1,6 @@
 // The embedded store: SQLite in a data directory that belongs to this process alone. Each verb is one file beside this one.
-//   database  private-file  turn (the transaction of a turn)  reserve  acceptance  counters  running  fresh  schema  row
-//   task-row (the moves)
+//   database  private-file  turn (the transaction of a turn)  reserve  acceptance  counters  running  fresh  late-results  schema
+//   row  task-row (the moves)
 //   submit  claim  hold (renew, release)  settle  cancel  sweep  depths
 //   records  listing  logs  events  |  functions  code  doomed-code  |  fleet
 import { EventEmitter } from 'node:events';
@@ -19,6 +19,7 @@ import { eventsAfter } from './events.ts';
 import { deleteKey, fact, fleet, listKeys, putKey, report, retract } from './fleet.ts';
 import { deleteFunction, findFunction, listFunctions, registerFunction } from './functions.ts';
 import { release, renew } from './hold.ts';
+import { LateResults } from './late-results.ts';
 import { listTasks } from './listing.ts';
 import { appendLogs, taskLogs } from './logs.ts';
 import { pinTask, taskArgs, taskProgress, taskRecords, taskStates } from './records.ts';
@@ -45,8 +46,9 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   const db = new Database(options.dataDir, options.sync);
   const counters = new Counters(db);
   const running = new Running(leaseMs);
+  const late = new LateResults();
   const hints = new EventEmitter<{ hint: [Hint] }>().setMaxListeners(0);
-  const turns = new Turns(db, new Reserve(options.dataDir, clock), counters, running, clock, (hint) =>
+  const turns = new Turns(db, new Reserve(options.dataDir, clock), counters, running, late, clock, (hint) =>
     hints.emit('hint', hint),
   );
   const acceptance = new Acceptance(turns);
@@ -116,7 +118,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
 
     tasks: (tenant, ids) => turns.read((open) => taskRecords(open, tenant, ids)),
     states: (tenant, ids) => turns.read((open) => taskStates(open, tenant, ids)),
-    progress: (tenant, ids) => turns.read((open) => taskProgress(open, tenant, ids)),
+    progress: (tenant, ids) => turns.read((open) => taskProgress(open, late, tenant, ids)),
     args: (tenant, id) => turns.read((open) => taskArgs(open, tenant, id)),
     list: (tenant, filter, limit, cursor) => turns.read((open) => listTasks(open, tenant, filter, limit, cursor)),
     pin: (tenant, id, pinned) => turns.act((act) => pinTask(act, tenant, id, pinned)),

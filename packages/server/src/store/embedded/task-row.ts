@@ -164,6 +164,7 @@ export function endTask(act: Act, row: TaskRow, ending: Ending): void {
     pickle ?? null,
   );
   act.count(row.tenant, `ended:${ending.kind === '' ? 'COMPLETED' : ending.kind}`, 1);
+  if (resultBytes > RIDE_ALONG_BYTES) act.committed(() => act.late.keep(row.tenant, row.id, result));
   act.announceEnd(row.tenant, announcement(act, row, { ...ending, result }, resultBytes + error.length));
 }
 

@@ -19,6 +19,7 @@ import type { Database } from './database.ts';
 import { DoomedCode } from './doomed-code.ts';
 import { packEvents } from './events.ts';
 import { Fresh } from './fresh.ts';
+import type { LateResults } from './late-results.ts';
 import type { Reserve } from './reserve.ts';
 import type { Running } from './running.ts';
 
@@ -29,6 +30,7 @@ export interface Act {
   readonly headers: HeaderReader;
   readonly doomed: DoomedCode;
   readonly fresh: Fresh;
+  readonly late: LateResults;
   /** The store's time, Unix ms. */
   readonly now: number;
   /** The committed value and that of earlier acts in this transaction; not this act's own `count`. */
@@ -67,6 +69,7 @@ export class Turns {
   readonly #reserve: Reserve;
   readonly #counters: Counters;
   readonly #running: Running;
+  readonly #late: LateResults;
   readonly #headers = new HeaderReader();
   readonly #doomed = new DoomedCode();
   readonly #fresh = new Fresh();
@@ -85,6 +88,7 @@ export class Turns {
     reserve: Reserve,
     counters: Counters,
     running: Running,
+    late: LateResults,
     clock: Clock,
     publish: (hint: Hint) => void,
   ) {
@@ -92,6 +96,7 @@ export class Turns {
     this.#reserve = reserve;
     this.#counters = counters;
     this.#running = running;
+    this.#late = late;
     this.#clock = clock;
     this.#publish = publish;
   }
@@ -282,6 +287,7 @@ export class Turns {
       headers: this.#headers,
       doomed: this.#doomed,
       fresh: this.#fresh,
+      late: this.#late,
       now: Math.trunc(this.#clock.wall()),
       counter: (tenant, name) => this.#counters.get(tenant, name),
       count: (tenant, name, delta) => counts.add(tenant, name, delta),
