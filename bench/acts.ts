@@ -1,6 +1,7 @@
 // What Redis itself spends on a task in each act, in batches: `node bench/acts.ts [--tasks 20000] [--batch 100] [--rounds 5] [--waiting 0]`.
 // `--waiting N`: so many others wait all the while, and those that wait longest are claimed.
-// The time is what Redis says its functions took (`usec` of FCALL), so neither we nor the network are in it.
+// The time is what Redis says its functions took (`usec` of FCALL), so neither we nor the network are in it; beside it, the CPU of
+// the client's side: what the store costs a service or a dispatcher.
 import { parseArgs } from 'node:util';
 import { Redis } from 'ioredis';
 import { systemClock } from '../packages/server/src/clock.ts';
@@ -22,11 +23,16 @@ const [count = 0, size = 0, rounds = 0, waiting = 0] = [values.tasks, values.bat
 );
 const TENANT = 'default';
 
+interface Spent {
+  redis: number;
+  client: number;
+}
+
 const server = await startBenchRedis();
 const store = await openRedisStore({ url: server.url, clock: systemClock, onError: console.error });
 const redis = new Redis(server.url);
 const batches = Math.ceil(count / size);
-const spent = { submit: [] as number[], claim: [] as number[], settle: [] as number[] };
+const spent = { submit: [] as Spent[], claim: [] as Spent[], settle: [] as Spent[] };
 try {
   for (let n = 0; n < waiting; n += size) await store.submit(TENANT, 0, some(), NO_LIMITS);
   for (let round = 0; round <= rounds; round += 1) {
@@ -53,7 +59,9 @@ try {
     spent.settle.push(settle);
   }
   for (const [act, each] of Object.entries(spent)) {
-    console.log(`${act.padEnd(8)} ${(median(each) / (batches * size)).toFixed(2).padStart(6)} µs a task`);
+    const aTask = (us: number[]): string => (median(us) / (batches * size)).toFixed(2).padStart(6);
+    const client = aTask(each.map((one) => one.client));
+    console.log(`${act.padEnd(8)} ${aTask(each.map((one) => one.redis))} µs a task, the client's side ${client}`);
   }
 } finally {
   redis.disconnect();
@@ -61,15 +69,19 @@ try {
   await server.stop();
 }
 
+/** Tasks of one request share their header. */
 function some(): Submission[] {
-  return Array.from({ length: size }, () => submission());
+  const { packed } = submission();
+  return Array.from({ length: size }, () => ({ ...submission(), packed }));
 }
 
-/** How long Redis was in functions meanwhile. */
-async function microseconds(work: () => Promise<void>): Promise<number> {
+/** How long Redis was in functions meanwhile, and the CPU of this process. */
+async function microseconds(work: () => Promise<void>): Promise<Spent> {
   const before = await inFunctions();
+  const cpu = process.cpuUsage();
   await work();
-  return (await inFunctions()) - before;
+  const { user, system } = process.cpuUsage(cpu);
+  return { redis: (await inFunctions()) - before, client: user + system };
 }
 
 async function inFunctions(): Promise<number> {
