@@ -8,7 +8,7 @@ import { SLOW_MS, TRUSTED_RESULTS } from './depth.ts';
 /** Work to hold for each slot, in ms of run time. */
 export const TARGET_MS = 20;
 /** Calls to hold for each slot, at most. */
-export const MOST_PER_SLOT = 64;
+export const MOST_PER_SLOT = 128;
 /** Weight of the newest run time in the mean; the first ones weigh alike. */
 const WEIGHT = 1 / 16;
 /** A run time counts as this much at most, in ms. */
