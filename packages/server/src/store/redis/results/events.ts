@@ -58,33 +58,38 @@ export async function eventsAfter(shards: Shards, tenant: string, after: string,
 }
 
 async function readLog(redis: Redis, prefix: string, after: Place | undefined, limit: number): Promise<ShardLog> {
-  const events = after === undefined ? [] : await readEvents(redis, `${prefix}ev`, after, limit);
-  // Read afterwards, so that nothing can have been trimmed away between two reads of events without being known.
-  const [last, trimmed] = await Promise.all([
-    redis.xrevrange(`${prefix}ev`, '+', '-', 'COUNT', 1),
-    redis.get(`${prefix}evfloor`),
-  ]);
-  const floor = wholeOf(trimmed ?? '0-0');
-  return { events, newest: last[0] === undefined ? floor : wholeOf(last[0][0]), floor };
+  const key = `${prefix}ev`;
+  const events: ShardLog['events'] = [];
+  // The marks are asked for behind the events, on the same link: nothing can have been trimmed away between two reads of events
+  // without being known. Nearly always one read is all.
+  let from = after === undefined ? '' : placeIn(after);
+  for (let count = ENTRIES_AT_FIRST; ; count *= 2) {
+    const [entries, last, trimmed] = await Promise.all([
+      from === '' ? [] : redis.xrangeBuffer(key, from, '+', 'COUNT', count),
+      redis.xrevrange(key, '+', '-', 'COUNT', 1),
+      redis.get(`${prefix}evfloor`),
+    ]);
+    if (after !== undefined) for (const entry of entries) addEnds(events, entry, after);
+    if (entries.length < count || events.length >= limit) {
+      const floor = wholeOf(trimmed ?? '0-0');
+      return { events, newest: last[0] === undefined ? floor : wholeOf(last[0][0]), floor };
+    }
+    from = `(${entries.at(-1)![0].toString()}`;
+  }
 }
 
-/** At least `limit` ends where there are as many. */
-async function readEvents(redis: Redis, key: string, after: Place, limit: number): Promise<ShardLog['events']> {
-  const events: ShardLog['events'] = [];
-  const id = `${after.ms}-${after.sequence}`;
-  let from = after.seen === WHOLE ? `(${id}` : id;
-  for (let count = ENTRIES_AT_FIRST; ; count *= 2) {
-    const entries = await redis.xrangeBuffer(key, from, '+', 'COUNT', count);
-    for (const [name, fields] of entries) {
-      const entry = wholeOf(name.toString());
-      const ends = readTaskEnds(fields[1]!);
-      for (const [i, end] of ends.entries()) {
-        const at = { ...entry, seen: i + 1 < ends.length ? i + 1 : WHOLE };
-        if (isBefore(after, at)) events.push({ at, end });
-      }
-    }
-    if (entries.length < count || events.length >= limit) return events;
-    from = `(${entries.at(-1)![0].toString()}`;
+/** Where a read goes on. */
+function placeIn({ ms, sequence, seen }: Place): string {
+  return `${seen === WHOLE ? '(' : ''}${ms}-${sequence}`;
+}
+
+/** The ends of an entry that come after a place. */
+function addEnds(events: ShardLog['events'], [name, fields]: [Buffer, Buffer[]], after: Place): void {
+  const entry = wholeOf(name.toString());
+  const ends = readTaskEnds(fields[1]!);
+  for (const [i, end] of ends.entries()) {
+    const at = { ...entry, seen: i + 1 < ends.length ? i + 1 : WHOLE };
+    if (isBefore(after, at)) events.push({ at, end });
   }
 }
 
