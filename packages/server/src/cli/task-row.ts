@@ -12,6 +12,14 @@ export function taskRow(task: Task): string[] {
   ];
 }
 
+/** Where some have a group. */
+export const GROUPED_COLUMNS = [...TASK_COLUMNS.slice(0, -1), 'GROUP', ...TASK_COLUMNS.slice(-1)];
+
+export function groupedRow(task: Task): string[] {
+  const row = taskRow(task);
+  return [...row.slice(0, -1), task.options.group, ...row.slice(-1)];
+}
+
 function note({ error, waits }: Task): string {
   if (error !== null) return cutTo(`${error.kind}: ${error.message.split('\n')[0] ?? ''}`, 80);
   return waits?.detail ?? '';

@@ -54,7 +54,7 @@ describe('where no worker is connected', () => {
     expect(performance.now() - began).toBeGreaterThan(1_500);
     expect([code, JSON.parse(stdout)]).toEqual([3, open]);
     expect(stderr).toBe(
-      `mpcsfaas: ${WHY}\nmpcsfaas: The call has not ended yet; it goes on as task ${ID}: \`mpcsfaas task show ${ID}\` tells.\n`,
+      `mpcsfaas: ${WHY}\nmpcsfaas: The call has not ended yet; it goes on as task ${ID}: \`mpcsfaas task result ${ID}\` waits for it.\n`,
     );
     expect(asked.filter(({ path }) => path.startsWith('/v1/call/'))).toHaveLength(1);
     // Without a wait, too.
@@ -67,6 +67,29 @@ describe('where no worker is connected', () => {
       else setTimeout(() => say(response, 200, { task_id: ID, status: 'COMPLETED', error: null, value: 7 }), 100);
     });
     expect(await cli('call', 'f')).toEqual({ code: 0, stdout: '7\n', stderr: '' });
+  });
+});
+
+describe('task result', () => {
+  it('waits as long as it is told, and prints the value', async () => {
+    const { cli, asked } = await serve((_, response) => {
+      if (asked.length === 1) say(response, 202, { task_id: ID, status: 'RUNNING' });
+      else say(response, 200, { task_id: ID, status: 'COMPLETED', error: null, value: { sum: 3 } });
+    });
+    expect(await cli('task', 'result', ID)).toEqual({ code: 0, stdout: '{"sum":3}\n', stderr: '' });
+    expect(asked.map(({ path }) => path.split('?')[0])).toEqual(Array(2).fill(`/v1/tasks/${ID}/result`));
+  });
+
+  it('says who can read a pickle', async () => {
+    const ended = { task_id: ID, status: 'COMPLETED', error: null, pickle: 'gASVAAA=' };
+    const { cli } = await serve((_, response) => say(response, 200, ended));
+    expect(await cli('task', 'result', ID)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `mpcsfaas: The value of task ${ID} is a pickle, which Python alone reads: \`Client().wait("${ID}")\` of the Python SDK; --json prints its base64.\n`,
+    });
+    const { stdout } = await cli('task', 'result', ID, '--json');
+    expect(JSON.parse(stdout)).toEqual({ task_id: ID, pickle: 'gASVAAA=' });
   });
 });
 

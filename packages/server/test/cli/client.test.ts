@@ -324,7 +324,7 @@ describe('call', () => {
     const { code, stderr } = await waiting.ended;
     expect(code).toBe(3);
     expect(stderr).toMatch(
-      /^mpcsfaas: The service went away while task (\S+) was waited for; .*`mpcsfaas task show \1`/,
+      /^mpcsfaas: The service went away while task (\S+) was waited for; .*`mpcsfaas task result \1`/,
     );
     await other.ended;
   });
@@ -337,7 +337,7 @@ describe('call', () => {
     const { code, stdout, stderr } = await call.ended;
     expect([code, stdout]).toEqual([130, '']);
     const [, id = ''] =
-      /^mpcsfaas: Interrupted; the call goes on as task (\S+): `mpcsfaas task show \1` tells, `mpcsfaas task cancel \1` ends it\.\n$/.exec(
+      /^mpcsfaas: Interrupted; the call goes on as task (\S+): `mpcsfaas task result \1` waits for it, `mpcsfaas task cancel \1` ends it\.\n$/.exec(
         stderr,
       ) ?? [];
     expect(await running()).toContain(id);
@@ -386,10 +386,21 @@ describe('call', () => {
     }
     const at = await cli('call', 'nap', '0', '--wait', '0', '--json');
     expect(JSON.parse(at.stdout)).toMatchObject({ status: 'QUEUED' });
+    expect(await cli('task', 'result', long[0]!, '--wait', '0')).toEqual({
+      code: 3,
+      stdout: '',
+      stderr: expect.stringMatching(
+        /^mpcsfaas: Task [0-9a-f-]{36} has not ended yet, it is (QUEUED|RUNNING): ask again/,
+      ) as string,
+    });
     await cli('task', 'cancel', ...long);
-    await expect
-      .poll(async () => ((await json('task', 'show', id)) as { status: string }).status, { timeout: 20_000 })
-      .toBe('COMPLETED');
+    expect(await json('task', 'result', id)).toMatchObject({ task_id: id });
+    expect(((await json('task', 'show', id)) as { status: string }).status).toBe('COMPLETED');
+    expect(await cli('task', 'result', long[0]!)).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: expect.stringMatching(/^mpcsfaas: The call failed, canceled: /) as string,
+    });
   });
 });
 

@@ -15,7 +15,17 @@ import { standIn } from './stand-in.ts';
 
 const COMMANDS = [
   ...['up', 'service', 'dispatcher', 'worker', 'doctor', 'call', 'fn register', 'fn ls', 'fn show', 'fn rm'],
-  ...['task ls', 'task show', 'task logs', 'task cancel', 'task retry', 'keys create', 'keys ls', 'keys revoke'],
+  ...[
+    'task ls',
+    'task show',
+    'task result',
+    'task logs',
+    'task cancel',
+    'task retry',
+    'keys create',
+    'keys ls',
+    'keys revoke',
+  ],
   ...['map', 'workers', 'top', 'config'],
 ];
 /** Options that are no environment variables, as the README says. */

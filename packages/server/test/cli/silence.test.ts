@@ -69,6 +69,7 @@ it('a call does not wait longer than it was told to, and ten seconds', async () 
 it.each([
   ['task ls'],
   [`task show ${ID}`],
+  [`task result ${ID}`],
   [`task logs ${ID}`],
   [`task cancel ${ID}`],
   ['fn ls'],

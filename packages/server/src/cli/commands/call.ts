@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import { MAX_WAIT_MS } from '@mpcsfaas/contract/words';
-import type { Problem, Task, TaskError } from '@mpcsfaas/contract';
 import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
 import { parseExact } from '../exact-json.ts';
 import { withExamples } from '../help.ts';
 import { withOptions } from '../options.ts';
 import { SHORT_MS, isAway, patiently } from '../patience.ts';
 import { interruption, leaveQuietly } from '../process.ts';
-import { printJson, printValue } from '../print.ts';
+import { printJson } from '../print.ts';
+import { conclude, endIn, open, waitMs, waitOn, type End } from '../task-end.ts';
 import { UserError } from '../user-error.ts';
 import { duration, named } from '../units.ts';
 import { visible } from '../visible.ts';
@@ -27,9 +27,6 @@ const LAST_WORDS_MS = 1_000;
 
 /** How long somebody who could run it may take to come before it is told that nobody can, ms. */
 const NOTICE_MS = 1_000;
-
-/** How a call went. */
-type End = { is: 'value'; value: unknown } | { is: 'failed'; error: TaskError } | { is: 'open'; status: string };
 
 export function callCommand(parent: Command): void {
   const command = parent
@@ -84,29 +81,20 @@ async function call(name: string, args: string[], options: CallOptions): Promise
     if (next === 'interrupted') {
       if (options.json) printJson({ task_id: id, status: end.status });
       throw new UserError(
-        `Interrupted; the call goes on as task ${id}: \`mpcsfaas task show ${id}\` tells, \`mpcsfaas task cancel ${id}\` ends it.`,
+        `Interrupted; the call goes on as task ${id}: \`mpcsfaas task result ${id}\` waits for it, \`mpcsfaas task cancel ${id}\` ends it.`,
         130,
       );
     }
     end = next;
     if (end.is === 'open') tellWhy();
   }
-  switch (end.is) {
-    case 'value':
-      if (options.json) printJson({ task_id: id, value: end.value });
-      else printValue(end.value);
-      return;
-    case 'failed':
-      if (options.json) printJson({ task_id: id, error: end.error });
-      throw new UserError(failure(id, end.error, options.traceback && !options.json));
-    case 'open':
-      tellWhy();
-      if (options.json) printJson({ task_id: id, status: end.status });
-      throw new UserError(
-        `The call has not ended yet; it goes on as task ${id}: \`mpcsfaas task show ${id}\` tells.`,
-        3,
-      );
-  }
+  if (end.is === 'open') tellWhy();
+  conclude(
+    id,
+    end,
+    options,
+    `The call has not ended yet; it goes on as task ${id}: \`mpcsfaas task result ${id}\` waits for it.`,
+  );
 }
 
 interface Begun {
@@ -131,7 +119,7 @@ async function begin(api: Api, name: string, body: object, cut: AbortSignal): Pr
     } catch (error) {
       isInDoubt ||= error instanceof Unreachable && error.mayBeDone;
       if (!(error instanceof Refused)) throw error;
-      const begun = begunAllTheSame(error);
+      const begun = endIn(error);
       if (begun === undefined && isAway(error)) throw error;
       // Where the queue is full, it is for who calls to say how long they would wait.
       return begun ?? error;
@@ -143,46 +131,6 @@ async function begin(api: Api, name: string, body: object, cut: AbortSignal): Pr
   });
   if (begun instanceof Refused) throw begun;
   return begun;
-}
-
-/** A refusal that names a task is about its end, or about who could run it. */
-function begunAllTheSame({ answer, message }: Refused): Begun | undefined {
-  const { code, task_id: id, task_status: status, task_error: error } = (answer.body ?? {}) as Partial<Problem>;
-  if (id === undefined) return undefined;
-  if (error !== undefined) return { id, end: { is: 'failed', error }, why: '' };
-  if (code !== 'no_worker') return undefined;
-  return { id, end: { is: 'open', status: status ?? 'QUEUED' }, why: message };
-}
-
-/** One more long wait: the service itself waits for a minute at most. */
-async function waitOn(api: Api, id: string, wait: number): Promise<End> {
-  const { status, body } = await api.get(`/v1/tasks/${id}/result`, { wait_ms: wait }).catch((error: unknown) => {
-    const away = error instanceof Unreachable || (error instanceof Refused && error.answer.status === 503);
-    if (!away) throw error;
-    throw new UserError(
-      `The service went away while task ${id} was waited for; its end is kept: \`mpcsfaas task show ${id}\` tells when the service is back.`,
-      3,
-    );
-  });
-  if (status === 202) return open(body);
-  const { error, value: result } = body as Pick<Task, 'error'> & { value?: unknown };
-  return error === null ? { is: 'value', value: result } : { is: 'failed', error };
-}
-
-/** 202 comes with the task. */
-function open(body: unknown): End {
-  return { is: 'open', status: (body as Pick<Task, 'status'>).status };
-}
-
-function waitMs(until: number, most: number): number {
-  return Math.max(0, Math.min(most, Math.round(until - performance.now())));
-}
-
-/** What happened, in one line; then the remote traceback, where it is wanted. */
-function failure(id: string, { kind, type, message, traceback }: TaskError, whole: boolean): string {
-  const what = [type, message].filter((part) => part !== '').join(': ');
-  const sentence = `The call failed, ${kind}: ${what.replaceAll(/\s*\n\s*/g, ' ')} (task ${id})`;
-  return whole && traceback.trim() !== '' ? `${sentence}\n\n${traceback.trimEnd()}` : sentence;
 }
 
 /** `name=value`. */

@@ -1,13 +1,14 @@
-// `mpcsfaas task ls | show | logs | cancel | retry`.
+// `mpcsfaas task ls | show | result | logs | cancel | retry`.
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Task } from '@mpcsfaas/contract';
 import { TASK_STATES } from '@mpcsfaas/contract/words';
 import { logsCommand } from './task-logs.ts';
+import { resultCommand } from './task-result.ts';
 import { Api, MOST_LISTED, type ApiOptions } from '../api.ts';
 import { withExamples } from '../help.ts';
 import { withOptions } from '../options.ts';
 import { printJson, printLine, printMore, printTable } from '../print.ts';
-import { TASK_COLUMNS, taskRow } from '../task-row.ts';
+import { GROUPED_COLUMNS, TASK_COLUMNS, groupedRow, taskRow } from '../task-row.ts';
 import { moment, named, whole } from '../units.ts';
 import { UserError } from '../user-error.ts';
 
@@ -42,6 +43,7 @@ export function taskCommands(parent: Command): void {
   withOptions(task.command('show').description('show one task').argument('<id>', "the task's id", ID), 'client').action(
     show,
   );
+  resultCommand(task, ID);
   logsCommand(task, ID);
   withOptions(
     task.command('cancel').description('cancel tasks that have not ended').argument('<ids...>', "the tasks' ids", ids),
@@ -85,7 +87,9 @@ async function list(options: ListOptions): Promise<void> {
   const query = { status, function: options.function, group, tag, since, until };
   const listed = await new Api(options).list('/v1/tasks', query, limit);
   if (options.json) return printJson(listed);
-  printTable(TASK_COLUMNS, (listed.items as Task[]).map(taskRow));
+  const tasks = listed.items as Task[];
+  if (tasks.some((task) => task.options.group !== '')) printTable(GROUPED_COLUMNS, tasks.map(groupedRow));
+  else printTable(TASK_COLUMNS, tasks.map(taskRow));
   printMore(listed);
 }
 
