@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 import weakref
-from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, Union
+from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, TypeVar, Union
 
 from .calls import Calls
 from .client import NOTHING, Client, late
@@ -16,6 +16,7 @@ from .futures import Logs, TaskFuture
 from .named import Callee
 from .transport import PATIENCE
 
+T = TypeVar("T")
 Json = Dict[str, Any]
 _log = logging.getLogger("mpcsfaas")
 # Items of a listing that are handed over together.
@@ -147,6 +148,10 @@ class AsyncClient:
         # asyncio's own CancelledError would say that the caller is canceled.
         return ended.result() if future.cancelled() else future.result()
 
+    def results(self, task_ids: Iterable[str], timeout: Optional[float] = None) -> "AsyncIterator[TaskFuture[Any]]":
+        """See Client.results; each future has ended, so that its `result()` waits for nobody."""
+        return self._stream(lambda client: client.results(task_ids, timeout))
+
     async def cancel(self, task_id: str) -> Json:
         """See Client.cancel."""
         return await self._calls.run(self._client.cancel, task_id)
@@ -207,13 +212,13 @@ class AsyncClient:
         """See Client.events. It connects with the first `async for` step, and tells what ends from then on."""
         return self._stream(lambda client: client.events(**filters))
 
-    async def _stream(self, begin: Callable[[Client], Iterator[Json]]) -> AsyncIterator[Json]:
+    async def _stream(self, begin: Callable[[Client], Iterator[T]]) -> AsyncIterator[T]:
         """What a stream tells, read by a thread of its own. It has a client of its own, too: closing that one ends the
         thread, whatever it waits for."""
         client = self._another()
         self._streaming.add(client)
         loop = asyncio.get_running_loop()
-        told: "asyncio.Queue[Union[Json, BaseException, None]]" = asyncio.Queue()
+        told: "asyncio.Queue[Any]" = asyncio.Queue()
         room = threading.Semaphore(_AHEAD)
 
         def read() -> None:

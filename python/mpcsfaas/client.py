@@ -6,7 +6,7 @@ import uuid
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
 
 from . import batches, ends, errors, frames, given, logs, outcome, shipment
-from .asking import ask
+from .asking import ask, ask_all
 from .batches import Entry
 from .callables import options_of
 from .followers import Followers
@@ -182,6 +182,43 @@ class Client:
             frame = result.get("pickle")
             return outcome.value_of(result, None if frame is None else parts[frame["frame"]])
         return NOTHING
+
+    def results(self, task_ids: Iterable[str], timeout: Optional[float] = None) -> "Iterator[TaskFuture[Any]]":
+        """Futures of these tasks, each when its task has ended, in no order: `future.task_id`, `future.result()`. One that the service
+        does not have has failed with NotFoundError or ExpiredError. Raises TimeoutError where some have not ended `timeout` seconds
+        after the first was asked for, also where the service is away meanwhile."""
+        until = None if timeout is None else time.monotonic() + timeout
+        waiting = list(dict.fromkeys(task_ids))
+        while waiting:
+            left = _WAIT if until is None else max(0.0, min(_WAIT, until - time.monotonic()))
+            ended = set()
+            try:
+                for header, parts in ask_all(self._transport, waiting, left, until):
+                    for future in self._ended(header, parts):
+                        ended.add(future.task_id)
+                        yield future
+            except errors.AWAY as error:
+                if until is None or time.monotonic() < until:
+                    raise
+                raise late_many(len(waiting) - len(ended), timeout) from error
+            waiting = [task_id for task_id in waiting if task_id not in ended]
+            if waiting and until is not None and time.monotonic() >= until:
+                raise late_many(len(waiting), timeout)
+
+    def _ended(self, header: Json, parts: Sequence[memoryview]) -> "Iterator[TaskFuture[Any]]":
+        """Futures that have ended as an answer tells."""
+        for result in header["results"]:
+            frame = result.get("pickle")
+            future: TaskFuture[Any] = TaskFuture(self, result["task_id"])
+            future._settle(result, None if frame is None else parts[frame["frame"]])
+            yield future
+        for task_id in header["unknown"]:
+            try:
+                self._get("/v1/tasks/" + quoted(task_id))  # refuses with the reason
+            except (errors.NotFoundError, errors.ExpiredError) as error:
+                missing: TaskFuture[Any] = TaskFuture(self, task_id)
+                missing._fail(error)
+                yield missing
 
     def cancel(self, task_id: str) -> Json:
         """Cancels a task that has not ended, also one that runs. Raises ConflictError where another end came first."""
@@ -384,6 +421,11 @@ class Task:
     def cancel(self) -> Json:
         """See Client.cancel."""
         return self._client.cancel(self.task_id)
+
+
+def late_many(count: int, timeout: Optional[float]) -> TimeoutError:
+    """See `late`."""
+    return TimeoutError("%d of the tasks have not ended within %s s; they go on" % (count, timeout))
 
 
 def late(task_id: str, timeout: Optional[float]) -> TimeoutError:

@@ -135,19 +135,24 @@ class EventStream:
             return []
         self._text = rest
         told: List[Tuple[str, bytes, str]] = []
+        place = self.last_id
         for block in whole.split(b"\n\n"):
             kind, data = "", b""
             for line in block.split(b"\n"):
                 name, _, value = line.partition(b": ")
                 if name == b"id":
-                    self.last_id = value.decode()
+                    place = value.decode()
                 elif name == b"event":
                     kind = value.decode()
                 elif name == b"data":
                     data += value
-            told.append((kind, data or b"null", self.last_id))
+            told.append((kind, data or b"null", place))
         # In one text: to read each by itself takes twice as long.
         values = json.loads(b"[%s]" % b",".join([data for _, data, _ in told]))
+        if len(values) != len(told):
+            raise ValueError("an event of the stream is not one JSON value")
+        # What could not be read was not told, and comes again.
+        self.last_id = place
         return [Event(kind, value, place) for (kind, _, place), value in zip(told, values)]
 
     def wake(self) -> None:

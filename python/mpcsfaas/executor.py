@@ -242,7 +242,9 @@ class Executor(Calling, concurrent.futures.Executor):
             self._cancels.late(late)
         if self._shown is not None:
             self._shown.add(list(ids))
-        self._registry.look_again()
+        problem = self._registry.look_again()
+        if problem is not None:
+            self._cancels.misfits([future for future in futures if future._holds_code and not future.done()], problem)
 
     def sent(self) -> None:
         """The tasks were refused."""
@@ -265,11 +267,13 @@ class Executor(Calling, concurrent.futures.Executor):
         self._check_open()
         data = self._arguments.dumps(fn, args, kwargs)
         if of_map is None:
-            self._registry.check_arguments(fn, data)
+            holds_code = self._registry.check_arguments(fn, data)
         else:
             with of_map:
-                self._registry.check_arguments(fn, data, of_map.until)
+                holds_code = self._registry.check_arguments(fn, data, of_map.until)
         future: TaskFuture[Any] = TaskFuture(self)
+        if holds_code or (entry_.shipment is not None and entry_.shipment.python):
+            future._holds_code = True
         self._submits.add(Wish(future, entry_, data, of_map is not None))
         return future
 

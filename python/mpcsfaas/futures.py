@@ -59,6 +59,8 @@ class TaskFuture(concurrent.futures.Future[T], Generic[T]):
     _done_callbacks: List[Callable[[Any], Any]]
     # Others of the same task, which are told of its end as this one ends (R5).
     _others: "Optional[List[TaskFuture[Any]]]" = None
+    # Byte code goes along, which only one minor version of Python runs.
+    _holds_code = False
 
     def __init__(self, owner: Owner, task_id: str = "", function: str = "") -> None:
         # In place of the standard library's own, whose Condition takes longer than all of this (a test compares the two).

@@ -77,6 +77,23 @@ class Cancels:
         for future in futures:
             self._results.forget(future)
 
+    def misfits(self, futures: "List[TaskFuture[Any]]", problem: str) -> None:
+        """Of tasks that were submitted when nobody knew yet that no worker fits them: those that wait fail with VersionMismatch."""
+        by_id = {future.task_id: future for future in futures}
+        # Or their end would be heard, and be that of a task that was canceled.
+        for future in futures:
+            self._results.forget(future)
+        canceled: List[str] = []
+        try:
+            canceled, _ = self._many(list(by_id), True, SECONDS)
+        except errors.FaasError as error:
+            _log.warning("%d calls may wait for ever (%s) and could not be canceled: %s", len(by_id), problem, error)
+        for task_id in canceled:
+            mismatch = errors.VersionMismatch(problem)
+            mismatch.task_id = task_id
+            by_id.pop(task_id)._fail(mismatch)
+        self._results.add(list(by_id.values()))
+
     def by_ids(self, ids: Sequence[str]) -> None:
         """Of tasks that nobody waits for any more. Raises FaasError."""
         self._many(ids, False)

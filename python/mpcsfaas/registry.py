@@ -73,14 +73,17 @@ class Registry:
                 self._ids.forget(key)
         return self.id_of(shipment)
 
-    def check_arguments(self, function: Any, data: bytes, until: Optional[float] = None) -> None:
-        """Raises VersionMismatch where there is byte code among these pickled arguments and no live worker could run it."""
-        if pickling.is_by_value(data):
+    def check_arguments(self, function: Any, data: bytes, until: Optional[float] = None) -> bool:
+        """Is there byte code among these pickled arguments? Raises VersionMismatch where no live worker could run it."""
+        holds_code = pickling.is_by_value(data)
+        if holds_code:
             self._fleet.check("what `%s` is called with" % name_of(function), until=until)
+        return holds_code
 
-    def look_again(self) -> None:
-        """Whether the live workers are still those that were relied on. Never raises; one try, that may not take long."""
-        self._fleet.look_again(time.monotonic())
+    def look_again(self) -> Optional[str]:
+        """Whether the live workers are still those that were relied on: None, or what is wrong with them. Never raises; one try, that
+        may not take long."""
+        return self._fleet.look_again(time.monotonic())
 
     def _check(self, shipment: Shipment, until: Optional[float]) -> None:
         if shipment.python:

@@ -54,18 +54,22 @@ class Fleet:
             self._until = 0.0
         raise VersionMismatch(problem)
 
-    def look_again(self, until: float) -> None:
-        """Asks anew where an old answer was relied on. Where that fails, what is known stays."""
+    def look_again(self, until: float) -> Optional[str]:
+        """Asks anew where an old answer was relied on; the sentence that says so where it does not hold any more. Where asking fails,
+        what is known stays."""
         if not self._is_used or not self._is_due():
-            return
+            return None
         self._is_used = False
         try:
             self._ask(until)
-            if mismatch("", PYTHON, self._pythons) is not None:
-                # Whoever is to be refused is refused by an answer of that moment.
-                self._until = 0.0
         except Exception:
             self._until = time.monotonic() + _FRESH
+            return None
+        problem = mismatch("what was submitted", PYTHON, self._pythons)
+        if problem is not None:
+            # Whoever is to be refused is refused by an answer of that moment.
+            self._until = 0.0
+        return problem
 
     def _is_due(self) -> bool:
         return time.monotonic() >= self._until

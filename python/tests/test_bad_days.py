@@ -562,6 +562,32 @@ class Refusals(unittest.TestCase):
                     fleet["items"] = [_worker(versions.PYTHON + ".2")]
                     self.assertIn(submit().result(20), (1, 2))
 
+    def test_what_no_worker_fits_any_more_fails_where_it_waits(self):
+        fleet, call = {"items": [_worker(versions.PYTHON + ".1")]}, transport.Transport.call
+
+        def told(self, method, path, *args, **kwargs):
+            return fleet if path == "/v1/workers" else call(self, method, path, *args, **kwargs)
+
+        with mock.patch.object(transport.Transport, "call", told), Executor() as ex:
+            waiting = ex.options(labels=["nobody=has"])
+            runs_anywhere = waiting.submit(len, [1])
+            try:
+                for submit in (lambda: waiting.submit(lambda: 1), lambda: waiting.submit(max, 1, 2, key=lambda n: n)):
+                    fleet["items"] = [_worker(versions.PYTHON + ".1")]
+                    ex._registry._fleet._until = 0.0
+                    self.assertEqual(ex.submit(lambda: 1).result(20), 1)
+                    fleet["items"] = [_worker("3.8.1")]
+                    # The answer is old now, and believed once more.
+                    ex._registry._fleet._until = 0.0
+                    future = submit()
+                    with self.assertRaisesRegex(errors.VersionMismatch, "what was submitted .* runs Python 3.8.1") as raised:
+                        future.result(20)
+                    self.assertEqual(raised.exception.task_id, future.task_id)
+                    self.assertEqual(future.record()["status"], "CANCELED")
+                self.assertFalse(runs_anywhere.done())
+            finally:
+                ex.shutdown(cancel_futures=True)
+
     def test_functions_are_registered_side_by_side_and_each_of_them_once(self):
         together = threading.Barrier(3)
 

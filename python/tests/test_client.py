@@ -140,6 +140,29 @@ class Calls(unittest.TestCase):
         with self.assertRaises(TaskCanceled):
             self.client.wait(waiting[0])
 
+    def test_ends_of_many_come_as_they_are_there(self):
+        ids = self.client.batch(triple, [(n,) for n in range(200)])
+        stuck = self.client.submit(triple, [1], labels=["nobody=has"])
+        wrong = self.client.submit(triple, [None])
+        nobody = "019f8a3c-0d00-7000-8000-5f4dcc3b5aa7"
+        told = {}
+        with self.assertRaisesRegex(TimeoutError, "^1 of the tasks have not ended within 2 s; they go on$"):
+            for future in self.client.results(iter([*ids, stuck, wrong, nobody, ids[0]]), timeout=2):
+                self.assertTrue(future.done() and future.task_id not in told)
+                told[future.task_id] = future
+        self.assertEqual([told.pop(one).result() for one in ids], [n * 3 for n in range(200)])
+        self.assertEqual([type(told[one].exception()) for one in (wrong, nobody)], [TypeError, errors.ExpiredError])
+        self.client.cancel(stuck)
+
+        async def ended():
+            async with AsyncClient() as client:
+                return {future.task_id: future async for future in client.results([*ids[:3], stuck])}
+
+        told = asyncio.run(ended())
+        self.assertEqual([told[one].result() for one in ids[:3]], [0, 3, 6])
+        self.assertTrue(told[stuck].cancelled())
+        self.assertEqual(list(self.client.results([])), [])
+
     def test_a_batch_that_fails_on_the_way_tells_what_is_queued(self):
         group = "part-%d" % os.getpid()
         with mock.patch.object(batches, "_MOST", 2), self.assertRaises(errors.SerializationError) as raised:

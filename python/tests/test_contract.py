@@ -88,7 +88,7 @@ class Contract(unittest.TestCase):
                 "submitBatch": lambda: client.batch(name, [[1]]),
                 "listTasks": lambda: list(client.list(group=group)),
                 "getTask": lambda: client.get(ended),
-                "readResults": lambda: client.wait(ended),
+                "readResults": lambda: list(client.results([ended])),
                 "getLogs": lambda: client.logs(ended),
                 "cancelTask": lambda: client.cancel(stuck[0]),
                 "cancelTasks": lambda: client.cancel_many(stuck[1:]),
