@@ -101,6 +101,29 @@ it("runs on the system's own Node, and the program ends by itself", async () => 
   await up.stop();
 });
 
+const COMMON = `import { Faas } from '@mpcsfaas/client';
+
+async function main(): Promise<void> {
+  const faas = new Faas({ url: process.argv[2] ?? '' });
+  const add = await faas.register('add', (a: number, b: number) => a + b);
+  const sum: number = await add(1, 2);
+  console.log(sum);
+}
+void main();
+`;
+
+it('is found from CommonJS, also by compilers that look only for `main`', async () => {
+  const types = join(root, 'node_modules/@types');
+  mkdirSync(join(folder, 'common'));
+  writeFileSync(join(folder, 'common/package.json'), '{ "type": "commonjs" }\n');
+  writeFileSync(join(folder, 'common/program.ts'), COMMON);
+  const flags = ['--module', 'commonjs', '--moduleResolution', 'node10', '--ignoreDeprecations', '6.0'];
+  tsc('--target', 'es2022', ...flags, '--typeRoots', types, '--types', 'node', 'common/program.ts');
+  const up = await startUp();
+  onTestFinished(() => up.stop());
+  expect(run('node', ['common/program.js', up.url])).toBe('3\n');
+});
+
 /** Compiled for ES2015 these functions use what the compiler keeps elsewhere in the file. */
 const OLDER = `import { Faas } from '@mpcsfaas/client';
 
