@@ -1,6 +1,5 @@
 // Puts together payloads that come in parts. Sizes are checked before anything is allocated.
 import { BadMessage } from './bad-message.ts';
-import { spend } from '../spent.ts';
 
 interface Unfinished {
   bytes: Buffer;
@@ -35,7 +34,6 @@ export class Assembly {
     }
     part.copy(one.bytes, offset);
     one.filled += part.length;
-    spend(part);
     if (one.filled < total) return false;
     this.#unfinished.delete(key);
     this.#finished.set(key, one.bytes);

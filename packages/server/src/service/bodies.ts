@@ -25,15 +25,17 @@ export function addBodyReaders(fastify: FastifyInstance): void {
   });
 }
 
-/** The bytes of a body. @throws FastifyError where there are more than the route takes, or not as many as were announced */
+/** The bytes of a body. @throws FastifyError where there are more than the route takes */
 function wholeOf(request: FastifyRequest, payload: IncomingMessage): Promise<Buffer> {
   const announced = Number(request.headers['content-length']);
   const { bodyLimit } = request.routeOptions;
   return new Promise((resolve, reject) => {
     const pieces: Buffer[] = [];
     let length = 0;
+    const whole = (): void => resolve(joined(pieces));
     const refuse = (fault: Error): void => {
-      payload.off('data', take);
+      payload.off('data', take).off('end', whole);
+      pieces.length = 0;
       reject(fault);
     };
     /** The caller went away, or what it sent is no HTTP: its own fault, whoever hears of it. */
@@ -49,7 +51,7 @@ function wholeOf(request: FastifyRequest, payload: IncomingMessage): Promise<Buf
     }
     payload.on('data', take);
     payload.once('error', broken);
-    payload.once('end', () => resolve(joined(pieces)));
+    payload.once('end', whole);
   });
 }
 

@@ -62,8 +62,10 @@ export class Feed {
       let cursor = after === '' ? (await this.#read(tenant, '', dog)).cursor : after;
       yield [{ is: 'quiet', cursor }];
       let saidAt = this.#clock.mono();
+      let hasHeard = true;
       while (!signal.aborted) {
         const page = await this.#read(tenant, cursor, dog);
+        if (!hasHeard && page.items.length > 0) this.#waits.unheard();
         const items: FeedItem[] = page.reset ? [{ is: 'reset', cursor: page.cursor }] : [];
         for (const item of page.items) if (passes(item, filter)) items.push(this.#shown(item, results));
         cursor = page.cursor;
@@ -75,7 +77,7 @@ export class Feed {
         const quiet = saidAt + QUIET_MS - this.#clock.mono();
         if (page.items.length < PAGE) {
           dog.begun(this.#clock.mono());
-          await watch.sleep(Math.min(quiet, REREAD_MS), signal);
+          hasHeard = await watch.sleep(Math.min(quiet, REREAD_MS), signal);
         }
       }
     } finally {

@@ -86,20 +86,20 @@ export class Stir {
     this.#forget = forget;
   }
 
-  /** Sleeps until something ended since the last sleep, `ms` passed, or `signal` fires. */
-  sleep(ms: number, signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.resolve();
+  /** Sleeps until something ended since the last sleep, `ms` passed, or `signal` fires; answers whether something has ended. */
+  sleep(ms: number, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return Promise.resolve(false);
     if (this.#stirred) {
       this.#stirred = false;
-      return Promise.resolve();
+      return Promise.resolve(true);
     }
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimeout(timer);
         signal.removeEventListener('abort', done);
         this.#wake = undefined;
+        resolve(this.#stirred);
         this.#stirred = false;
-        resolve();
       };
       const timer = setTimeout(done, ms);
       this.#wake = done;

@@ -55,6 +55,23 @@ describe('reading', () => {
     );
   });
 
+  test('what was read stays, whatever becomes of the pieces of what follows', () => {
+    const text = 'o'.repeat(30_000);
+    const all = Buffer.concat([output(1, text), value(1, `"${'v'.repeat(200_000)}"`, ''), output(2, text)]);
+    const reader = new FrameReader();
+    const found = [];
+    for (let from = 0; from < all.length; from += 50_000) {
+      // In memory of its own, as a socket gives it.
+      const piece = Buffer.allocUnsafeSlow(Math.min(50_000, all.length - from));
+      all.copy(piece, 0, from);
+      found.push(...reader.push(piece, 1_000_000));
+    }
+    const texts = found.map((one) =>
+      (one.is === 'output' ? one.bytes : one.is === 'value' ? one.json : undefined)?.toString(),
+    );
+    expect(texts).toEqual([text, `"${'v'.repeat(200_000)}"`, text]);
+  });
+
   test('a size over the limit is a fault as soon as it is read', () => {
     const head = Buffer.alloc(5);
     head.writeUInt32LE(1 << 30, 0);

@@ -54,6 +54,31 @@ export function describeEnds({ store, tenant }: Bench): void {
       expect(answers.map((answer) => answer.is)).toEqual(['accepted', 'duplicate']);
     });
 
+    it.each([100, 1000, 1024, 1025, 5000, 20_000])(
+      'keeps ends and output of %d bytes apart, between others',
+      async (size) => {
+        const t = tenant();
+        const tasks = [await running(t), await running(t), await running(t)];
+        const stream = (letter: string): { head: Buffer; tail: Buffer; total: number } => {
+          return { head: Buffer.alloc(size - 50, letter), tail: Buffer.alloc(0), total: size - 50 };
+        };
+        const logs = { stdout: stream('o'), stderr: { head: Buffer.alloc(0), tail: Buffer.alloc(0), total: 0 } };
+        const json = `"${'e'.repeat(size - 30)}"`;
+        const [first, second, third] = tasks.map(({ fence }) => fence);
+        const settled = [
+          { ...completion(first!, json), logs },
+          completion(second!, json),
+          { ...completion(third!), logs },
+        ] as Settlement[];
+        expect((await store().settle(t, settled)).map(({ is }) => is)).toEqual(Array(3).fill('accepted'));
+        const ids = tasks.map(({ fence }) => fence.id);
+        const ends = await endsIn(store(), t, ids);
+        expect(ends.map((end) => end?.result.json?.toString())).toEqual([json, json, '42']);
+        const kept = await Promise.all(ids.map((id) => store().logs(t, id)));
+        expect(kept.map((one) => one?.logs)).toEqual([logs, undefined, logs]);
+      },
+    );
+
     it('keeps a form of no bytes as none', async () => {
       const t = tenant();
       const tasks = [await running(t), await running(t, { result_as: 'pickle' })];

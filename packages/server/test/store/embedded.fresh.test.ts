@@ -82,10 +82,44 @@ describe('a claim', () => {
     expect(await claimed()).toEqual([good.spec.id]);
   });
 
-  it('leaves out what was canceled or has expired, and keeps what was pinned while it waited', async () => {
-    const [canceled, pinned] = [submission(), submission({ result_ttl_ms: 1 })];
-    await store.submit(T, 0, [canceled, pinned, submission({ expires_at: 1 })], NO_LIMITS);
+  it('hands out what waits in the place of what was undone, though there is as much of both', async () => {
+    const waits = submission();
+    await store.submit(T, 0, [waits], NO_LIMITS);
+    const [held] = (await store.claim(T, 'me', CLAIM, 1)).tasks;
+    await store.release(T, [{ fence: held!.fence, reason: 'handed_back', worker: '', message: '' }]);
+    // One turn, whose transaction goes on after an act of it was undone.
+    const answers = await Promise.allSettled([
+      store.submit(T, 0, [submission(), submission({ priority: 0.5 })], NO_LIMITS),
+      store.states(T, [waits.spec.id]),
+      store.renew(T, []),
+    ]);
+    expect(answers.map(({ status }) => status)).toEqual(['rejected', 'fulfilled', 'fulfilled']);
+    expect(await claimed()).toEqual([waits.spec.id]);
+  });
+
+  it('leaves out what was canceled or has expired', async () => {
+    const [canceled, waits] = [submission(), submission()];
+    await store.submit(T, 0, [canceled, waits, submission({ expires_at: 1 })], NO_LIMITS);
     await store.cancel(T, [canceled.spec.id]);
+    expect(await claimed()).toEqual([waits.spec.id]);
+  });
+
+  it('holds no more of a request than its own arguments', async () => {
+    const body = Buffer.alloc(1024 * 1024, 7);
+    const [small, large] = [submission(), submission()];
+    small.args = body.subarray(0, 1000);
+    large.args = body.subarray(1000);
+    await store.submit(T, 0, [small, large], NO_LIMITS);
+    const { tasks } = await store.claim(T, 'me', CLAIM, 100);
+    expect(tasks.map(({ args }) => args.length)).toEqual([1000, body.length - 1000]);
+    expect(tasks.map(({ args }) => args.buffer.byteLength <= Buffer.poolSize)).toEqual([true, false]);
+    // Not read from the table: that would be a copy.
+    expect(tasks[1]!.args.buffer).toBe(body.buffer);
+  });
+
+  it('keeps what was pinned while it waited', async () => {
+    const pinned = submission({ result_ttl_ms: 1 });
+    await store.submit(T, 0, [pinned], NO_LIMITS);
     await store.pin(T, pinned.spec.id, true);
     const { tasks } = await store.claim(T, 'me', CLAIM, 100);
     expect(tasks.map(({ fence }) => fence.id)).toEqual([pinned.spec.id]);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
+import { newId } from '../../src/lifecycle/ids.ts';
 import { openEmbeddedStore, type Store } from '../../src/store/index.ts';
 import { Feed, type FeedItem } from '../../src/tasks/feed.ts';
 import { EndWaits } from '../../src/tasks/wait.ts';
@@ -26,12 +27,32 @@ afterEach(async () => {
   await rm(dataDir, { recursive: true, force: true });
 });
 
-async function following(on: Store): Promise<{ feed: Feed; items: AsyncGenerator<FeedItem[]> }> {
+async function following(on: Store): Promise<{ feed: Feed; waits: EndWaits; items: AsyncGenerator<FeedItem[]> }> {
   const waits = await EndWaits.open(store);
   const feed = new Feed(on, waits, clock);
   const items = feed.follow({ tenant: 'default', after: '', filter: {}, results: false, signal: over.signal });
-  return { feed, items };
+  return { feed, waits, items };
 }
+
+it('tells of a service that does not hear what its followers read', async () => {
+  let reads = 0;
+  let ended: Awaited<ReturnType<Store['events']>>['items'] = [];
+  const events: Store['events'] = () => {
+    reads += 1;
+    return Promise.resolve({ items: ended, cursor: '1-999', reset: false });
+  };
+  const { feed, waits, items } = await following({ ...store, events });
+  await items.next();
+  // In a second it would say that all is quiet.
+  later = 14_000;
+  const next = items.next();
+  await expect.poll(() => reads).toBe(2);
+  const told = { id: newId(0, 0), state: 'COMPLETED', kind: '', group: '', functionId: '', endedAt: 1 } as const;
+  ended = [{ ...told, cursor: '2-999' }];
+  await next;
+  expect(waits.trouble).toMatch(/^ends are not announced to this process/);
+  expect(feed.trouble).toBe('');
+});
 
 it('tells of a follower whose store does not answer', async () => {
   const { feed, items } = await following({ ...store, events: () => new Promise(() => undefined) });

@@ -13,6 +13,9 @@ import type { FreshTask } from './fresh.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
 
+/** More than this of somebody else's bytes is not held by a call. (Node's pool of small buffers has 64 KiB a piece.) */
+const MOST_SHARED_BYTES = Buffer.poolSize;
+
 export function claim(
   act: Act,
   tenant: string,
@@ -91,11 +94,16 @@ function handOut(act: Act, candidate: Candidate, claimer: string, monoMs: number
     spec: specOf(row.id, header),
     packed,
     lane: row.lane,
-    args: payload.args,
+    args: ofItsOwn(payload.args),
     losses: row.losses,
     retries: row.retries,
     startWithinMs: startWithinMs(row, act.now),
   };
+}
+
+/** Views of a larger body hold all of it for as long as the call runs. */
+function ofItsOwn(args: Buffer): Buffer {
+  return args.buffer.byteLength > 2 * args.length + MOST_SHARED_BYTES ? Buffer.from(args) : args;
 }
 
 function payloadOf(act: Act, row: TaskRow): { packed: Buffer; args: Buffer } {
