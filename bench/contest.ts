@@ -52,6 +52,15 @@ export async function contest(contestants: readonly Contestant[], plan: Plan): P
   const alternate = !plan.quick && contestants.length > 1;
   const notes: string[] = [];
   const scores = new Map<string, Score[]>();
+  // What is stopped hears of no Ctrl-C.
+  const interrupted = (): never => {
+    for (const { player } of players) {
+      signal(player, 'SIGCONT');
+      signal(player, 'SIGTERM');
+    }
+    process.exit(130);
+  };
+  process.once('SIGINT', interrupted).once('SIGTERM', interrupted);
   try {
     for (const { name, start } of contestants) {
       try {
@@ -80,6 +89,7 @@ export async function contest(contestants: readonly Contestant[], plan: Plan): P
       }
     }
   } finally {
+    process.off('SIGINT', interrupted).off('SIGTERM', interrupted);
     for (const { player } of players) signal(player, 'SIGCONT');
     await Promise.all(players.map(({ player }) => player.stop()));
   }
@@ -93,7 +103,7 @@ async function wake(player: Player): Promise<void> {
 }
 
 /** To all programs of a player. */
-function signal(player: Player, name: 'SIGSTOP' | 'SIGCONT'): void {
+function signal(player: Player, name: 'SIGSTOP' | 'SIGCONT' | 'SIGTERM'): void {
   for (const pid of player.pids().flatMap((root) => [root, ...descendantsOf(root)])) {
     try {
       process.kill(pid, name);

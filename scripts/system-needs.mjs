@@ -25,6 +25,11 @@ export const NEEDS = [
     present: () => succeeds('/usr/bin/python3', '-c', 'import cloudpickle'),
   },
   {
+    what: 'numpy for /usr/bin/python3, for an example',
+    package: 'python3-numpy',
+    present: () => succeeds('/usr/bin/python3', '-c', 'import numpy'),
+  },
+  {
     what: 'openssl, for certificates that nobody trusts',
     package: 'openssl',
     present: () => succeeds('openssl', 'version'),
