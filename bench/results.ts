@@ -49,7 +49,7 @@ function commitHere(): string {
     const git = (...words: string[]): string => execFileSync('git', words, { cwd: RESULTS, encoding: 'utf8' }).trim();
     return (
       git('rev-parse', '--short', 'HEAD') +
-      (git('status', '--porcelain', '--', '..', '../../packages') === '' ? '' : '+')
+      (git('status', '--porcelain', '--', '..', '../../packages', ':(exclude).') === '' ? '' : '+')
     );
   } catch {
     return '';
