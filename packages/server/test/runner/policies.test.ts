@@ -11,7 +11,7 @@ import {
   TRUSTED_RESULTS,
 } from '../../src/runner/depth.ts';
 import { nextGroups, QUICK_MS, smallGroups } from '../../src/runner/template-size.ts';
-import { MOST_PER_SLOT, NO_RUN_TIMES, observe, prefetchFor } from '../../src/runner/prefetch.ts';
+import { MOST_PER_SLOT, NEXT_ONE_MS, NO_RUN_TIMES, observe, prefetchFor } from '../../src/runner/prefetch.ts';
 
 describe('depth', () => {
   const fast = { results: TRUSTED_RESULTS, meanMs: 0.02, slowAt: -Infinity, raw: false };
@@ -68,6 +68,11 @@ describe('prefetch', () => {
     expect(prefetchFor(4, after(...Array<number>(8).fill(2)))).toBe(40);
     expect(prefetchFor(1, after(...Array<number>(8).fill(19)))).toBe(1);
     expect(prefetchFor(0, after(...Array<number>(8).fill(2)))).toBe(0);
+  });
+  test('holds one call for each slot that moves where calls are long and not very long', () => {
+    expect(prefetchFor(4, after(...Array<number>(8).fill(100)))).toBe(4);
+    expect(prefetchFor(4, after(...Array<number>(8).fill(NEXT_ONE_MS)))).toBe(4);
+    expect(prefetchFor(4, after(...Array<number>(8).fill(NEXT_ONE_MS + 1)))).toBe(0);
   });
   test('has a bound', () => {
     expect(prefetchFor(2, after(...Array<number>(8).fill(0)))).toBe(2 * MOST_PER_SLOT);
