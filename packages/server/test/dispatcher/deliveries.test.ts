@@ -74,6 +74,30 @@ describe('what a worker has', () => {
     deliveries.forget('t4');
     expect([deliveries.heldBy('w'), deliveries.size]).toEqual([0, 0]);
   });
+  it('is told in the order given, whatever has left', () => {
+    const deliveries = given(6);
+    for (const token of ['t1', 't3', 't4', 't6']) deliveries.forget(token);
+    expect(tokens(deliveries.of('w'))).toEqual(['t2', 't5']);
+    deliveries.give({ fence: { id: 'late', attempt: 1, token: 'late' }, spec: spec('late'), retries: 0 }, 'w', 0);
+    expect(tokens(deliveries.of('w'))).toEqual(['t2', 't5', 'late']);
+    for (const token of ['t2', 't5', 'late']) deliveries.forget(token);
+    expect(deliveries.of('w')).toEqual([]);
+  });
+  it('is one delivery for a token, be it given twice', () => {
+    const deliveries = given(2);
+    deliveries.give({ fence: { id: 'task1', attempt: 1, token: 't1' }, spec: spec('task1'), retries: 0 }, 'v', 0);
+    expect([deliveries.heldBy('w'), deliveries.heldBy('v'), deliveries.size]).toEqual([1, 1, 2]);
+    deliveries.settle('t1');
+    expect([deliveries.heldBy('v'), deliveries.of('v'), deliveries.tokenOfTask('task1')]).toEqual([0, [], undefined]);
+  });
+  it('names the newest attempt of a task, and none once that has left', () => {
+    const deliveries = given(1);
+    deliveries.give({ fence: { id: 'task1', attempt: 2, token: 'next' }, spec: spec('task1'), retries: 0 }, 'v', 0);
+    deliveries.forget('t1');
+    expect(deliveries.tokenOfTask('task1')).toBe('next');
+    deliveries.forget('next');
+    expect(deliveries.tokenOfTask('task1')).toBeUndefined();
+  });
 });
 
 describe('L5: what was settled lately', () => {
@@ -85,6 +109,13 @@ describe('L5: what was settled lately', () => {
     deliveries.tick(6_000);
     deliveries.tick(12_000);
     expect(deliveries.heartbeat('w', [held('t1')], 1, 12_100).unknown).toHaveLength(1);
+  });
+  it('is the last ones, where there are very many', () => {
+    const deliveries = given(20_000);
+    for (let n = 1; n <= 20_000; n += 1) deliveries.settle(`t${n}`);
+    const known = Array.from({ length: 20_000 }, (_, n) => deliveries.wasSettled(`t${n + 1}`));
+    expect(known.slice(-8_192).every(Boolean)).toBe(true);
+    expect(known.filter(Boolean).length).toBeLessThanOrEqual(2 * 8_192);
   });
 });
 

@@ -11,6 +11,8 @@
 import { LOST_AFTER_MS, UNDELIVERED_AFTER_MS, type HeldToken } from '../../protocol/index.ts';
 import type { Fence } from '../../lifecycle/fence.ts';
 import type { TaskSpec } from '../../lifecycle/spec.ts';
+import { InFlight } from '../../in-flight.ts';
+import { Hand, type InHand } from './hand.ts';
 
 /** What is remembered of a task that a worker has. */
 export interface GivenTask {
@@ -20,7 +22,7 @@ export interface GivenTask {
   retries: number;
 }
 
-export interface Delivery extends GivenTask {
+export interface Delivery extends GivenTask, InHand {
   worker: string;
   /** Of its worker's session; NOT_SENT until it leaves, 0 = adopted. */
   number: number;
@@ -38,14 +40,14 @@ export interface Delivery extends GivenTask {
 
 /** Longer than a heartbeat and its answer take. */
 const SETTLED_KEPT_MS = 5_000;
+/** Tokens settled in a span of time, at most: where thousands are a second, half a second is long. */
+const SETTLED_KEPT = 8_192;
 const NOT_SENT = Number.POSITIVE_INFINITY;
 
 export class Deliveries {
-  readonly #byToken = new Map<string, Delivery>();
-  readonly #byWorker = new Map<string, Map<string, Delivery>>();
-  /** Attempts that have not ended, by worker. */
-  readonly #open = new Map<string, number>();
-  readonly #tokenOf = new Map<string, string>();
+  readonly #byToken = new InFlight<string, Delivery>();
+  readonly #byTask = new InFlight<string, Delivery>();
+  readonly #hands = new Map<string, Hand>();
   /** Tokens settled in this span of time, and in the one before. */
   #settled = new Set<string>();
   #settledBefore = new Set<string>();
@@ -59,29 +61,23 @@ export class Deliveries {
   }
 
   tokenOfTask(id: string): string | undefined {
-    return this.#tokenOf.get(id);
+    return this.#byTask.get(id)?.fence.token;
   }
 
   /** Everything that a worker has, in the order given. */
   of(worker: string): Delivery[] {
-    return [...(this.#byWorker.get(worker)?.values() ?? [])];
+    return [...(this.#hands.get(worker) ?? [])];
   }
 
   /** How many attempts a worker has that have not ended. */
   heldBy(worker: string): number {
-    return this.#open.get(worker) ?? 0;
+    return this.#hands.get(worker)?.open ?? 0;
   }
 
   /** Its ending came; it waits for the store. */
   ended(delivery: Delivery): void {
     delivery.phase = 'settling';
-    this.#countOpen(delivery.worker, -1);
-  }
-
-  #countOpen(worker: string, by: number): void {
-    const open = (this.#open.get(worker) ?? 0) + by;
-    if (open === 0) this.#open.delete(worker);
-    else this.#open.set(worker, open);
+    delivery.hand.open -= 1;
   }
 
   get size(): number {
@@ -89,7 +85,10 @@ export class Deliveries {
   }
 
   give({ fence, spec, retries }: GivenTask, worker: string, mono: number): Delivery {
+    this.forget(fence.token);
     this.#order += 1;
+    let hand = this.#hands.get(worker);
+    if (hand === undefined) this.#hands.set(worker, (hand = new Hand()));
     const delivery: Delivery = {
       fence,
       spec,
@@ -103,13 +102,14 @@ export class Deliveries {
       startedAt: 0,
       phase: 'given',
       isLarge: false,
+      hand,
+      before: undefined,
+      after: undefined,
     };
     this.#byToken.set(fence.token, delivery);
-    this.#tokenOf.set(fence.id, fence.token);
-    let held = this.#byWorker.get(worker);
-    if (held === undefined) this.#byWorker.set(worker, (held = new Map<string, Delivery>()));
-    held.set(fence.token, delivery);
-    this.#countOpen(worker, 1);
+    this.#byTask.set(fence.id, delivery);
+    hand.add(delivery);
+    hand.open += 1;
     return delivery;
   }
 
@@ -134,8 +134,10 @@ export class Deliveries {
 
   /** Its ending is in the store. */
   settle(token: string): void {
-    if (!this.#givenUp.delete(token) && !this.#byToken.has(token)) return;
-    this.forget(token);
+    const delivery = this.#byToken.get(token);
+    if (delivery !== undefined) this.#forget(delivery);
+    else if (!this.#givenUp.delete(token)) return;
+    if (this.#settled.size === SETTLED_KEPT) this.#turn();
     this.#settled.add(token);
   }
 
@@ -147,19 +149,27 @@ export class Deliveries {
   tick(mono: number): void {
     if (mono < this.#turnAt) return;
     this.#turnAt = mono + SETTLED_KEPT_MS;
+    this.#turn();
+  }
+
+  #turn(): void {
     this.#settledBefore = this.#settled;
     this.#settled = new Set();
   }
 
   forget(token: string): void {
     const delivery = this.#byToken.get(token);
-    if (delivery === undefined) return;
-    this.#byToken.delete(token);
-    if (delivery.phase === 'given') this.#countOpen(delivery.worker, -1);
-    if (this.#tokenOf.get(delivery.fence.id) === token) this.#tokenOf.delete(delivery.fence.id);
-    const held = this.#byWorker.get(delivery.worker);
-    held?.delete(token);
-    if (held?.size === 0) this.#byWorker.delete(delivery.worker);
+    if (delivery !== undefined) this.#forget(delivery);
+  }
+
+  #forget(delivery: Delivery): void {
+    const { fence, worker, hand } = delivery;
+    this.#byToken.delete(fence.token);
+    if (delivery.phase === 'given') hand.open -= 1;
+    // A later attempt of the task may be here.
+    if (this.#byTask.get(fence.id) === delivery) this.#byTask.delete(fence.id);
+    hand.remove(delivery);
+    if (hand.isEmpty) this.#hands.delete(worker);
   }
 
   /**
@@ -191,7 +201,7 @@ export class Deliveries {
       if (token.done === true && delivery.phase === 'given') missingResults.push(token.t);
     }
     const missing: Delivery[] = [];
-    for (const delivery of this.#byWorker.get(worker)?.values() ?? []) {
+    for (const delivery of this.#hands.get(worker) ?? []) {
       if (delivery.phase === 'settling' || delivery.number === NOT_SENT || named.has(delivery.fence.token)) continue;
       if (delivery.number <= got || mono - delivery.sentAt > UNDELIVERED_AFTER_MS) missing.push(delivery);
     }
