@@ -17,6 +17,14 @@ export const ABANDONED_ONCE: ErrorInfo = platformError(
   'Whoever held the task went away without a word, and the task may run at most once.',
 );
 
+const FILE_LOST =
+  'file in the data directory is gone or cut short; through a power failure, only --sync full keeps all';
+export const ARGUMENTS_LOST: ErrorInfo = platformError(
+  'PayloadLost',
+  `The task's arguments are lost: their ${FILE_LOST}.`,
+);
+export const RESULT_LOST: ErrorInfo = platformError('PayloadLost', `The task's result is lost: its ${FILE_LOST}.`);
+
 /** What a loss becomes when it was the last one allowed. */
 export function finalLoss(error: ErrorInfo): ErrorInfo {
   return { ...error, type: 'WorkerLost' };

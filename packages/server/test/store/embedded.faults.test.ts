@@ -12,7 +12,7 @@ import { smallDisk } from '../../../../test/harness/small-disk.ts';
 import { systemClock } from '../../src/clock.ts';
 import { StoreUnavailable, openEmbeddedStore } from '../../src/store/index.ts';
 import type { Claim, Store } from '../../src/store/store.ts';
-import { LANE, NO_LIMITS, completion, submission } from './submission.ts';
+import { LANE, NO_LIMITS, completion, endsIn, submission } from './submission.ts';
 import { sweptUntil, until } from './waiting.ts';
 
 const T = 'default';
@@ -171,6 +171,12 @@ describe('11 kill -9', () => {
     expect(submitted.length + settled.length).toBeGreaterThanOrEqual(300);
     expect((await store.states(T, submitted)).filter((state) => state === undefined)).toEqual([]);
     expect(new Set(await store.states(T, settled))).toEqual(new Set(['COMPLETED']));
+    // Those in files, too.
+    const ends = await endsIn(store, T, settled);
+    expect(new Set(ends.map((end) => end?.state))).toEqual(new Set(['COMPLETED']));
+    const args = await Promise.all(submitted.map((id) => store.args(T, id)));
+    expect(args.every((some) => some?.length === 100_000 || some?.toString() === '[[1],{}]')).toBe(true);
+    expect(args.some((some) => some?.length === 100_000)).toBe(true);
   });
 });
 

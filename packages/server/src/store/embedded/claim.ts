@@ -1,7 +1,7 @@
 // claim: the best waiting tasks of several lanes, in one order (S2, S7).
 import { newToken } from '../../lifecycle/ids.ts';
 import { specOf } from '../../lifecycle/spec.ts';
-import { EXPIRED } from '../platform-error.ts';
+import { ARGUMENTS_LOST, EXPIRED } from '../platform-error.ts';
 import { startWithinMs } from '../rules.ts';
 import { STATE_CODE } from '../state-code.ts';
 import type { Claim, ClaimedTask, LaneQuota } from '../store.ts';
@@ -11,6 +11,7 @@ import { TASK_COLUMNS, taskRowOf } from './row.ts';
 import { endTask, platformEnding, startAttempt } from './task-row.ts';
 import type { FreshTask } from './fresh.ts';
 import type { TaskRow } from './row.ts';
+import { argumentsOf, asBuffer } from './payloads.ts';
 import type { Act } from './turn.ts';
 
 /** More than this of somebody else's bytes is not held by a call. (Node's pool of small buffers has 64 KiB a piece.) */
@@ -44,7 +45,13 @@ export function claim(
       }
       bytes += row.args_bytes;
       if (bytes > CLAIM_BYTES && handed.length > 0) return { tasks: inOrder(handed), more: true, owes: false };
-      handed.push({ score: row.score, task: handOut(act, candidate, claimer, monoMs) });
+      const payload = 'args' in candidate ? candidate : payloadOf(act, row);
+      if (payload === undefined) {
+        endTask(act, row, platformEnding(row, 'expire', 'FAILED', 'lost', ARGUMENTS_LOST));
+        ended += 1;
+        continue;
+      }
+      handed.push({ score: row.score, task: handOut(act, row, payload, claimer, monoMs) });
       quotas.set(row.lane, quotas.get(row.lane)! - 1);
     }
     if (ended === before || ended >= SWEEP_ENTRIES)
@@ -82,12 +89,10 @@ function firstRows(act: Act, tenant: string, lane: string, limit: number): Candi
   return act.db.columns(sql, tenant, lane, limit).map((columns) => ({ row: taskRowOf(columns) }));
 }
 
-function handOut(act: Act, candidate: Candidate, claimer: string, monoMs: number): ClaimedTask {
-  const { row } = candidate;
+function handOut(act: Act, row: TaskRow, payload: Payload, claimer: string, monoMs: number): ClaimedTask {
   const token = newToken();
   startAttempt(act, row, claimer, token);
   act.committed(() => act.running.hold(row.tenant, row.id, monoMs, row));
-  const payload = 'args' in candidate ? candidate : payloadOf(act, row);
   const { header, packed } = act.headers.read(payload.packed);
   return {
     fence: { id: row.id, attempt: row.attempt, token },
@@ -106,14 +111,16 @@ function ofItsOwn(args: Buffer): Buffer {
   return args.buffer.byteLength > 2 * args.length + MOST_SHARED_BYTES ? Buffer.from(args) : args;
 }
 
-function payloadOf(act: Act, row: TaskRow): { packed: Buffer; args: Buffer } {
-  const [packed, args] = act.db.firstColumns('SELECT header, args FROM payload WHERE n = ?', row.n) as Payload;
-  return { packed: asBuffer(packed), args: asBuffer(args) };
+interface Payload {
+  packed: Buffer;
+  args: Buffer;
 }
 
-type Payload = readonly [header: Uint8Array, args: Uint8Array];
-
-/** The same bytes, as the interface's type. */
-export function asBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+/** Undefined where the arguments are lost. */
+function payloadOf(act: Act, { n, args_bytes: bytes }: TaskRow): Payload | undefined {
+  const [packed, inRow] = act.db.firstColumns('SELECT header, args FROM payload WHERE n = ?', n) as PayloadRow;
+  const args = argumentsOf(act.db, act.files, n, inRow, bytes);
+  return args && { packed: asBuffer(packed), args };
 }
+
+type PayloadRow = readonly [header: Uint8Array, args: Uint8Array];

@@ -1,6 +1,6 @@
 // The bytes of functions, kept while a function or a task names them.
 import type { Database } from './database.ts';
-import { asBuffer } from './claim.ts';
+import { asBuffer } from './payloads.ts';
 import type { Act } from './turn.ts';
 
 /** One more function names these bytes; tasks of a deleted function may have kept them. */

@@ -3,7 +3,7 @@ import type { LogChunk, TaskLogs } from '../../lifecycle/outcome.ts';
 import type { LogLimits } from '../store.ts';
 import { addChunks, emptyLogs, packLogs, unpackLogs } from '../stream-log.ts';
 import { hasEnded } from '../state-code.ts';
-import { asBuffer } from './claim.ts';
+import { asBuffer } from './payloads.ts';
 import type { Database } from './database.ts';
 import type { Act } from './turn.ts';
 

@@ -4,11 +4,13 @@ import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcom
 import { specOf, unpackTaskHeader } from '../../lifecycle/spec.ts';
 import type { TaskSpec } from '../../lifecycle/spec.ts';
 import { hasHistory } from '../history.ts';
+import { RESULT_LOST } from '../platform-error.ts';
 import { endOf, hasEnded, stateOf } from '../state-code.ts';
 import type { TaskProgress, TaskRecord } from '../store.ts';
-import { asBuffer } from './claim.ts';
 import type { Database } from './database.ts';
 import type { LateResults } from './late-results.ts';
+import type { PayloadFiles } from './payload-files.ts';
+import { argumentsOf, resultOf } from './payloads.ts';
 import type { Act } from './turn.ts';
 
 interface RecordRow {
@@ -79,6 +81,7 @@ export function taskStates(db: Database, tenant: string, ids: readonly string[])
 }
 
 type EndRow = readonly [
+  n: number,
   state: number,
   attempt: number,
   kind: FailureKind | '',
@@ -90,21 +93,23 @@ type EndRow = readonly [
   pickle?: Uint8Array | null,
 ];
 
-const END_COLUMNS = 'state, attempt, kind, ended_at, runtime, result_as, error';
+const END_COLUMNS = 'task.n, state, attempt, kind, ended_at, runtime, result_as, error';
 const END_ROWS = 'FROM task LEFT JOIN ending ON ending.n = task.n WHERE tenant = ? AND id = ?';
 
 export function taskProgress(
   db: Database,
   late: LateResults,
+  files: PayloadFiles,
   tenant: string,
   ids: readonly string[],
 ): (TaskProgress | undefined)[] {
-  return ids.map((id) => progressOf(db, late.take(tenant, id), tenant, id));
+  return ids.map((id) => progressOf(db, files, late.take(tenant, id), tenant, id));
 }
 
 /** `known`: the result, where it is not to be read. */
 function progressOf(
   db: Database,
+  files: PayloadFiles,
   known: ResultForms | undefined,
   tenant: string,
   id: string,
@@ -112,28 +117,26 @@ function progressOf(
   const columns = known === undefined ? `${END_COLUMNS}, json, pickle` : END_COLUMNS;
   const row = db.firstColumns(`SELECT ${columns} ${END_ROWS}`, tenant, id) as EndRow | undefined;
   if (row === undefined) return undefined;
-  const [code, attempt, kind, endedAt, runtime, resultAs, error, json, pickle] = row;
+  const [n, code, attempt, kind, endedAt, runtime, resultAs, error, json = null, pickle = null] = row;
   if (!hasEnded(code)) return { is: 'open', state: stateOf(code) };
-  const result = known ?? formsOf(json, pickle);
-  const ended = endOf(code);
-  const end = { id, state: ended, kind, error: errorFrom(error), result, resultAs, runtime, endedAt };
-  return { is: 'ended', end: { ...end, hasHistory: hasHistory(ended, kind, attempt) } };
+  const result = known ?? resultOf(db, files, n, { json, pickle });
+  const about = { id, resultAs, runtime, endedAt };
+  if (result === undefined) {
+    const lost = { state: 'FAILED', kind: 'lost', error: RESULT_LOST, result: {}, hasHistory: false } as const;
+    return { is: 'ended', end: { ...about, ...lost } };
+  }
+  const state = endOf(code);
+  const end = { ...about, state, kind, error: errorFrom(error), result };
+  return { is: 'ended', end: { ...end, hasHistory: hasHistory(state, kind, attempt) } };
 }
 
-function formsOf(json: Uint8Array | null | undefined, pickle: Uint8Array | null | undefined): ResultForms {
-  const forms: ResultForms = {};
-  if (json != null) forms.json = asBuffer(json);
-  if (pickle != null) forms.pickle = asBuffer(pickle);
-  return forms;
-}
-
-export function taskArgs(db: Database, tenant: string, id: string): Buffer | undefined {
-  const row = db.get<{ args: Uint8Array }>(
-    'SELECT args FROM task JOIN payload ON payload.n = task.n WHERE tenant = ? AND id = ?',
+export function taskArgs(db: Database, files: PayloadFiles, tenant: string, id: string): Buffer | undefined {
+  const row = db.get<{ n: number; args_bytes: number; args: Uint8Array }>(
+    'SELECT task.n, args_bytes, args FROM task JOIN payload ON payload.n = task.n WHERE tenant = ? AND id = ?',
     tenant,
     id,
   );
-  return row === undefined ? undefined : asBuffer(row.args);
+  return row && argumentsOf(db, files, row.n, row.args, row.args_bytes);
 }
 
 /** Unpinned, an ended task has the rest of its retention left, if any. */

@@ -1,7 +1,15 @@
 // The tables. Records are narrow; payloads, ends and logs are tables of their own, so that claims and listings never
 // drag them along. State numbers are those of state-code.ts: 0 QUEUED, 1 DELAYED, 2 BLOCKED, 3 RUNNING, above: ended.
 
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
+
+// What lies in a file: no bytes of it are in its own row.
+const PAYLOAD_FILE = `CREATE TABLE payload_file (
+  n INTEGER NOT NULL, part TEXT NOT NULL, file INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (n, part)
+) STRICT, WITHOUT ROWID;`;
+
+/** What brings version 1 to version 2. */
+export const FROM_1 = PAYLOAD_FILE;
 
 export const SCHEMA = `
 CREATE TABLE task (
@@ -29,6 +37,7 @@ CREATE INDEX task_group ON task (tenant, grp, id) WHERE grp <> '';
 
 CREATE TABLE payload (n INTEGER PRIMARY KEY, header BLOB NOT NULL, args BLOB NOT NULL) STRICT;
 CREATE TABLE ending (n INTEGER PRIMARY KEY, error TEXT NOT NULL, json BLOB, pickle BLOB) STRICT;
+${PAYLOAD_FILE}
 CREATE TABLE history (n INTEGER PRIMARY KEY, notes TEXT NOT NULL) STRICT;
 CREATE TABLE log (n INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
 CREATE TABLE request_key (

@@ -1,6 +1,6 @@
 // The embedded store: SQLite in a data directory that belongs to this process alone. Each verb is one file beside this one.
-//   database  private-file  turn (the transaction of a turn)  reserve  acceptance  counters  running  fresh  late-results  schema
-//   row  task-row (the moves)
+//   database  private-file  turn (the transaction of a turn)  reserve  acceptance  counters  running  fresh  late-results
+//   payloads  payload-files  schema  row  task-row (the moves)
 //   submit  claim  hold (renew, release)  settle  cancel  sweep  depths
 //   records  listing  logs  events  |  functions  code  doomed-code  |  fleet
 import { EventEmitter } from 'node:events';
@@ -22,6 +22,8 @@ import { release, renew } from './hold.ts';
 import { LateResults } from './late-results.ts';
 import { listTasks } from './listing.ts';
 import { appendLogs, taskLogs } from './logs.ts';
+import { PayloadFiles } from './payload-files.ts';
+import { filesInUse } from './payloads.ts';
 import { pinTask, taskArgs, taskProgress, taskRecords, taskStates } from './records.ts';
 import { Reserve } from './reserve.ts';
 import { Running } from './running.ts';
@@ -44,15 +46,16 @@ export interface EmbeddedOptions {
 export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store> {
   const { clock, leaseMs = LEASE_MS } = options;
   const db = new Database(options.dataDir, options.sync);
+  const mono = (): number => clock.mono();
+  const files = new PayloadFiles(options.dataDir, options.sync, mono);
+  files.reap(filesInUse(db));
   const counters = new Counters(db);
   const running = new Running(leaseMs);
   const late = new LateResults();
   const hints = new EventEmitter<{ hint: [Hint] }>().setMaxListeners(0);
-  const turns = new Turns(db, new Reserve(options.dataDir, clock), counters, running, late, clock, (hint) =>
-    hints.emit('hint', hint),
-  );
+  const reserve = new Reserve(options.dataDir, clock);
+  const turns = new Turns(db, reserve, counters, running, late, files, clock, (hint) => hints.emit('hint', hint));
   const acceptance = new Acceptance(turns);
-  const mono = (): number => clock.mono();
   // Sweeps come every half second. One that comes much later finds leases that ran out while this process stood still, and
   // nobody in it could renew: the owners do first.
   const rest = new LeaseRest(leaseMs);
@@ -60,7 +63,10 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   const sweepOnce = (act: Act, tenant: string): SweepReport => {
     const now = mono();
     const letBe = rest.why(now, now, now);
-    act.committed(() => rest.swept(now));
+    act.committed(() => {
+      rest.swept(now);
+      files.trim();
+    });
     return sweep(act, tenant, { monoMs: now, graceMs: leaseMs, letBe });
   };
   await turns.act((act) => {
@@ -118,8 +124,8 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
 
     tasks: (tenant, ids) => turns.read((open) => taskRecords(open, tenant, ids)),
     states: (tenant, ids) => turns.read((open) => taskStates(open, tenant, ids)),
-    progress: (tenant, ids) => turns.read((open) => taskProgress(open, late, tenant, ids)),
-    args: (tenant, id) => turns.read((open) => taskArgs(open, tenant, id)),
+    progress: (tenant, ids) => turns.read((open) => taskProgress(open, late, files, tenant, ids)),
+    args: (tenant, id) => turns.read((open) => taskArgs(open, files, tenant, id)),
     list: (tenant, filter, limit, cursor) => turns.read((open) => listTasks(open, tenant, filter, limit, cursor)),
     pin: (tenant, id, pinned) => turns.act((act) => pinTask(act, tenant, id, pinned)),
     appendLogs: (tenant, entries, limits) => turns.act((act) => appendLogs(act, tenant, entries, limits)),

@@ -4,6 +4,7 @@ import { STATE_CODE } from '../state-code.ts';
 import type { QueueLimits, Submission, SubmitAnswer } from '../store.ts';
 import { byId, byKey, judged, type Accepted } from '../submit-rules.ts';
 import type { Database } from './database.ts';
+import { putPayload } from './payloads.ts';
 import type { TaskRow } from './row.ts';
 import { countState } from './task-row.ts';
 import type { Act } from './turn.ts';
@@ -80,7 +81,7 @@ function insert(act: Act, tenant: string, task: Submission, accepted: Accepted):
     spec.tags.length === 0 ? '' : JSON.stringify(spec.tags),
   );
   if (inserted === 0) return byId(task, accepted);
-  act.db.run('INSERT INTO payload (n, header, args) VALUES (?, ?, ?)', n, packed, args);
+  act.db.run('INSERT INTO payload (n, header, args) VALUES (?, ?, ?)', n, packed, putPayload(act, n, 'args', args));
   if (key !== undefined) {
     act.db.run(
       'INSERT INTO request_key (tenant, name, n, id, content) VALUES (?, ?, ?, ?, ?)',

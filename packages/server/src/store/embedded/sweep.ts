@@ -4,6 +4,7 @@ import { STATE_CODE } from '../state-code.ts';
 import type { SweepReport } from '../store.ts';
 import { EVENTS_KEPT, EVENTS_KEPT_MS, SWEEP_ENTRIES } from '../timing.ts';
 import { dropReferences, reapCode } from './code.ts';
+import { dropPayloads } from './payloads.ts';
 import { TASK_COLUMNS } from './row.ts';
 import { abandonTask, endTask, platformEnding, putBack, taskRow, unchanged } from './task-row.ts';
 import type { TaskRow } from './row.ts';
@@ -83,17 +84,21 @@ export function abandon(act: Act, tenant: string, claimer: string): number {
   return rows.length;
 }
 
+type DoomedRow = Pick<TaskRow, 'n' | 'digest' | 'args_bytes'> & { result_bytes: number };
+
 function forget(act: Act, tenant: string): number {
-  const rows = act.db.all<{ n: number; digest: string }>(
-    `SELECT n, digest FROM task WHERE tenant = ? AND delete_at > 0 AND delete_at <= ? ORDER BY delete_at LIMIT ${SWEEP_ENTRIES}`,
+  const rows = act.db.all<DoomedRow>(
+    `SELECT n, digest, args_bytes, result_bytes FROM task WHERE tenant = ? AND delete_at > 0 AND delete_at <= ? ORDER BY delete_at LIMIT ${SWEEP_ENTRIES}`,
     tenant,
     act.now,
   );
   const references = new Map<string, number>();
-  for (const { n, digest } of rows) {
+  for (const row of rows) {
+    const { n, digest } = row;
     for (const table of ['payload', 'ending', 'history', 'log', 'request_key', 'task']) {
       act.db.run(`DELETE FROM ${table} WHERE n = ?`, n);
     }
+    dropPayloads(act, n, row.args_bytes, row.result_bytes);
     references.set(digest, (references.get(digest) ?? 0) + 1);
   }
   for (const [digest, count] of references) dropReferences(act, tenant, digest, count);

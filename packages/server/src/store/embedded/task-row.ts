@@ -12,6 +12,7 @@ import { STATE_CODE, endOf, stateOf } from '../state-code.ts';
 import type { TaskEnd } from '../store.ts';
 import { RIDE_ALONG_BYTES } from '../timing.ts';
 import { waitingIn } from './counters.ts';
+import { putPayload } from './payloads.ts';
 import { TASK_COLUMNS } from './row.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
@@ -160,8 +161,8 @@ export function endTask(act: Act, row: TaskRow, ending: Ending): void {
     'INSERT OR REPLACE INTO ending (n, error, json, pickle) VALUES (?, ?, ?, ?)',
     row.n,
     error,
-    json ?? null,
-    pickle ?? null,
+    json === undefined ? null : putPayload(act, row.n, 'json', json),
+    pickle === undefined ? null : putPayload(act, row.n, 'pickle', pickle),
   );
   act.count(row.tenant, `ended:${ending.kind === '' ? 'COMPLETED' : ending.kind}`, 1);
   if (resultBytes > RIDE_ALONG_BYTES) act.committed(() => act.late.keep(row.tenant, row.id, result));

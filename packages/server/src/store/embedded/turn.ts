@@ -20,6 +20,7 @@ import { DoomedCode } from './doomed-code.ts';
 import { packEvents } from './events.ts';
 import { Fresh } from './fresh.ts';
 import type { LateResults } from './late-results.ts';
+import type { PayloadFiles } from './payload-files.ts';
 import type { Reserve } from './reserve.ts';
 import type { Running } from './running.ts';
 
@@ -31,6 +32,7 @@ export interface Act {
   readonly doomed: DoomedCode;
   readonly fresh: Fresh;
   readonly late: LateResults;
+  readonly files: PayloadFiles;
   /** The store's time, Unix ms. */
   readonly now: number;
   /** The committed value and that of earlier acts in this transaction; not this act's own `count`. */
@@ -70,6 +72,7 @@ export class Turns {
   readonly #counters: Counters;
   readonly #running: Running;
   readonly #late: LateResults;
+  readonly #files: PayloadFiles;
   readonly #headers = new HeaderReader();
   readonly #doomed = new DoomedCode();
   readonly #fresh = new Fresh();
@@ -89,6 +92,7 @@ export class Turns {
     counters: Counters,
     running: Running,
     late: LateResults,
+    files: PayloadFiles,
     clock: Clock,
     publish: (hint: Hint) => void,
   ) {
@@ -97,6 +101,7 @@ export class Turns {
     this.#counters = counters;
     this.#running = running;
     this.#late = late;
+    this.#files = files;
     this.#clock = clock;
     this.#publish = publish;
   }
@@ -211,7 +216,9 @@ export class Turns {
     work();
     this.#logEnds();
     this.#counters.write();
+    this.#files.sync();
     this.#db.run('COMMIT');
+    this.#files.keep();
   }
 
   /** Each in a savepoint (T2); answers those that succeeded. */
@@ -219,6 +226,7 @@ export class Turns {
     const done: Waiting[] = [];
     for (const act of acts) {
       this.#db.run('SAVEPOINT act');
+      const mark = this.#files.mark;
       try {
         act.run();
         done.push(act);
@@ -226,6 +234,7 @@ export class Turns {
         const outside = outsideFault(fault);
         if (outside !== undefined) throw outside;
         this.#db.run('ROLLBACK TO act');
+        this.#files.undo(mark);
         this.#fresh.clear();
         act.reject(fault);
       }
@@ -258,6 +267,7 @@ export class Turns {
   #rollBack(): void {
     this.#ahead = true;
     this.#fresh.clear();
+    this.#files.undo();
     try {
       if (this.#db.inTransaction) this.#db.run('ROLLBACK');
       this.#counters.reload();
@@ -288,6 +298,7 @@ export class Turns {
       doomed: this.#doomed,
       fresh: this.#fresh,
       late: this.#late,
+      files: this.#files,
       now: Math.trunc(this.#clock.wall()),
       counter: (tenant, name) => this.#counters.get(tenant, name),
       count: (tenant, name, delta) => counts.add(tenant, name, delta),

@@ -1,0 +1,78 @@
+// Where a payload is: in its row, or in a file that a row of payload_file names.
+import type { ResultForms } from '../../lifecycle/outcome.ts';
+import type { Database } from './database.ts';
+import type { Part, PayloadFiles } from './payload-files.ts';
+import type { Act } from './turn.ts';
+
+/** What is smaller is in its row, bytes: there it takes a few pages more. */
+export const FILE_BYTES = 64 * 1024;
+
+/** Stands in the row for what is in a file: no payload that goes there is empty. */
+const IN_FILE = Buffer.alloc(0);
+
+const FORMS = ['json', 'pickle'] as const;
+
+/** What the row is to hold of a payload. Where no file can be written, it is the payload: the database says what is wrong. */
+export function putPayload(act: Act, n: number, part: Part, bytes: Buffer): Buffer {
+  if (bytes.length < FILE_BYTES) return bytes;
+  const file = act.files.write({ n, part }, bytes);
+  if (file === undefined) return bytes;
+  act.db.run('INSERT INTO payload_file (n, part, file, bytes) VALUES (?, ?, ?, ?)', n, part, file, bytes.length);
+  return IN_FILE;
+}
+
+/** The arguments of a task that has `bytes` of them. Undefined where their file is gone. @throws StoreUnavailable */
+export function argumentsOf(
+  db: Database,
+  files: PayloadFiles,
+  n: number,
+  inRow: Uint8Array,
+  bytes: number,
+): Buffer | undefined {
+  return inRow.length === bytes ? asBuffer(inRow) : filed(db, files, n, 'args');
+}
+
+/** The result, by the columns of its forms. Undefined where a file is gone. @throws StoreUnavailable */
+export function resultOf(
+  db: Database,
+  files: PayloadFiles,
+  n: number,
+  inRow: Record<(typeof FORMS)[number], Uint8Array | null>,
+): ResultForms | undefined {
+  const result: ResultForms = {};
+  for (const form of FORMS) {
+    const column = inRow[form];
+    if (column === null) continue;
+    const bytes = column.length > 0 ? asBuffer(column) : filed(db, files, n, form);
+    if (bytes === undefined) return undefined;
+    result[form] = bytes;
+  }
+  return result;
+}
+
+function filed(db: Database, files: PayloadFiles, n: number, part: Part): Buffer | undefined {
+  const row = db.firstColumns('SELECT file, bytes FROM payload_file WHERE n = ? AND part = ?', n, part);
+  if (row === undefined) return undefined;
+  const [file, bytes] = row as readonly [number, number];
+  return files.read(file, { n, part }, bytes);
+}
+
+/** The task goes, and so do its files. `bytes`: of its arguments and of its result. */
+export function dropPayloads(act: Act, n: number, ...bytes: readonly number[]): void {
+  if (bytes.every((some) => some < FILE_BYTES)) return;
+  const named = act.db.all<{ file: number; bytes: number }>('SELECT file, bytes FROM payload_file WHERE n = ?', n);
+  if (named.length === 0) return;
+  act.db.run('DELETE FROM payload_file WHERE n = ?', n);
+  act.committed(() => {
+    for (const { file, bytes: size } of named) act.files.free(file, size);
+  });
+}
+
+export function filesInUse(db: Database): Set<number> {
+  return new Set(db.all<{ file: number }>('SELECT file FROM payload_file').map(({ file }) => file));
+}
+
+/** The same bytes, as the interface's type. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
