@@ -46,7 +46,7 @@ export const t9: Measure = {
 function microsecondsAPick(size: number, load: number, picks: number): number {
   const runtimes = [{ runtime: 'python' as const, version: '3.11.2', broken: '' }];
   const all = Array.from({ length: size }, (_, n): Candidate => {
-    return { id: `worker-${n}`, runtimes, labels: [], free: SLOTS, credits: SLOTS, held: 0 };
+    return { id: `worker-${n}`, runtimes, labels: [], slots: 16, free: SLOTS, credits: SLOTS, held: 0 };
   });
   const choice = new Choice(all);
   const random = mulberry32(17);

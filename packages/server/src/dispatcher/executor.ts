@@ -9,6 +9,7 @@ import type { Ending } from '../tasks/ending.ts';
 export interface Offer {
   runtimes: readonly RuntimeSnapshot[];
   labels: readonly string[];
+  slots: number;
   /** Slots that would start a call at once. */
   free: number;
   /** Calls it may be given in all: free slots plus prefetch. */

@@ -78,7 +78,8 @@ class LocalExecutor implements Executor {
     if (this.#draining) return [];
     const { free, credits, running, waiting } = this.#pool.room();
     const held = running + waiting;
-    return [{ runtimes: this.#pool.runtimes, labels: this.#options.labels, free, credits, held }];
+    const { runtimes, slots } = this.#pool;
+    return [{ runtimes, labels: this.#options.labels, slots, free, credits, held }];
   }
 
   hand(tasks: readonly ClaimedTask[]): void {

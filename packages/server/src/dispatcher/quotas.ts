@@ -6,10 +6,11 @@ import type { Offer } from './executor.ts';
 
 /**
  * Is it worth a claim? A free slot always is. Prefetch alone is filled up when a third of it has run dry, not call by
- * call: the slots have work meanwhile, and one claim of many costs little more than one of one.
+ * call: the slots have work meanwhile, and one claim of many costs little more than one of one. Where one call a slot is held,
+ * calls are long, and what one worker leaves for a while another takes, who then has more than the others at the end.
  */
-function wantsWork({ free, credits, held }: Offer): boolean {
-  return credits > 0 && (free > 0 || credits * 2 >= held);
+function wantsWork({ slots, free, credits, held }: Offer): boolean {
+  return credits > 0 && (free > 0 || credits * 2 >= held || held <= 2 * slots);
 }
 
 /** Quotas for the lanes that somebody can serve at the moment, and the total to ask for. */

@@ -10,7 +10,7 @@ import { CodeShelf, FunctionTable } from './functions.ts';
 import { heldCall, WaitingLine, type HeldCall, type Holder } from './held.ts';
 import type { LogLimits } from './logs.ts';
 import type { Log } from './log.ts';
-import { NO_RUN_TIMES, observe, type prefetchFor } from './prefetch.ts';
+import { moveWithinMs, NO_RUN_TIMES, observe, type prefetchFor } from './prefetch.ts';
 import { picklesInWords, type Pickles } from './python-care.ts';
 import type { Roster } from './roster.ts';
 import type { Runner, RunnerEvents } from './runner.ts';
@@ -57,7 +57,7 @@ export class Pool implements RunnerPool {
   /** Pickled functions that wait for dill. */
   #forDill: HeldCall[] = [];
   #times = NO_RUN_TIMES;
-  #slow = 0;
+  #lastUnmoved = 0;
   /** Since when calls wait and no slot moves, monotonic ms. */
   #stuckAt: number | undefined;
   #pumping = false;
@@ -91,8 +91,8 @@ export class Pool implements RunnerPool {
     if (this.#phase.is === 'stopping') return { free: 0, credits: 0, running, waiting };
     const occupied = this.#roster.occupied();
     const free = Math.max(0, this.slots - occupied);
-    const slow = this.#roster.slow(this.#parts.clock.mono());
-    const ahead = this.#parts.prefetch(Math.max(0, this.slots - slow), this.#times);
+    const moving = Math.max(0, this.slots - this.#unmoved(this.#parts.clock.mono()));
+    const ahead = this.#parts.prefetch(moving, this.#times);
     return { free, credits: Math.max(0, free + ahead - waiting), running, waiting };
   }
 
@@ -372,11 +372,11 @@ export class Pool implements RunnerPool {
 
   #tick(): void {
     const nowMono = this.#parts.clock.mono();
-    const slow = this.#roster.slow(nowMono);
+    const unmoved = this.#unmoved(nowMono);
     // Slots that stopped moving, or move again, change what may be held.
-    if (slow !== this.#slow) this.#tellChanged();
-    this.#slow = slow;
-    this.#handBackIfStuck(slow, nowMono);
+    if (unmoved !== this.#lastUnmoved) this.#tellChanged();
+    this.#lastUnmoved = unmoved;
+    this.#handBackIfStuck(unmoved, nowMono);
     let busy = false;
     for (const runner of this.#roster.all()) {
       busy ||= runner.occupies;
@@ -388,9 +388,14 @@ export class Pool implements RunnerPool {
     this.#ticker = undefined;
   }
 
+  /** Slots that do not move. */
+  #unmoved(nowMono: number): number {
+    return this.#roster.runningLonger(nowMono, moveWithinMs(this.#times));
+  }
+
   /** One long call can hold up what was short when it was taken: where every slot has one, the rest runs elsewhere. */
-  #handBackIfStuck(slow: number, nowMono: number): void {
-    if (slow < this.slots || this.#line.size === 0) {
+  #handBackIfStuck(unmoved: number, nowMono: number): void {
+    if (unmoved < this.slots || this.#line.size === 0) {
       this.#stuckAt = undefined;
       return;
     }

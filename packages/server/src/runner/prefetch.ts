@@ -41,7 +41,12 @@ export function observe(times: RunTimes, runMs: number): RunTimes {
   };
 }
 
-/** Calls to hold beyond the free slots. `moving`: slots that are free, or whose call is not slow (yet). */
+/** A call that runs for longer than this, in ms, does not move: it takes longer than calls here do. */
+export function moveWithinMs(times: RunTimes): number {
+  return Math.max(SLOW_MS, Math.min(1.5 * times.longMeanMs, NEXT_ONE_MS));
+}
+
+/** Calls to hold beyond the free slots. `moving`: slots that are free, or whose call may be over soon (`moveWithinMs`). */
 export function prefetchFor(moving: number, times: RunTimes): number {
   if (times.results < TRUSTED_RESULTS) return 0;
   const each = Math.floor(TARGET_MS / Math.max(times.meanMs, TARGET_MS / MOST_PER_SLOT));

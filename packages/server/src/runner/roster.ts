@@ -69,10 +69,10 @@ export class Roster {
     return count;
   }
 
-  /** Runners whose call has run for longer than a short one does. */
-  slow(nowMono: number): number {
+  /** Runners whose call has run for longer than `ms`. */
+  runningLonger(nowMono: number, ms: number): number {
     let count = 0;
-    for (const runner of this.#runners) if (runner.isSlow(nowMono)) count += 1;
+    for (const runner of this.#runners) if (runner.runsLonger(nowMono, ms)) count += 1;
     return count;
   }
 

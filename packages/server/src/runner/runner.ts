@@ -116,10 +116,10 @@ export class Runner {
     return this.#pipe.length + (this.#settling ? 1 : 0);
   }
 
-  /** Its call has run for longer than a short one does. */
-  isSlow(nowMono: number): boolean {
+  /** Its call has run for longer than `ms`. */
+  runsLonger(nowMono: number, ms: number): boolean {
     const { first } = this.#pipe;
-    return first !== undefined && first.startedMono > 0 && nowMono - first.startedMono > SLOW_MS;
+    return first !== undefined && first.startedMono > 0 && nowMono - first.startedMono > ms;
   }
 
   has(fn: Fn): boolean {

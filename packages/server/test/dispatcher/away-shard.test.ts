@@ -203,7 +203,7 @@ it('where one stands still, what comes into the others is claimed all the while,
   const late: string[] = [];
   const loop = new ClaimLoop({
     ...{ store, tenant, claimer: 'loop', clock: systemClock, random: Math.random },
-    offers: () => [{ runtimes: [PYTHON], labels: [], free: 9, credits: 9, held: 0 }],
+    offers: () => [{ runtimes: [PYTHON], labels: [], slots: 1, free: 9, credits: 9, held: 0 }],
     mayClaim: () => true,
     isFull: () => false,
     onClaimed: (tasks) => claimed.push(...tasks.map(({ fence }) => fence.id)),

@@ -34,7 +34,7 @@ function instant(events: ExecutorEvents): Executor {
     mode: 'push',
     address: '',
     attempts: Number.POSITIVE_INFINITY,
-    offers: () => [{ runtimes, labels: [], free: 256, credits: 256, held: 0 }],
+    offers: () => [{ runtimes, labels: [], slots: 1, free: 256, credits: 256, held: 0 }],
     hand: (tasks) =>
       events.ended(
         tasks.map(({ fence, spec, retries }) => ({

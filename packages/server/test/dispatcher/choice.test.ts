@@ -14,6 +14,7 @@ function worker(id: string, free: number, credits: number, change: Partial<Candi
     free,
     credits,
     held: 0,
+    slots: 2,
     labels: [],
     runtimes: [{ runtime: 'python', version: '3.11.2', broken: '' }],
     ...change,
@@ -104,6 +105,10 @@ describe('quotas', () => {
     const claimed = (free: number, credits: number, held: number): number =>
       quotasOf([worker('a', free, credits, { held })], [PYTHON]).max;
     expect([claimed(1, 1, 100), claimed(0, 9, 20), claimed(0, 10, 20), claimed(0, 1, 0)]).toEqual([1, 0, 10, 1]);
+  });
+  it('ask for prefetch call by call where no more than one is held for each slot', () => {
+    const claimed = (held: number): number => quotasOf([worker('a', 0, 1, { held })], [PYTHON]).max;
+    expect([claimed(3), claimed(4), claimed(5)]).toEqual([1, 1, 0]);
   });
   it('leave out lanes that nobody serves', () => {
     expect(quotasOf([worker('a', 1, 1)], [JAVASCRIPT]).quotas).toEqual([]);

@@ -21,6 +21,7 @@ const OTHER = submission({ labels: ['gpu'] }).lane;
 const offer = (credits: number): Offer => ({
   runtimes: [{ runtime: 'python', version: '3.11.2', dill: true, broken: '' }] as unknown as Offer['runtimes'],
   labels: ['gpu'],
+  slots: 1,
   free: credits,
   credits,
   held: 0,

@@ -9,9 +9,17 @@ import {
   PIPE_BYTES,
   SLOW_MEMORY_MS,
   TRUSTED_RESULTS,
+  SLOW_MS,
 } from '../../src/runner/depth.ts';
 import { nextGroups, QUICK_MS, smallGroups } from '../../src/runner/template-size.ts';
-import { MOST_PER_SLOT, NEXT_ONE_MS, NO_RUN_TIMES, observe, prefetchFor } from '../../src/runner/prefetch.ts';
+import {
+  MOST_PER_SLOT,
+  moveWithinMs,
+  NEXT_ONE_MS,
+  NO_RUN_TIMES,
+  observe,
+  prefetchFor,
+} from '../../src/runner/prefetch.ts';
 
 describe('depth', () => {
   const fast = { results: TRUSTED_RESULTS, meanMs: 0.02, slowAt: -Infinity, raw: false };
@@ -73,6 +81,12 @@ describe('prefetch', () => {
     expect(prefetchFor(4, after(...Array<number>(8).fill(100)))).toBe(4);
     expect(prefetchFor(4, after(...Array<number>(8).fill(NEXT_ONE_MS)))).toBe(4);
     expect(prefetchFor(4, after(...Array<number>(8).fill(NEXT_ONE_MS + 1)))).toBe(0);
+  });
+  test('counts a slot as moving while its call takes no longer than calls do', () => {
+    expect(moveWithinMs(NO_RUN_TIMES)).toBe(SLOW_MS);
+    expect(moveWithinMs(after(...Array<number>(8).fill(0.1)))).toBe(SLOW_MS);
+    expect(moveWithinMs(after(...Array<number>(8).fill(60)))).toBeCloseTo(90);
+    expect(moveWithinMs(after(...Array<number>(8).fill(60_000)))).toBe(NEXT_ONE_MS);
   });
   test('has a bound', () => {
     expect(prefetchFor(2, after(...Array<number>(8).fill(0)))).toBe(2 * MOST_PER_SLOT);

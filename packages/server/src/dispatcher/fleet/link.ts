@@ -49,6 +49,9 @@ export class Link implements Candidate {
   get labels(): Member['labels'] {
     return this.member.labels;
   }
+  get slots(): number {
+    return this.member.slots;
+  }
   get credits(): number {
     return this.#line.is === 'not asking' ? 0 : this.member.credits;
   }
