@@ -41,9 +41,9 @@ export function observe(times: RunTimes, runMs: number): RunTimes {
   };
 }
 
-/** A call that runs for longer than this, in ms, does not move: it takes longer than calls here do. */
-export function moveWithinMs(times: RunTimes): number {
-  return Math.max(SLOW_MS, Math.min(1.5 * times.longMeanMs, NEXT_ONE_MS));
+/** A call that runs for longer than this, in ms, does not move: it takes longer than calls here do, or is one for which none waits. */
+export function moveWithinMs({ longMeanMs }: RunTimes): number {
+  return longMeanMs > NEXT_ONE_MS ? SLOW_MS : Math.max(SLOW_MS, Math.min(1.5 * longMeanMs, NEXT_ONE_MS));
 }
 
 /** Calls to hold beyond the free slots. `moving`: slots that are free, or whose call may be over soon (`moveWithinMs`). */

@@ -86,7 +86,8 @@ describe('prefetch', () => {
     expect(moveWithinMs(NO_RUN_TIMES)).toBe(SLOW_MS);
     expect(moveWithinMs(after(...Array<number>(8).fill(0.1)))).toBe(SLOW_MS);
     expect(moveWithinMs(after(...Array<number>(8).fill(60)))).toBeCloseTo(90);
-    expect(moveWithinMs(after(...Array<number>(8).fill(60_000)))).toBe(NEXT_ONE_MS);
+    expect(moveWithinMs(after(...Array<number>(8).fill(140)))).toBe(NEXT_ONE_MS);
+    expect(moveWithinMs(after(...Array<number>(8).fill(60_000)))).toBe(SLOW_MS);
   });
   test('has a bound', () => {
     expect(prefetchFor(2, after(...Array<number>(8).fill(0)))).toBe(2 * MOST_PER_SLOT);

@@ -1,5 +1,15 @@
 // Large payloads of the embedded store: in files of their own, read the same ever after, gone with their tasks, never taken for others.
-import { copyFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,6 +135,26 @@ describe('a large payload', () => {
 });
 
 describe('a file', () => {
+  it('stands where their directory should be: one sentence', async () => {
+    writeFileSync(join(dataDir, 'payloads'), 'x');
+    await expect(open()).rejects.toThrow(/payloads cannot be made \(.*\): put it right, or name another directory/);
+  });
+
+  it('that cannot be removed harms nobody', async () => {
+    const store = await open();
+    await submitted(store, bytesOf(LARGE, 'a'), { expires_at: Date.now() + 1, result_ttl_ms: 1_000 });
+    const [name] = files();
+    rmSync(pathOf(name!));
+    mkdirSync(pathOf(name!));
+    later += 2_000;
+    await store.sweep(T);
+    later += 20_000;
+    await store.sweep(T);
+    await store.sweep(T);
+    const id = await submitted(store, bytesOf(LARGE, 'b'));
+    expect(await store.args(T, id)).toEqual(bytesOf(LARGE, 'b'));
+  });
+
   it('is written over by another payload when its task is gone, and removed when none comes', async () => {
     const store = await open();
     const first = await submitted(store, bytesOf(LARGE, 'a'), { result_ttl_ms: 1_000 });
@@ -156,6 +186,21 @@ describe('a file', () => {
     expect(files()).toEqual([own, 'notes.txt']);
   });
 
+  it('that is gone leaves its number to the row that names it', async () => {
+    let store = await open();
+    const lost = await submitted(store, bytesOf(LARGE, 'a'), { result_ttl_ms: 1_000 });
+    const [name] = files();
+    await store.close();
+    rmSync(pathOf(name!));
+    store = await open();
+    const id = await submitted(store, bytesOf(LARGE, 'b'));
+    await store.cancel(T, [lost]);
+    later += 1_001;
+    await store.sweep(T);
+    await submitted(store, bytesOf(LARGE, 'c'));
+    expect(await store.args(T, id)).toEqual(bytesOf(LARGE, 'b'));
+  });
+
   it('is free again when what wrote it is undone', async () => {
     const store = await open();
     const bad = submission({ priority: 0.5 });
@@ -174,8 +219,10 @@ describe('a file', () => {
 describe('a file that is gone, cut short or another one', () => {
   const spoil: [string, (name: string) => void][] = [
     ['gone', (name) => rmSync(pathOf(name))],
-    ['cut short', (name) => truncateSync(pathOf(name), LARGE)],
+    ['cut short', (name) => truncateSync(pathOf(name), LARGE - 1)],
     ['another', (name) => copyFileSync(pathOf('1'), pathOf(name))],
+    ['in part another', (name) => writeSync(openSync(pathOf(name), 'r+'), bytesOf(4096, 'z'), 0, 4096, 8192)],
+    ['no file', (name) => (rmSync(pathOf(name)), mkdirSync(pathOf(name)))],
   ];
   it.each(spoil)('ends the task whose arguments it had, with a sentence (%s)', async (_, spoiled) => {
     let store = await open();
@@ -217,13 +264,13 @@ describe('free files', () => {
   it('are so many bytes at most', () => {
     const some = new PayloadFiles(dataDir, 'normal', () => 0);
     const written = Array.from({ length: 5 }, () => some.write(OWNER, Buffer.alloc(64))!);
-    for (const file of written) some.free(file, 100 * 1024 * 1024);
+    for (const { file } of written) some.free(file, 100 * 1024 * 1024);
     expect(files()).toHaveLength(2);
   });
 
   it('are not taken for a payload of another size: half of a file is used at least', () => {
     const some = new PayloadFiles(dataDir, 'normal', () => 0);
-    some.free(some.write(OWNER, Buffer.alloc(1_000))!, 1_000);
+    some.free(some.write(OWNER, Buffer.alloc(1_000))!.file, 1_000);
     some.write(OWNER, Buffer.alloc(100));
     expect(files()).toHaveLength(2);
     some.write(OWNER, Buffer.alloc(600));
@@ -232,11 +279,42 @@ describe('free files', () => {
 
   it('that cannot be written over are left for a new one', () => {
     const some = new PayloadFiles(dataDir, 'normal', () => 0);
-    const file = some.write(OWNER, Buffer.alloc(1_000))!;
+    const { file } = some.write(OWNER, Buffer.alloc(1_000))!;
     some.free(file, 1_000);
     rmSync(pathOf(String(file)));
-    expect(some.write(OWNER, bytesOf(1_000, 'a'))).toBe(file + 1);
-    expect(some.read(file + 1, OWNER, 1_000)).toEqual(bytesOf(1_000, 'a'));
+    const filed = some.write(OWNER, bytesOf(1_000, 'a'))!;
+    expect(filed.file).toBe(file + 1);
+    expect(some.read(filed, OWNER)).toEqual(bytesOf(1_000, 'a'));
+    expect(some.read(filed, { ...OWNER, part: 'json' })).toBeUndefined();
+  });
+
+  it('make room for tasks on a disk that has none', async ({ skip }) => {
+    const disk = smallDisk(join(dataDir, 'disk'), 64);
+    if ('reason' in disk) return skip(disk.reason);
+    try {
+      const data = join(disk.path, 'data');
+      const clock = { ...systemClock, mono: () => 0, wall: () => systemClock.wall() + later };
+      const store = await openEmbeddedStore({ dataDir: data, sync: 'normal', clock });
+      opened.push(store);
+      const names = (): string[] => readdirSync(join(data, 'payloads'));
+      const ids = [];
+      for (let n = 0; n < 5; n += 1)
+        ids.push(await submitted(store, Buffer.alloc(4_000_000), { result_ttl_ms: 1_000 }));
+      await store.cancel(T, ids);
+      later += 1_001;
+      await store.sweep(T);
+      expect(names()).toHaveLength(5);
+      disk.fill();
+      const tasks = Array.from({ length: 500 }, () => submission({}, Buffer.alloc(10_000)));
+      const answers = await store.submit(T, 0, tasks, NO_LIMITS);
+      expect(new Set(answers.map(({ is }) => is))).toEqual(new Set(['accepted']));
+      expect(names()).toEqual([]);
+      await expect(submitted(store, Buffer.alloc(40_000_000))).rejects.toThrow(/full/);
+      expect(names()).toEqual([]);
+      await store.close();
+    } finally {
+      disk.remove();
+    }
   });
 
   it('make room on a disk that has none; where that is not enough, nothing is left of the try', ({ skip }) => {
@@ -245,12 +323,12 @@ describe('free files', () => {
     try {
       const some = new PayloadFiles(disk.path, 'normal', () => 0);
       const names = (): string[] => readdirSync(join(disk.path, 'payloads'));
-      some.free(some.write(OWNER, Buffer.alloc(1_000_000))!, 1_000_000);
+      some.free(some.write(OWNER, Buffer.alloc(1_000_000))!.file, 1_000_000);
       disk.fill();
-      const file = some.write(OWNER, bytesOf(300_000, 'a'));
-      expect(some.read(file!, OWNER, 300_000)).toEqual(bytesOf(300_000, 'a'));
+      const filed = some.write(OWNER, bytesOf(300_000, 'a'))!;
+      expect(some.read(filed, OWNER)).toEqual(bytesOf(300_000, 'a'));
       expect(some.write(OWNER, Buffer.alloc(4_000_000))).toBeUndefined();
-      expect(names()).toEqual([String(file)]);
+      expect(names()).toEqual([String(filed.file)]);
     } finally {
       disk.remove();
     }

@@ -135,8 +135,9 @@ export class Deliveries {
   /** Its ending is in the store. */
   settle(token: string): void {
     const delivery = this.#byToken.get(token);
+    const wasGivenUp = this.#givenUp.delete(token);
     if (delivery !== undefined) this.#forget(delivery);
-    else if (!this.#givenUp.delete(token)) return;
+    else if (!wasGivenUp) return;
     if (this.#settled.size === SETTLED_KEPT) this.#turn();
     this.#settled.add(token);
   }

@@ -5,18 +5,28 @@
 //  F1  A file is written before the COMMIT that needs it, and free only after the COMMIT that does not need it any more.
 //  F2  What a transaction has written is free again when it, or the act that wrote it, is undone.
 //  F3  At a start, what no row names goes: its process died between the two.
-//  F4  Each file says whose it is. With `--sync normal` a machine that loses its power may lose a COMMIT and keep what was
-//      written over a file after it: such a payload is lost, and is not taken for another.
-import { closeSync, fsyncSync, mkdirSync, openSync, readSync, readdirSync, rmSync, writevSync } from 'node:fs';
+//  F4  A checksum tells a payload from all others. With `--sync normal` a machine that loses its power may lose a COMMIT and keep
+//      what was written over a file after it, or some pages of that: such a payload is lost, and is not taken for another.
+//  F5  No fault here is more than a payload that is not written, or not read.
+import { closeSync, fsyncSync, mkdirSync, openSync, readSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { StoreUnavailable } from '../store.ts';
 
-/** Whose file it is: the arguments of task number n, or a form of its result. */
+/** The arguments of a task, or a form of its result. */
 export type Part = 'args' | 'json' | 'pickle';
 
+/** Whose payload it is: that of the task of this number. */
 export interface Owner {
   n: number;
   part: Part;
+}
+
+/** A payload in its file. */
+export interface Filed {
+  file: number;
+  bytes: number;
+  checksum: number;
 }
 
 interface FreeFile {
@@ -32,8 +42,8 @@ const FREE_MS = 10_000;
 const MOST_FREE_BYTES = 256 * 1024 * 1024;
 /** Free files removed at a time. */
 const TRIMMED_AT_ONCE = 64;
-/** At the head of each file: the task's number and the part. */
-const HEAD_BYTES = 16;
+/** Too many files are open, or there is no memory, or somebody took our rights away: it can be read later. */
+const FOR_A_WHILE = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EACCES', 'EPERM']);
 
 export class PayloadFiles {
   readonly #directory: string;
@@ -48,85 +58,96 @@ export class PayloadFiles {
   /** It has made files. */
   #hasNew = false;
 
-  /** `sync`: with 'full', a file is on the disk before the COMMIT that needs it. `mono`: monotonic ms. */
+  /**
+   * `sync`: with 'full', a file is on the disk before the COMMIT that needs it. `mono`: monotonic ms.
+   * @throws Error with one sentence where there can be no such directory
+   */
   constructor(dataDir: string, sync: 'normal' | 'full', mono: () => number) {
     this.#directory = join(dataDir, 'payloads');
     this.#isSynced = sync === 'full';
     this.#mono = mono;
-    mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    try {
+      mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
+    } catch (fault) {
+      const reason = (fault as Error).message;
+      throw new Error(
+        `The directory ${this.#directory} cannot be made (${reason}): put it right, or name another directory with --data-dir.`,
+        { cause: fault },
+      );
+    }
   }
 
   /** Removes what is not in use (F3). Before anything is written. */
   reap(inUse: ReadonlySet<number>): void {
+    // A row whose file is gone has its number still.
+    for (const file of inUse) this.#last = Math.max(this.#last, file);
     for (const name of readdirSync(this.#directory)) {
       if (!/^\d+$/.test(name)) continue;
       const file = Number(name);
-      if (inUse.has(file)) this.#last = Math.max(this.#last, file);
-      else rmSync(this.#nameOf(file), { force: true });
+      if (!inUse.has(file)) this.#remove(file);
     }
   }
 
-  /** Writes a payload; answers its file, or undefined where there is no room, or none may be made. */
-  write(owner: Owner, bytes: Buffer): number | undefined {
+  /** Writes a payload. Undefined where there is no room, or no file may be made. */
+  write(owner: Owner, bytes: Buffer): Filed | undefined {
     for (;;) {
       const free = this.#take(bytes.length);
       const file = free ?? (this.#last += 1);
       try {
-        this.#writeTo(file, free === undefined, owner, bytes);
+        this.#writeTo(file, free === undefined, bytes);
         this.#written.push({ file, bytes: bytes.length });
-        return file;
+        return { file, bytes: bytes.length, checksum: checksumOf(owner, bytes) };
       } catch {
-        rmSync(this.#nameOf(file), { force: true });
+        this.#remove(file);
         if (free !== undefined) continue;
         // What is free may be what is missing.
-        if (this.#freeBytes === 0) return undefined;
-        this.#trim(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+        if (!this.giveRoom()) return undefined;
       }
     }
   }
 
-  #writeTo(file: number, isNew: boolean, owner: Owner, bytes: Buffer): void {
+  #writeTo(file: number, isNew: boolean, bytes: Buffer): void {
     const open = openSync(this.#nameOf(file), isNew ? 'wx' : 'r+', 0o600);
     try {
       this.#hasNew ||= isNew;
-      const whole = HEAD_BYTES + bytes.length;
-      let at = writevSync(open, [headOf(owner), bytes], 0);
       // A disk that is filling up takes a part; the next try says why.
-      while (at < whole) at += writevSync(open, [bytes.subarray(at - HEAD_BYTES)], at);
+      for (let at = 0; at < bytes.length;) at += writeSync(open, bytes, at, bytes.length - at, at);
       if (this.#isSynced) fsyncSync(open);
     } finally {
       closeSync(open);
     }
   }
 
-  /** The payload. Undefined where it is not there any more (F4), or only a part of it. @throws StoreUnavailable */
-  read(file: number, owner: Owner, bytes: number): Buffer | undefined {
+  /** The payload. Undefined where it is not there any more (F4), or is not to be had. @throws StoreUnavailable: later it may be */
+  read({ file, bytes, checksum }: Filed, owner: Owner): Buffer | undefined {
     try {
-      const open = openSync(this.#nameOf(file), 'r');
-      try {
-        const head = Buffer.alloc(HEAD_BYTES);
-        readSync(open, head, 0, HEAD_BYTES, 0);
-        if (!head.equals(headOf(owner))) return undefined;
-        const payload = Buffer.allocUnsafeSlow(bytes);
-        for (let at = 0; at < bytes;) {
-          const read = readSync(open, payload, at, bytes - at, HEAD_BYTES + at);
-          if (read === 0) return undefined;
-          at += read;
-        }
-        return payload;
-      } finally {
-        closeSync(open);
-      }
+      const payload = this.#readFrom(file, bytes);
+      return payload !== undefined && checksumOf(owner, payload) === checksum ? payload : undefined;
     } catch (fault) {
-      const { code, message } = fault as NodeJS.ErrnoException;
-      if (code === 'ENOENT') return undefined;
+      const { code = '', message } = fault as NodeJS.ErrnoException;
+      if (!FOR_A_WHILE.has(code)) return undefined;
       throw new StoreUnavailable(`A payload cannot be read from its file: ${message}`);
+    }
+  }
+
+  #readFrom(file: number, bytes: number): Buffer | undefined {
+    const open = openSync(this.#nameOf(file), 'r');
+    try {
+      const payload = Buffer.allocUnsafeSlow(bytes);
+      for (let at = 0; at < bytes;) {
+        const read = readSync(open, payload, at, bytes - at, at);
+        if (read === 0) return undefined;
+        at += read;
+      }
+      return payload;
+    } finally {
+      closeSync(open);
     }
   }
 
   /** Nobody names it any more, and that is committed. */
   free(file: number, bytes: number): void {
-    if (this.#freeBytes + bytes > MOST_FREE_BYTES) return rmSync(this.#nameOf(file), { force: true });
+    if (this.#freeBytes + bytes > MOST_FREE_BYTES) return this.#remove(file);
     const size = sizeOf(bytes);
     const those = this.#free.get(size);
     const one = { file, bytes, since: this.#mono() };
@@ -140,6 +161,13 @@ export class PayloadFiles {
     this.#trim(this.#mono() - FREE_MS, TRIMMED_AT_ONCE);
   }
 
+  /** Removes all that is free. False where nothing was. */
+  giveRoom(): boolean {
+    if (this.#freeBytes === 0) return false;
+    this.#trim(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+    return true;
+  }
+
   #trim(before: number, most: number): void {
     let left = most;
     for (const those of this.#free.values()) {
@@ -147,7 +175,7 @@ export class PayloadFiles {
         const { file, bytes } = those.shift()!;
         this.#freeBytes -= bytes;
         left -= 1;
-        rmSync(this.#nameOf(file), { force: true });
+        this.#remove(file);
       }
     }
   }
@@ -159,12 +187,21 @@ export class PayloadFiles {
     return free.file;
   }
 
-  /** Before the COMMIT. */
+  /** Before the COMMIT. @throws StoreUnavailable */
   sync(): void {
     if (!this.#isSynced || !this.#hasNew) return;
-    const directory = openSync(this.#directory, 'r');
-    fsyncSync(directory);
-    closeSync(directory);
+    try {
+      const directory = openSync(this.#directory, 'r');
+      try {
+        fsyncSync(directory);
+      } finally {
+        closeSync(directory);
+      }
+    } catch (fault) {
+      throw new StoreUnavailable(
+        `The directory of payloads cannot be written to the disk: ${(fault as Error).message}`,
+      );
+    }
   }
 
   /** So many files were written in this transaction. */
@@ -183,16 +220,22 @@ export class PayloadFiles {
     this.#hasNew = false;
   }
 
+  /** What cannot be removed now is removed at the next start. */
+  #remove(file: number): void {
+    try {
+      rmSync(this.#nameOf(file), { force: true });
+    } catch {
+      // Its number is used no more: nobody is the worse for it.
+    }
+  }
+
   #nameOf(file: number): string {
     return join(this.#directory, String(file));
   }
 }
 
-function headOf({ n, part }: Owner): Buffer {
-  const head = Buffer.alloc(HEAD_BYTES);
-  head.writeBigUInt64LE(BigInt(n));
-  head.write(part, 8, 'latin1');
-  return head;
+function checksumOf({ n, part }: Owner, bytes: Buffer): number {
+  return crc32(bytes, crc32(`${n} ${part}`));
 }
 
 function sizeOf(bytes: number): number {

@@ -1,7 +1,7 @@
 // Where a payload is: in its row, or in a file that a row of payload_file names.
 import type { ResultForms } from '../../lifecycle/outcome.ts';
 import type { Database } from './database.ts';
-import type { Part, PayloadFiles } from './payload-files.ts';
+import type { Filed, Part, PayloadFiles } from './payload-files.ts';
 import type { Act } from './turn.ts';
 
 /** What is smaller is in its row, bytes: there it takes a few pages more. */
@@ -15,9 +15,12 @@ const FORMS = ['json', 'pickle'] as const;
 /** What the row is to hold of a payload. Where no file can be written, it is the payload: the database says what is wrong. */
 export function putPayload(act: Act, n: number, part: Part, bytes: Buffer): Buffer {
   if (bytes.length < FILE_BYTES) return bytes;
-  const file = act.files.write({ n, part }, bytes);
-  if (file === undefined) return bytes;
-  act.db.run('INSERT INTO payload_file (n, part, file, bytes) VALUES (?, ?, ?, ?)', n, part, file, bytes.length);
+  const filed = act.files.write({ n, part }, bytes);
+  if (filed === undefined) return bytes;
+  act.db.run(
+    'INSERT INTO payload_file (n, part, file, bytes, checksum) VALUES (?, ?, ?, ?, ?)',
+    ...[n, part, filed.file, filed.bytes, filed.checksum],
+  );
   return IN_FILE;
 }
 
@@ -51,10 +54,8 @@ export function resultOf(
 }
 
 function filed(db: Database, files: PayloadFiles, n: number, part: Part): Buffer | undefined {
-  const row = db.firstColumns('SELECT file, bytes FROM payload_file WHERE n = ? AND part = ?', n, part);
-  if (row === undefined) return undefined;
-  const [file, bytes] = row as readonly [number, number];
-  return files.read(file, { n, part }, bytes);
+  const row = db.get<Filed>('SELECT file, bytes, checksum FROM payload_file WHERE n = ? AND part = ?', n, part);
+  return row && files.read(row, { n, part });
 }
 
 /** The task goes, and so do its files. `bytes`: of its arguments and of its result. */

@@ -5,7 +5,8 @@ export const SCHEMA_VERSION = 2;
 
 // What lies in a file: no bytes of it are in its own row.
 const PAYLOAD_FILE = `CREATE TABLE payload_file (
-  n INTEGER NOT NULL, part TEXT NOT NULL, file INTEGER NOT NULL, bytes INTEGER NOT NULL, PRIMARY KEY (n, part)
+  n INTEGER NOT NULL, part TEXT NOT NULL, file INTEGER NOT NULL UNIQUE, bytes INTEGER NOT NULL,
+  checksum INTEGER NOT NULL, PRIMARY KEY (n, part)
 ) STRICT, WITHOUT ROWID;`;
 
 /** What brings version 1 to version 2. */

@@ -162,9 +162,9 @@ export class Turns {
     });
   }
 
-  #flush(acts: readonly Waiting[]): void {
+  #flush(acts: readonly Waiting[], isAgain = false): void {
     if (acts.length === 0) return;
-    if (acts.some(({ grows }) => grows) && !this.#reserve.take()) return this.#flushWithoutGrowth(acts, full());
+    if (acts.some(({ grows }) => grows) && !this.#hasReserve()) return this.#flushWithoutGrowth(acts, full());
     let done = acts;
     try {
       this.#transact(() => {
@@ -172,7 +172,11 @@ export class Turns {
       });
     } catch (fault) {
       this.#rollBack();
-      if (isFull(fault) && this.#makeRoom(acts, fault)) return;
+      if (isFull(fault)) {
+        // Files that nobody needs stand in nobody's way; those that the first try has left, neither.
+        if (this.#files.giveRoom() && !isAgain) return this.#flush(acts, true);
+        if (this.#makeRoom(acts, fault)) return;
+      }
       if (acts.length === 1 || outsideFault(fault) !== undefined) {
         this.#rejectAll(acts, fault);
         return;
@@ -189,6 +193,11 @@ export class Turns {
     for (const effect of this.#effects) effect();
     this.#announce();
     for (const act of done) act.resolve();
+  }
+
+  /** Is the room for ends held? */
+  #hasReserve(): boolean {
+    return this.#reserve.take() || (this.#files.giveRoom() && this.#reserve.take());
   }
 
   /** T4. False where nothing more can be done. */
@@ -267,7 +276,6 @@ export class Turns {
   #rollBack(): void {
     this.#ahead = true;
     this.#fresh.clear();
-    this.#files.undo();
     try {
       if (this.#db.inTransaction) this.#db.run('ROLLBACK');
       this.#counters.reload();
@@ -275,6 +283,7 @@ export class Turns {
     } catch {
       // The file cannot even be read: the next transaction tries again, and says what is wrong.
     }
+    this.#files.undo();
   }
 
   // ── one act ──
