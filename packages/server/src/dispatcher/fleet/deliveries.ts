@@ -22,7 +22,8 @@ export interface GivenTask {
   retries: number;
 }
 
-export interface Delivery extends GivenTask, InHand {
+export interface Delivery extends GivenTask, InHand<Delivery> {
+  readonly hand: Hand<Delivery>;
   worker: string;
   /** Of its worker's session; NOT_SENT until it leaves, 0 = adopted. */
   number: number;
@@ -47,7 +48,7 @@ const NOT_SENT = Number.POSITIVE_INFINITY;
 export class Deliveries {
   readonly #byToken = new InFlight<string, Delivery>();
   readonly #byTask = new InFlight<string, Delivery>();
-  readonly #hands = new Map<string, Hand>();
+  readonly #hands = new Map<string, Hand<Delivery>>();
   /** Tokens settled in this span of time, and in the one before. */
   #settled = new Set<string>();
   #settledBefore = new Set<string>();
@@ -88,7 +89,7 @@ export class Deliveries {
     this.forget(fence.token);
     this.#order += 1;
     let hand = this.#hands.get(worker);
-    if (hand === undefined) this.#hands.set(worker, (hand = new Hand()));
+    if (hand === undefined) this.#hands.set(worker, (hand = new Hand<Delivery>()));
     const delivery: Delivery = {
       fence,
       spec,

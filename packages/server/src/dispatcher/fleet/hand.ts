@@ -1,16 +1,14 @@
 // What one worker has, in the order given. A linked list, for thousands a second come and go in any order.
-import type { Delivery } from './deliveries.ts';
 
-/** Deliveries lie in one hand at a time, and know their neighbours in it. */
-export interface InHand {
-  hand: Hand;
-  before: Delivery | undefined;
-  after: Delivery | undefined;
+/** What lies in a hand knows its neighbours; it lies in one at a time. */
+export interface InHand<T> {
+  before: T | undefined;
+  after: T | undefined;
 }
 
-export class Hand {
-  #first: Delivery | undefined;
-  #last: Delivery | undefined;
+export class Hand<T extends InHand<T>> {
+  #first: T | undefined;
+  #last: T | undefined;
   /** Attempts that have not ended. */
   open = 0;
 
@@ -19,25 +17,25 @@ export class Hand {
   }
 
   /** At the end of it. */
-  add(delivery: Delivery): void {
-    delivery.before = this.#last;
-    if (this.#last === undefined) this.#first = delivery;
-    else this.#last.after = delivery;
-    this.#last = delivery;
+  add(one: T): void {
+    one.before = this.#last;
+    if (this.#last === undefined) this.#first = one;
+    else this.#last.after = one;
+    this.#last = one;
   }
 
-  remove(delivery: Delivery): void {
-    const { before, after } = delivery;
+  remove(one: T): void {
+    const { before, after } = one;
     if (before === undefined) this.#first = after;
     else before.after = after;
     if (after === undefined) this.#last = before;
     else after.before = before;
     // It may be held on to for a while, its neighbours should not be.
-    delivery.before = undefined;
-    delivery.after = undefined;
+    one.before = undefined;
+    one.after = undefined;
   }
 
-  *[Symbol.iterator](): Generator<Delivery, void> {
+  *[Symbol.iterator](): Generator<T, void> {
     for (let one = this.#first; one !== undefined; one = one.after) yield one;
   }
 }
