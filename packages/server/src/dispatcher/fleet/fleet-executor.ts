@@ -1,6 +1,8 @@
 // Pull and push: workers over ZeroMQ. The two differ only in when a worker may be told something (link.ts).
 import type { Cancel, LiveClock } from '../../clock.ts';
+import { serves } from '../../lifecycle/demand.ts';
 import { newToken } from '../../lifecycle/ids.ts';
+import { parseLane } from '../../lifecycle/lane.ts';
 import {
   PayloadReader,
   UNDELIVERED_AFTER_MS,
@@ -144,7 +146,8 @@ class FleetExecutor implements Executor {
     const homeless: Ending[] = [];
     for (const task of tasks) {
       const { spec, lane } = task;
-      const link = this.#choice.pick(lane, spec.digest, spec.at_most_once, this.#options.random);
+      const now = this.#choice.pick(lane, spec.digest, spec.at_most_once, this.#options.random);
+      const link = now ?? (spec.at_most_once ? undefined : this.#asksSoon(lane));
       if (link === undefined || this.#draining.is === 'yes') {
         homeless.push(endingOf(task, { is: 'released', reason: 'unclaimed_answer' }));
         continue;
@@ -156,6 +159,12 @@ class FleetExecutor implements Executor {
     }
     for (const link of touched) link.flush(mono);
     this.#ended(homeless);
+  }
+
+  /** A pull worker with credit whose request was used for a word while this was claimed: it asks anew at once. */
+  #asksSoon(lane: string): Link | undefined {
+    const demand = parseLane(lane);
+    return [...this.#links.values()].find((link) => link.member.credits > 0 && serves(link, demand));
   }
 
   named(): Renewal[] {
