@@ -3,14 +3,11 @@
 
 export const SCHEMA_VERSION = 2;
 
-// What lies in a file: no bytes of it are in its own row.
-const PAYLOAD_FILE = `CREATE TABLE payload_file (
+/** What lies in a file: no bytes of it are in its own row. Version 2 has it, version 1 has not. */
+export const PAYLOAD_FILE = `CREATE TABLE payload_file (
   n INTEGER NOT NULL, part TEXT NOT NULL, file INTEGER NOT NULL UNIQUE, bytes INTEGER NOT NULL,
   checksum INTEGER NOT NULL, PRIMARY KEY (n, part)
 ) STRICT, WITHOUT ROWID;`;
-
-/** What brings version 1 to version 2. */
-export const FROM_1 = PAYLOAD_FILE;
 
 export const SCHEMA = `
 CREATE TABLE task (

@@ -195,9 +195,11 @@ export class Turns {
     for (const act of done) act.resolve();
   }
 
-  /** Is the room for ends held? */
+  /** Is the room for ends held? Where not, files that nobody needs make way for the next try, a second later. */
   #hasReserve(): boolean {
-    return this.#reserve.take() || (this.#files.giveRoom() && this.#reserve.take());
+    if (this.#reserve.take()) return true;
+    this.#files.giveRoom();
+    return false;
   }
 
   /** T4. False where nothing more can be done. */
