@@ -131,8 +131,11 @@ const LARGEST_REMEMBERED = 4096;
 /** Reads headers; one that came lately is not read again. */
 export class HeaderReader {
   readonly #known = new BoundedMap<string, PackedHeader>(MOST_REMEMBERED);
+  #last: PackedHeader | undefined;
 
   read(bytes: Uint8Array): PackedHeader {
+    // Most are like the one before: no string to make of it, and none to hash.
+    if (this.#last?.packed.equals(bytes) === true) return this.#last;
     const packed = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     if (packed.length > LARGEST_REMEMBERED) return { header: unpackTaskHeader(packed), packed };
     const key = packed.toString('latin1');
@@ -142,6 +145,7 @@ export class HeaderReader {
       known = { header: unpackTaskHeader(packed), packed: Buffer.from(packed) };
       this.#known.set(key, known);
     }
+    this.#last = known;
     return known;
   }
 }

@@ -76,6 +76,8 @@ export class Submitter {
   readonly #settings: SubmitSettings;
   readonly #turns: TurnBatches<readonly Submission[], Settled>;
   readonly #headers = new BoundedMap<string, Prepared>(MOST_HEADERS);
+  /** The last one asked for: most tasks of a batch have the same, and the key is a long string to hash. */
+  #last: { tenant: string; functionId: string; about: string; prepared: Prepared } | undefined;
   #nextShard = 0;
 
   constructor(store: Store, clock: Clock, settings: SubmitSettings) {
@@ -177,13 +179,17 @@ export class Submitter {
   #prepared(tenant: string, wish: Wish): Prepared {
     const { fn, argsAs, classic, options } = wish;
     // A function's id names one version, which never changes.
-    const key = `${tenant} ${fn.id} ${argsAs} ${classic} ${JSON.stringify(options)}`;
+    const about = `${argsAs} ${classic} ${JSON.stringify(options)}`;
+    const last = this.#last;
+    if (last?.about === about && last.functionId === fn.id && last.tenant === tenant) return last.prepared;
+    const key = `${tenant} ${fn.id} ${about}`;
     let prepared = this.#headers.get(key);
     if (prepared === undefined) {
       const header = this.#header(tenant, wish);
       prepared = { header, packed: packTaskHeader(header), lane: laneOf(header) };
       this.#headers.set(key, prepared);
     }
+    this.#last = { tenant, functionId: fn.id, about, prepared };
     return prepared;
   }
 

@@ -15,7 +15,7 @@ const CLAIM = [{ lane: LANE, max: 100 }];
 
 function task(n: number, { score = n, bytes = 1 } = {}): FreshTask {
   const row = { n, tenant: T, lane: LANE, score } as TaskRow;
-  return { row, packed: Buffer.alloc(0), args: Buffer.from(new ArrayBuffer(bytes)) };
+  return { row, spec: submission().spec, packed: Buffer.alloc(0), args: Buffer.from(new ArrayBuffer(bytes)) };
 }
 
 describe('what is fresh', () => {

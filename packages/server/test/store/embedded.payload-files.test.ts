@@ -13,7 +13,6 @@ import {
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { smallDisk } from '../../../../test/harness/small-disk.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -117,20 +116,6 @@ describe('a large payload', () => {
     store = await reopened(store);
     expect((await endsIn(store, T, [id]))[0]?.result).toEqual(result);
     expect(await store.args(T, id)).toEqual(Buffer.alloc(0));
-  });
-
-  it('of a directory from before there were such files is read from its row', async () => {
-    let store = await open();
-    const id = await submitted(store, bytesOf(10, 'a'));
-    await store.close();
-    const db = new DatabaseSync(join(dataDir, 'store.db'));
-    db.exec(`UPDATE payload SET args = zeroblob(${2 * LARGE}); UPDATE task SET args_bytes = ${2 * LARGE};
-      DROP TABLE payload_file; PRAGMA user_version = 1`);
-    db.close();
-    store = await open();
-    expect(await store.args(T, id)).toEqual(Buffer.alloc(2 * LARGE));
-    const other = await submitted(store, bytesOf(LARGE, 'b'));
-    expect(await store.args(T, other)).toEqual(bytesOf(LARGE, 'b'));
   });
 });
 

@@ -1,6 +1,7 @@
 // claim: the best waiting tasks of several lanes, in one order (S2, S7).
 import { newToken } from '../../lifecycle/ids.ts';
 import { specOf } from '../../lifecycle/spec.ts';
+import type { TaskSpec } from '../../lifecycle/spec.ts';
 import { ARGUMENTS_LOST, EXPIRED } from '../platform-error.ts';
 import { startWithinMs } from '../rules.ts';
 import { STATE_CODE } from '../state-code.ts';
@@ -9,7 +10,6 @@ import { CLAIM_BYTES, SWEEP_ENTRIES } from '../timing.ts';
 import { waitingIn } from './counters.ts';
 import { TASK_COLUMNS, taskRowOf } from './row.ts';
 import { endTask, platformEnding, startAttempt } from './task-row.ts';
-import type { FreshTask } from './fresh.ts';
 import type { TaskRow } from './row.ts';
 import { argumentsOf, asBuffer } from './payloads.ts';
 import type { Act } from './turn.ts';
@@ -30,6 +30,7 @@ export function claim(
   // This act takes out of a lane what it takes out of the fresh part of it, so that all stays all.
   const isFresh = (lane: string): boolean => act.fresh.isAll(tenant, lane, act.counter(tenant, waitingIn(lane)));
   const fresh = new Set([...quotas.keys()].filter(isFresh));
+  if (fresh.size < quotas.size) act.arrivals.flush();
   let ended = 0;
   let bytes = 0;
   // A round ends what has expired and hands out the rest; another one fills the gaps that leaves.
@@ -45,7 +46,7 @@ export function claim(
       }
       bytes += row.args_bytes;
       if (bytes > CLAIM_BYTES && handed.length > 0) return { tasks: inOrder(handed), more: true, owes: false };
-      const payload = 'args' in candidate ? candidate : payloadOf(act, row);
+      const payload = candidate.args === undefined ? payloadOf(act, row) : candidate;
       if (payload === undefined) {
         endTask(act, row, platformEnding(row, 'expire', 'FAILED', 'lost', ARGUMENTS_LOST));
         ended += 1;
@@ -64,8 +65,8 @@ function inOrder(handed: { score: number; task: ClaimedTask }[]): ClaimedTask[] 
   return handed.sort((a, b) => a.score - b.score).map(({ task }) => task);
 }
 
-/** A waiting task, and its payload where nobody has to read that. */
-type Candidate = FreshTask | { row: TaskRow };
+/** A waiting task, and its payload where that is in memory or in the task's row. */
+type Candidate = { row: TaskRow } & (Payload | { args?: undefined });
 
 function bestOf(
   act: Act,
@@ -85,19 +86,21 @@ function bestOf(
 }
 
 function firstRows(act: Act, tenant: string, lane: string, limit: number): Candidate[] {
-  const sql = `SELECT ${TASK_COLUMNS} FROM task WHERE tenant = ? AND lane = ? AND state = ${STATE_CODE.QUEUED} ORDER BY score LIMIT 0 + ?`;
-  return act.db.columns(sql, tenant, lane, limit).map((columns) => ({ row: taskRowOf(columns) }));
+  const sql = `SELECT ${TASK_COLUMNS}, header, args FROM task WHERE tenant = ? AND lane = ? AND state = ${STATE_CODE.QUEUED} ORDER BY score LIMIT 0 + ?`;
+  return act.db.columns(sql, tenant, lane, limit).map((columns) => {
+    const row = taskRowOf(columns);
+    const [packed, args] = columns.slice(-2) as [Uint8Array | null, Uint8Array | null];
+    return packed === null || args === null ? { row } : { row, packed: asBuffer(packed), args: asBuffer(args) };
+  });
 }
 
 function handOut(act: Act, row: TaskRow, payload: Payload, claimer: string, monoMs: number): ClaimedTask {
   const token = newToken();
   startAttempt(act, row, claimer, token);
   act.committed(() => act.running.hold(row.tenant, row.id, monoMs, row));
-  const { header, packed } = act.headers.read(payload.packed);
   return {
     fence: { id: row.id, attempt: row.attempt, token },
-    spec: specOf(row.id, header),
-    packed,
+    ...aboutOf(act, row.id, payload),
     lane: row.lane,
     args: ofItsOwn(payload.args),
     losses: row.losses,
@@ -106,12 +109,20 @@ function handOut(act: Act, row: TaskRow, payload: Payload, claimer: string, mono
   };
 }
 
+function aboutOf(act: Act, id: string, payload: Payload): Pick<ClaimedTask, 'spec' | 'packed'> {
+  if (payload.spec !== undefined) return { spec: payload.spec, packed: payload.packed };
+  const { header, packed } = act.headers.read(payload.packed);
+  return { spec: specOf(id, header), packed };
+}
+
 /** Views of a larger body hold all of it for as long as the call runs. */
 function ofItsOwn(args: Buffer): Buffer {
   return args.buffer.byteLength > 2 * args.length + MOST_SHARED_BYTES ? Buffer.from(args) : args;
 }
 
 interface Payload {
+  /** Where it need not be read from the header. */
+  spec?: TaskSpec;
   packed: Buffer;
   args: Buffer;
 }

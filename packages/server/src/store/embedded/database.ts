@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import type { SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import { StoreUnavailable } from '../store.ts';
 import { makePrivate } from './private-file.ts';
-import { PAYLOAD_FILE, SCHEMA, SCHEMA_VERSION } from './schema.ts';
+import { MIGRATIONS, SCHEMA, SCHEMA_VERSION } from './schema.ts';
 
 type Row = Record<string, unknown>;
 /** A row as an array: its columns by place, at two thirds of the price of an object. */
@@ -52,7 +52,10 @@ export class Database {
       );
     }
     if (version === 0) this.#db.exec(`BEGIN; ${SCHEMA}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
-    if (version === 1) this.#db.exec(`BEGIN; ${PAYLOAD_FILE} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+    const missing = Object.entries(MIGRATIONS).filter(([from]) => version > 0 && version <= Number(from));
+    if (missing.length === 0) return;
+    const changes = missing.map(([, change]) => change).join('\n');
+    this.#db.exec(`BEGIN; ${changes} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
   }
 
   /**

@@ -1,10 +1,12 @@
 // What was submitted a moment ago and waits still, so that a claim reads nothing that was written just before it. It is a
 // part of what waits: a row comes when it is written and goes when its task leaves the queue. So where a lane has as many
 // here as its counter says, all of it is here. The table is the truth: when something is undone, nothing is fresh.
+import type { TaskSpec } from '../../lifecycle/spec.ts';
 import type { TaskRow } from './row.ts';
 
 export interface FreshTask {
   row: TaskRow;
+  spec: TaskSpec;
   packed: Buffer;
   args: Buffer;
 }

@@ -1,10 +1,16 @@
-// Where a payload is: in its row, or in a file that a row of payload_file names.
+// Where a payload is: in its task's row, in a row of its own, or in a file that a row of payload_file names.
 import type { ResultForms } from '../../lifecycle/outcome.ts';
 import type { Database } from './database.ts';
 import type { Filed, Part, PayloadFiles } from './payload-files.ts';
 import type { Act } from './turn.ts';
 
-/** What is smaller is in its row, bytes: there it takes a few pages more. */
+/**
+ * A header with its arguments, or an error with its result, is in the task's row up to so many bytes. A row is written
+ * anew with each move: what is larger costs more there than the statement and the page that its own row takes.
+ */
+export const IN_ROW_BYTES = 512;
+
+/** What is smaller is in a row, bytes: there it takes a few pages more. */
 export const FILE_BYTES = 64 * 1024;
 
 /** Stands in the row for what is in a file: no payload that goes there is empty. */

@@ -31,13 +31,14 @@ interface RecordRow {
   args_bytes: number;
   result_bytes: number;
   header: Uint8Array;
-  error: string | null;
+  error: string;
   notes: string | null;
 }
 
 const RECORD = `SELECT task.n, state, attempt, losses, abandonments, retries, submitted_at, claimed_at, started_at, ended_at, due_at,
-  worker, kind, pinned, args_bytes, result_bytes, payload.header, ending.error, history.notes
-  FROM task JOIN payload ON payload.n = task.n LEFT JOIN ending ON ending.n = task.n LEFT JOIN history ON history.n = task.n
+  worker, kind, pinned, args_bytes, result_bytes, ifnull(task.header, payload.header) AS header,
+  ifnull(ending.error, task.error) AS error, history.notes
+  FROM task LEFT JOIN payload ON payload.n = task.n LEFT JOIN ending ON ending.n = task.n LEFT JOIN history ON history.n = task.n
   WHERE tenant = ? AND id = ?`;
 
 export function taskRecords(db: Database, tenant: string, ids: readonly string[]): (TaskRecord | undefined)[] {
@@ -69,8 +70,8 @@ function recordOf(db: Database, tenant: string, id: string): TaskRecord | undefi
   };
 }
 
-function errorFrom(text: string | null): ErrorInfo | null {
-  return text === null || text === '' ? null : (JSON.parse(text) as ErrorInfo);
+function errorFrom(text: string): ErrorInfo | null {
+  return text === '' ? null : (JSON.parse(text) as ErrorInfo);
 }
 
 export function taskStates(db: Database, tenant: string, ids: readonly string[]): (TaskState | undefined)[] {
@@ -88,13 +89,19 @@ type EndRow = readonly [
   endedAt: number,
   runtime: TaskSpec['runtime'],
   resultAs: TaskSpec['result_as'],
-  error: string | null,
-  json?: Uint8Array | null,
-  pickle?: Uint8Array | null,
+  error: string,
+  json: Uint8Array | null,
+  pickle: Uint8Array | null,
 ];
 
-const END_COLUMNS = 'task.n, state, attempt, kind, ended_at, runtime, result_as, error';
-const END_ROWS = 'FROM task LEFT JOIN ending ON ending.n = task.n WHERE tenant = ? AND id = ?';
+const END =
+  'SELECT n, state, attempt, kind, ended_at, runtime, result_as, error, json, pickle FROM task WHERE tenant = ? AND id = ?';
+
+interface Ending {
+  error: string;
+  json?: Uint8Array | null;
+  pickle?: Uint8Array | null;
+}
 
 export function taskProgress(
   db: Database,
@@ -114,11 +121,11 @@ function progressOf(
   tenant: string,
   id: string,
 ): TaskProgress | undefined {
-  const columns = known === undefined ? `${END_COLUMNS}, json, pickle` : END_COLUMNS;
-  const row = db.firstColumns(`SELECT ${columns} ${END_ROWS}`, tenant, id) as EndRow | undefined;
+  const row = db.firstColumns(END, tenant, id) as EndRow | undefined;
   if (row === undefined) return undefined;
-  const [n, code, attempt, kind, endedAt, runtime, resultAs, error, json = null, pickle = null] = row;
+  const [n, code, attempt, kind, endedAt, runtime, resultAs, ...inRow] = row;
   if (!hasEnded(code)) return { is: 'open', state: stateOf(code) };
+  const { error, json = null, pickle = null } = endingOf(db, n, inRow, known === undefined);
   const result = known ?? resultOf(db, files, n, { json, pickle });
   const about = { id, resultAs, runtime, endedAt };
   if (result === undefined) {
@@ -130,9 +137,22 @@ function progressOf(
   return { is: 'ended', end: { ...end, hasHistory: hasHistory(state, kind, attempt) } };
 }
 
+/** What is not in the task's row is in one of its own; its result is left there unless `isWhole`. */
+function endingOf(
+  db: Database,
+  n: number,
+  [error, json, pickle]: readonly [string, Uint8Array | null, Uint8Array | null],
+  isWhole: boolean,
+): Ending {
+  const inRow = { error, json, pickle };
+  if (error !== '' || json !== null || pickle !== null) return inRow;
+  return db.get<Ending>(`SELECT error${isWhole ? ', json, pickle' : ''} FROM ending WHERE n = ?`, n) ?? inRow;
+}
+
 export function taskArgs(db: Database, files: PayloadFiles, tenant: string, id: string): Buffer | undefined {
   const row = db.get<{ n: number; args_bytes: number; args: Uint8Array }>(
-    'SELECT task.n, args_bytes, args FROM task JOIN payload ON payload.n = task.n WHERE tenant = ? AND id = ?',
+    `SELECT task.n, args_bytes, ifnull(task.args, payload.args) AS args
+      FROM task LEFT JOIN payload ON payload.n = task.n WHERE tenant = ? AND id = ?`,
     tenant,
     id,
   );

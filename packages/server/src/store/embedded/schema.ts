@@ -1,13 +1,22 @@
-// The tables. Records are narrow; payloads, ends and logs are tables of their own, so that claims and listings never
-// drag them along. State numbers are those of state-code.ts: 0 QUEUED, 1 DELAYED, 2 BLOCKED, 3 RUNNING, above: ended.
+// The tables. A task's row has what is small of its arguments and of its end: one row for a small task. What is larger, and
+// logs, are in tables of their own, so that listings never drag them along. State numbers are those of state-code.ts: 0 QUEUED, 1 DELAYED, 2 BLOCKED, 3 RUNNING, above: ended.
 
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /** What lies in a file: no bytes of it are in its own row. Version 2 has it, version 1 has not. */
 export const PAYLOAD_FILE = `CREATE TABLE payload_file (
   n INTEGER NOT NULL, part TEXT NOT NULL, file INTEGER NOT NULL UNIQUE, bytes INTEGER NOT NULL,
   checksum INTEGER NOT NULL, PRIMARY KEY (n, part)
 ) STRICT, WITHOUT ROWID;`;
+
+/** Columns that version 3 has and those before it have not; what they have is in `payload` and `ending` whatever its size. */
+const IN_ROW = ['header BLOB', 'args BLOB', "error TEXT NOT NULL DEFAULT ''", 'json BLOB', 'pickle BLOB'];
+
+/** From an earlier version to this one. */
+export const MIGRATIONS: Readonly<Record<number, string>> = {
+  1: PAYLOAD_FILE,
+  2: IN_ROW.map((column) => `ALTER TABLE task ADD COLUMN ${column};`).join('\n'),
+};
 
 export const SCHEMA = `
 CREATE TABLE task (
@@ -23,7 +32,8 @@ CREATE TABLE task (
   max_attempts INTEGER NOT NULL, once INTEGER NOT NULL,
   kind TEXT NOT NULL DEFAULT '', args_bytes INTEGER NOT NULL, result_bytes INTEGER NOT NULL DEFAULT 0,
   function_id TEXT NOT NULL, digest TEXT NOT NULL, runtime TEXT NOT NULL, result_as TEXT NOT NULL,
-  grp TEXT NOT NULL, tags TEXT NOT NULL
+  grp TEXT NOT NULL, tags TEXT NOT NULL,
+  ${IN_ROW.join(', ')}
 ) STRICT;
 CREATE UNIQUE INDEX task_id ON task (tenant, id);
 CREATE INDEX task_waiting ON task (tenant, lane, score) WHERE state = 0;

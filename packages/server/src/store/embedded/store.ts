@@ -1,5 +1,5 @@
 // The embedded store: SQLite in a data directory that belongs to this process alone. Each verb is one file beside this one.
-//   database  private-file  turn (the transaction of a turn)  reserve  acceptance  counters  running  fresh  late-results
+//   database  private-file  turn (the transaction of a turn)  reserve  acceptance  counters  running  fresh  arrivals  late-results
 //   payloads  payload-files  schema  row  task-row (the moves)
 //   submit  claim  hold (renew, release)  settle  cancel  sweep  depths
 //   records  listing  logs  events  |  functions  code  doomed-code  |  fleet
@@ -105,10 +105,15 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
 
     submit: (tenant, _shard, tasks, limits) =>
       acceptance.note(
-        turns.act((act) => submit(act, tenant, tasks, limits), { lanes: lanesOf(tasks, clock.wall()), grows: true }),
+        turns.act((act) => submit(act, tenant, tasks, limits), {
+          lanes: lanesOf(tasks, clock.wall()),
+          grows: true,
+          minds: true,
+        }),
       ),
     cameBefore: (tenant, _shard, keys) => turns.read((open) => cameBefore(open, tenant, keys)),
-    claim: (tenant, claimer, lanes, max) => turns.act((act) => claim(act, tenant, claimer, lanes, max, mono())),
+    claim: (tenant, claimer, lanes, max) =>
+      turns.act((act) => claim(act, tenant, claimer, lanes, max, mono()), { minds: true }),
     renew: (tenant, renewals) => turns.act((act) => renew(act, tenant, renewals, mono())),
     release: (tenant, releases) => turns.act((act) => release(act, tenant, releases)),
     settle: (tenant, settlements) => turns.act((act) => settle(act, tenant, settlements)),

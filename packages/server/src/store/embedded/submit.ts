@@ -3,8 +3,9 @@ import { scoreOf } from '../../lifecycle/order.ts';
 import { STATE_CODE } from '../state-code.ts';
 import type { QueueLimits, Submission, SubmitAnswer } from '../store.ts';
 import { byId, byKey, judged, type Accepted } from '../submit-rules.ts';
+import { CameBefore } from './arrivals.ts';
 import type { Database } from './database.ts';
-import { putPayload } from './payloads.ts';
+import { IN_ROW_BYTES, putPayload } from './payloads.ts';
 import type { TaskRow } from './row.ts';
 import { countState } from './task-row.ts';
 import type { Act } from './turn.ts';
@@ -37,9 +38,11 @@ function underKey(db: Database, tenant: string, name: string): { id: string; con
 function acceptedIn(act: Act, tenant: string): Accepted {
   return {
     underKey: (name) => underKey(act.db, tenant, name),
-    submittedAt: (id) =>
-      act.db.get<{ submitted_at: number }>('SELECT submitted_at FROM task WHERE tenant = ? AND id = ?', tenant, id)
-        ?.submitted_at,
+    submittedAt: (id) => {
+      act.arrivals.flush();
+      const sql = 'SELECT submitted_at FROM task WHERE tenant = ? AND id = ?';
+      return act.db.get<{ submitted_at: number }>(sql, tenant, id)?.submitted_at;
+    },
     waiting: () => {
       const states = (['QUEUED', 'DELAYED', 'BLOCKED'] as const).map((state) => act.counter(tenant, `state:${state}`));
       return { tasks: states.reduce((sum, n) => sum + n, 0), bytes: act.counter(tenant, 'bytes') };
@@ -50,63 +53,36 @@ function acceptedIn(act: Act, tenant: string): Accepted {
 /** Undefined, or the answer for a task that is here already. */
 function insert(act: Act, tenant: string, task: Submission, accepted: Accepted): SubmitAnswer | undefined {
   const { spec, packed, lane, args, key } = task;
-  const delayed = spec.not_before > act.now;
-  const state = delayed ? 'DELAYED' : 'QUEUED';
+  const state = spec.not_before > act.now ? 'DELAYED' : 'QUEUED';
   const n = act.sequence();
-  const score = scoreOf(spec.priority, n);
-  const once = spec.at_most_once ? 1 : 0;
-  const inserted = act.db.run(
-    `INSERT INTO task (n, tenant, id, state, lane, score, priority, submitted_at, due_at, expires_at, ttl, max_attempts, once,
-      args_bytes, function_id, digest, runtime, result_as, grp, tags)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (tenant, id) DO NOTHING`,
-    n,
-    tenant,
-    spec.id,
-    STATE_CODE[state],
-    lane,
-    score,
-    spec.priority,
-    act.now,
-    delayed ? spec.not_before : 0,
-    spec.expires_at,
-    spec.result_ttl_ms,
-    spec.max_attempts,
-    once,
-    args.length,
-    spec.function_id,
-    spec.digest,
-    spec.runtime,
-    spec.result_as,
-    spec.group,
-    spec.tags.length === 0 ? '' : JSON.stringify(spec.tags),
-  );
-  if (inserted === 0) return byId(task, accepted);
-  act.db.run('INSERT INTO payload (n, header, args) VALUES (?, ?, ?)', n, packed, putPayload(act, n, 'args', args));
+  const row = newRow(tenant, task, n, state);
+  const isSmall = packed.length + args.length <= IN_ROW_BYTES;
+  const inRow = isSmall ? { header: packed, args } : { header: null, args: null };
+  if (!act.arrivals.add({ row, spec, submittedAt: act.now, ...inRow })) return byId(task, accepted);
+  if (!isSmall) {
+    act.db.run('INSERT INTO payload (n, header, args) VALUES (?, ?, ?)', n, packed, putPayload(act, n, 'args', args));
+  }
   if (key !== undefined) {
-    act.db.run(
-      'INSERT INTO request_key (tenant, name, n, id, content) VALUES (?, ?, ?, ?, ?)',
-      tenant,
-      key.name,
-      n,
-      spec.id,
-      key.content,
-    );
+    const sql =
+      'INSERT INTO request_key (tenant, name, n, id, content) VALUES (?, ?, ?, ?, ?) ON CONFLICT (tenant, name) DO NOTHING';
+    // Another task's key was seen before: this is the same task.
+    if (act.db.run(sql, tenant, key.name, n, spec.id, key.content) === 0) throw new CameBefore();
   }
   act.count(tenant, 'submitted', 1);
   countState(act, { tenant, lane, args_bytes: args.length }, state, 1);
-  if (!delayed) act.fresh.add({ row: newRow(tenant, task, n, score, once), packed, args });
+  if (state === 'QUEUED') act.fresh.add({ row, spec, packed, args });
   return undefined;
 }
 
-/** What the table holds of a task that waits for its first attempt. */
-function newRow(tenant: string, { spec, lane, args }: Submission, n: number, score: number, once: number): TaskRow {
+/** What the table is to hold of a task that waits for its first attempt. */
+function newRow(tenant: string, { spec, lane, args }: Submission, n: number, state: 'QUEUED' | 'DELAYED'): TaskRow {
   return {
     n,
     tenant,
     id: spec.id,
-    state: STATE_CODE.QUEUED,
+    state: STATE_CODE[state],
     lane,
-    score,
+    score: scoreOf(spec.priority, n),
     priority: spec.priority,
     attempt: 0,
     token: '',
@@ -119,7 +95,7 @@ function newRow(tenant: string, { spec, lane, args }: Submission, n: number, sco
     pinned: 0,
     ttl: spec.result_ttl_ms,
     max_attempts: spec.max_attempts,
-    once,
+    once: spec.at_most_once ? 1 : 0,
     args_bytes: args.length,
     function_id: spec.function_id,
     digest: spec.digest,

@@ -84,18 +84,24 @@ export function abandon(act: Act, tenant: string, claimer: string): number {
   return rows.length;
 }
 
-type DoomedRow = Pick<TaskRow, 'n' | 'digest' | 'args_bytes'> & { result_bytes: number };
+interface DoomedRow extends Pick<TaskRow, 'n' | 'digest' | 'args_bytes'> {
+  result_bytes: number;
+  /** 1 where its payload, and where its end, is in a row of its own. */
+  payload_apart: number;
+  end_apart: number;
+}
+
+const DOOMED = `SELECT n, digest, args_bytes, result_bytes, header IS NULL AS payload_apart,
+  error = '' AND json IS NULL AND pickle IS NULL AS end_apart
+  FROM task WHERE tenant = ? AND delete_at > 0 AND delete_at <= ? ORDER BY delete_at LIMIT ${SWEEP_ENTRIES}`;
 
 function forget(act: Act, tenant: string): number {
-  const rows = act.db.all<DoomedRow>(
-    `SELECT n, digest, args_bytes, result_bytes FROM task WHERE tenant = ? AND delete_at > 0 AND delete_at <= ? ORDER BY delete_at LIMIT ${SWEEP_ENTRIES}`,
-    tenant,
-    act.now,
-  );
+  const rows = act.db.all<DoomedRow>(DOOMED, tenant, act.now);
   const references = new Map<string, number>();
   for (const row of rows) {
     const { n, digest } = row;
-    for (const table of ['payload', 'ending', 'history', 'log', 'request_key', 'task']) {
+    const apart = [...(row.payload_apart === 1 ? ['payload'] : []), ...(row.end_apart === 1 ? ['ending'] : [])];
+    for (const table of [...apart, 'history', 'log', 'request_key', 'task']) {
       act.db.run(`DELETE FROM ${table} WHERE n = ?`, n);
     }
     dropPayloads(act, n, row.args_bytes, row.result_bytes);
@@ -105,7 +111,7 @@ function forget(act: Act, tenant: string): number {
   return rows.length;
 }
 
-/** Events are in order of time, so the log is cut at one place. */
+/** Events are in order of time, so the log is cut at one place. The last one stays: its number is where the next goes on. */
 function trimEvents(act: Act): void {
   const ends = act.db.get<{ oldest: number | null; newest: number }>(
     'SELECT min(n) AS oldest, max(n) AS newest FROM event',
@@ -115,7 +121,7 @@ function trimEvents(act: Act): void {
     'SELECT n FROM event WHERE at >= ? ORDER BY n LIMIT 1',
     act.now - EVENTS_KEPT_MS,
   );
-  const cut = Math.max(ends.newest - EVENTS_KEPT, (fresh?.n ?? ends.newest + 1) - 1);
+  const cut = Math.max(ends.newest - EVENTS_KEPT, (fresh?.n ?? ends.newest) - 1);
   if (cut >= ends.oldest) act.db.run('DELETE FROM event WHERE n <= ?', Math.min(cut, ends.oldest + 4 * SWEEP_ENTRIES));
 }
 

@@ -12,7 +12,7 @@ import { STATE_CODE, endOf, stateOf } from '../state-code.ts';
 import type { TaskEnd } from '../store.ts';
 import { RIDE_ALONG_BYTES } from '../timing.ts';
 import { waitingIn } from './counters.ts';
-import { putPayload } from './payloads.ts';
+import { IN_ROW_BYTES, putPayload } from './payloads.ts';
 import { TASK_COLUMNS } from './row.ts';
 import type { TaskRow } from './row.ts';
 import type { Act } from './turn.ts';
@@ -44,6 +44,7 @@ export function countState(
 
 function leave(act: Act, row: TaskRow, move: MoveName, to: TaskState): void {
   const from = stateOf(row.state);
+  if (move !== 'claim') act.arrivals.flush();
   if (!isLegal(from, move, to)) throw new Error(`Illegal move: ${move} takes no task from ${from} to ${to}.`);
   countState(act, row, from, -1);
   countState(act, row, to, 1);
@@ -58,6 +59,12 @@ function leave(act: Act, row: TaskRow, move: MoveName, to: TaskState): void {
 export function startAttempt(act: Act, row: TaskRow, claimer: string, token: string): void {
   const { attempt } = RULES.claimed(row, token);
   leave(act, row, 'claim', 'RUNNING');
+  row.state = STATE_CODE.RUNNING;
+  row.attempt = attempt;
+  row.token = token;
+  row.worker = '';
+  row.started_at = 0;
+  if (act.arrivals.insertClaimed(row.n, claimer, act.now)) return;
   act.db.run(
     `UPDATE task SET state = ${STATE_CODE.RUNNING}, attempt = ?, token = ?, claimer = ?, worker = '', claimed_at = ?, started_at = 0
       WHERE n = ?`,
@@ -67,11 +74,6 @@ export function startAttempt(act: Act, row: TaskRow, claimer: string, token: str
     act.now,
     row.n,
   );
-  row.state = STATE_CODE.RUNNING;
-  row.attempt = attempt;
-  row.token = token;
-  row.worker = '';
-  row.started_at = 0;
 }
 
 /** How a task goes back to wait: its counters as they are now, and where it waits. */
@@ -142,9 +144,10 @@ export function endTask(act: Act, row: TaskRow, ending: Ending): void {
   const { json, pickle } = result;
   const resultBytes = (json?.length ?? 0) + (pickle?.length ?? 0);
   const error = ending.error === null ? '' : JSON.stringify(ending.error);
+  const isSmall = resultBytes + error.length <= IN_ROW_BYTES;
   act.db.run(
     `UPDATE task SET state = ?, kind = ?, token = ?, claimer = '', worker = ?, started_at = ?, ended_at = ?, delete_at = ?,
-      losses = ?, abandonments = ?, result_bytes = ? WHERE n = ?`,
+      losses = ?, abandonments = ?, result_bytes = ?, error = ?, json = ?, pickle = ? WHERE n = ?`,
     STATE_CODE[ending.state],
     ending.kind,
     ending.token,
@@ -155,15 +158,20 @@ export function endTask(act: Act, row: TaskRow, ending: Ending): void {
     ending.losses,
     ending.abandonments,
     resultBytes,
+    isSmall ? error : '',
+    isSmall ? (json ?? null) : null,
+    isSmall ? (pickle ?? null) : null,
     row.n,
   );
-  act.db.run(
-    'INSERT OR REPLACE INTO ending (n, error, json, pickle) VALUES (?, ?, ?, ?)',
-    row.n,
-    error,
-    json === undefined ? null : putPayload(act, row.n, 'json', json),
-    pickle === undefined ? null : putPayload(act, row.n, 'pickle', pickle),
-  );
+  if (!isSmall) {
+    act.db.run(
+      'INSERT OR REPLACE INTO ending (n, error, json, pickle) VALUES (?, ?, ?, ?)',
+      row.n,
+      error,
+      json === undefined ? null : putPayload(act, row.n, 'json', json),
+      pickle === undefined ? null : putPayload(act, row.n, 'pickle', pickle),
+    );
+  }
   act.count(row.tenant, `ended:${ending.kind === '' ? 'COMPLETED' : ending.kind}`, 1);
   if (resultBytes > RIDE_ALONG_BYTES) act.committed(() => act.late.keep(row.tenant, row.id, result));
   act.announceEnd(row.tenant, announcement(act, row, { ...ending, result }, resultBytes + error.length));

@@ -4,7 +4,8 @@
 //      what is submitted goes out just before the transaction: what a claimer then asks for at once is its last act.
 //  T2  An act that throws is undone alone; its neighbours commit. Savepoints cost a copy of every page that is changed
 //      and an act hardly ever throws, so the first try does without them: where one throws, all is undone and done
-//      again, each act in a savepoint. An act may run twice, therefore.
+//      again, each act in a savepoint. An act may run twice, therefore. So it is where a task that was submitted turns out
+//      to be here already (arrivals.ts).
 //  T3  A fault of the disk undoes the whole transaction: every act of it rejects with StoreUnavailable, and the next
 //      turn tries again, so that the store goes on by itself.
 //  T4  Where the disk is full, what makes the store grow is rejected, and the rest is done without it, in the room that is
@@ -13,6 +14,7 @@ import type { Clock } from '../../clock.ts';
 import type { Hint, TaskEnd } from '../store.ts';
 import { StoreUnavailable } from '../store.ts';
 import { HeaderReader } from '../../lifecycle/spec.ts';
+import { Arrivals, CameBefore } from './arrivals.ts';
 import { Sums, type Counters } from './counters.ts';
 import { full, isFull, outsideFault } from './database.ts';
 import type { Database } from './database.ts';
@@ -24,13 +26,14 @@ import type { PayloadFiles } from './payload-files.ts';
 import type { Reserve } from './reserve.ts';
 import type { Running } from './running.ts';
 
-/** What an act may touch. Everything but `db` and `fresh` takes effect only when the act has succeeded. */
+/** What an act may touch. Everything but `db`, `fresh` and `arrivals` takes effect only when the act has succeeded. */
 export interface Act {
   readonly db: Database;
   readonly running: Running;
   readonly headers: HeaderReader;
   readonly doomed: DoomedCode;
   readonly fresh: Fresh;
+  readonly arrivals: Arrivals;
   readonly late: LateResults;
   readonly files: PayloadFiles;
   /** The store's time, Unix ms. */
@@ -76,6 +79,7 @@ export class Turns {
   readonly #headers = new HeaderReader();
   readonly #doomed = new DoomedCode();
   readonly #fresh = new Fresh();
+  readonly #arrivals: Arrivals;
   readonly #clock: Clock;
   readonly #publish: (hint: Hint) => void;
   #phase: Phase = { is: 'idle' };
@@ -97,6 +101,7 @@ export class Turns {
     publish: (hint: Hint) => void,
   ) {
     this.#db = db;
+    this.#arrivals = new Arrivals(db);
     this.#reserve = reserve;
     this.#counters = counters;
     this.#running = running;
@@ -113,9 +118,10 @@ export class Turns {
 
   /**
    * Runs a change with the others of this turn. Rejects with StoreUnavailable, or with what `change` threw. In `lanes` it
-   * leaves work (T1). `grows`: it may be refused where the disk is full (T4).
+   * leaves work (T1). `grows`: it may be refused where the disk is full (T4). `minds`: it minds itself that what was submitted
+   * in this turn may not be in the table yet.
    */
-  act<T>(change: (act: Act) => T, { lanes = [], grows = false }: ActOptions = {}): Promise<T> {
+  act<T>(change: (act: Act) => T, { lanes = [], grows = false, minds = false }: ActOptions = {}): Promise<T> {
     if (this.#phase.is === 'closed') return Promise.reject(closed());
     for (const lane of lanes) this.#submitted.add(lane);
     return new Promise<T>((resolve, reject) => {
@@ -123,6 +129,7 @@ export class Turns {
       this.#gathered.push({
         grows,
         run: () => {
+          if (!minds) this.#arrivals.flush();
           answer = this.#guarded(change);
         },
         resolve: () => resolve(answer),
@@ -177,16 +184,20 @@ export class Turns {
         if (this.#files.giveRoom() && !isAgain) return this.#flush(acts, true);
         if (this.#makeRoom(acts, fault)) return;
       }
-      if (acts.length === 1 || outsideFault(fault) !== undefined) {
+      const isKnownTask = fault instanceof CameBefore;
+      if ((acts.length === 1 && !isKnownTask) || outsideFault(fault) !== undefined) {
         this.#rejectAll(acts, fault);
         return;
       }
       try {
+        this.#arrivals.isAtOnce = true;
         this.#transact(() => (done = this.#runApart(acts)));
       } catch (again) {
         this.#rollBack();
         this.#rejectAll(acts, again);
         return;
+      } finally {
+        this.#arrivals.isAtOnce = false;
       }
     }
     this.#fault = undefined;
@@ -225,6 +236,7 @@ export class Turns {
     }
     this.#db.run('BEGIN IMMEDIATE');
     work();
+    this.#arrivals.flush();
     this.#logEnds();
     this.#counters.write();
     this.#files.sync();
@@ -278,6 +290,7 @@ export class Turns {
   #rollBack(): void {
     this.#ahead = true;
     this.#fresh.clear();
+    this.#arrivals.clear();
     try {
       if (this.#db.inTransaction) this.#db.run('ROLLBACK');
       this.#counters.reload();
@@ -308,6 +321,7 @@ export class Turns {
       headers: this.#headers,
       doomed: this.#doomed,
       fresh: this.#fresh,
+      arrivals: this.#arrivals,
       late: this.#late,
       files: this.#files,
       now: Math.trunc(this.#clock.wall()),
@@ -348,6 +362,7 @@ export class Turns {
 interface ActOptions {
   lanes?: Iterable<string>;
   grows?: boolean;
+  minds?: boolean;
 }
 
 function closed(): StoreUnavailable {
