@@ -1,7 +1,8 @@
 // The load: batches over some connections, or one call a request; every result fetched and checked.
 import { performance } from 'node:perf_hooks';
 import type { Score } from './contest.ts';
-import type { Answer, Client } from './http.ts';
+import type { Client } from './http.ts';
+import type { Answer } from './http-answer.ts';
 import { isRight, noopTask, type Language, type NoopResult } from './noop.ts';
 
 /** Each of `connections` submits a batch, waits for its results, checks them, and goes on until the time is up. */
