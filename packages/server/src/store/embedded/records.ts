@@ -1,6 +1,6 @@
 // Reading tasks: records, states, ends, arguments; and the pin that keeps an ended one.
 import type { FailureKind, TaskState } from '@mpcsfaas/contract';
-import type { AttemptNote, ErrorInfo, ResultForms } from '../../lifecycle/outcome.ts';
+import type { AttemptNote, ErrorInfo } from '../../lifecycle/outcome.ts';
 import { specOf, unpackTaskHeader } from '../../lifecycle/spec.ts';
 import type { TaskSpec } from '../../lifecycle/spec.ts';
 import { hasHistory } from '../history.ts';
@@ -8,7 +8,7 @@ import { RESULT_LOST } from '../platform-error.ts';
 import { endOf, hasEnded, stateOf } from '../state-code.ts';
 import type { TaskProgress, TaskRecord } from '../store.ts';
 import type { Database } from './database.ts';
-import type { LateResults } from './late-results.ts';
+import type { LateEnds } from './late-ends.ts';
 import type { PayloadFiles } from './payload-files.ts';
 import { argumentsOf, resultOf } from './payloads.ts';
 import type { Act } from './turn.ts';
@@ -99,34 +99,30 @@ const END =
 
 interface Ending {
   error: string;
-  json?: Uint8Array | null;
-  pickle?: Uint8Array | null;
+  json: Uint8Array | null;
+  pickle: Uint8Array | null;
 }
 
 export function taskProgress(
   db: Database,
-  late: LateResults,
+  late: LateEnds,
   files: PayloadFiles,
   tenant: string,
   ids: readonly string[],
 ): (TaskProgress | undefined)[] {
-  return ids.map((id) => progressOf(db, files, late.take(tenant, id), tenant, id));
+  return ids.map((id) => {
+    const end = late.take(tenant, id);
+    return end === undefined ? progressOf(db, files, tenant, id) : { is: 'ended', end };
+  });
 }
 
-/** `known`: the result, where it is not to be read. */
-function progressOf(
-  db: Database,
-  files: PayloadFiles,
-  known: ResultForms | undefined,
-  tenant: string,
-  id: string,
-): TaskProgress | undefined {
+function progressOf(db: Database, files: PayloadFiles, tenant: string, id: string): TaskProgress | undefined {
   const row = db.firstColumns(END, tenant, id) as EndRow | undefined;
   if (row === undefined) return undefined;
   const [n, code, attempt, kind, endedAt, runtime, resultAs, ...inRow] = row;
   if (!hasEnded(code)) return { is: 'open', state: stateOf(code) };
-  const { error, json = null, pickle = null } = endingOf(db, n, inRow, known === undefined);
-  const result = known ?? resultOf(db, files, n, { json, pickle });
+  const { error, json, pickle } = endingOf(db, n, inRow);
+  const result = resultOf(db, files, n, { json, pickle });
   const about = { id, resultAs, runtime, endedAt };
   if (result === undefined) {
     const lost = { state: 'FAILED', kind: 'lost', error: RESULT_LOST, result: {}, hasHistory: false } as const;
@@ -137,16 +133,15 @@ function progressOf(
   return { is: 'ended', end: { ...end, hasHistory: hasHistory(state, kind, attempt) } };
 }
 
-/** What is not in the task's row is in one of its own; its result is left there unless `isWhole`. */
+/** What is not in the task's row is in one of its own. */
 function endingOf(
   db: Database,
   n: number,
   [error, json, pickle]: readonly [string, Uint8Array | null, Uint8Array | null],
-  isWhole: boolean,
 ): Ending {
   const inRow = { error, json, pickle };
   if (error !== '' || json !== null || pickle !== null) return inRow;
-  return db.get<Ending>(`SELECT error${isWhole ? ', json, pickle' : ''} FROM ending WHERE n = ?`, n) ?? inRow;
+  return db.get<Ending>('SELECT error, json, pickle FROM ending WHERE n = ?', n) ?? inRow;
 }
 
 export function taskArgs(db: Database, files: PayloadFiles, tenant: string, id: string): Buffer | undefined {

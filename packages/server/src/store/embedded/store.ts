@@ -1,5 +1,5 @@
 // The embedded store: SQLite in a data directory that belongs to this process alone. Each verb is one file beside this one.
-//   database  private-file  turn (the transaction of a turn)  reserve  acceptance  counters  running  fresh  arrivals  late-results
+//   database  private-file  turn (the transaction of a turn)  reserve  acceptance  counters  running  fresh  arrivals  late-ends
 //   payloads  payload-files  schema  row  task-row (the moves)
 //   submit  claim  hold (renew, release)  settle  cancel  sweep  depths
 //   records  listing  logs  events  |  functions  code  doomed-code  |  fleet
@@ -19,7 +19,7 @@ import { eventsAfter } from './events.ts';
 import { deleteKey, fact, fleet, listKeys, putKey, report, retract } from './fleet.ts';
 import { deleteFunction, findFunction, listFunctions, registerFunction } from './functions.ts';
 import { release, renew } from './hold.ts';
-import { LateResults } from './late-results.ts';
+import { LateEnds } from './late-ends.ts';
 import { listTasks } from './listing.ts';
 import { appendLogs, taskLogs } from './logs.ts';
 import { PayloadFiles } from './payload-files.ts';
@@ -51,7 +51,7 @@ export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store
   files.reap(filesInUse(db));
   const counters = new Counters(db);
   const running = new Running(leaseMs);
-  const late = new LateResults();
+  const late = new LateEnds();
   const hints = new EventEmitter<{ hint: [Hint] }>().setMaxListeners(0);
   const reserve = new Reserve(options.dataDir, clock);
   const turns = new Turns(db, reserve, counters, running, late, files, clock, (hint) => hints.emit('hint', hint));

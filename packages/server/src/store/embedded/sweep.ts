@@ -84,14 +84,14 @@ export function abandon(act: Act, tenant: string, claimer: string): number {
   return rows.length;
 }
 
-interface DoomedRow extends Pick<TaskRow, 'n' | 'digest' | 'args_bytes'> {
+interface DoomedRow extends Pick<TaskRow, 'n' | 'id' | 'digest' | 'args_bytes'> {
   result_bytes: number;
   /** 1 where its payload, and where its end, is in a row of its own. */
   payload_apart: number;
   end_apart: number;
 }
 
-const DOOMED = `SELECT n, digest, args_bytes, result_bytes, header IS NULL AS payload_apart,
+const DOOMED = `SELECT n, id, digest, args_bytes, result_bytes, header IS NULL AS payload_apart,
   error = '' AND json IS NULL AND pickle IS NULL AS end_apart
   FROM task WHERE tenant = ? AND delete_at > 0 AND delete_at <= ? ORDER BY delete_at LIMIT ${SWEEP_ENTRIES}`;
 
@@ -99,11 +99,12 @@ function forget(act: Act, tenant: string): number {
   const rows = act.db.all<DoomedRow>(DOOMED, tenant, act.now);
   const references = new Map<string, number>();
   for (const row of rows) {
-    const { n, digest } = row;
+    const { n, id, digest } = row;
     const apart = [...(row.payload_apart === 1 ? ['payload'] : []), ...(row.end_apart === 1 ? ['ending'] : [])];
     for (const table of [...apart, 'history', 'log', 'request_key', 'task']) {
       act.db.run(`DELETE FROM ${table} WHERE n = ?`, n);
     }
+    act.committed(() => act.late.forget(id));
     dropPayloads(act, n, row.args_bytes, row.result_bytes);
     references.set(digest, (references.get(digest) ?? 0) + 1);
   }

@@ -8,8 +8,8 @@ import { ABANDONED, ABANDONED_ONCE, LEASE_RAN_OUT } from '../platform-error.ts';
 import { filledForms } from '../result-forms.ts';
 import { RULES } from '../rules.ts';
 import { hasHistory, noted } from '../history.ts';
-import { STATE_CODE, endOf, stateOf } from '../state-code.ts';
-import type { TaskEnd } from '../store.ts';
+import { STATE_CODE, stateOf } from '../state-code.ts';
+import type { EndedTask } from '../store.ts';
 import { RIDE_ALONG_BYTES } from '../timing.ts';
 import { waitingIn } from './counters.ts';
 import { IN_ROW_BYTES, putPayload } from './payloads.ts';
@@ -173,16 +173,15 @@ export function endTask(act: Act, row: TaskRow, ending: Ending): void {
     );
   }
   act.count(row.tenant, `ended:${ending.kind === '' ? 'COMPLETED' : ending.kind}`, 1);
-  if (resultBytes > RIDE_ALONG_BYTES) act.committed(() => act.late.keep(row.tenant, row.id, result));
-  act.announceEnd(row.tenant, announcement(act, row, { ...ending, result }, resultBytes + error.length));
+  const end = endedTask(act, row, { ...ending, result });
+  act.committed(() => act.late.keep(row.tenant, end));
+  const { id, state, kind, endedAt } = end;
+  const told = { id, state, kind, group: row.grp, functionId: row.function_id, endedAt };
+  act.announceEnd(row.tenant, resultBytes + error.length > RIDE_ALONG_BYTES ? told : { ...told, end });
 }
 
-function announcement(act: Act, row: TaskRow, ending: Ending, bytes: number): TaskEnd {
-  const state = endOf(STATE_CODE[ending.state]);
-  const { kind, error, result } = ending;
-  const told = { id: row.id, state, kind, group: row.grp, functionId: row.function_id, endedAt: act.now };
-  if (bytes > RIDE_ALONG_BYTES) return told;
-  const end = {
+function endedTask(act: Act, row: TaskRow, { state, kind, error, result }: Ending): EndedTask {
+  return {
     id: row.id,
     state,
     kind,
@@ -193,7 +192,6 @@ function announcement(act: Act, row: TaskRow, ending: Ending, bytes: number): Ta
     endedAt: act.now,
     hasHistory: hasHistory(state, kind, row.attempt),
   };
-  return { ...told, end };
 }
 
 /** Adds to a task's history; the oldest notes go first. */

@@ -21,7 +21,7 @@ import type { Database } from './database.ts';
 import { DoomedCode } from './doomed-code.ts';
 import { packEvents } from './events.ts';
 import { Fresh } from './fresh.ts';
-import type { LateResults } from './late-results.ts';
+import type { LateEnds } from './late-ends.ts';
 import type { PayloadFiles } from './payload-files.ts';
 import type { Reserve } from './reserve.ts';
 import type { Running } from './running.ts';
@@ -34,7 +34,7 @@ export interface Act {
   readonly doomed: DoomedCode;
   readonly fresh: Fresh;
   readonly arrivals: Arrivals;
-  readonly late: LateResults;
+  readonly late: LateEnds;
   readonly files: PayloadFiles;
   /** The store's time, Unix ms. */
   readonly now: number;
@@ -74,7 +74,7 @@ export class Turns {
   readonly #reserve: Reserve;
   readonly #counters: Counters;
   readonly #running: Running;
-  readonly #late: LateResults;
+  readonly #late: LateEnds;
   readonly #files: PayloadFiles;
   readonly #headers = new HeaderReader();
   readonly #doomed = new DoomedCode();
@@ -95,7 +95,7 @@ export class Turns {
     reserve: Reserve,
     counters: Counters,
     running: Running,
-    late: LateResults,
+    late: LateEnds,
     files: PayloadFiles,
     clock: Clock,
     publish: (hint: Hint) => void,
