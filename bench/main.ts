@@ -38,7 +38,7 @@ const unknown = chosen?.filter((id) => !MEASURES.some((measure) => measure.id ==
 const kept = new Shared(true);
 const plan: Plan = {
   quick: values.quick,
-  warmUp: values.quick ? 0.5 : 5,
+  warmUp: values.quick ? 0.5 : 10,
   systems: () => (values.quick ? kept : new Shared()),
   runs: Number(values.runs ?? (values.quick ? 1 : 5)),
   seconds: Number(values.seconds ?? (values.quick ? 0.5 : 10)),
