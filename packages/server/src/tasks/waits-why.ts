@@ -17,7 +17,7 @@ export function whyItWaits(record: TaskRecord, around: Surroundings): Task['wait
   if (record.state === 'BLOCKED') return why('blocked', 'It waits for the end of other tasks.');
   if (record.state !== 'QUEUED') return null;
   const workers = around.fleet.flatMap(({ workers }) => workers).filter(({ state }) => state === 'ready');
-  if (workers.length === 0) return why('no_worker', 'No worker is connected. Start one, or run `mpcsfaas up`.');
+  if (workers.length === 0) return why('no_worker', `No worker is connected. ${howToStart(around.fleet)}`);
   const lane = laneOf(record.spec);
   const demand = parseLane(lane);
   const fitting = workers.filter((worker) => serves(worker, demand));
@@ -32,6 +32,14 @@ function why(reason: WaitReason, detail: string): Task['waits'] {
   return { reason, detail };
 }
 
+/** What a worker connects to is known where there is a dispatcher for workers. */
+function howToStart(fleet: readonly DispatcherSnapshot[]): string {
+  const dispatcher = fleet.find(({ mode }) => mode === 'pull' || mode === 'push');
+  if (dispatcher === undefined) return 'Start one, or run `mpcsfaas up`.';
+  const { mode, address, host } = dispatcher;
+  return `Start one: \`mpcsfaas worker ${mode} ${address.replace('0.0.0.0', host)}\`.`;
+}
+
 function nobodyFits(workers: readonly WorkerSnapshot[], demand: LaneDemand): string {
   const out = workers
     .flatMap(({ runtimes }) => runtimes)
@@ -41,5 +49,6 @@ function nobodyFits(workers: readonly WorkerSnapshot[], demand: LaneDemand): str
   const python = demand.python === '' ? '' : ` ${demand.python}`;
   const labels = demand.labels.length === 0 ? '' : ` and the labels ${demand.labels.join(', ')}`;
   const sentence = `No connected worker has ${demand.runtime}${python}${labels}.`;
-  return out === undefined ? sentence : `${sentence} One is out of order: ${out.replace(/\.?$/, '.')}`;
+  if (out !== undefined) return `${sentence} One is out of order: ${out.replace(/\.?$/, '.')}`;
+  return `${sentence} Start one that has, or ask for less.`;
 }

@@ -33,6 +33,27 @@ describe('whyItWaits', () => {
     expect(whyItWaits(queued(demand), around)?.reason).toBe(reason);
   });
 
+  it.each([
+    [[], 'Start one, or run `mpcsfaas up`.'],
+    [[{ mode: 'local', address: '' }], 'Start one, or run `mpcsfaas up`.'],
+    [[{ mode: 'push', address: 'tcp://10.0.0.2:5555' }], 'Start one: `mpcsfaas worker push tcp://10.0.0.2:5555`.'],
+    [
+      [{ mode: 'local' }, { mode: 'pull', address: 'tcp://0.0.0.0:5555', host: 'one' }],
+      'Start one: `mpcsfaas worker pull tcp://one:5555`.',
+    ],
+  ])('with no worker and the dispatchers %j: %s', (dispatchers, advice) => {
+    const fleet = dispatchers.map((one) => ({ ...one, workers: [] }) as unknown as DispatcherSnapshot);
+    const detail = `No worker is connected. ${advice}`;
+    expect(whyItWaits(queued({}), { fleet, lanes: [] })).toEqual({ reason: 'no_worker', detail });
+  });
+
+  it('says what no worker has', () => {
+    const told = whyItWaits(queued({ labels: ['x'], python: '3.11' }), { fleet: fleetOf({}), lanes: [] });
+    expect(told?.detail).toBe(
+      'No connected worker has python 3.11 and the labels x. Start one that has, or ask for less.',
+    );
+  });
+
   it('names what is out of order', () => {
     const broken = { runtime: 'python' as const, version: '3.11.2', broken: 'dill is missing.' };
     const told = whyItWaits(queued({}), { fleet: fleetOf({ runtimes: [broken] }), lanes: [] });

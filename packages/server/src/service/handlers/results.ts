@@ -75,21 +75,17 @@ function valueOf(end: EndedTask, { request }: Call<'callFunction'>, reply: Fasti
   return reply.header('content-type', 'application/octet-stream').send(pickle ?? Buffer.alloc(0));
 }
 
-/** What nobody can run, and what is to be done beside what the reason itself says. */
-const NOBODY: Partial<Record<WaitReason, string>> = {
-  no_worker: '',
-  no_worker_with_runtime: ' Start one that has, or ask for less.',
-};
+/** What nobody can run. */
+const NOBODY: readonly WaitReason[] = ['no_worker', 'no_worker_with_runtime'];
 
 /** The time is up: 202 with the task, or 503 where nobody is there who could run it. */
 async function notYet(id: string, { tenant, reply }: Call<'callFunction'>, parts: ServiceParts): Promise<unknown> {
   const record = await parts.reader.record(tenant, id);
   const waits = whyItWaits(record, { fleet: await parts.store.fleet(), lanes: [] });
-  const advice = waits === null ? undefined : NOBODY[waits.reason];
-  if (waits !== null && advice !== undefined) {
+  if (waits !== null && NOBODY.includes(waits.reason)) {
     throw new Refusal(
       'no_worker',
-      `${waits.detail}${advice} Task ${id} stays in the queue; cancel it if you no longer want it.`,
+      `${waits.detail} Task ${id} stays in the queue; cancel it if you no longer want it.`,
       { task_id: id, task_status: record.state },
     );
   }
