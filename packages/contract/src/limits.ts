@@ -31,6 +31,20 @@ export const MAX_PAGE = 1_000;
 export const MAX_PRIORITY = 100;
 /** The shortest `result_ttl_ms` a task may ask for: an id of ours older than this that is not found has expired. */
 export const MIN_RESULT_TTL_MS = 10_000;
+/** The longest time that a task's options may name, ms: a year. */
+export const MAX_OPTION_MS = 366 * 24 * 3_600_000;
+export const MAX_MEMORY_BYTES = 2 ** 50;
+export const MAX_TASK_ATTEMPTS = 1_000;
+export const MAX_RETRIES = 1_000;
+/** Exception types that one retry policy names, and the characters of each. */
+export const MAX_RETRY_TYPES = 64;
+export const MAX_TYPE_CHARS = 200;
+export const MAX_TAGS = 32;
+export const MAX_LABELS = 16;
+/** Characters of a tag, a label or a group. */
+export const MAX_WORD_CHARS = 128;
+/** Characters of an idempotency key. */
+export const MAX_KEY_CHARS = 255;
 /** Ids in one `POST /v1/results` or `/v1/tasks/cancel`. */
 export const MAX_RESULT_IDS = 10_000;
 /** The newest pauses kept of one task's history. */

@@ -2,7 +2,7 @@
 import { Type } from '../type.ts';
 import { FunctionRef, Id, Nullable, Payload, Time } from '../fields.ts';
 import { LOG_STREAMS, TASK_STATES } from '../vocabulary.ts';
-import { MAX_BATCH_TASKS, MAX_PAGE, MAX_WAIT_MS } from '../limits.ts';
+import { MAX_BATCH_TASKS, MAX_KEY_CHARS, MAX_PAGE, MAX_WAIT_MS } from '../limits.ts';
 import { Task, TaskResult } from '../record.ts';
 import { SAMPLE, SAMPLE_RESULT, SAMPLE_TASK } from '../samples.ts';
 import { TaskOptions } from '../options.ts';
@@ -32,7 +32,11 @@ export const WaitMs = Type.Integer({
 
 export const KEY_HEADERS = Type.Object({
   'idempotency-key': Type.Optional(
-    Type.String({ minLength: 1, maxLength: 255, description: 'The same key and content again: the first ids, 200' }),
+    Type.String({
+      minLength: 1,
+      maxLength: MAX_KEY_CHARS,
+      description: 'The same key and content again: the first ids, 200',
+    }),
   ),
 });
 
