@@ -96,6 +96,11 @@ export class Mapping {
     stop.addEventListener('abort', () => this.#ring());
   }
 
+  /** The first task that is not told yet. */
+  get oldest(): string | undefined {
+    return this.#calls[0]?.id;
+  }
+
   /**
    * The ends, in the order of the inputs, as soon as they can be told. Of a line that is no call, or that the service
    * refuses, those before it are told first; nothing after it is submitted. @throws UserError; the signal's reason

@@ -9,7 +9,7 @@ export type End =
   /** Base64. */
   | { is: 'pickle'; pickle: string }
   | { is: 'failed'; error: TaskError }
-  | { is: 'open'; status: string };
+  | { is: 'open'; status: string; waits: Task['waits'] };
 
 /** One more long wait of `wait` ms: the service itself waits for a minute at most. @throws UserError */
 export async function waitOn(api: Api, id: string, wait: number): Promise<End> {
@@ -30,7 +30,8 @@ export async function waitOn(api: Api, id: string, wait: number): Promise<End> {
 
 /** 202 comes with the task. */
 export function open(body: unknown): End {
-  return { is: 'open', status: (body as Pick<Task, 'status'>).status };
+  const { status, waits } = body as Pick<Task, 'status' | 'waits'>;
+  return { is: 'open', status, waits };
 }
 
 /** ms until then, of performance.now(), and no more than `most`. */
@@ -67,13 +68,13 @@ export function conclude(
   }
 }
 
-/** A refusal that names a task is about its end, or about who could run it: '' or the sentence that says why nobody can. */
-export function endIn({ answer, message }: Refused): { id: string; end: End; why: string } | undefined {
+/** A refusal that names a task is about its end, or says that nobody can run it. */
+export function endIn({ answer, message }: Refused): { id: string; end: End } | undefined {
   const { code, task_id: id, task_status: status, task_error: error } = (answer.body ?? {}) as Partial<Problem>;
   if (id === undefined) return undefined;
-  if (error !== undefined) return { id, end: { is: 'failed', error }, why: '' };
+  if (error !== undefined) return { id, end: { is: 'failed', error } };
   if (code !== 'no_worker') return undefined;
-  return { id, end: { is: 'open', status: status ?? 'QUEUED' }, why: message };
+  return { id, end: { is: 'open', status: status ?? 'QUEUED', waits: { reason: 'no_worker', detail: message } } };
 }
 
 /** What happened, in one line; then the remote traceback, where it is wanted. */

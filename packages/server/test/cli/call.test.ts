@@ -38,27 +38,29 @@ function say(response: ServerResponse, status: number, body: object): void {
 }
 
 describe('where no worker is connected', () => {
-  const WHY = `No worker is connected. Start one, or run \`mpcsfaas up\`. Task ${ID} stays in the queue; cancel it if you no longer want it.`;
+  const detail = 'No worker is connected. Start one, or run `mpcsfaas up`.';
   const noWorker = (response: ServerResponse): void =>
-    say(response, 503, { code: 'no_worker', detail: WHY, task_id: ID, task_status: 'QUEUED' });
+    say(response, 503, { code: 'no_worker', detail: `${detail} It stays.`, task_id: ID, task_status: 'QUEUED' });
   const open = { task_id: ID, status: 'QUEUED' };
 
   it('it says so, waits, and goes on as a task', async () => {
     const { cli, asked } = await serve(({ path }, response) => {
       if (path.startsWith('/v1/call/')) return noWorker(response);
       const ms = Number(/wait_ms=(\d+)/.exec(path)![1]);
-      setTimeout(() => say(response, 202, open), ms);
+      setTimeout(() => say(response, 202, { ...open, waits: { reason: 'no_worker', detail } }), ms);
     });
     const began = performance.now();
     const { code, stdout, stderr } = await cli('call', 'f', '--wait', '1.5s', '--json');
     expect(performance.now() - began).toBeGreaterThan(1_500);
     expect([code, JSON.parse(stdout)]).toEqual([3, open]);
-    expect(stderr).toBe(
-      `mpcsfaas: ${WHY}\nmpcsfaas: The call has not ended yet; it goes on as task ${ID}: \`mpcsfaas task result ${ID}\` waits for it.\n`,
-    );
+    const goesOn = `mpcsfaas: The call has not ended yet; it goes on as task ${ID}: \`mpcsfaas task result ${ID}\` waits for it.\n`;
+    expect(stderr).toBe(`mpcsfaas: ${detail}\n${goesOn}`);
     expect(asked.filter(({ path }) => path.startsWith('/v1/call/'))).toHaveLength(1);
     // Without a wait, too.
-    expect(await cli('call', 'f', '--wait', '0')).toEqual({ code, stdout: '', stderr });
+    expect(await cli('call', 'f', '--wait', '0')).toEqual({
+      ...{ code, stdout: '' },
+      stderr: `mpcsfaas: ${detail} It stays.\n${goesOn}`,
+    });
   });
 
   it('a worker that comes soon is waited for without a word', async () => {

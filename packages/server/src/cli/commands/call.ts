@@ -6,6 +6,7 @@ import { MAX_WAIT_MS } from '@mpcsfaas/contract/words';
 import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
 import { parseExact } from '../exact-json.ts';
 import { withExamples } from '../help.ts';
+import { NOTICE_MS, nobodyFor } from '../nobody.ts';
 import { withOptions } from '../options.ts';
 import { SHORT_MS, isAway, patiently } from '../patience.ts';
 import { interruption, leaveQuietly } from '../process.ts';
@@ -24,9 +25,6 @@ interface CallOptions extends ApiOptions {
 
 /** How long whoever is interrupted waits for the id of what it began, ms. */
 const LAST_WORDS_MS = 1_000;
-
-/** How long somebody who could run it may take to come before it is told that nobody can, ms. */
-const NOTICE_MS = 1_000;
 
 export function callCommand(parent: Command): void {
   const command = parent
@@ -55,8 +53,9 @@ export function callCommand(parent: Command): void {
 async function call(name: string, args: string[], options: CallOptions): Promise<void> {
   const kwargs = Object.fromEntries((options.kw ?? []).map(keyword));
   const api = new Api(options);
-  const body = { args: args.map(value), kwargs };
+  const body = { args: args.map(value), kwargs, options: { result_as: 'json' } };
   const until = performance.now() + options.wait;
+  const noticeAt = performance.now() + NOTICE_MS;
   const { first: signal, cut } = interruption();
   const interrupted = signal.then(() => 'interrupted' as const);
   cut.addEventListener('abort', () => leaveQuietly(130));
@@ -68,16 +67,17 @@ async function call(name: string, args: string[], options: CallOptions): Promise
       130,
     );
   const { id } = begun;
-  let { end, why } = begun;
-  const tellWhy = (): void => {
-    if (why !== '') process.stderr.write(`mpcsfaas: ${visible(why)}\n`);
-    why = '';
+  let { end } = begun;
+  let isTold = false;
+  const tellNobody = (): void => {
+    const why = end.is === 'open' && !isTold ? nobodyFor(end.waits) : '';
+    if (why === '') return;
+    process.stderr.write(`mpcsfaas: ${visible(why)}\n`);
+    isTold = true;
   };
   while (end.is === 'open' && performance.now() < until) {
-    const next = await Promise.race([
-      interrupted,
-      waitOn(api, id, waitMs(until, why === '' ? MAX_WAIT_MS : NOTICE_MS)),
-    ]);
+    const look = performance.now() < noticeAt ? Math.min(noticeAt, until) : until;
+    const next = await Promise.race([interrupted, waitOn(api, id, waitMs(look, MAX_WAIT_MS))]);
     if (next === 'interrupted') {
       if (options.json) printJson({ task_id: id, status: end.status });
       throw new UserError(
@@ -86,9 +86,9 @@ async function call(name: string, args: string[], options: CallOptions): Promise
       );
     }
     end = next;
-    if (end.is === 'open') tellWhy();
+    if (performance.now() >= noticeAt) tellNobody();
   }
-  if (end.is === 'open') tellWhy();
+  tellNobody();
   conclude(
     id,
     end,
@@ -100,14 +100,12 @@ async function call(name: string, args: string[], options: CallOptions): Promise
 interface Begun {
   id: string;
   end: End;
-  /** Where nobody is there who could run it, a sentence; else ''. */
-  why: string;
 }
 
 /** Under a key, so that it may be repeated: a connection that breaks does not tell whether the call is queued. @throws UserError */
 async function begin(api: Api, name: string, body: object, cut: AbortSignal): Promise<Begun> {
   const path = `/v1/call/${encodeURIComponent(name)}`;
-  const text = JSON.stringify({ ...body, options: { result_as: 'json' } });
+  const text = JSON.stringify(body);
   const key = randomUUID();
   let isInDoubt = false;
   const ask = async (): Promise<Begun | Refused> => {
@@ -115,7 +113,7 @@ async function begin(api: Api, name: string, body: object, cut: AbortSignal): Pr
       const answer = await api.postText(path, text, { wait_ms: 0 }, key);
       const id = String(answer.headers['x-task-id'] ?? '');
       if (id === '') throw api.notOurs(answer);
-      return { id, end: answer.status === 202 ? open(answer.body) : { is: 'value', value: answer.body }, why: '' };
+      return { id, end: answer.status === 202 ? open(answer.body) : { is: 'value', value: answer.body } };
     } catch (error) {
       isInDoubt ||= error instanceof Unreachable && error.mayBeDone;
       if (!(error instanceof Refused)) throw error;

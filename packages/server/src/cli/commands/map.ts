@@ -6,12 +6,13 @@ import { Api, type ApiOptions } from '../api.ts';
 import { withExamples } from '../help.ts';
 import { linesOf } from '../lines.ts';
 import { Mapping, type Canceled, type Input, type Output } from '../mapping.ts';
+import { askForNobody } from '../nobody.ts';
 import { typedPath, withOptions } from '../options.ts';
 import { interruption, leaveQuietly } from '../process.ts';
 import { ProgressBar } from '../progress-bar.ts';
 import { named } from '../units.ts';
 import { UserError } from '../user-error.ts';
-import { visibleJson } from '../visible.ts';
+import { visible, visibleJson } from '../visible.ts';
 
 interface MapOptions extends ApiOptions {
   spread: boolean;
@@ -54,12 +55,27 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
     const { ended, failed, submitted, endedBytes } = mapping;
     bar.show({ ended, failed, submitted, share: source.size && Math.min(1, endedBytes / source.size) });
   };
+  const over = new AbortController();
+  const tellNobody = async (): Promise<void> => {
+    const waiting = (): string | undefined => (mapping.ended === 0 ? mapping.oldest : undefined);
+    const why = await askForNobody(api, waiting, over.signal);
+    if (why === '') return;
+    bar.clear();
+    process.stderr.write(`mpcsfaas: ${visible(why)}\n`);
+    show();
+  };
+  let isAsked = false;
+  const changed = (): void => {
+    show();
+    if (!isAsked) void tellNobody();
+    isAsked = true;
+  };
   const mapping = new Mapping(
     api,
     name,
     { result_as: 'json', ...(options.group !== undefined && { group: options.group }) },
     stop.signal,
-    show,
+    changed,
   );
   try {
     for await (const output of mapping.outputs(inputsOf(source.lines, options.spread))) {
@@ -72,6 +88,7 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
     await written(stop.signal);
     stop.signal.throwIfAborted();
   } catch (error) {
+    over.abort();
     bar.clear();
     const { ended } = mapping;
     // Quicker than cancelling is only the one who asks a second time, and is told what may go on, too.
@@ -93,6 +110,7 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
       130,
     );
   } finally {
+    over.abort();
     source.close();
   }
   bar.clear();
