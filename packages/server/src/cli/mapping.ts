@@ -62,8 +62,7 @@ interface Results {
 export class Mapping {
   readonly #api: Api;
   readonly #ref: string;
-  /** As JSON. */
-  readonly #options: string;
+  readonly #options: () => object;
   readonly #stop: AbortSignal;
   readonly #told: () => void;
   /** Read and not yet submitted. */
@@ -86,11 +85,14 @@ export class Mapping {
   /** Of the lines whose calls have ended. */
   endedBytes = 0;
 
-  /** `stop`: no more is read, submitted or waited for. `told`: called when the counts have changed, and no more once it is over. */
-  constructor(api: Api, ref: string, options: object, stop: AbortSignal, told: () => void) {
+  /**
+   * `options`: of tasks that are submitted now. `stop`: no more is read, submitted or waited for. `told`: called when the counts
+   * have changed, and no more once it is over.
+   */
+  constructor(api: Api, ref: string, options: () => object, stop: AbortSignal, told: () => void) {
     this.#api = api;
     this.#ref = ref;
-    this.#options = JSON.stringify(options);
+    this.#options = options;
     this.#stop = stop;
     this.#told = told;
     stop.addEventListener('abort', () => this.#ring());
@@ -199,16 +201,15 @@ export class Mapping {
    * is refused.
    */
   async #post(batch: readonly Input[]): Promise<string[] | 'too many' | { first: number; error: Refused }> {
-    const tasks = batch.map(
-      ({ args }) => `{"function":${JSON.stringify(this.#ref)},"args":${args},"options":${this.#options}}`,
-    );
     const key = randomUUID();
     // What may have been taken all the same stays as it is: in other requests it would be taken twice.
     let isInDoubt = false;
+    let text = '';
     const post = async (): Promise<Answer | 'too many'> => {
       this.#unanswered = batch.length;
+      if (!isInDoubt) text = this.#textOf(batch);
       try {
-        const answer = await this.#api.postText('/v1/tasks/batch', `{"tasks":[${tasks.join(',')}]}`, {}, key);
+        const answer = await this.#api.postText('/v1/tasks/batch', text, {}, key);
         this.#unanswered = 0;
         return answer;
       } catch (error) {
@@ -231,6 +232,11 @@ export class Mapping {
       if (batch.length > 1) return 'too many';
       return { first: 0, error: new Refused(`Line ${batch[0]!.line}: ${error.message}`, error.answer) };
     }
+  }
+
+  #textOf(batch: readonly Input[]): string {
+    const [ref, options] = [this.#ref, this.#options()].map((part) => JSON.stringify(part));
+    return `{"tasks":[${batch.map(({ args }) => `{"function":${ref},"args":${args},"options":${options}}`).join(',')}]}`;
   }
 
   async #wait(): Promise<void> {

@@ -22,12 +22,8 @@ export function duration(text: string): number {
 }
 
 /** A duration of at least `leastMs`. @throws InvalidArgumentError */
-export function durationFrom(leastMs: number): (text: string) => number {
-  return (text) => {
-    const ms = duration(text);
-    if (ms >= leastMs) return ms;
-    throw new InvalidArgumentError(`Give at least ${durationText(leastMs)}.`);
-  };
+export function durationFrom(leastMs: number, mostMs = Infinity): (text: string) => number {
+  return within(duration, durationText, leastMs, mostMs);
 }
 
 /** `64MiB`, `16k`, `1g`; a plain number is bytes. @throws InvalidArgumentError */
@@ -37,6 +33,25 @@ export function size(text: string): number {
   if (number === '' || factor === undefined)
     throw new InvalidArgumentError('Give a size such as 64MiB, 16k or 1048576.');
   return Math.round(Number(number) * factor);
+}
+
+/** A size of at most so many bytes. @throws InvalidArgumentError */
+export function sizeUpTo(most: number): (text: string) => number {
+  return within(size, sizeText, 0, most);
+}
+
+function within(
+  read: (text: string) => number,
+  shown: (value: number) => string,
+  least: number,
+  most: number,
+): (text: string) => number {
+  return (text) => {
+    const value = read(text);
+    if (value < least) throw new InvalidArgumentError(`Give at least ${shown(least)}.`);
+    if (value > most) throw new InvalidArgumentError(`Give at most ${shown(most)}.`);
+    return value;
+  };
 }
 
 /**
@@ -71,8 +86,9 @@ export function moment(text: string): string {
 
 /** A whole number within bounds. @throws InvalidArgumentError */
 export function whole(min: number, max: number): (text: string) => number {
+  const digits = min < 0 ? /^-?\d+$/ : /^\d+$/;
   return (text) => {
-    const value = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    const value = digits.test(text) ? Number(text) : Number.NaN;
     if (!(value >= min && value <= max)) {
       throw new InvalidArgumentError(`Give a whole number from ${min} to ${max}, in decimal digits.`);
     }

@@ -17,7 +17,7 @@ afterEach(() => close());
 type Asked = {
   path: string;
   key: string;
-  body: { tasks?: { args: unknown[] }[]; task_ids?: string[]; wait_ms?: number };
+  body: { tasks?: { args: unknown[]; options: object }[]; task_ids?: string[]; wait_ms?: number };
 };
 
 /** Answers as `answer` does; `broken`: how many requests were left before they were answered. */
@@ -67,6 +67,7 @@ async function* lines(count: number, everyMs = 0): AsyncGenerator<Input> {
   }
 }
 
+const none = (): object => ({});
 const valueOf = (output: Output): unknown => (output.is === 'value' ? output.value : output.error);
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
@@ -77,7 +78,7 @@ it('values come out while inputs trickle in, of a service that is far away, and 
     else sayEnds(response, body.task_ids!);
   });
   const stop = new AbortController();
-  const mapping = new Mapping(api, 'f', {}, stop.signal, () => undefined);
+  const mapping = new Mapping(api, 'f', none, stop.signal, () => undefined);
   const open: number[] = [];
   const values: unknown[] = [];
   for await (const output of mapping.outputs(lines(60, 50))) {
@@ -140,7 +141,7 @@ it.each([
 ])('who leaves while a request is not answered is told %s how many it holds', async (_, cut) => {
   const { api, asked } = await serve(() => undefined);
   const stop = new AbortController();
-  const mapping = new Mapping(api, 'f', {}, stop.signal, () => undefined);
+  const mapping = new Mapping(api, 'f', none, stop.signal, () => undefined);
   const next = mapping.outputs(lines(5)).next();
   await expect.poll(() => asked.length).toBe(1);
   stop.abort(new Error('left'));
@@ -160,7 +161,7 @@ it('something in front of the service that takes no large requests gets small on
   const stop = new AbortController();
   const values: unknown[] = [];
   const all = async (): Promise<void> => {
-    for await (const output of new Mapping(api, 'f', {}, stop.signal, () => undefined).outputs(lines(200)))
+    for await (const output of new Mapping(api, 'f', none, stop.signal, () => undefined).outputs(lines(200)))
       values.push(valueOf(output));
   };
   await expect(all()).rejects.toThrow(/^Line 151: Something in front of the service at \S+ refused this with 413: /);
@@ -183,7 +184,7 @@ describe('a queue that others keep nearly full', () => {
     });
     const stop = new AbortController();
     const values: unknown[] = [];
-    for await (const output of new Mapping(api, 'f', {}, stop.signal, () => undefined).outputs(lines(900)))
+    for await (const output of new Mapping(api, 'f', none, stop.signal, () => undefined).outputs(lines(900)))
       values.push(valueOf(output));
     expect(values).toEqual(numbers(900));
     expect(Math.max(...sizes.slice(0, 3))).toBeLessThanOrEqual(3);
@@ -201,9 +202,26 @@ describe('a queue that others keep nearly full', () => {
       response.writeHead(429, { 'retry-after': '1' }).end(refusal);
     });
     const stop = new AbortController();
-    for await (const output of new Mapping(api, 'f', {}, stop.signal, () => undefined).outputs(lines(1)))
+    for await (const output of new Mapping(api, 'f', none, stop.signal, () => undefined).outputs(lines(1)))
       expect(valueOf(output)).toBe(0);
     expect(at[1]! - at[0]!).toBeGreaterThanOrEqual(990);
+  });
+
+  it('gets the options of the moment, but for what a request may have brought', async () => {
+    const seen: unknown[] = [];
+    const { api } = await serve(({ path, body }, response) => {
+      if (path !== '/v1/tasks/batch') return sayEnds(response, body.task_ids!);
+      seen.push(body.tasks![0]!.options);
+      if (seen.length === 2) response.destroy();
+      else if (seen.length < 5) say(response, 429, full);
+      else take(response, body.tasks!);
+    });
+    const stop = new AbortController();
+    let now = 0;
+    const options = (): object => ({ now: (now += 1) });
+    for await (const output of new Mapping(api, 'f', options, stop.signal, () => undefined).outputs(lines(1)))
+      expect(valueOf(output)).toBe(0);
+    expect(seen).toEqual([1, 2, 2, 2, 2].map((at) => ({ now: at })));
   });
 
   it('is not asked in other requests for what a request may have brought before its answer was cut', async () => {
@@ -219,7 +237,7 @@ describe('a queue that others keep nearly full', () => {
     });
     const stop = new AbortController();
     const values: unknown[] = [];
-    for await (const output of new Mapping(api, 'f', {}, stop.signal, () => undefined).outputs(lines(10)))
+    for await (const output of new Mapping(api, 'f', none, stop.signal, () => undefined).outputs(lines(10)))
       values.push(valueOf(output));
     expect(values).toEqual(numbers(10));
     expect(new Set(posts).size).toBe(1);

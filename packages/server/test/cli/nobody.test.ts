@@ -40,6 +40,29 @@ describe('where no worker is connected', () => {
     worker.signal('SIGTERM');
     expect((await worker.ended).code).toBe(0);
   });
+
+  it('what expires meanwhile ends so', async () => {
+    const { code, stderr } = await service.cli('call', 'double', '21', '--expires', '100ms');
+    expect(code).toBe(1);
+    expect(stderr.split('\n').at(-2)).toMatch(/^mpcsfaas: The call failed, expired: /);
+  });
+
+  it('what may not start yet waits for nobody', async () => {
+    const { code, stderr } = await service.cli('call', 'double', '21', '--delay', '1h');
+    expect([code, stderr]).toEqual([3, expect.stringMatching(/^mpcsfaas: The call has not ended yet; [^\n]+\n$/)]);
+    // Nor are they told before the delay is over, and then they are.
+    for (const line of [
+      ['call', 'double', '21', '--tag', 'delayed'],
+      ['map', 'double', 'in', '--tag', 'delayed'],
+    ]) {
+      const began = performance.now();
+      const running = service.running(...line, '--delay', '2s');
+      await running.says(NOBODY);
+      expect(performance.now() - began).toBeGreaterThan(4_000);
+      running.signal('SIGINT');
+      expect((await running.ended).code).toBe(130);
+    }
+  });
 });
 
 describe('where a worker is connected', () => {
@@ -52,6 +75,20 @@ describe('where a worker is connected', () => {
   afterAll(async () => {
     worker.signal('SIGTERM');
     await worker.ended;
+  });
+
+  it('what it lacks is named', async () => {
+    await expect.poll(() => service.done('workers'), { timeout: 20_000 }).toMatch(/ready/);
+    const why = 'mpcsfaas: No connected worker has python and the labels gpu. Start one that has, or ask for less.\n';
+    const call = await service.cli('call', 'double', '21', '--label', 'gpu', '--wait', '2500ms');
+    expect(call).toMatchObject({ code: 3, stdout: '' });
+    const map = service.running('map', 'double', 'in', '--label', 'gpu');
+    await map.says(/No connected worker/);
+    map.signal('SIGINT');
+    const mapped = await map.ended;
+    expect(mapped).toMatchObject({ code: 130, stdout: '' });
+    for (const { stderr } of [call, mapped]) expect(stderr.startsWith(why)).toBe(true);
+    for (const { stderr } of [call, mapped]) expect(stderr.split('\n')).toHaveLength(3);
   });
 
   it('a call that takes its time is let be', async () => {

@@ -191,6 +191,9 @@ _mpcsfaas; printf '%s\\n' "\${COMPREPLY[@]}"`;
     ['mpcsfaas map double oth', ['other.json']],
     ['mpcsfaas up --data-dir mp', ['mpcsfaas']],
     ['mpcsfaas up --port ', []],
+    ['mpcsfaas call double --isolation ', ['warm', 'task']],
+    ['mpcsfaas map double --retr', ['--retries', '--retry-backoff', '--retry-on']],
+    ['mpcsfaas fn register --at', ['--at-most-once']],
     ['mpcsfaas task ls --status C', ['COMPLETED', 'CANCELED']],
   ];
 
@@ -229,7 +232,7 @@ _mpcsfaas; printf '%s\\n' "\${COMPREPLY[@]}"`;
 
   it('every shell is told of every command and every option of them', async () => {
     const shells = ['bash', 'zsh', 'fish'];
-    const asked = [[], ['fn', 'register'], ['map'], ['up']];
+    const asked = [[], ['fn', 'register'], ['call'], ['map'], ['up']];
     const said = await runTogether([
       ...shells.map((shell) => ['completion', shell]),
       ...asked.map((args) => [...args, '--help']),

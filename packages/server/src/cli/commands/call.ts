@@ -1,8 +1,8 @@
 // `mpcsfaas call NAME ARGS…`: runs a function and prints its value.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
-import { Option, type Command } from 'commander';
-import { MAX_WAIT_MS } from '@mpcsfaas/contract/words';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { MAX_KEY_CHARS, MAX_WAIT_MS } from '@mpcsfaas/contract/words';
 import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
 import { parseExact } from '../exact-json.ts';
 import { withExamples } from '../help.ts';
@@ -12,15 +12,17 @@ import { SHORT_MS, isAway, patiently } from '../patience.ts';
 import { interruption, leaveQuietly } from '../process.ts';
 import { printJson } from '../print.ts';
 import { conclude, endIn, open, waitMs, waitOn, type End } from '../task-end.ts';
+import { taskOptionsOf, withTaskOptions, type TaskFlags } from '../task-options.ts';
 import { UserError } from '../user-error.ts';
 import { duration, named } from '../units.ts';
 import { visible } from '../visible.ts';
 
-interface CallOptions extends ApiOptions {
+interface CallOptions extends ApiOptions, TaskFlags {
   json: boolean;
   kw?: string[];
   wait: number;
   traceback: boolean;
+  idempotencyKey?: string;
 }
 
 /** How long whoever is interrupted waits for the id of what it began, ms. */
@@ -41,26 +43,36 @@ export function callCommand(parent: Command): void {
         .argParser(duration)
         .default(60_000, '60s'),
     )
-    .addOption(new Option('--traceback', "after the sentence of a failure, the function's traceback").default(false));
+    .addOption(new Option('--traceback', "after the sentence of a failure, the function's traceback").default(false))
+    .addOption(
+      new Option('--idempotency-key <key>', 'the same call under the same key again is the same task')
+        .argParser(headerText)
+        .default(undefined, 'a new one'),
+    );
   withExamples(
-    withOptions(command, 'client').action(call),
+    withOptions(withTaskOptions(command, 'task'), 'client').action(call),
     'mpcsfaas call add 1 2',
     `mpcsfaas call greet Ada '{"loud": true}' --kw times=3`,
     'mpcsfaas call add@2 -1 2 --wait 10m     # an older version; a longer wait',
+    'mpcsfaas call fetch https://a.example --timeout 30s --retries 3 --retry-on OSError',
+    'mpcsfaas call report --delay 1h --tag nightly --wait 0',
   );
 }
 
 async function call(name: string, args: string[], options: CallOptions): Promise<void> {
   const kwargs = Object.fromEntries((options.kw ?? []).map(keyword));
+  demandSameCall(options);
   const api = new Api(options);
-  const body = { args: args.map(value), kwargs, options: { result_as: 'json' } };
-  const until = performance.now() + options.wait;
-  const noticeAt = performance.now() + NOTICE_MS;
+  const body = { args: args.map(value), kwargs, options: taskOptionsOf(options) };
+  const { wait, delay = 0, idempotencyKey: key = randomUUID() } = options;
+  // Where it may start only after the wait, no value can come meanwhile.
+  const until = performance.now() + (delay < wait ? wait : 0);
+  const noticeAt = performance.now() + delay + NOTICE_MS;
   const { first: signal, cut } = interruption();
   const interrupted = signal.then(() => 'interrupted' as const);
   cut.addEventListener('abort', () => leaveQuietly(130));
   // Begun without a wait: the task's id is here before anything can happen to the service.
-  const begun = await Promise.race([begin(api, name, body, cut), interrupted.then(() => pause(LAST_WORDS_MS))]);
+  const begun = await Promise.race([begin(api, name, body, key, cut), interrupted.then(() => pause(LAST_WORDS_MS))]);
   if (begun === undefined)
     throw new UserError(
       'Interrupted before the service answered; the call may go on all the same: `mpcsfaas task ls` tells.',
@@ -93,8 +105,13 @@ async function call(name: string, args: string[], options: CallOptions): Promise
     id,
     end,
     options,
-    `The call has not ended yet; it goes on as task ${id}: \`mpcsfaas task result ${id}\` waits for it.`,
+    `The call has not ended yet; it goes on as task ${id}: \`mpcsfaas task result ${id}\` waits for it.${whenDue(end)}`,
   );
+}
+
+/** Of one that may not start yet, as a sentence after another. */
+function whenDue(end: End): string {
+  return end.is === 'open' && end.waits?.reason === 'delayed' ? ` ${end.waits.detail}` : '';
 }
 
 interface Begun {
@@ -103,10 +120,9 @@ interface Begun {
 }
 
 /** Under a key, so that it may be repeated: a connection that breaks does not tell whether the call is queued. @throws UserError */
-async function begin(api: Api, name: string, body: object, cut: AbortSignal): Promise<Begun> {
+async function begin(api: Api, name: string, body: object, key: string, cut: AbortSignal): Promise<Begun> {
   const path = `/v1/call/${encodeURIComponent(name)}`;
   const text = JSON.stringify(body);
-  const key = randomUUID();
   let isInDoubt = false;
   const ask = async (): Promise<Begun | Refused> => {
     try {
@@ -129,6 +145,21 @@ async function begin(api: Api, name: string, body: object, cut: AbortSignal): Pr
   });
   if (begun instanceof Refused) throw begun;
   return begun;
+}
+
+/** Times that are counted from now make another call of it each time. @throws UserError */
+function demandSameCall({ idempotencyKey, delay, expires }: CallOptions): void {
+  if (idempotencyKey === undefined || (delay === undefined && expires === undefined)) return;
+  throw new UserError(
+    '--idempotency-key goes with neither --delay nor --expires: they count from now, which makes another call of a repeat.',
+    2,
+  );
+}
+
+/** What a header can carry, as it is. @throws InvalidArgumentError */
+function headerText(text: string): string {
+  if (text.length <= MAX_KEY_CHARS && /^[!-~]([ -~]*[!-~])?$/.test(text)) return text;
+  throw new InvalidArgumentError(`Give a key of 1 to ${MAX_KEY_CHARS} ASCII characters.`);
 }
 
 /** `name=value`. */

@@ -8,6 +8,7 @@ import { withExamples } from '../help.ts';
 import { typedPath, withOptions } from '../options.ts';
 import { sourceFault } from '../source-check.ts';
 import { printJson, printLine, printMore, printTable } from '../print.ts';
+import { functionOptionsOf, withTaskOptions, type FunctionFlags } from '../task-options.ts';
 import { named, whole } from '../units.ts';
 import { UserError } from '../user-error.ts';
 
@@ -39,17 +40,20 @@ const REF = named('an id, name or name@version');
 export function functionCommands(parent: Command): void {
   const fn = parent.command('fn').description('register, list and remove functions');
   const register_ = withOptions(
-    fn
-      .command('register')
-      .description(
-        'register a function from a Python, JavaScript or TypeScript file; what the latter imports is bundled with it',
-      )
-      .argument('<file:name>', 'the file and the function in it; without :name the only one or the default export')
-      .addOption(new Option('--as <name>', 'the name to register it under').default(undefined, 'its own'))
-      .option('--description <text>', 'what it does', '')
-      .addOption(
-        new Option('--no-check', 'register it as it is, without looking at it').default(true, 'it is looked at'),
-      ),
+    withTaskOptions(
+      fn
+        .command('register')
+        .description(
+          'register a function from a Python, JavaScript or TypeScript file; what the latter imports is bundled with it',
+        )
+        .argument('<file:name>', 'the file and the function in it; without :name the only one or the default export')
+        .addOption(new Option('--as <name>', 'the name to register it under').default(undefined, 'its own'))
+        .option('--description <text>', 'what it does', '')
+        .addOption(
+          new Option('--no-check', 'register it as it is, without looking at it').default(true, 'it is looked at'),
+        ),
+      'function',
+    ),
     'python',
     'client',
   ).action(register);
@@ -57,6 +61,7 @@ export function functionCommands(parent: Command): void {
     register_,
     'mpcsfaas fn register tools.py:double',
     'mpcsfaas fn register src/resize.ts --as resize     # its default export, with what it imports',
+    'mpcsfaas fn register tools.py:fetch --timeout 30s --retries 3 --retry-on OSError     # for all its calls',
   );
   withOptions(
     fn
@@ -78,7 +83,7 @@ export function functionCommands(parent: Command): void {
   ).action(remove);
 }
 
-interface RegisterOptions extends ClientOptions {
+interface RegisterOptions extends ClientOptions, FunctionFlags {
   as?: string;
   description: string;
   check: boolean;
@@ -107,6 +112,7 @@ async function register(target: string, options: RegisterOptions): Promise<void>
     runtime,
     source,
     entry,
+    options: functionOptionsOf(options),
     ...(options.description !== '' && { description: options.description }),
   });
   const fn = api.bodyOf<FunctionBody>(answer, 'function_id');

@@ -10,13 +10,13 @@ import { askForNobody } from '../nobody.ts';
 import { typedPath, withOptions } from '../options.ts';
 import { interruption, leaveQuietly } from '../process.ts';
 import { ProgressBar } from '../progress-bar.ts';
+import { taskOptionsOf, withTaskOptions, type TaskFlags } from '../task-options.ts';
 import { named } from '../units.ts';
 import { UserError } from '../user-error.ts';
 import { visible, visibleJson } from '../visible.ts';
 
-interface MapOptions extends ApiOptions {
+interface MapOptions extends ApiOptions, TaskFlags {
   spread: boolean;
-  group?: string;
 }
 
 export function mapCommand(parent: Command): void {
@@ -27,13 +27,13 @@ export function mapCommand(parent: Command): void {
     )
     .argument('<name>', "the function's name, name@version or id", named('a name, name@version or id'))
     .argument('<inputs>', 'the file, or - for stdin; each line is one argument')
-    .addOption(new Option('--spread', 'each line is a list: all arguments of its call').default(false))
-    .addOption(new Option('--group <group>', 'the group of its tasks, by which `task ls --group` finds them'));
+    .addOption(new Option('--spread', 'each line is a list: all arguments of its call').default(false));
   withExamples(
-    withOptions(command, 'client').action(map),
+    withOptions(withTaskOptions(command, 'task'), 'client').action(map),
     'mpcsfaas map double inputs.ndjson > values.ndjson',
     'seq 1 1000 | mpcsfaas map double -',
     `printf '[1, 2]\\n[3, 4]\\n' | mpcsfaas map add - --spread`,
+    'mpcsfaas map resize files.ndjson --priority -10 --label gpu --tag thumbnails',
   );
 }
 
@@ -58,7 +58,7 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
   const over = new AbortController();
   const tellNobody = async (): Promise<void> => {
     const waiting = (): string | undefined => (mapping.ended === 0 ? mapping.oldest : undefined);
-    const why = await askForNobody(api, waiting, over.signal);
+    const why = await askForNobody(api, options.delay ?? 0, waiting, over.signal);
     if (why === '') return;
     bar.clear();
     process.stderr.write(`mpcsfaas: ${visible(why)}\n`);
@@ -70,13 +70,7 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
     if (!isAsked) void tellNobody();
     isAsked = true;
   };
-  const mapping = new Mapping(
-    api,
-    name,
-    { result_as: 'json', ...(options.group !== undefined && { group: options.group }) },
-    stop.signal,
-    changed,
-  );
+  const mapping = new Mapping(api, name, () => taskOptionsOf(options), stop.signal, changed);
   try {
     for await (const output of mapping.outputs(inputsOf(source.lines, options.spread))) {
       if (process.stdout.isTTY) bar.clear();
