@@ -1,4 +1,6 @@
 """One kept-alive HTTP connection: a request in one write, an answer, or the fault that broke it."""
+import datetime
+import email.utils
 import http.client
 import math
 import select
@@ -286,8 +288,23 @@ class Chunks:
 
 
 def retry_after(headers: Dict[str, str]) -> float:
-    """Seconds that the service asks to wait, 0 where it says nothing that can be read."""
+    """Seconds that the service asks to wait, told as such or as a date; 0 where it says nothing that can be read."""
+    told = headers.get("retry-after", "")
     try:
-        return max(0.0, float(headers.get("retry-after") or 0))
+        return max(0.0, float(told))
     except ValueError:
+        moment = _moment(told)
+    if moment is None:
         return 0.0
+    # By the clock that the date is of, where that is told: ours may go otherwise.
+    now = _moment(headers.get("date", ""))
+    return max(0.0, moment - (time.time() if now is None else now))
+
+
+def _moment(date: str) -> Optional[float]:
+    """A date of HTTP as seconds since 1970, None where it is none."""
+    try:
+        found = email.utils.parsedate_to_datetime(date)
+        return found.replace(tzinfo=found.tzinfo or datetime.timezone.utc).timestamp()
+    except (TypeError, ValueError, LookupError, OverflowError):
+        return None  # Python 3.9 has a TypeError where newer ones have a ValueError
