@@ -176,8 +176,9 @@ export class Connection {
     if (isOurs || [401, 403, 413, 429].includes(status)) {
       const detail = `Something in front of ${this.url} refused this: it said ${status}.`;
       const told = isOurs ? problem : { status, code: '', detail };
-      const after = Number(headers.get('retry-after')) * 1000 || 0;
-      return refusal({ retry_after_ms: after, ...told } as Problem, this.url);
+      const after = headers.get('retry-after')!;
+      const ms = Number(after) * 1000 || Date.parse(after) - Date.now() || 0;
+      return refusal({ retry_after_ms: ms, ...told } as Problem, this.url);
     }
     // A proxy says so of a service that is not there.
     if ([502, 503, 504].includes(status)) return this.away(new Error(String(status)));

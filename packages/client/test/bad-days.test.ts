@@ -173,8 +173,12 @@ describe('a service whose answers are those of this test', () => {
     expect(asked).toHaveLength(status === 429 ? 2 : 1);
   });
 
-  it('429 that something in front of it says by itself is repeated as soon as that allows', async () => {
-    const { url, asked } = await fake((response) => response.writeHead(429, { 'retry-after': '1' }).end(), fine);
+  it.each([
+    ['in seconds', () => '1'],
+    // A date has whole seconds: of those that lie ahead one may be over already.
+    ['as a date', () => new Date(Date.now() + 2000).toUTCString()],
+  ])('429 that something in front of it says by itself is repeated as soon as that allows, %s', async (_, after) => {
+    const { url, asked } = await fake((response) => response.writeHead(429, { 'retry-after': after() }).end(), fine);
     const from = performance.now();
     await new Faas({ url }).submit('f');
     expect(performance.now() - from).toBeGreaterThanOrEqual(990);
