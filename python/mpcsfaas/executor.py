@@ -311,7 +311,8 @@ class Executor(Calling, concurrent.futures.Executor):
         with limit:
             entry_ = self._entry(fn, options, limit.until)
         # They wait for room as long as somebody waits for them: its own time limit ends the map, and cancels them.
-        ahead = (self._add(fn, entry_, args, {}, limit) for args in calls)
+        shown = bar.of_map(name, progress)
+        ahead = shown.expecting((self._add(fn, entry_, args, {}, limit) for args in calls), counter)
         # The first are sent now, as the standard executors do.
         waiting: List[TaskFuture[Any]] = []
         try:
@@ -320,11 +321,15 @@ class Executor(Calling, concurrent.futures.Executor):
             # Nobody will ever hold their futures: Ctrl-C, or the arguments themselves have failed.
             self._leave(waiting)
             raise
-        values = one_by_one(waiting, ahead, limit.until, self._leave)
+
+        def leave(left: "List[TaskFuture[Any]]") -> None:
+            shown.stop()
+            self._leave(left)
+
+        values = one_by_one(waiting, ahead, limit.until, leave, shown.look)
         if chunksize > 1:
             values = flat(values)
-        if progress:
-            values = bar.shown(values, counter.count if buffersize is None else None, name)
+        values = shown.shown(values, counter.count if buffersize is None else None)
         answer = Values(values, functools.partial(self._leave, waiting), self._check_here)
         self._maps.add(answer)
         return answer

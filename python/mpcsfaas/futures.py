@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 from concurrent.futures import _base
-from typing import Any, Callable, Dict, Generic, List, Optional, Protocol, TypeVar
+from typing import Any, Callable, Dict, Generic, List, Optional, Protocol, Sequence, TypeVar
 
 from . import errors, outcome
 from .awaited import holdable
@@ -61,6 +61,8 @@ class TaskFuture(concurrent.futures.Future[T], Generic[T]):
     _others: "Optional[List[TaskFuture[Any]]]" = None
     # Byte code goes along, which only one minor version of Python runs.
     _holds_code = False
+    # What the SDK itself does at its end. Not among the callbacks: at the end of a program nobody misses it.
+    _acts: "Sequence[Callable[[TaskFuture[Any]], None]]" = ()
 
     def __init__(self, owner: Owner, task_id: str = "", function: str = "") -> None:
         # In place of the standard library's own, whose Condition takes longer than all of this (a test compares the two).
@@ -150,6 +152,19 @@ class TaskFuture(concurrent.futures.Future[T], Generic[T]):
         finally:
             self = None  # type: ignore[assignment]
 
+    def _ends_within(self, seconds: float) -> bool:
+        """Has it ended within so many? Raises NotHere as `result`."""
+        self._check_here(seconds)
+        return self.done() or self._condition.wait_for(self.done, seconds)
+
+    def _at_end(self, act: "Callable[[TaskFuture[Any]], None]") -> None:
+        """It is called before the callbacks, by whoever ends it; at once where it has ended."""
+        with self._condition:
+            if not self.done():
+                self._acts = (*self._acts, act)
+                return
+        act(self)
+
     def _check_here(self, timeout: Optional[float]) -> None:
         if self.done():
             return
@@ -212,7 +227,7 @@ class TaskFuture(concurrent.futures.Future[T], Generic[T]):
         """The standard library's own, which would leave out all that come after one that exits."""
         exits: Optional[BaseException] = None
         try:
-            for callback in self._done_callbacks:
+            for callback in (*self._acts, *self._done_callbacks):
                 try:
                     callback(self)
                 except Exception:

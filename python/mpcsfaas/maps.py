@@ -8,6 +8,8 @@ from .errors import AWAY
 from .futures import TaskFuture
 
 T = TypeVar("T")
+# How often whoever waits for a value looks at how far the others are, seconds.
+_LOOK = 0.1
 
 
 class Limit:
@@ -66,28 +68,37 @@ def one_by_one(
     ahead: "Iterator[TaskFuture[T]]",
     until: Optional[float],
     leave: "Callable[[List[TaskFuture[T]]], None]",
+    look: Optional[Callable[[], None]] = None,
 ) -> "Generator[T, None, None]":
     """The values of the futures that wait, each time one of those ahead joins them. until: when it is over, of
-    time.monotonic(). leave: given those that nobody will read."""
+    time.monotonic(). leave: given those that nobody will read. look: called again and again while a value is waited for."""
     waiting.reverse()
     try:
         while waiting:
             waiting[:0] = itertools.islice(ahead, 1)
             # Nobody but the caller holds a value that was yielded, nor its future.
-            yield _popped_result(waiting, until)
+            yield _popped_result(waiting, until, look)
     finally:
         leave(waiting)
 
 
-def _popped_result(waiting: "List[TaskFuture[Any]]", until: Optional[float]) -> Any:
+def _popped_result(waiting: "List[TaskFuture[Any]]", until: Optional[float], look: Optional[Callable[[], None]]) -> Any:
     future = waiting.pop()
     try:
+        while look is not None and not future._ends_within(_pause(until)):
+            look()
+            if until is not None and time.monotonic() >= until:
+                break
         return future.result(None if until is None else until - time.monotonic())
     except BaseException:
         waiting.append(future)  # it may have to be canceled
         raise
     finally:
         del future
+
+
+def _pause(until: Optional[float]) -> float:
+    return _LOOK if until is None else min(_LOOK, until - time.monotonic())
 
 
 def flat(pieces: Iterable[List[T]]) -> "Generator[T, None, None]":

@@ -1,9 +1,14 @@
-"""A progress bar on stderr, of a terminal or a notebook: tqdm's where that is installed, a small one of our own otherwise, none
-where nobody watches."""
+"""How far a map is, on a bar on stderr, of a terminal or a notebook: tqdm's where that is installed, a small one of our own
+otherwise, none where nobody watches."""
+import collections
+import functools
 import os
 import sys
 import time
-from typing import Any, Generator, Iterable, Optional, TypeVar
+from typing import Any, Callable, Deque, Generator, Iterator, Optional, TypeVar
+
+from .chunks import Counted
+from .futures import TaskFuture
 
 T = TypeVar("T")
 _WIDTH = 30
@@ -11,20 +16,82 @@ _WIDTH = 30
 _PAUSE = 0.1
 
 
-def shown(results: Iterable[T], total: Optional[int], label: str) -> "Generator[T, None, None]":
-    """The same results; the bar moves with each. total: None where nobody knows it yet."""
-    if not (_is_notebook() or (sys.stderr is not None and sys.stderr.isatty())):
-        yield from results
-        return
-    bar, pid = _bar(total, label), os.getpid()
-    try:
-        for result in results:
-            bar.update(1)
-            yield result
-    finally:
-        # In a fork it is the parent's, which draws on.
-        if pid == os.getpid():
-            bar.close()
+def of_map(label: str, is_wanted: bool) -> "Unseen":
+    """What shows how far a map is."""
+    return Progress(label) if is_wanted and _is_watched() else Unseen()
+
+
+class Unseen:
+    """Nobody watches."""
+
+    # Called again and again by whoever waits for a value.
+    look: Optional[Callable[[], None]] = None
+
+    def expecting(self, futures: "Iterator[TaskFuture[T]]", calls: Counted) -> "Iterator[TaskFuture[T]]":
+        """The same, each of them counted when it ends, with as many calls as were handed out for it."""
+        return futures
+
+    def shown(self, values: "Generator[T, None, None]", total: Optional[int]) -> "Generator[T, None, None]":
+        """The same, with a bar from the first that is read to the last. total: None where nobody knows it yet."""
+        return values
+
+    def stop(self) -> None:
+        """What ends from now on is not counted: it is given up. Idempotent."""
+
+
+class Progress(Unseen):
+    """A bar, which only whoever reads the values moves: nobody else is held up by a terminal that is slow."""
+
+    def __init__(self, label: str) -> None:
+        self._label = label
+        self._pid = os.getpid()
+        self._bar: Any = None
+        self._is_over = False
+        # Calls whose ends nobody has counted yet; from any thread, and without a lock that Ctrl-C could leave held.
+        self._ends: Deque[int] = collections.deque()
+        self._ended = self._read = self._drawn = 0
+        self.look = self._look
+
+    def expecting(self, futures: "Iterator[TaskFuture[T]]", calls: Counted) -> "Iterator[TaskFuture[T]]":
+        before = calls.count
+        for future in futures:
+            future._at_end(functools.partial(self._count, calls.count - before))
+            before = calls.count
+            yield future
+
+    def _count(self, calls: int, _: "TaskFuture[Any]") -> None:
+        self._ends.append(calls)
+
+    def shown(self, values: "Generator[T, None, None]", total: Optional[int]) -> "Generator[T, None, None]":
+        self._bar = _bar(total, self._label)
+        try:
+            for value in values:
+                self._read += 1
+                self._look()
+                yield value
+        finally:
+            self.stop()
+            # In a fork it is the parent's, which draws on.
+            if self._pid == os.getpid():
+                self._bar.close()
+
+    def stop(self) -> None:
+        self._look()
+        self._is_over = True
+
+    def _look(self) -> None:
+        if self._bar is None or self._is_over or self._pid != os.getpid():
+            return
+        while self._ends:
+            self._ended += self._ends.popleft()
+        # A value may be read a moment before its end is counted.
+        done = max(self._ended, self._read)
+        self._bar.update(done - self._drawn)
+        self._drawn = done
+
+
+def _is_watched() -> bool:
+    return _is_notebook() or (sys.stderr is not None and sys.stderr.isatty())
 
 
 def _is_notebook() -> bool:
@@ -40,7 +107,8 @@ def _bar(total: Optional[int], label: str) -> Any:
             from tqdm import tqdm
     except ImportError:
         return Bar(total, label)
-    return tqdm(total=total, desc=label, file=sys.stderr)
+    # However many have ended at once before: each that ends is seen.
+    return tqdm(total=total, desc=label, file=sys.stderr, miniters=1)
 
 
 class Bar:
