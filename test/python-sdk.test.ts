@@ -49,7 +49,7 @@ async function passes(command: string, args: readonly string[], env: Record<stri
   return program.output();
 }
 
-const ON_EACH_FORM = ['test_executor', 'test_client', 'test_aclient', 'test_cuts', 'test_bounds'];
+const ON_EACH_FORM = ['test_executor', 'test_shown', 'test_client', 'test_aclient', 'test_cuts', 'test_bounds'];
 const ONCE = [
   'test_classes',
   'test_pickling',

@@ -25,8 +25,9 @@ class Event(NamedTuple):
 class EventStream:
     """One long GET. Reading belongs to one thread; `wake` may be called by any."""
 
-    def __init__(self, address: Address, path: str, headers: Dict[str, str], timeout: float) -> None:
-        """Sends the request. timeout: of connecting, and for the head of the answer, seconds. Raises FAULTS."""
+    def __init__(self, address: Address, path: str, headers: Dict[str, str], timeout: float, wakes: bool = True) -> None:
+        """Sends the request. timeout: of connecting, and for the head of the answer, seconds. wakes: it can be woken, which takes
+        two more open files. Raises FAULTS."""
         self.path = path
         self.last_id = ""
         self.is_begun = False
@@ -38,11 +39,14 @@ class EventStream:
         # A refusal, or what is no event stream; it has no events.
         self.answer: Optional[Answer] = None
         self._connection = Connection(address, timeout)
-        self._ours, self._wakers = socket.socketpair()
-        self._ours.setblocking(False)
-        # Whoever wakes the reader may hold what it waits for.
-        self._wakers.setblocking(False)
+        self._ours: Optional[socket.socket] = None
+        self._wakers: Optional[socket.socket] = None
         try:
+            if wakes:
+                self._ours, self._wakers = socket.socketpair()
+                self._ours.setblocking(False)
+                # Whoever wakes the reader may hold what it waits for.
+                self._wakers.setblocking(False)
             self._connection.send("GET", path, {**headers, "Accept": _KIND}, (), timeout)
             self._socket = self._connection.raw
             self._socket.settimeout(0.0)  # it is read when there is something
@@ -102,8 +106,8 @@ class EventStream:
         """What comes within so many seconds, b'' at the end, None where nothing has come or somebody woke us."""
         pending = getattr(self._socket, "pending", None)  # what TLS has decoded already
         if not (pending is not None and pending()):
-            ready = readable([self._socket, self._ours], max(0.0, seconds))
-            if self._ours in ready:
+            ready = readable([self._socket] if self._ours is None else [self._socket, self._ours], max(0.0, seconds))
+            if self._ours is not None and self._ours in ready:
                 try:
                     self._ours.recv(4096)
                 except BlockingIOError:
@@ -157,6 +161,8 @@ class EventStream:
 
     def wake(self) -> None:
         """Ends the read under way, from any thread."""
+        if self._wakers is None:
+            return
         try:
             self._wakers.send(b"!")
         except OSError:
@@ -165,5 +171,11 @@ class EventStream:
     def close(self) -> None:
         """Idempotent; from the thread that reads."""
         self._connection.close()
-        self._ours.close()
-        self._wakers.close()
+        for one in (self._ours, self._wakers):
+            if one is not None:
+                one.close()
+
+    @property
+    def raw(self) -> socket.socket:
+        """For whoever waits for several streams at a time."""
+        return self._socket

@@ -20,12 +20,12 @@ from .calling import Calling
 from .futures import TaskFuture
 from .later import Later
 from .leaving import Cancels
-from .logs import Shown
 from .maps import Limit, Values, flat, one_by_one
 from .options import check, check_of_calls, on_the_wire
 from .pickling import Arguments
 from .registry import Registry
 from .results import Results
+from .shown import Shown
 from .submits import Submits
 from .transport import PATIENCE, Transport
 from .wishes import Entry, Wish, head_of, tail_of
@@ -84,7 +84,7 @@ class Executor(Calling, concurrent.futures.Executor):
         self._submits = Submits(self._transport, self, "mpcsfaas-%d-submits" % number, patience)
         self._cancels = Cancels(self._transport, self._submits, self._results)
         self._later = Later(self._cancels.by_ids, "mpcsfaas-%d-cancels" % number, self.ended)
-        self._shown = Shown(self._transport, "mpcsfaas-%d" % number, self.ended) if stream_logs else None
+        self._shown = Shown(self._transport, self.group, "mpcsfaas-%d" % number, self.ended) if stream_logs else None
         self._maps: "weakref.WeakSet[Values[Any]]" = weakref.WeakSet()
         self._shut = False
         _alive.add(self)
@@ -179,7 +179,7 @@ class Executor(Calling, concurrent.futures.Executor):
             futures.append(future)
         if self._shown is not None:
             ended = {item["task_id"] for item in found if item["status"] in _ENDED}
-            self._shown.add([future.task_id for future in fresh if future.task_id not in ended])
+            self._shown.add([future for future in fresh if future.task_id not in ended])
         self._results.add(fresh)
         return futures
 
@@ -241,7 +241,7 @@ class Executor(Calling, concurrent.futures.Executor):
         if late:
             self._cancels.late(late)
         if self._shown is not None:
-            self._shown.add(list(ids))
+            self._shown.add(futures)
         problem = self._registry.look_again()
         if problem is not None:
             self._cancels.misfits([future for future in futures if future._holds_code and not future.done()], problem)

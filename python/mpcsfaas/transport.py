@@ -179,14 +179,14 @@ class Transport:
         connection.close()
         return None
 
-    def stream(self, path: str, last_id: str = "", *, waits: bool = True) -> EventStream:
-        """A long answer on a connection of its own. waits: until it has begun; else `begun` is called. Raises FAULTS or
-        FaasError."""
+    def stream(self, path: str, last_id: str = "", *, waits: bool = True, wakes: bool = True) -> EventStream:
+        """A long answer on a connection of its own. waits: until it has begun; else `begun` is called. wakes: `close` ends a read
+        of it at once. Raises FAULTS or FaasError."""
         self._look_for_fork()
         headers = dict(self._headers)
         if last_id:
             headers["Last-Event-ID"] = last_id
-        stream = EventStream(self.address, path, headers, _CONNECT_TIMEOUT)
+        stream = EventStream(self.address, path, headers, _CONNECT_TIMEOUT, wakes)
         try:
             while waits and not stream.begin(_CONNECT_TIMEOUT):
                 pass
@@ -281,8 +281,12 @@ class Reopening:
         self._contact = time.monotonic()
 
     def pause(self, error: BaseException) -> None:
-        """Before the next try. Raises ServiceUnreachable where it has been tried for long enough, the refusal itself where it
-        is one for good."""
+        """Before the next try; as `next`."""
+        self.wait(self.next(error))
+
+    def next(self, error: BaseException) -> float:
+        """In how many seconds the next try is due. Raises ServiceUnreachable where it has been tried for long enough, the refusal
+        itself where it is one for good."""
         if isinstance(error, errors.FaasError) and not _may_pass(error):
             raise error
         self._tries += 1
@@ -290,7 +294,11 @@ class Reopening:
         waited = time.monotonic() - self._contact
         if waited + pause > self._patience:
             raise error if isinstance(error, errors.FaasError) else self._transport.unreachable(error, waited)
-        self._closing.wait(pause)
+        return pause
+
+    def wait(self, seconds: float) -> None:
+        """So long, or until the transport is closed."""
+        self._closing.wait(seconds)
 
 
 def _may_pass(refusal: errors.FaasError) -> bool:

@@ -34,8 +34,8 @@ from mpcsfaas import (
     errors,
     later,
     leaving,
-    logs,
     shipment,
+    shown,
     submits,
     transport,
     turns,
@@ -830,33 +830,33 @@ class Output(unittest.TestCase):
     """Whoever shows what calls print, where nobody tells it."""
 
     def test_a_service_that_hangs_holds_up_no_end(self):
-        with socket.create_server(("127.0.0.1", 0)) as silent, mock.patch.object(logs, "_QUIET", 0.2):
+        with socket.create_server(("127.0.0.1", 0)) as silent, mock.patch.object(shown, "_QUIET", 0.2):
             way = transport.Transport("http://127.0.0.1:%d" % silent.getsockname()[1])
-            shown = logs.Shown(way, "shown")
+            output = shown.Shown(way, "group", "shown")
             with mock.patch.object(transport, "_CONNECT_TIMEOUT", 0.5):
-                shown.add(["task-%d" % n for n in range(20)])
+                output.add(ended_futures(20))
                 began = time.monotonic()
-                shown.close()
-                shown.join()
+                output.close()
+                output.join()
                 self.assertLess(time.monotonic() - began, 8)
                 way.close()
                 for thread in threading.enumerate():
                     if thread.name.startswith("shown-logs"):
                         thread.join(20)
-            self.assertFalse(shown.is_running())
+            self.assertFalse(output.is_running())
 
     def test_a_service_that_is_away_is_tried_once_for_all_of_them(self):
         with socket.create_server(("127.0.0.1", 0)) as free:
             url = "http://127.0.0.1:%d" % free.getsockname()[1]
         ended = threading.Event()
-        shown = logs.Shown(transport.Transport(url, patience=0.3), "shown", lambda: shown.is_running() or ended.set())
+        way = transport.Transport(url, patience=0.3)
+        output = shown.Shown(way, "group", "shown", lambda: output.is_running() or ended.set())
         with contextlib.redirect_stderr(io.StringIO()) as told:
-            shown.add(["task-%d" % n for n in range(100)])
-            shown.close()
+            output.add(ended_futures(100))
+            output.close()
             self.assertTrue(ended.wait(20))
         self.assertLess(told.getvalue().count("\n"), 20)
         self.assertIn("others cannot be shown: There is no service", told.getvalue())
-
 
     def test_what_a_stream_cannot_encode_is_replaced(self):
         program = SHOWING % r"'gr\xfc\xdfe'"
@@ -885,10 +885,18 @@ class Output(unittest.TestCase):
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), Executor(stream_logs=True) as ex:
             out.close()
             err.close()
-            shown = ex._shown
+            output = ex._shown
             ex.submit(print, "out").result(20)
             ex.submit(print, "more").result(20)
-        self.assertFalse(shown.is_running())
+        self.assertFalse(output.is_running())
+
+
+def ended_futures(count):
+    """Of tasks that have ended, and whose output nobody has read."""
+    futures = [TaskFuture(None, "task-%d" % n) for n in range(count)]
+    for future in futures:
+        future.set_result(None)
+    return futures
 
 
 SHOWING = """

@@ -1,0 +1,149 @@
+"""What calls print is shown where they are submitted: of those that run as they print it, of all others when they have ended."""
+import contextlib
+import io
+import json
+import os
+import tempfile
+import threading
+import time
+import unittest
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest import mock
+
+from mpcsfaas import Executor, TaskFuture, running, shown, transport
+
+
+def says(word):
+    print(word)
+
+
+def says_and_waits(word, gate):
+    print(word, flush=True)
+    while not os.path.exists(gate):
+        time.sleep(0.02)
+    print("end of", word)
+
+
+class Calls(unittest.TestCase):
+    """Of a service."""
+
+    def test_what_runs_is_shown_as_it_prints_however_many_wait_before_it(self):
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as out:
+            gate = os.path.join(folder, "gate")
+            with Executor(stream_logs=True) as ex, Executor(group=ex.group) as other:
+                stuck = [ex.options(labels=["nobody=has"]).submit(says, "never") for _ in range(20)]
+                of_others = other.submit(says_and_waits, "not of this executor", gate)
+                future = ex.submit(says_and_waits, "so far", gate)
+                try:
+                    until(lambda: out.getvalue() == "so far\n")
+                    self.assertFalse(future.done() or of_others.done())
+                finally:
+                    open(gate, "w").close()
+                    for one in stuck:
+                        one.cancel()
+                of_others.result(20)
+        self.assertEqual(out.getvalue(), "so far\nend of so far\n")
+
+    def test_what_short_calls_printed_is_all_there_once_the_executor_is_left(self):
+        with contextlib.redirect_stdout(io.StringIO()) as out, Executor(stream_logs=True) as ex:
+            list(ex.map(says, range(100)))
+        self.assertEqual(sorted(out.getvalue().split()), sorted(map(str, range(100))))
+
+
+class Many(unittest.TestCase):
+    """Of a service that has more slots than the machine of a test."""
+
+    def setUp(self):
+        self.ended, self.lists, self.can_list = set(), 0, True
+        test = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self):
+                task_id = self.path.rpartition("/logs")[0].rpartition("/")[2]
+                self.send_response(200 if task_id or test.can_list else 404)
+                self.send_header("Content-Type", "text/event-stream" if task_id else "application/json")
+                self.end_headers()
+                if not task_id:
+                    test.lists += 1
+                    items = [{"task_id": one} for one in sorted(test.ids - test.ended)]
+                    self.wfile.write(json.dumps({"items": items, "next_cursor": ""}).encode())
+                    return
+                self.say("log", {"attempt": 1, "stream": "stdout", "offset": 0, "text": task_id + "\n"})
+                until(lambda: task_id in test.ended)
+                self.say("end", {})
+
+            def say(self, kind, data):
+                self.wfile.write(("event: %s\ndata: %s\n\n" % (kind, json.dumps(data))).encode())
+                self.wfile.flush()
+
+            def log_message(self, *_):
+                """Silent."""
+
+        class Server(ThreadingHTTPServer):
+            request_queue_size = 128
+
+        server = Server(("127.0.0.1", 0), Handler)
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+        self.out = io.StringIO()
+        redirected = contextlib.redirect_stdout(self.out)
+        redirected.__enter__()
+        self.addCleanup(redirected.__exit__, None, None, None)
+        self.output = shown.Shown(transport.Transport("http://127.0.0.1:%d" % server.server_port), "group", "many")
+        self.futures = {"t%02d" % n: TaskFuture(None, "t%02d" % n) for n in range(40)}
+        self.ids = set(self.futures)
+
+    def end(self, *ids):
+        for task_id in ids:
+            self.ended.add(task_id)
+            self.futures[task_id].set_result(None)
+
+    def finish(self):
+        """Everything ends, and was shown once."""
+        self.end(*sorted(self.ids - self.ended))
+        self.output.close()
+        self.output.join()
+        self.assertFalse(self.output.is_running())
+        self.assertEqual(sorted(self.lines()), sorted(self.ids))
+
+    def lines(self):
+        return self.out.getvalue().split()
+
+    def test_all_that_run_are_followed_at_the_same_time(self):
+        self.output.add(list(self.futures.values()))
+        until(lambda: len(self.lines()) == 40)
+        self.finish()
+
+    def test_where_there_are_too_many_the_next_ones_follow_on_those_that_end(self):
+        with mock.patch.object(running, "_MOST", 3):
+            self.output.add(list(self.futures.values()))
+            until(lambda: len(self.lines()) == 3)
+            lists = self.lists
+            until(lambda: self.lists > lists)
+            first = self.lines()
+            self.assertEqual(len(first), 3)
+            self.end(first[0])
+            until(lambda: len(self.lines()) == 4)
+            self.finish()
+
+    def test_where_it_is_not_told_what_runs_all_is_shown_at_the_end(self):
+        self.can_list = False
+        self.output.add(list(self.futures.values()))
+        until(lambda: self.lists)
+        self.assertEqual(self.lines(), [])
+        self.end("t07")
+        until(lambda: self.lines() == ["t07"])
+        self.finish()
+
+
+def until(is_so):
+    end = time.monotonic() + 30
+    while not is_so():
+        if time.monotonic() > end:
+            raise AssertionError("it has not become so")
+        time.sleep(0.01)
+
+
+if __name__ == "__main__":
+    unittest.main()
