@@ -38,6 +38,8 @@ FaasError
 Whatever a task's end raises of these has .task_id, .kind, .details and .attempts (see TaskFailed), also a SerializationError
 of its result and a VersionMismatch that was found where it ran.
 
+NoWorkerWarning (a UserWarning)   calls wait, and nobody is there to run them; it is never raised
+
 A task that ended by itself raises what the function raised, not one of these; `__cause__` is then a RemoteTraceback.
 """
 import types
@@ -179,6 +181,11 @@ class ServiceUnavailableError(ServiceError):
 
 class NoWorkerError(ServiceUnavailableError):
     """No worker can run the call."""
+
+
+class NoWorkerWarning(UserWarning):
+    """Calls of an Executor wait, nothing has ended for some seconds, and no worker is there that can run them. They go on
+    waiting for one."""
 
 
 # What a wait may be told where nobody is there.

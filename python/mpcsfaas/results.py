@@ -25,6 +25,7 @@ from .monitor import Monitor
 from .on_demand import OnDemand
 from .outstanding import Outstanding
 from .transport import PATIENCE, Transport
+from .unserved import Unserved
 
 _REREAD = 10.0
 # A stream without anything to wait for is given up after so many seconds.
@@ -52,6 +53,7 @@ class Results:
         self._path = "/v1/events?results=true&group=" + urllib.parse.quote(group, safe="")
         self._patience = patience
         self._ended = ended
+        self._unserved = Unserved(transport, group)
         self._lock = Monitor()
         self._outstanding = Outstanding()
         self._looks = looks.Looks(self._lock, self._outstanding, self._read)
@@ -99,6 +101,7 @@ class Results:
         """The service has taken these tasks."""
         ended = []
         with self._lock:
+            self._unserved.begin(self._outstanding)
             for future, task_id in zip(futures, ids):
                 future._accepted(task_id)
                 early = self._early.pop(task_id, None)
@@ -126,6 +129,7 @@ class Results:
     def add(self, futures: Iterable[TaskFuture[Any]]) -> None:
         """Futures of tasks that exist already: read at once, then waited for."""
         with self._lock:
+            self._unserved.begin(self._outstanding)
             for future in futures:
                 self._outstanding.expect(future)
                 self._again.append(future.task_id)
@@ -275,6 +279,7 @@ class Results:
                 if tries > 1 or not isinstance(fault, FAULTS):
                     self._miss()
                     self._looks.look_on(backoff.pause(tries), self._is_over)
+                    self._unserved.look(self._outstanding)
                 waited = time.monotonic() - self._contact
                 if waited > self._patience:
                     raise self._transport.unreachable(fault, waited)
@@ -293,7 +298,8 @@ class Results:
         began = time.monotonic()
         is_placed = False
         while True:
-            is_open, events = stream.read(self._reread_at - time.monotonic() if is_placed else self._unplaced(began))
+            quiet = min(self._reread_at - time.monotonic(), self._unserved.due_in())
+            is_open, events = stream.read(quiet if is_placed else self._unplaced(began))
             if not is_placed and stream.is_begun:
                 self._transport.begun(stream)
             if not is_placed and stream.last_id:
@@ -318,6 +324,7 @@ class Results:
                     self._reread_at = time.monotonic() + _REREAD
             if again:
                 self._read(again)
+            self._unserved.look(self._outstanding)
             stream.check()
             if not is_placed and time.monotonic() - began >= _PLACE_TIMEOUT:
                 raise TimeoutError("the stream did not say where it begins for %g s" % _PLACE_TIMEOUT)
@@ -350,6 +357,8 @@ class Results:
                 elif kind == "reset":
                     self.epoch += 1
                     untold.extend(self._outstanding)
+            if ended or untold:
+                self._unserved.moved()
             if ended and not self._outstanding:
                 self._lock.notify_all()
         for future, data in ended:
@@ -371,6 +380,8 @@ class Results:
         for header, parts in ask_all(self._transport, asked, wait, until):
             # Whoever answers this may well answer the next, without a stream, too.
             self._contact = time.monotonic()
+            if header["results"]:
+                self._unserved.moved()
             for result in header["results"]:
                 with self._lock:
                     future = self._outstanding.pop(result["task_id"], None)

@@ -9,6 +9,7 @@ import importlib
 import io
 import itertools
 import json
+import math
 import os
 import re
 import socket
@@ -19,6 +20,7 @@ import tempfile
 import threading
 import time
 import unittest
+import warnings
 from concurrent.futures import wait
 from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import Any, NamedTuple
@@ -30,6 +32,7 @@ from mpcsfaas import (
     AsyncClient,
     Client,
     Executor,
+    NoWorkerWarning,
     TaskFuture,
     errors,
     later,
@@ -39,6 +42,7 @@ from mpcsfaas import (
     submits,
     transport,
     turns,
+    unserved,
     versions,
     wishes,
 )
@@ -801,6 +805,88 @@ executor._LAST_WORDS = leaving.SECONDS = transport._GRACE = 0.5
 sys.stdin.readline()
 ex.submit(nap, 1)
 """
+
+
+class Nobody(unittest.TestCase):
+    """Calls wait, and no worker is there for them: that is said once."""
+
+    def setUp(self):
+        patched = mock.patch.object(unserved, "_LONG", 0.2)
+        patched.start()
+        self.addCleanup(patched.stop)
+
+    @contextlib.contextmanager
+    def told(self, ex):
+        """What is said while calls of it wait."""
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            try:
+                yield told
+            finally:
+                ex.shutdown(cancel_futures=True)
+
+    def wait(self, is_so):
+        end = time.monotonic() + 30
+        while not is_so():
+            self.assertLess(time.monotonic(), end)
+            time.sleep(0.01)
+
+    def test_where_there_is_none_it_is_told_how_to_start_one(self):
+        ex = Executor(KEYED, KEY)
+        with self.told(ex) as told:
+            ex.submit(double, 1)
+            self.wait(lambda: told)
+            ex.submit(double, 2)
+            # Whatever comes now, the service is not asked any more.
+            self.assertEqual(ex._results._unserved.due_in(), math.inf)
+        self.assertEqual([one.category for one in told], [NoWorkerWarning])
+        sentence = r"^Calls wait at %s, and no worker is there to run them: start one with `mpcsfaas [^`]+`\.$" % re.escape(KEYED)
+        self.assertRegex(str(told[0].message), sentence)
+
+    def test_where_none_fits_it_is_told_what_is_missing(self):
+        ex = Executor(labels=["nobody=has"])
+        with self.told(ex) as told:
+            ex.submit(double, 1)
+            self.wait(lambda: told)
+        self.assertRegex(str(told[0].message), r"no worker there can run them \(No connected worker has python[ .\d]* and the labels nobody=has\)")
+        self.assertRegex(str(told[0].message), "`mpcsfaas (up|worker [a-z]+ tcp://[^ ]+) --label nobody=has`")
+
+    def test_nothing_is_said_of_calls_that_run_are_delayed_or_are_not_ours_nor_where_it_cannot_be_asked(self):
+        group = "nobody-%d" % os.getpid()
+        with Client() as client:
+            of_others = client.submit(double, [1], labels=["nobody=has"], group=group)
+            ex = Executor(group=group)
+            asked, ask = [], ex._transport.call
+
+            def call(method, path, *args, **named):
+                asked.extend([path] if path == "/v1/tasks" else [])
+                if len(asked) == 2:
+                    raise errors.AuthenticationError("no")
+                return ask(method, path, *args, **named)
+
+            with self.told(ex) as told, mock.patch.object(ex._transport, "call", call):
+                later = datetime.timedelta(minutes=10)
+                futures = [ex.submit(sleeps, 60), ex.options(not_before=later).submit(double, 1)]
+                self.wait(lambda: asked)
+                # It is asked no more before something has ended.
+                self.wait(lambda: ex._results._unserved.due_in() == math.inf)
+                ex._results._unserved.moved()
+                ex._results._wake()
+                self.wait(lambda: len(asked) == 2)
+                for one in futures:
+                    client.cancel(one.task_id)
+            client.cancel(of_others)
+        self.assertEqual(told, [])
+
+    def test_warnings_that_are_errors_fail_no_call(self):
+        ex = Executor(labels=["nobody=has"])
+        with warnings.catch_warnings(), self.assertLogs("mpcsfaas", "WARNING") as logged:
+            warnings.simplefilter("error")
+            future = ex.submit(double, 1)
+            self.wait(lambda: logged.output)
+            self.assertFalse(future.done())
+            ex.shutdown(cancel_futures=True)
+        self.assertIn("Calls wait at", logged.output[0])
 
 
 class Cancels(unittest.TestCase):
