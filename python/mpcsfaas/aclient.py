@@ -10,11 +10,12 @@ import weakref
 from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Set, TypeVar, Union
 
 from .calls import Calls
-from .client import NOTHING, Client, late
+from .client import Client
 from .errors import AWAY
 from .futures import Logs, TaskFuture
 from .named import Callee
 from .transport import PATIENCE
+from .waits import NOTHING, late
 
 T = TypeVar("T")
 Json = Dict[str, Any]
@@ -141,7 +142,7 @@ class AsyncClient:
             self._client._leave(ended)
         if not future.done():
             # It may have ended, and the word of that be on its way.
-            value = await self._calls.run(self._client._value, task_id, 0.0, timeout, until)
+            value = await self._calls.run(self._client._waits.value_within, task_id, 0.0, timeout, until)
             if value is NOTHING:
                 raise late(task_id, timeout)
             return value

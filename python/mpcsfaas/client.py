@@ -1,12 +1,10 @@
 """Client: everything of the API, one method a thing. Times in seconds; answers as the API gives them, dicts of JSON."""
 import functools
 import json
-import time
 import uuid
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, TypeVar, Union
 
-from . import batches, ends, errors, frames, given, logs, outcome, shipment
-from .asking import ask, ask_all
+from . import batches, ends, errors, frames, given, logs, shipment
 from .batches import Entry
 from .callables import options_of
 from .followers import Followers
@@ -17,16 +15,13 @@ from .options import on_the_wire
 from .pickling import Arguments
 from .registry import Registry
 from .transport import PATIENCE, Transport, quoted
+from .waits import Waits
 
 T = TypeVar("T")
 Json = Dict[str, Any]
 _PAGE = 1000
-# One wait of the API, seconds.
-_WAIT = 30.0
 # For threads that are to end, seconds: they may hang in a request.
 _LEAVING = 2.0
-# What a wait answers where nothing has come.
-NOTHING = object()
 
 
 class Client:
@@ -41,6 +36,7 @@ class Client:
         """Connects to nobody yet. Raises ValueError for what is no URL."""
         self._transport = Transport(url, api_key, patience)
         self._registry = Registry(self._transport)
+        self._waits = Waits(self._transport, self)
         self._arguments = Arguments()
         self._followers = Followers(self._transport, patience)
         self._later = Later(self.cancel_many, "mpcsfaas-cancels")
@@ -159,66 +155,13 @@ class Client:
     def wait(self, task_id: str, timeout: Optional[float] = None) -> Any:
         """The value. Raises what the function raised, or what else ended it; TimeoutError after `timeout` seconds, also where
         the service is away meanwhile."""
-        until = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = _WAIT if until is None else max(0.0, min(_WAIT, until - time.monotonic()))
-            value = self._value(task_id, left, timeout, until)
-            if value is not NOTHING:
-                return value
-            if until is not None and time.monotonic() >= until:
-                raise late(task_id, timeout)
-
-    def _value(self, task_id: str, wait: float, timeout: Optional[float], until: Optional[float]) -> Any:
-        """Of a task that ends within `wait` seconds, else NOTHING. Raises as `wait`."""
-        try:
-            header, parts = ask(self._transport, [task_id], wait, until=until)
-            if header["unknown"]:
-                self._get("/v1/tasks/" + quoted(task_id), until)  # refuses with the reason
-        except errors.AWAY as error:
-            if until is None or time.monotonic() < until:
-                raise
-            raise late(task_id, timeout) from error
-        for result in header["results"]:
-            frame = result.get("pickle")
-            return outcome.value_of(result, None if frame is None else parts[frame["frame"]])
-        return NOTHING
+        return self._waits.value(task_id, timeout)
 
     def results(self, task_ids: Iterable[str], timeout: Optional[float] = None) -> "Iterator[TaskFuture[Any]]":
         """Futures of these tasks, each when its task has ended, in no order: `future.task_id`, `future.result()`. One that the service
         does not have has failed with NotFoundError or ExpiredError. Raises TimeoutError where some have not ended `timeout` seconds
         after the first was asked for, also where the service is away meanwhile."""
-        until = None if timeout is None else time.monotonic() + timeout
-        waiting = list(dict.fromkeys(task_ids))
-        while waiting:
-            left = _WAIT if until is None else max(0.0, min(_WAIT, until - time.monotonic()))
-            ended = set()
-            try:
-                for header, parts in ask_all(self._transport, waiting, left, until):
-                    for future in self._ended(header, parts):
-                        ended.add(future.task_id)
-                        yield future
-            except errors.AWAY as error:
-                if until is None or time.monotonic() < until:
-                    raise
-                raise late_many(len(waiting) - len(ended), timeout) from error
-            waiting = [task_id for task_id in waiting if task_id not in ended]
-            if waiting and until is not None and time.monotonic() >= until:
-                raise late_many(len(waiting), timeout)
-
-    def _ended(self, header: Json, parts: Sequence[memoryview]) -> "Iterator[TaskFuture[Any]]":
-        """Futures that have ended as an answer tells."""
-        for result in header["results"]:
-            frame = result.get("pickle")
-            future: TaskFuture[Any] = TaskFuture(self, result["task_id"])
-            future._settle(result, None if frame is None else parts[frame["frame"]])
-            yield future
-        for task_id in header["unknown"]:
-            try:
-                self._get("/v1/tasks/" + quoted(task_id))  # refuses with the reason
-            except (errors.NotFoundError, errors.ExpiredError) as error:
-                missing: TaskFuture[Any] = TaskFuture(self, task_id)
-                missing._fail(error)
-                yield missing
+        return self._waits.ended(task_ids, timeout)
 
     def cancel(self, task_id: str) -> Json:
         """Cancels a task that has not ended, also one that runs. Raises ConflictError where another end came first."""
@@ -421,13 +364,3 @@ class Task:
     def cancel(self) -> Json:
         """See Client.cancel."""
         return self._client.cancel(self.task_id)
-
-
-def late_many(count: int, timeout: Optional[float]) -> TimeoutError:
-    """See `late`."""
-    return TimeoutError("%d of the tasks have not ended within %s s; they go on" % (count, timeout))
-
-
-def late(task_id: str, timeout: Optional[float]) -> TimeoutError:
-    """What whoever waits is told when that is over."""
-    return TimeoutError("task %s has not ended within %s s; it goes on" % (task_id, timeout))
