@@ -10,6 +10,8 @@ import unittest
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from unittest import mock
 
+from cutting_proxy import CuttingProxy
+
 from mpcsfaas import Executor, TaskFuture, running, shown, transport
 
 
@@ -42,6 +44,25 @@ class Calls(unittest.TestCase):
                     for one in stuck:
                         one.cancel()
                 of_others.result(20)
+        self.assertEqual(out.getvalue(), "so far\nend of so far\n")
+
+    def test_over_a_cut_it_goes_on_where_it_was_and_the_threads_end_with_the_last_call(self):
+        proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
+        self.addCleanup(proxy.close)
+        with tempfile.TemporaryDirectory() as folder, contextlib.redirect_stdout(io.StringIO()) as out:
+            gate = os.path.join(folder, "gate")
+            ex = Executor(proxy.url, stream_logs=True)
+            try:
+                future = ex.submit(says_and_waits, "so far", gate)
+                until(lambda: out.getvalue() == "so far\n")
+                ex.shutdown(wait=False)
+                sent = len(proxy.sent)
+                self.assertGreater(proxy.cut(), 1)
+                until(lambda: b"/logs?" in b"".join(proxy.sent[sent:]))
+            finally:
+                open(gate, "w").close()
+            future.result(20)
+            until(lambda: not ex._shown.is_running())
         self.assertEqual(out.getvalue(), "so far\nend of so far\n")
 
     def test_what_short_calls_printed_is_all_there_once_the_executor_is_left(self):
