@@ -11,11 +11,10 @@ from .transport import Transport
 # Tasks that are followed at a time, each on a connection of its own: open files are few on some systems. What others print
 # that run at the same time is shown when one of these has ended, or they have themselves.
 _MOST = 128
-# How often it is looked for tasks that have begun to run, seconds: more seldom where that takes long, as in a large group, which
-# is to cost the service no more than one part in so many of its time.
+# How often it is looked for tasks that have begun to run, seconds; and more seldom in a large group, whose tasks the service reads
+# some thousands at a time: so long for each answer that it needs.
 _LOOK = 0.5
-_MOST_SELDOM = 5.0
-_SHARE = 20
+_FOR_AN_ANSWER = 0.2
 # For the answer to a look, seconds: what runs is shown meanwhile no further.
 _TIMEOUT = 2.0
 _PAGE = 1000
@@ -39,29 +38,32 @@ class Running:
 
     def look(self, is_wanted: Callable[[str], bool]) -> None:
         """Where it is time for that: follows those that have begun to run and, asked once each, are wanted."""
-        began = time.monotonic()
-        if began < self._look_at:
+        if self.look_in() > 0:
             return
+        pause = _TIMEOUT
         try:
-            for task_id in self._found(began + _TIMEOUT):
+            found, answers = self._found(time.monotonic() + _TIMEOUT)
+            pause = max(_LOOK, _FOR_AN_ANSWER * answers)
+            for task_id in found:
                 if len(self._tails) >= _MOST:
                     break
                 if is_wanted(task_id):
                     self._tails[task_id] = Tail(self._transport, task_id, wakes=False), Lines(self._printer)
         except FaasError:
             pass  # others tell that nobody answers
-        self.rest(max(_LOOK, min(_MOST_SELDOM, _SHARE * (time.monotonic() - began))))
+        self.rest(pause)
 
-    def _found(self, until: float) -> List[str]:
-        """The ids of those that run, oldest first. until: see Transport.send. Raises FaasError."""
+    def _found(self, until: float) -> Tuple[List[str], int]:
+        """The ids of those that run, oldest first, and how many answers told them. until: see Transport.send. Raises FaasError."""
         found: List[str] = []
+        answers = 0
         cursor: Optional[str] = None
         while cursor != "":
             query = {"group": self._group, "status": "RUNNING", "limit": _PAGE, "cursor": cursor}
             page = self._transport.call("GET", "/v1/tasks", query=query, until=until)
             found.extend([item["task_id"] for item in page["items"]])
-            cursor = page["next_cursor"]
-        return found[::-1]
+            answers, cursor = answers + 1, page["next_cursor"]
+        return found[::-1], answers
 
     def rest(self, seconds: float) -> None:
         """No look for so long."""
