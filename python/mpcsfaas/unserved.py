@@ -47,8 +47,8 @@ class Unserved:
         self._is_asked = True
         try:
             sentence = self._sentence(outstanding)
-        except FaasError:
-            return
+        except (FaasError, LookupError, TypeError):
+            return  # also where something else answers
         if sentence is not None:
             self._is_said = True
             try:

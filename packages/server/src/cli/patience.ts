@@ -47,6 +47,7 @@ export function askedMs(error: unknown): number {
   if (!(error instanceof Refused)) return 0;
   const { body, headers } = error.answer;
   const told = (body as { retry_after_ms?: number } | null)?.retry_after_ms;
-  // A proxy may say a date in place of seconds: then the usual pause has to do.
-  return told ?? (Number(headers['retry-after']) * 1000 || 0);
+  const after = headers['retry-after'];
+  // A proxy may say a date in place of seconds.
+  return told ?? (Number(after) * 1000 || Date.parse(String(after)) - Date.now() || 0);
 }

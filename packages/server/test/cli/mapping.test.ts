@@ -192,14 +192,16 @@ describe('a queue that others keep nearly full', () => {
   });
 
   it.each([
-    ['of the service', JSON.stringify({ code: 'queue_full', detail: 'The queue is full.' })],
-    ["of a proxy's own", '<h1>429</h1>'],
-  ])('is left alone for as long as the head of a refusal %s says', async (_, refusal) => {
+    ['of the service', JSON.stringify({ code: 'queue_full', detail: 'The queue is full.' }), () => '1'],
+    ["of a proxy's own", '<h1>429</h1>', () => '1'],
+    // A date has whole seconds: of those that lie ahead one may be over already.
+    ['that names a date', '<h1>429</h1>', () => new Date(Date.now() + 2000).toUTCString()],
+  ])('is left alone for as long as the head of a refusal %s says', async (_, refusal, after) => {
     const at: number[] = [];
     const { api } = await serve(({ path, body }, response) => {
       if (path !== '/v1/tasks/batch') return sayEnds(response, body.task_ids!);
       if (at.push(performance.now()) > 1) return take(response, body.tasks!);
-      response.writeHead(429, { 'retry-after': '1' }).end(refusal);
+      response.writeHead(429, { 'retry-after': after() }).end(refusal);
     });
     const stop = new AbortController();
     for await (const output of new Mapping(api, 'f', none, stop.signal, () => undefined).outputs(lines(1)))
