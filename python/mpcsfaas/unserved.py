@@ -66,10 +66,10 @@ class Unserved:
         command = "mpcsfaas worker %s %s" % (where[0]["mode"], where[0]["address"]) if where else "mpcsfaas up"
         command += "".join([" --label " + label for label in kept[0]["options"]["labels"]])
         waits = kept[0]["waits"]
-        why = "no worker is there to run them"
-        if waits["reason"] != "no_worker":
-            why = "no worker there can run them (%s)" % waits["detail"].rstrip(".")
-        return "Calls wait at %s, and %s: start one with `%s`." % (self._transport.address.url, why, command)
+        url = self._transport.address.url
+        if waits["reason"] == "no_worker":
+            return "Calls wait at %s, and no worker is there to run them: start one with `%s`." % (url, command)
+        return "Calls wait at %s, and no worker there can run them. %s `%s` starts one." % (url, waits["detail"], command)
 
     def _get(self, path: str, query: Dict[str, Any]) -> Any:
         # Once, and not for long: results are not brought meanwhile.

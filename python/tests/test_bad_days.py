@@ -848,7 +848,7 @@ class Nobody(unittest.TestCase):
         with self.told(ex) as told:
             ex.submit(double, 1)
             self.wait(lambda: told)
-        self.assertRegex(str(told[0].message), r"no worker there can run them \(No connected worker has python[ .\d]* and the labels nobody=has\)")
+        self.assertRegex(str(told[0].message), r"no worker there can run them\. No connected worker has python[ .\d]* and the labels nobody=has\. ")
         self.assertRegex(str(told[0].message), "`mpcsfaas (up|worker [a-z]+ tcp://[^ ]+) --label nobody=has`")
 
     def test_nothing_is_said_of_calls_that_run_are_delayed_or_are_not_ours_nor_where_it_cannot_be_asked(self):

@@ -2,8 +2,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DatabaseSync, StatementSync } from 'node:sqlite';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { openEmbeddedStore } from '../../src/store/index.ts';
 import type { Store } from '../../src/store/store.ts';
@@ -12,6 +12,8 @@ import { LANE, NO_LIMITS, completion, retry, submission } from './submission.ts'
 
 const T = 'default';
 const CLAIM = [{ lane: LANE, max: 100 }];
+// eslint-disable-next-line @typescript-eslint/unbound-method -- called on the statement that it is asked of
+const original = StatementSync.prototype.run;
 
 let dataDir: string;
 let store: Store;
@@ -122,6 +124,16 @@ describe('what comes and is claimed in one turn', () => {
     expect(await store.stats(T)).toMatchObject({ submitted: 3, states: { QUEUED: 0, RUNNING: 3 } });
   });
 
+  it('shares the bytes of a header that others have, too, be they read or from memory', async () => {
+    await store.submit(T, 0, many(3), NO_LIMITS);
+    const { tasks } = await store.claim(T, 'me', CLAIM, 2);
+    const releases = tasks.map(({ fence }) => ({ fence, reason: 'handed_back', worker: '', message: '' }) as const);
+    await store.release(T, releases);
+    const [, claim] = await Promise.all([store.submit(T, 0, many(2), NO_LIMITS), store.claim(T, 'me', CLAIM, 100)]);
+    expect([claim.tasks.length, new Set(claim.tasks.map(({ packed }) => packed)).size]).toEqual([5, 1]);
+    expect(claim.tasks[0]!.packed).toBe(tasks[0]!.packed);
+  });
+
   it('stays when a neighbour is undone', async () => {
     const tasks = many(2);
     const [, , claim] = await Promise.allSettled([
@@ -133,6 +145,36 @@ describe('what comes and is claimed in one turn', () => {
     expect(await store.states(T, idsOf(tasks))).toEqual(['RUNNING', 'QUEUED']);
     expect(await store.stats(T)).toMatchObject({ submitted: 2, states: { QUEUED: 1, RUNNING: 1 } });
   });
+});
+
+it('a disk that turns out to be full when a turn is done again ends what runs all the same, and refuses what came', async () => {
+  const [known, fresh] = many(2);
+  await store.submit(T, 0, [known!], NO_LIMITS);
+  const { tasks } = await store.claim(T, 'me', CLAIM, 1);
+  const ran: string[] = [];
+  // Neither a small disk nor a limit of file sizes can be full from one statement on: SQLite's answer is given in its place.
+  const run = vi.spyOn(StatementSync.prototype, 'run').mockImplementation(function (this: StatementSync, ...values) {
+    ran.push(this.sourceSQL);
+    const isAgain = ran.includes('SAVEPOINT act');
+    if (isAgain && this.sourceSQL.startsWith('INSERT INTO task'))
+      throw Object.assign(new Error('full'), { errcode: 13 });
+    return original.apply(this, values);
+  });
+  try {
+    const [settled, submitted] = await Promise.allSettled([
+      store.settle(
+        T,
+        tasks.map(({ fence }) => completion(fence)),
+      ),
+      store.submit(T, 0, [known!, fresh!], NO_LIMITS),
+    ]);
+    expect(ran).toContain('SAVEPOINT act');
+    expect(settled).toEqual({ status: 'fulfilled', value: [{ is: 'accepted', state: 'COMPLETED' }] });
+    expect(submitted).toMatchObject({ status: 'rejected', reason: { name: 'StoreUnavailable' } });
+  } finally {
+    run.mockRestore();
+  }
+  expect(await store.states(T, idsOf([known!, fresh!]))).toEqual(['COMPLETED', undefined]);
 });
 
 describe('what is small is in the row of its task', () => {

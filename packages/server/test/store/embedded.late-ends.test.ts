@@ -29,7 +29,7 @@ describe('late ends', () => {
   it('are given once, to their tenant', () => {
     const late = new LateEnds();
     const end = endOf('a', { json: Buffer.from('1') });
-    late.keep(T, end);
+    late.keep(T, end, 0);
     expect(late.take('other', 'a')).toBeUndefined();
     expect(late.take(T, 'a')).toBe(end);
     expect(late.take(T, 'a')).toBeUndefined();
@@ -37,15 +37,21 @@ describe('late ends', () => {
 
   it('stay within their bound: the oldest go first, and what is larger than all of it is not kept', () => {
     const late = new LateEnds();
-    for (const id of ['a', 'b', 'c']) late.keep(T, endOf(id, { pickle: Buffer.alloc(12 * MIB) }));
-    late.keep(T, endOf('d', { pickle: Buffer.alloc(33 * MIB) }));
+    for (const id of ['a', 'b', 'c']) late.keep(T, endOf(id, { pickle: Buffer.alloc(12 * MIB) }), 0);
+    late.keep(T, endOf('d', { pickle: Buffer.alloc(33 * MIB) }), 0);
     expect(['a', 'b', 'c', 'd'].map((id) => late.take(T, id) !== undefined)).toEqual([false, true, true, false]);
   });
 
   it('stay within their number', () => {
     const late = new LateEnds();
-    for (let n = 0; n <= 1024; n += 1) late.keep(T, endOf(String(n)));
+    for (let n = 0; n <= 1024; n += 1) late.keep(T, endOf(String(n)), 0);
     expect(['0', '1', '1024'].map((id) => late.take(T, id) !== undefined)).toEqual([false, true, true]);
+  });
+
+  it('stay within their bound with their errors, too', () => {
+    const late = new LateEnds();
+    for (const id of ['a', 'b', 'c']) late.keep(T, endOf(id), 6 * MIB);
+    expect(['a', 'b', 'c'].map((id) => late.take(T, id) !== undefined)).toEqual([false, true, true]);
   });
 
   it('are forgotten when their task is deleted', async () => {

@@ -119,6 +119,18 @@ describe.each([
     expect(await store.states(T, [RUNNING])).toEqual(['QUEUED']);
   });
 
+  it('counts right after what ran then has ended, an act was undone and another start', async () => {
+    let store = await open();
+    await store.cancel(T, [RUNNING]);
+    const wrong = store.submit(T, 0, [submission(), submission({ priority: 0.5 })], NO_LIMITS);
+    await expect(wrong).rejects.toThrow();
+    const right = { submitted: 8, states: { QUEUED: 2, DELAYED: 1, RUNNING: 0 }, ended: { canceled: 2 } };
+    expect(await store.stats(T)).toMatchObject(right);
+    await store.close();
+    store = await open();
+    expect(await store.stats(T)).toMatchObject(right);
+  });
+
   it('leaves nothing of its tasks when their time is over', async () => {
     const store = await open();
     await store.cancel(T, [RUNNING, WAITING, KEYED, DELAYED]);
@@ -129,6 +141,17 @@ describe.each([
     const tables = ['task', 'payload', 'ending', 'history', 'log', 'request_key', 'payload_file'];
     expect(tables.map(rowsIn)).toEqual(tables.map(() => 0));
   });
+});
+
+it('a change of version that cannot be made leaves the file as it was, and free to be put right', async () => {
+  inFile((db) => db.exec(`${VERSION_2} PRAGMA user_version = 1;`));
+  await expect(open()).rejects.toThrow(/store.db cannot be opened \(.*payload_file.*\)/);
+  inFile((db) => {
+    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 1 });
+    db.exec('DROP TABLE payload_file');
+  });
+  const store = await open();
+  expect(await store.stats(T)).toMatchObject({ submitted: 8 });
 });
 
 it('a data directory of a newer version is refused by name', async () => {

@@ -110,9 +110,9 @@ function handOut(act: Act, row: TaskRow, payload: Payload, claimer: string, mono
 }
 
 function aboutOf(act: Act, id: string, payload: Payload): Pick<ClaimedTask, 'spec' | 'packed'> {
-  if (payload.spec !== undefined) return { spec: payload.spec, packed: payload.packed };
+  // Tasks that share a header share its bytes, be they from memory or read.
   const { header, packed } = act.headers.read(payload.packed);
-  return { spec: specOf(id, header), packed };
+  return { spec: payload.spec ?? specOf(id, header), packed };
 }
 
 /** Views of a larger body hold all of it for as long as the call runs. */

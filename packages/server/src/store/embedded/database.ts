@@ -30,15 +30,17 @@ export class Database {
   constructor(dataDir: string, sync: 'normal' | 'full') {
     mkdirSync(dataDir, { recursive: true, mode: 0o700 });
     this.#lock = lockDirectory(dataDir);
+    let opened: DatabaseSync | undefined;
     try {
       makePrivate(join(dataDir, 'store.db'), ['-wal']);
-      this.#db = new DatabaseSync(join(dataDir, 'store.db'));
+      this.#db = opened = new DatabaseSync(join(dataDir, 'store.db'));
       // Exclusive, as nobody else may open it: no shared memory, and no system calls for locks around each transaction.
       this.#db.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;
         PRAGMA synchronous = ${sync === 'full' ? 'FULL' : 'NORMAL'}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES};
         PRAGMA cache_size = -${CACHE_KIB}; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864;`);
       this.#migrate(dataDir);
     } catch (fault) {
+      opened?.close();
       this.#lock.close();
       throw openingFault(join(dataDir, 'store.db'), fault);
     }

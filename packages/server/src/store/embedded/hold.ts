@@ -30,8 +30,9 @@ export function release(act: Act, tenant: string, releases: readonly Release[]):
     const row = currentRow(act, tenant, fence);
     if (row === undefined) return false;
     addNote(act, row, { worker, reason, message });
-    row.started_at = Math.max(row.started_at, startedAt);
-    putBack(act, row, { ...unchanged(row), ...RULES.released(row), move: 'release', to: 'QUEUED' });
+    // A copy: what runs is as it is committed.
+    const begun = { ...row, started_at: Math.max(row.started_at, startedAt) };
+    putBack(act, begun, { ...unchanged(begun), ...RULES.released(begun), move: 'release', to: 'QUEUED' });
     act.count(tenant, 'requeued:released', 1);
     return true;
   });

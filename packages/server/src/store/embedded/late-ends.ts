@@ -2,7 +2,7 @@
 // what is in it. The table has them, too. An end never changes; a deleted one is forgotten here as well.
 import type { EndedTask } from '../store.ts';
 
-/** Ends kept at most, and the memory behind their results, bytes; the oldest go first. */
+/** Ends kept at most, and the memory behind their results and errors, bytes; the oldest go first. */
 const MOST = 1024;
 const MOST_BYTES = 32 * 1024 * 1024;
 
@@ -17,9 +17,10 @@ export class LateEnds {
   readonly #kept = new Map<string, Kept>();
   #bytes = 0;
 
-  keep(tenant: string, end: EndedTask): void {
+  /** `errorUnits`: length of its error, UTF-16 units. */
+  keep(tenant: string, end: EndedTask, errorUnits: number): void {
     const { json, pickle } = end.result;
-    const bytes = heldBy(json) + heldBy(pickle);
+    const bytes = heldBy(json) + heldBy(pickle) + 2 * errorUnits;
     if (bytes > MOST_BYTES) return;
     this.forget(end.id);
     this.#kept.set(end.id, { tenant, end, bytes });

@@ -15,7 +15,8 @@ const IN_ROW = ['header BLOB', 'args BLOB', "error TEXT NOT NULL DEFAULT ''", 'j
 /** From an earlier version to this one. */
 export const MIGRATIONS: Readonly<Record<number, string>> = {
   1: PAYLOAD_FILE,
-  2: IN_ROW.map((column) => `ALTER TABLE task ADD COLUMN ${column};`).join('\n'),
+  2: `${IN_ROW.map((column) => `ALTER TABLE task ADD COLUMN ${column};`).join('\n')}
+    DELETE FROM counter WHERE name IN ('state:RUNNING', 'submitted');`,
 };
 
 export const SCHEMA = `

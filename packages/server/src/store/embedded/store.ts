@@ -44,8 +44,17 @@ export interface EmbeddedOptions {
 
 /** Opens the store. Rejects with one sentence where the directory is in use or was written by a newer version. */
 export async function openEmbeddedStore(options: EmbeddedOptions): Promise<Store> {
-  const { clock, leaseMs = LEASE_MS } = options;
   const db = new Database(options.dataDir, options.sync);
+  try {
+    return await openOn(db, options);
+  } catch (fault) {
+    db.close();
+    throw fault;
+  }
+}
+
+async function openOn(db: Database, options: EmbeddedOptions): Promise<Store> {
+  const { clock, leaseMs = LEASE_MS } = options;
   const mono = (): number => clock.mono();
   const files = new PayloadFiles(options.dataDir, options.sync, mono);
   files.reap(filesInUse(db));

@@ -144,7 +144,8 @@ export function endTask(act: Act, row: TaskRow, ending: Ending): void {
   const { json, pickle } = result;
   const resultBytes = (json?.length ?? 0) + (pickle?.length ?? 0);
   const error = ending.error === null ? '' : JSON.stringify(ending.error);
-  const isSmall = resultBytes + error.length <= IN_ROW_BYTES;
+  const endBytes = resultBytes + Buffer.byteLength(error);
+  const isSmall = endBytes <= IN_ROW_BYTES;
   act.db.run(
     `UPDATE task SET state = ?, kind = ?, token = ?, claimer = '', worker = ?, started_at = ?, ended_at = ?, delete_at = ?,
       losses = ?, abandonments = ?, result_bytes = ?, error = ?, json = ?, pickle = ? WHERE n = ?`,
@@ -174,10 +175,10 @@ export function endTask(act: Act, row: TaskRow, ending: Ending): void {
   }
   act.count(row.tenant, `ended:${ending.kind === '' ? 'COMPLETED' : ending.kind}`, 1);
   const end = endedTask(act, row, { ...ending, result });
-  act.committed(() => act.late.keep(row.tenant, end));
+  act.committed(() => act.late.keep(row.tenant, end, error.length));
   const { id, state, kind, endedAt } = end;
   const told = { id, state, kind, group: row.grp, functionId: row.function_id, endedAt };
-  act.announceEnd(row.tenant, resultBytes + error.length > RIDE_ALONG_BYTES ? told : { ...told, end });
+  act.announceEnd(row.tenant, endBytes > RIDE_ALONG_BYTES ? told : { ...told, end });
 }
 
 function endedTask(act: Act, row: TaskRow, { state, kind, error, result }: Ending): EndedTask {

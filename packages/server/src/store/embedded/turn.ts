@@ -179,25 +179,18 @@ export class Turns {
       });
     } catch (fault) {
       this.#rollBack();
-      if (isFull(fault)) {
-        // Files that nobody needs stand in nobody's way; those that the first try has left, neither.
-        if (this.#files.giveRoom() && !isAgain) return this.#flush(acts, true);
-        if (this.#makeRoom(acts, fault)) return;
-      }
+      if (this.#goesOnThoughFull(acts, fault, isAgain)) return;
       const isKnownTask = fault instanceof CameBefore;
       if ((acts.length === 1 && !isKnownTask) || outsideFault(fault) !== undefined) {
         this.#rejectAll(acts, fault);
         return;
       }
       try {
-        this.#arrivals.isAtOnce = true;
-        this.#transact(() => (done = this.#runApart(acts)));
+        done = this.#transactApart(acts);
       } catch (again) {
         this.#rollBack();
-        this.#rejectAll(acts, again);
+        if (!this.#goesOnThoughFull(acts, again, isAgain)) this.#rejectAll(acts, again);
         return;
-      } finally {
-        this.#arrivals.isAtOnce = false;
       }
     }
     this.#fault = undefined;
@@ -211,6 +204,17 @@ export class Turns {
     if (this.#reserve.take()) return true;
     this.#files.giveRoom();
     return false;
+  }
+
+  /** Where the disk is full, T4: has what could be done been done? */
+  #goesOnThoughFull(acts: readonly Waiting[], fault: unknown, isAgain: boolean): boolean {
+    if (!isFull(fault)) return false;
+    // Files that nobody needs stand in nobody's way; those that the first try has left, neither.
+    if (this.#files.giveRoom() && !isAgain) {
+      this.#flush(acts, true);
+      return true;
+    }
+    return this.#makeRoom(acts, fault);
   }
 
   /** T4. False where nothing more can be done. */
@@ -244,7 +248,18 @@ export class Turns {
     this.#files.keep();
   }
 
-  /** Each in a savepoint (T2); answers those that succeeded. */
+  /** Each in a savepoint, every row written at once (T2); answers those that succeeded. */
+  #transactApart(acts: readonly Waiting[]): readonly Waiting[] {
+    let done: readonly Waiting[] = [];
+    this.#arrivals.isAtOnce = true;
+    try {
+      this.#transact(() => (done = this.#runApart(acts)));
+    } finally {
+      this.#arrivals.isAtOnce = false;
+    }
+    return done;
+  }
+
   #runApart(acts: readonly Waiting[]): Waiting[] {
     const done: Waiting[] = [];
     for (const act of acts) {
@@ -254,8 +269,7 @@ export class Turns {
         act.run();
         done.push(act);
       } catch (fault) {
-        const outside = outsideFault(fault);
-        if (outside !== undefined) throw outside;
+        if (outsideFault(fault) !== undefined) throw fault;
         this.#db.run('ROLLBACK TO act');
         this.#files.undo(mark);
         this.#fresh.clear();
