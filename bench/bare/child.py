@@ -13,7 +13,8 @@ CHUNK = 1 << 16
 
 
 def main(function, size_of=SIZE.unpack_from, head_of=LENGTH_AND_NUMBER.unpack_from, head=LENGTH_AND_NUMBER.pack):
-    data = b""
+    # Grows in place: a large frame comes in many pieces.
+    data = bytearray()
     while True:
         while len(data) < 4 or len(data) < 4 + size_of(data)[0]:
             chunk = read(0, CHUNK)
@@ -29,9 +30,9 @@ def main(function, size_of=SIZE.unpack_from, head_of=LENGTH_AND_NUMBER.unpack_fr
             at += length
             result = dumps(function(*args, **kwargs))
             parts.append(head(len(result), number) + result)
-        data = data[end:]
+        del data[:end]
         answer = b"".join(parts)
-        answer = SIZE.pack(len(answer)) + answer
+        answer = memoryview(SIZE.pack(len(answer)) + answer)
         while answer:
             answer = answer[write(1, answer):]
 

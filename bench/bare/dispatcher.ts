@@ -3,7 +3,7 @@
 import { pack, unpack } from 'msgpackr';
 import * as zmq from 'zeromq';
 import { gather } from './gather.ts';
-import { bytesOf, numberOf } from './parcel.ts';
+import { bytesOf, placeOf } from './parcel.ts';
 import { commands, ENDED, HINT, listen, QUEUE, RESULT } from './redis-link.ts';
 
 /** Tasks a claim, at most: as many as the product's. */
@@ -20,7 +20,7 @@ const [worker] = await router.receive();
 const send = gather<Buffer>((parcels) => router.send([worker!, pack(parcels)]));
 const settle = gather<Buffer>(async (parcels) => {
   const link = redis();
-  const values = parcels.flatMap((one) => [`${RESULT}${numberOf(one)}`, bytesOf(one)]);
+  const values = parcels.flatMap((one) => [`${RESULT}${placeOf(one)}`, bytesOf(one)]);
   await Promise.all([link.mset(...values), link.publish(ENDED, pack(parcels))]);
 });
 const claim = gather<'hint'>(async () => {

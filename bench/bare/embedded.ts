@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { startChildren } from './children.ts';
 import { front } from './front.ts';
 import { gather } from './gather.ts';
-import { bytesOf, numberOf } from './parcel.ts';
+import { bytesOf, placeOf } from './parcel.ts';
 
 type Act = { is: 'submit' | 'end'; parcels: readonly Buffer[] };
 
@@ -13,11 +13,11 @@ const database = new DatabaseSync(join(dataDir, 'bare.db'));
 // The product's own settings: without them the bound would be none.
 database.exec(`PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
   PRAGMA wal_autocheckpoint = 8192; PRAGMA cache_size = -65536;
-  CREATE TABLE task (number INTEGER PRIMARY KEY, argument BLOB NOT NULL);
-  CREATE TABLE result (number INTEGER PRIMARY KEY, value BLOB NOT NULL);`);
+  CREATE TABLE task (place INTEGER PRIMARY KEY, argument BLOB NOT NULL);
+  CREATE TABLE result (place INTEGER PRIMARY KEY, value BLOB NOT NULL);`);
 const insert = {
-  submit: database.prepare('INSERT INTO task VALUES (?, ?)'),
-  end: database.prepare('INSERT INTO result VALUES (?, ?)'),
+  submit: database.prepare('REPLACE INTO task VALUES (?, ?)'),
+  end: database.prepare('REPLACE INTO result VALUES (?, ?)'),
 };
 const begin = database.prepare('BEGIN');
 const commit = database.prepare('COMMIT');
@@ -26,7 +26,7 @@ const commit = database.prepare('COMMIT');
 const act = gather<Act>((acts) => {
   begin.run();
   for (const { is, parcels } of acts) {
-    for (const one of parcels) insert[is].run(numberOf(one), bytesOf(one));
+    for (const one of parcels) insert[is].run(placeOf(one), bytesOf(one));
   }
   commit.run();
   const submitted = acts.filter(({ is }) => is === 'submit').flatMap(({ parcels }) => parcels);

@@ -6,18 +6,19 @@ import { pack, unpack } from 'msgpackr';
 import type { Contestant, Score } from '../contest.ts';
 import { metered } from '../cpu.ts';
 import { connect, type Client } from '../http.ts';
+import type { Answer } from '../http-answer.ts';
 import { calls, repeated } from '../load.ts';
 import { ratios, type Figure } from '../measure.ts';
 import { isPickleOf, PICKLED } from '../noop.ts';
 import { BATCH } from './front.ts';
-import { BARE_FORMS, startBare, type BareForm } from './start.ts';
+import { BARE_FORMS, startBare, type Bare, type BareForm } from './start.ts';
 
 /** How it is told under a table. */
 const HOW: Record<BareForm, string> = {
   'redis push':
     'node:http → RPUSH, PUBLISH → LPOP → ZeroMQ → pipe to one of two Python children and back → MSET, PUBLISH → answer',
   'embedded local':
-    'node:http → INSERT in SQLite → pipe to one of two Python children and back → INSERT → answer, in one process',
+    'node:http → a row in SQLite → pipe to one of two Python children and back → a row → answer, in one process',
 };
 
 const BYTES = { 'content-type': 'application/octet-stream' };
@@ -34,22 +35,31 @@ export function isBare(name: string): boolean {
   return BARE_FORMS.some((form) => name === bareName(form));
 }
 
+/** A started bare path and a client of it. */
+export interface OpenBare {
+  bare: Bare;
+  client: Client;
+  stop: () => Promise<void>;
+}
+
+export async function openBare(form: BareForm): Promise<OpenBare> {
+  const bare = await startBare[form]();
+  const client = connect(bare.url, CONNECTIONS);
+  const stop = async (): Promise<void> => {
+    client.close();
+    await bare.stop();
+  };
+  return { bare, client, stop };
+}
+
 /** The bare path in both forms, under the given load of so many seconds; CPU by program stands in the score, in ms. */
 export function barePaths(load: (client: Client, seconds: number) => Promise<Score>): Contestant[] {
   return BARE_FORMS.map((form) => ({
     name: bareName(form),
     start: async () => {
-      const bare = await startBare[form]();
-      const client = connect(bare.url, CONNECTIONS);
-      return {
-        how: HOW[form],
-        run: (seconds) => metered(bare.cpuTimes, () => load(client, seconds)),
-        pids: bare.pids,
-        stop: async () => {
-          client.close();
-          await bare.stop();
-        },
-      };
+      const { bare, client, stop } = await openBare(form);
+      const run = (seconds: number): Promise<Score> => metered(bare.cpuTimes, () => load(client, seconds));
+      return { how: HOW[form], run, pids: bare.pids, stop };
     },
   }));
 }
@@ -67,10 +77,15 @@ export function bareBatches(client: Client, connections: number, batch: number, 
   return repeated(one, { connections, batch, seconds });
 }
 
+/** One call; the pickle of its arguments goes in, that of its result comes out. */
+export function bareCall(client: Client, args: Buffer): Promise<Answer> {
+  return client.send('POST', '/', args, BYTES);
+}
+
 /** Load: one call a request, on `connections` at a time. */
 export function bareSingles(client: Client, connections: number, seconds: number): Promise<Score> {
   const call = {
-    send: (n: number) => client.send('POST', '/', PICKLED[n], BYTES),
+    send: (n: number) => bareCall(client, PICKLED[n]!),
     isRight: ({ status, bytes }: { status: number; bytes: Buffer }, n: number) =>
       status === 200 && isPickleOf(bytes, n),
   };

@@ -6,6 +6,8 @@ const NUMBER_BYTES = 4;
 /** u32 length of what follows; then for each parcel the u32 length of its bytes and the parcel. */
 const SIZE_BYTES = 4;
 const LENGTH_BYTES = 4;
+/** More than are under way at a time. */
+const KEPT_CALLS = 1 << 10;
 
 /** The parcel of a call. `number` is a u32. */
 export function parcel(number: number, bytes: Buffer): Buffer {
@@ -18,6 +20,11 @@ export function parcel(number: number, bytes: Buffer): Buffer {
 /** Of which call it is. */
 export function numberOf(one: Buffer): number {
   return one.readUInt32LE(0);
+}
+
+/** What is kept of a call takes the place of what was kept of one long ended: large ones would fill the memory and the disk. */
+export function placeOf(one: Buffer): number {
+  return numberOf(one) % KEPT_CALLS;
 }
 
 /** The argument or result in it: a view, no copy. */
@@ -40,14 +47,24 @@ export function frame(parcels: readonly Buffer[]): Buffer {
 
 /** Takes what a pipe brings, in whatever pieces, and hands on the parcels of each whole frame. */
 export function unframed(hand: (parcels: Buffer[]) => void): (chunk: Buffer) => void {
-  let data: Buffer = Buffer.alloc(0);
+  let pieces: Buffer[] = [];
+  let held = 0;
+  /** Fewer bytes than this hold no whole frame: a large one is joined once, when its last piece has come. */
+  let wanted = SIZE_BYTES;
   return (chunk) => {
-    data = data.length === 0 ? chunk : Buffer.concat([data, chunk]);
+    pieces.push(chunk);
+    held += chunk.length;
+    if (held < wanted) return;
+    const data = pieces.length === 1 ? chunk : Buffer.concat(pieces, held);
     const parcels: Buffer[] = [];
     let at = 0;
+    wanted = SIZE_BYTES;
     while (data.length - at >= SIZE_BYTES) {
       const end = at + SIZE_BYTES + data.readUInt32LE(at);
-      if (end > data.length) break;
+      if (end > data.length) {
+        wanted = end - at;
+        break;
+      }
       at += SIZE_BYTES;
       while (at < end) {
         const from = at + LENGTH_BYTES;
@@ -55,7 +72,8 @@ export function unframed(hand: (parcels: Buffer[]) => void): (chunk: Buffer) => 
         parcels.push(data.subarray(from, at));
       }
     }
-    data = data.subarray(at);
+    pieces = [data.subarray(at)];
+    held = data.length - at;
     if (parcels.length > 0) hand(parcels);
   };
 }

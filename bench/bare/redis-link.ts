@@ -7,7 +7,7 @@ export const QUEUE = 'queue';
 export const HINT = 'hint';
 /** Channel: packed arrays of parcels, the results. */
 export const ENDED = 'ended';
-/** Before the number of a call: the key of its result. */
+/** Before the place of a call: the key of its result. */
 export const RESULT = 'result:';
 
 /** A link for commands; those of one turn leave in one write, as in the product: the client writes each by itself. */
