@@ -80,7 +80,10 @@ export class Api {
   constructor({ url, apiKey }: ApiOptions, patience = PATIENCE) {
     this.#url = address(url);
     this.#patience = patience;
-    this.#headers = { accept: 'application/json', ...(apiKey !== undefined && { authorization: `Bearer ${apiKey}` }) };
+    this.#headers = {
+      accept: 'application/json',
+      ...(apiKey !== undefined && { authorization: `Bearer ${sendable(apiKey)}` }),
+    };
   }
 
   /** Where `signal` fires, it is given up. */
@@ -205,6 +208,10 @@ export class Api {
       return new UserError(
         `The certificate of the service at ${this.#url} is not trusted here (${reason(error)}): correct --url, or name the file of whoever signed it in NODE_EXTRA_CA_CERTS.`,
       );
+    if (reason(error) === 'EPROTO')
+      return new UserError(
+        `What answers at ${this.#url} speaks no TLS: correct --url, which for a service without it begins with http://.`,
+      );
     const mayBeDone = changes && !wasNotSent(error);
     if (error instanceof Silent)
       return new Hung(
@@ -228,7 +235,14 @@ export class Api {
   }
 }
 
-/** Without a slash at its end. @throws UserError */
+/** The key, which fits in a header. @throws UserError */
+function sendable(apiKey: string): string {
+  if (/^[\x21-\x7e]+$/.test(apiKey)) return apiKey;
+  const place = environment['MPCSFAAS_API_KEY'] === apiKey ? placeOf('MPCSFAAS_API_KEY') : '--api-key';
+  throw new UserError(`${place} has characters that no API key has: give the key as it was shown when it was made.`, 2);
+}
+
+/** Without a slash at its end, and without a query, which is no part of an address. @throws UserError */
 function address(text: string): string {
   const parsed = URL.parse(text);
   const isHttp = parsed !== null && /^https?:$/.test(parsed.protocol);
@@ -236,7 +250,7 @@ function address(text: string): string {
   // A password is repeated to nobody, in an address that is none either.
   if (isHttp ? parsed.username + parsed.password !== '' : text.includes('@'))
     throw new UserError(`${place} takes no user and password: give a key with --api-key or MPCSFAAS_API_KEY.`, 2);
-  if (isHttp) return text.replace(/\/+$/, '');
+  if (isHttp) return text.replace(/[?#].*$/s, '').replace(/\/+$/, '');
   throw new UserError(`${place} takes an address such as http://127.0.0.1:8000, not ${JSON.stringify(text)}.`, 2);
 }
 

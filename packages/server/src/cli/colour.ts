@@ -12,8 +12,12 @@ const OF_STATUS: Record<string, Colour> = {
 };
 
 export function hasColours(stream: Pick<WriteStream, 'isTTY'>): boolean {
-  const { NO_COLOR, TERM } = environment;
-  return stream.isTTY && (NO_COLOR ?? '') === '' && TERM !== 'dumb';
+  return canBeDrawnOver(stream) && (environment['NO_COLOR'] ?? '') === '';
+}
+
+/** A terminal that does more than to show one line after the other. */
+export function canBeDrawnOver(stream: Pick<WriteStream, 'isTTY'>): boolean {
+  return stream.isTTY && environment['TERM'] !== 'dumb';
 }
 
 export function painted(text: string, colour: Colour): string {

@@ -321,8 +321,10 @@ function refusedPlace({ message }: Refused): number | undefined {
   return places.length === 0 ? undefined : Math.min(...places);
 }
 
-/** A refusal speaks of tasks by their places in the batch: people know lines. */
+/** A refusal speaks of tasks by their places in the batch: people know lines, and the function is none of a line's. */
 function inLines(refused: Refused, batch: readonly Input[]): Refused {
+  if (codeOf(refused) === 'function_not_found')
+    return new Refused(refused.message.replace(/, which task \d+ of the batch names\..*/s, '.'), refused.answer);
   const lineOf = (at: string): string => `line ${batch[Number(at)]?.line ?? '?'}`;
   const text = refused.message
     .replaceAll(/\/tasks\/(\d+)/g, (_whole, at: string) => lineOf(at))

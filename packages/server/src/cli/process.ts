@@ -155,7 +155,10 @@ export function leaveQuietly(exitCode: number): never {
 /** Runs a command; its failure is one sentence on stderr, signed with the program's name, and an exit code. */
 export async function runCommand(program: string, act: () => Promise<void>): Promise<void> {
   // `mpcsfaas task ls | head` closes our stdout when it has seen enough.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1));
+  process.stdout.on('error', ({ code, message }: NodeJS.ErrnoException) => {
+    if (code === 'EPIPE') process.exit(0);
+    fail(program, new UserError(`The output cannot be written (${code ?? message}).`));
+  });
   // What is told beside it, whoever has left that, is no reason to end.
   process.stderr.on('error', () => undefined);
   try {

@@ -1,5 +1,5 @@
 // One line on a terminal's stderr that is written over and over; nothing at all in a pipe.
-import { hasColours, painted } from './colour.ts';
+import { canBeDrawnOver, hasColours, painted } from './colour.ts';
 
 export interface Progress {
   ended: number;
@@ -21,7 +21,7 @@ export class ProgressBar {
 
   /** Draws at most every REDRAW_MS; what is told sooner is drawn then. */
   show(progress: Progress): void {
-    if (!process.stderr.isTTY) return;
+    if (!canBeDrawnOver(process.stderr)) return;
     this.#latest = progress;
     const rest = this.#drawnAt + REDRAW_MS - performance.now();
     // Whoever is held up by one call only is to see all that had ended before.

@@ -34,6 +34,12 @@ export function newId(wallMs: number, shard: number): string {
   return `${head.text}${variant}${digits.slice(1, 4)}-${digits.slice(4)}`;
 }
 
+/** So many new ids made at `wallMs` in `shard`, in their order: who lists them has them as they were asked for. */
+export function newIds(wallMs: number, shard: number, count: number): string[] {
+  const ids = Array.from({ length: count }, () => newId(wallMs, shard));
+  return count > 1 ? ids.sort() : ids;
+}
+
 function headOf(wallMs: number, shard: number): string {
   const time = Math.trunc(wallMs).toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-${(0x7000 | shard).toString(16)}-`;

@@ -3,7 +3,7 @@ import { BoundedMap } from '../bounded-map.ts';
 import { LIMITS } from '@mpcsfaas/contract/words';
 import type { ArgsEncoding, ResultForm, TaskOptions } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
-import { newId } from '../lifecycle/ids.ts';
+import { newId, newIds } from '../lifecycle/ids.ts';
 import { laneOf } from '../lifecycle/lane.ts';
 import { headerOf, packTaskHeader, specOf } from '../lifecycle/spec.ts';
 import type { TaskHeader, TaskSpec } from '../lifecycle/spec.ts';
@@ -94,8 +94,8 @@ export class Submitter {
   draft(tenant: string, wishes: readonly Wish[], key?: RequestKey): Draft {
     const shard = key === undefined ? this.#anyShard() : shardOfKey(tenant, key.name, this.#store.shards);
     const now = Math.trunc(this.#clock.wall());
-    const submissions = wishes.map((wish, i) => this.#submission(tenant, shard, now, wish, key && itemKey(key, i)));
-    const ids = submissions.map(({ spec }) => spec.id);
+    const ids = newIds(now, shard, wishes.length);
+    const submissions = wishes.map((wish, i) => this.#submission(tenant, ids[i]!, wish, key && itemKey(key, i)));
     return { ids, replayed: false, place: `${shard} ${tenant}`, wishes, submissions };
   }
 
@@ -164,11 +164,11 @@ export class Submitter {
     return this.#nextShard;
   }
 
-  #submission(tenant: string, shard: number, now: number, wish: Wish, keyName: string | undefined): Submission {
+  #submission(tenant: string, id: string, wish: Wish, keyName: string | undefined): Submission {
     const { args } = wish;
     this.#check(wish);
     const { header, packed, lane } = this.#prepared(tenant, wish);
-    const submission: Submission = { spec: specOf(newId(now, shard), header), packed, lane, args };
+    const submission: Submission = { spec: specOf(id, header), packed, lane, args };
     if (keyName !== undefined) {
       submission.key = keyOf(wish, keyName);
     }

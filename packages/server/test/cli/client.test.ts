@@ -474,6 +474,40 @@ it('keys create, ls, revoke', async () => {
   expect(again).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/^mpcsfaas: [^\n]+\n$/) as string });
 });
 
+it.each(['fn ls', 'task ls --json', 'call add 1 2', '--help', 'completion bash'])(
+  '%s that cannot be written is a failure with a sentence',
+  async (line) => {
+    const bin = new URL('../../bin/mpcsfaas.mjs', import.meta.url).pathname;
+    const shell = start('bash', ['-c', `"${process.execPath}" "${bin}" ${line} > /dev/full`], env, '/');
+    expect(await shell.ended).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: 'mpcsfaas: The output cannot be written (ENOSPC).\n',
+    });
+  },
+);
+
+it('a key that no header can carry is the key’s fault', async () => {
+  const sentence = (place: string): string =>
+    `mpcsfaas: ${place} has characters that no API key has: give the key as it was shown when it was made.\n`;
+  for (const key of ['mpk_…', 'ключ', 'two words']) {
+    const given = await cli('fn', 'ls', '--api-key', key);
+    expect(given).toEqual({ code: 2, stdout: '', stderr: sentence('--api-key') });
+    const set = await mpcsfaas(['call', 'add', '1', '2'], { ...env, MPCSFAAS_API_KEY: key });
+    expect(set).toEqual({ code: 2, stdout: '', stderr: sentence('MPCSFAAS_API_KEY') });
+  }
+});
+
+it('an address holds no query, and TLS where there is none is told', async () => {
+  const url = env['MPCSFAAS_URL']!;
+  expect((await cli('call', 'add', '1', '2', '--url', `${url}/?x=1#y`)).stdout).toBe('3\n');
+  const { code, stderr } = await cli('fn', 'ls', '--url', url.replace('http:', 'https:'));
+  expect([code, stderr]).toEqual([
+    1,
+    `mpcsfaas: What answers at ${url.replace('http:', 'https:')} speaks no TLS: correct --url, which for a service without it begins with http://.\n`,
+  ]);
+});
+
 it('a reader that has seen enough is no fault', async () => {
   const bin = new URL('../../bin/mpcsfaas.mjs', import.meta.url).pathname;
   const line = `for i in 1 2 3; do "${process.execPath}" "${bin}" fn ls --json | head -c 1; done 2>&1`;

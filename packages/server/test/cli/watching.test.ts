@@ -226,6 +226,12 @@ describe('top', () => {
     expect(Math.max(...frame.map((line) => line.length))).toBeLessThanOrEqual(100);
   });
 
+  it('draws over nothing on a terminal that cannot', async () => {
+    const top = ['top', '--frames', '1'];
+    const { code, stdout } = await service.onTerminal('never', '', top, { TERM: 'dumb' }).ended;
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^mpcsfaas http:[^\x1b]*$/)]);
+  });
+
   it('is left while the service hangs', async () => {
     const silent = createServer().listen(0, '127.0.0.1');
     await once(silent, 'listening');

@@ -291,6 +291,13 @@ describe('a batch', () => {
     expect((await rig.get('/v1/stats')).body).toEqual(before);
   });
 
+  it('is listed in the order in which it came', async () => {
+    const tasks = Array.from({ length: 50 }, () => ({ function: 'double', options: { group: 'in order' } }));
+    const { task_ids: ids } = (await rig.post('/v1/tasks/batch', { tasks })).body;
+    const { items } = (await rig.get('/v1/tasks?group=in%20order')).body;
+    expect(items.map(({ task_id }: { task_id: string }) => task_id)).toEqual(ids.toReversed());
+  });
+
   it('takes ten thousand and no more', async () => {
     const tasks = Array.from({ length: 10_000 }, () => ({ function: 'double' }));
     const { status, body } = await rig.post('/v1/tasks/batch', { tasks });

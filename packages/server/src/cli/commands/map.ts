@@ -90,7 +90,7 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
     if (unwritten?.code === 'EPIPE' && canceled.left === 0) return leaveQuietly(0);
     if (unwritten !== undefined)
       throw new UserError(
-        `The values cannot be written (${unwritten.code ?? unwritten.message}): ${whatBecame(canceled, options.group)}`,
+        `The values cannot be written (${unwritten.code ?? unwritten.message}): ${soFar(ended)}, ${whatBecame(canceled, options.group)}`,
       );
     if (!stop.signal.aborted) {
       // Of the lines before the one that ended it, all are told.
@@ -99,10 +99,7 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
       const { left } = canceled;
       throw new UserError(`${error.message} ${whatBecame({ canceled: 0, left, why: '' }, options.group)}`);
     }
-    throw new UserError(
-      `Interrupted: ${ended} ${ended === 1 ? 'call had' : 'calls had'} ended, ${whatBecame(canceled, options.group)}`,
-      130,
-    );
+    throw new UserError(`Interrupted: ${soFar(ended)}, ${whatBecame(canceled, options.group)}`, 130);
   } finally {
     over.abort();
     source.close();
@@ -110,6 +107,10 @@ async function map(name: string, inputs: string, options: MapOptions): Promise<v
   bar.clear();
   const { ended, failed } = mapping;
   if (failed > 0) throw new UserError(`${failed} of ${ended} calls failed: their lines hold {"error": …}.`);
+}
+
+function soFar(ended: number): string {
+  return `${ended} ${ended === 1 ? 'call had' : 'calls had'} ended`;
 }
 
 /** Of the calls that had not ended, as the end of a sentence; after it why some go on. */

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { Option, type Command } from 'commander';
 import type { Task } from '@mpcsfaas/contract';
 import { Api, type ApiOptions } from '../api.ts';
-import { hasColours } from '../colour.ts';
+import { canBeDrawnOver, hasColours } from '../colour.ts';
 import { frameOf, ratesOf, type Sample } from '../dashboard.ts';
 import { withOptions } from '../options.ts';
 import { isAway } from '../patience.ts';
@@ -53,7 +53,7 @@ async function top(options: TopOptions): Promise<void> {
   const sample = (): Promise<Sample | undefined> => Promise.race([sampleOf(api, options), left]);
   // What is told before the first frame is told on the usual screen.
   let before = await sample();
-  const screen = process.stdout.isTTY && !json ? new TerminalScreen(() => stop.abort()) : undefined;
+  const screen = canBeDrawnOver(process.stdout) && !json ? new TerminalScreen(() => stop.abort()) : undefined;
   let shown: readonly string[] = [];
   /** Until the service is back from where it went: a restart is no reason to stop watching. */
   const sampleInTime = async (): Promise<Sample | undefined> => {
