@@ -1,5 +1,6 @@
 // An answer put together from texts and bytes: small ones leave as one buffer, large ones are streamed part by part, so
 // that a large payload is encoded as it leaves and is never held twice.
+import { isAscii } from 'node:buffer';
 import { Readable } from 'node:stream';
 import type { FastifyReply } from 'fastify';
 import { LINE_BYTES, encodeMime } from '../tasks/base64.ts';
@@ -13,6 +14,8 @@ type Part =
   | { is: 'mime'; bytes: Buffer };
 
 const STREAM_FROM = 1024 * 1024;
+/** More bytes are sooner sent than converted. */
+const TEXT_UP_TO = 4096;
 /** A multiple of 3 and of a MIME line, so that slices encode as the whole would. */
 const SLICE = LINE_BYTES * 4096;
 
@@ -45,8 +48,9 @@ export class AnswerParts {
     }
     let text = '';
     for (const part of this.#parts) {
-      if (part.is === 'raw') return reply.send(Buffer.concat([...this.#chunks()]));
-      text += part.is === 'text' ? part.text : encode(part, part.bytes);
+      const more = part.is === 'text' ? part.text : part.is === 'raw' ? asText(part.bytes) : encode(part, part.bytes);
+      if (typeof more !== 'string') return reply.send(Buffer.concat([...this.#chunks()]));
+      text += more;
     }
     return reply.send(text);
   }
@@ -68,6 +72,14 @@ export class AnswerParts {
       }
     }
   }
+}
+
+/**
+ * Small bytes as the text that is sent as the same bytes, where they are ASCII; others as they are. A text leaves in one
+ * piece with the head of its answer, bytes in a second one (3 of 30 µs of an answer).
+ */
+export function asText(bytes: Buffer): string | Buffer {
+  return bytes.length <= TEXT_UP_TO && isAscii(bytes) ? bytes.toString('latin1') : bytes;
 }
 
 function encode(part: { is: 'base64' | 'mime' }, bytes: Buffer): string {

@@ -7,6 +7,7 @@ import { describeError } from '../../tasks/describe.ts';
 import { noFunction } from '../../tasks/functions.ts';
 import { Refusal } from '../../tasks/refusal.ts';
 import { whyItWaits } from '../../tasks/waits-why.ts';
+import { asText } from '../answer-parts.ts';
 import { wantsFrames, waitOf } from '../negotiate.ts';
 import type { Call, Handlers, ServiceParts } from '../parts.ts';
 import { requestKey } from '../request-key.ts';
@@ -71,7 +72,7 @@ function valueOf(end: EndedTask, { request }: Call<'callFunction'>, reply: Fasti
   }
   if (wantsFrames(request)) return new ResultWriter(true).result(end, undefined, false).send(reply);
   const { json, pickle } = end.result;
-  if (json !== undefined) return reply.header('content-type', 'application/json; charset=utf-8').send(json);
+  if (json !== undefined) return reply.header('content-type', 'application/json; charset=utf-8').send(asText(json));
   return reply.header('content-type', 'application/octet-stream').send(pickle ?? Buffer.alloc(0));
 }
 
