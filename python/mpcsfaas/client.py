@@ -204,7 +204,8 @@ class Client:
         return Logs.of(self._get("/v1/tasks/%s/logs" % quoted(task_id)))
 
     def follow(self, task_id: str) -> Iterator[Json]:
-        """What it prints, as it prints it, until it has ended: {"attempt", "stream", "offset", "text"}."""
+        """What it prints, as it prints it, until it has ended: {"attempt", "stream", "offset", "text"}; with "dropped_bytes" where so
+        many before it were not kept."""
         return logs.follow(self._transport, task_id)
 
     def task(self, task_id: str) -> "Task":

@@ -11,6 +11,7 @@ from . import errors, outcome
 from .awaited import holdable
 from .later import is_in_loop
 from .monitor import Monitor
+from .printed import mark
 
 T = TypeVar("T")
 _log = logging.getLogger("mpcsfaas")
@@ -18,7 +19,8 @@ _ENDED = (_base.CANCELLED, _base.CANCELLED_AND_NOTIFIED, _base.FINISHED)
 
 
 class Logs(str):
-    """What a call printed: the text of stdout, with `.stderr`, and `.dropped_bytes` of both that were not kept."""
+    """What a call printed: the text of stdout, with `.stderr`. What was not kept of a stream, of which the first 64 KiB and the
+    last ones are, is told in its text by a line of its own: `… 68935 bytes of stdout were not kept …`; `.dropped_bytes`: of both."""
 
     stderr: str
     dropped_bytes: int
@@ -27,11 +29,22 @@ class Logs(str):
     @classmethod
     def of(cls, body: Dict[str, Any]) -> "Logs":
         """From the body of /v1/tasks/{id}/logs."""
-        logs = cls(body["stdout"]["text"])
-        logs.stderr = body["stderr"]["text"]
+        logs = cls(_whole("stdout", body["stdout"]))
+        logs.stderr = _whole("stderr", body["stderr"])
         logs.dropped_bytes = body["stdout"]["dropped_bytes"] + body["stderr"]["dropped_bytes"]
         logs.attempt = body["attempt"]
         return logs
+
+
+def _whole(stream: str, kept: Dict[str, Any]) -> str:
+    """The text of a stream with a mark where something of it is missing, so that nobody takes what is left for all of it."""
+    text: str = kept["text"]
+    gap: Optional[int] = kept["gap_at"]
+    if gap is None:
+        return text
+    before = text[:gap]
+    line_end = "" if not before or before.endswith("\n") else "\n"
+    return "%s%s%s\n%s" % (before, line_end, mark(stream, kept["dropped_bytes"]), text[gap:])
 
 
 class Owner(Protocol):

@@ -13,7 +13,8 @@ _WAIT = 30.0
 
 
 def follow(transport: Transport, task_id: str) -> Iterator[Dict[str, Any]]:
-    """{attempt, stream, offset, text} as the task prints, until it has ended. Over a cut connection it goes on where it was.
+    """{attempt, stream, offset, text} as the task prints, until it has ended. Over a cut connection it goes on where it was. One
+    before which something was not kept says how many bytes, as `dropped_bytes`.
 
     Raises FaasError where the task is not known, or nobody answers; ValueError where the id is empty.
     """
@@ -97,7 +98,11 @@ class Tail:
         known = max(0, self._before.get(place, 0) - data["offset"])
         if known >= len(raw):
             return None
+        # On one connection as over a cut: what lies between was not kept.
+        dropped = max(0, data["offset"] - self._told.get(place, 0))
         self._told[place] = data["offset"] + len(raw)
+        if dropped:
+            return {**data, "dropped_bytes": dropped}
         if not known:
             return data
         return {**data, "offset": data["offset"] + known, "text": raw[known:].decode(errors="replace")}

@@ -36,6 +36,11 @@ class Printer:
                 self._broken[stream] = target
 
 
+def mark(stream: str, dropped_bytes: int) -> str:
+    """What stands, on a line of its own, where output was not kept; the command line says the same."""
+    return "… %d bytes of %s were not kept …" % (dropped_bytes, stream)
+
+
 class Lines:
     """The output of one task, cut into pieces anywhere."""
 
@@ -46,6 +51,10 @@ class Lines:
     def add(self, piece: Dict[str, Any]) -> None:
         """The next one; see logs.follow. The line that it ends in waits for its rest."""
         stream = piece["stream"]
+        if "dropped_bytes" in piece:
+            # Between two pieces that do not meet there is no line: the open one ends with a mark.
+            open_ = self._open.pop(stream, "")
+            self._printer.say(stream, (open_ and open_ + "\n") + mark(stream, piece["dropped_bytes"]) + "\n")
         lines, line_end, rest = (self._open.get(stream, "") + piece["text"]).rpartition("\n")
         self._open[stream] = rest
         self._printer.say(stream, lines + line_end)

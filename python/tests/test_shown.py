@@ -12,11 +12,17 @@ from unittest import mock
 
 from cutting_proxy import CuttingProxy
 
-from mpcsfaas import Executor, TaskFuture, running, shown, transport
+from mpcsfaas import Client, Executor, TaskFuture, logs, printed, running, shown, transport
+from mpcsfaas.futures import Logs
 
 
 def says(word):
     print(word)
+
+
+def says_much(tail):
+    """Each stream holds the first 64 KiB and the last."""
+    print("A" * 100_000 + "MIDDLE" + "B" * 100_000 + tail)
 
 
 def says_and_waits(word, gate):
@@ -65,10 +71,62 @@ class Calls(unittest.TestCase):
             until(lambda: not ex._shown.is_running())
         self.assertEqual(out.getvalue(), "so far\nend of so far\n")
 
+    def test_where_output_was_not_kept_a_line_of_its_own_says_so(self):
+        with contextlib.redirect_stdout(io.StringIO()) as out, Executor(stream_logs=True) as ex, Client() as client:
+            future = ex.submit(says_much, "")
+            future.result(20)
+            logs = future.logs()
+            pieces = list(client.follow(future.task_id))
+        self.assertEqual(logs.dropped_bytes, 200_007 - 2 * 65_536)
+        told = ["A" * 65_536, "… 68935 bytes of stdout were not kept …", "B" * 65_535]
+        self.assertEqual(logs.split("\n"), [*told, ""])
+        self.assertEqual(logs.stderr, "")
+        # While it ran perhaps all of it was there to be told.
+        shown_lines = out.getvalue().split("\n")
+        self.assertIn(shown_lines, ([*told, ""], ["A" * 100_000 + "MIDDLE" + "B" * 100_000, ""]))
+        self.assertEqual([piece["dropped_bytes"] for piece in pieces if "dropped_bytes" in piece], [68_935])
+
     def test_what_short_calls_printed_is_all_there_once_the_executor_is_left(self):
         with contextlib.redirect_stdout(io.StringIO()) as out, Executor(stream_logs=True) as ex:
             list(ex.map(says, range(100)))
         self.assertEqual(sorted(out.getvalue().split()), sorted(map(str, range(100))))
+
+
+class Gaps(unittest.TestCase):
+    """Lines whose middle is missing."""
+
+    def test_the_open_line_ends_where_something_was_not_kept(self):
+        with contextlib.redirect_stdout(io.StringIO()) as out, contextlib.redirect_stderr(io.StringIO()) as err:
+            lines = printed.Lines(printed.Printer())
+            lines.add({"stream": "stdout", "text": "one\nhalf a l"})
+            lines.add({"stream": "stderr", "text": "aside\n"})
+            lines.add({"stream": "stdout", "text": "ne\nlast", "dropped_bytes": 7})
+            lines.add({"stream": "stderr", "text": "end\n", "dropped_bytes": 9})
+            lines.close()
+        self.assertEqual(out.getvalue(), "one\nhalf a l\n… 7 bytes of stdout were not kept …\nne\nlast\n")
+        self.assertEqual(err.getvalue(), "aside\n… 9 bytes of stderr were not kept …\nend\n")
+
+    def test_a_gap_is_told_once_over_a_cut(self):
+        tail = logs.Tail(mock.Mock(), "t")
+        first, gone_on = piece(0, "one"), piece(10, "two")
+        self.assertEqual(tail._fresh(first), first)
+        self.assertEqual(tail._fresh(gone_on), {**gone_on, "dropped_bytes": 7})
+        # A new connection begins at the beginning, and perhaps less is there by then.
+        tail._before = dict(tail._told)
+        self.assertEqual([tail._fresh(first), tail._fresh(gone_on)], [None, None])
+        self.assertEqual(tail._fresh(piece(12, "o and on")), {**piece(13, " and on")})
+        self.assertEqual(tail._fresh(piece(30, "end")), {**piece(30, "end"), "dropped_bytes": 10})
+
+    def test_the_texts_of_both_streams_are_marked_where_something_is_missing(self):
+        kept = {"text": "😀one\ntwo", "gap_at": 5, "dropped_bytes": 3}
+        found = Logs.of({"stdout": kept, "stderr": {**kept, "gap_at": 4}, "attempt": 1})
+        self.assertEqual(found, "😀one\n… 3 bytes of stdout were not kept …\ntwo")
+        self.assertEqual(found.stderr, "😀one\n… 3 bytes of stderr were not kept …\n\ntwo")
+        self.assertEqual(found.dropped_bytes, 6)
+
+
+def piece(offset, text):
+    return {"attempt": 1, "stream": "stdout", "offset": offset, "text": text}
 
 
 class Many(unittest.TestCase):
