@@ -265,10 +265,11 @@ print("it is", version("mpcsfaas"))
 
 /** Prints what is told of a service that does not know what it was asked for. */
 const TOO_OLD = `
-import os
+import json, os
 from mpcsfaas.connection import Address, Answer
 from mpcsfaas.refusals import refusal
-print(refusal(Address(os.environ["MPCSFAAS_URL"]), Answer(404, {}, b""), "GET", "/v1/new"))
+problem = json.dumps({"type": "urn:mpcsfaas:error:route_not_found", "code": "route_not_found", "status": 404})
+print(refusal(Address(os.environ["MPCSFAAS_URL"]), Answer(404, {}, problem.encode()), "GET", "/v1/new"))
 `;
 
 /** Prints a wheel's files with their contents; of its own information what pip acts on, in any order. */

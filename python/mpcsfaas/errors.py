@@ -72,7 +72,14 @@ class ServiceTooOld(FaasError):
 
 
 class NoService(FaasError):
-    """What answers at the URL is no MPCSFaaS service."""
+    """What answers at the URL is no MPCSFaaS service. status: of HTTP."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
+
+    def __reduce__(self) -> Any:
+        return type(self), (str(self), self.status)
 
 
 class NotHere(FaasError, RuntimeError):

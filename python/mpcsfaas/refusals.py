@@ -1,13 +1,15 @@
 """What is told of an answer that is none, or none of the service itself."""
 import json
 import ssl
-from typing import Optional
+from typing import Any, Dict, Optional
 
 from . import errors
 from .connection import Address, Answer, is_silence, retry_after
 from .versions import __version__
 
 _ANOTHER_URL = "name another URL (argument `url`, variable MPCSFAAS_URL)"
+# So many characters of what something else says are repeated.
+_SHOWN = 80
 # What a proxy answers by itself where it cannot reach the service behind it.
 _NOT_REACHED = (502, 503, 504)
 
@@ -31,29 +33,32 @@ def unreachable(address: Address, fault: Optional[BaseException], waited: float)
 
 def refusal(address: Address, answer: Answer, method: str, path: str) -> errors.FaasError:
     """The error of an answer that is not what was asked for."""
-    try:
-        problem = json.loads(answer.content)
-    except ValueError:
-        problem = None
-    if not isinstance(problem, dict) or "code" not in problem:
-        found = _of_others(address, answer, method, path)
+    problem = _problem(answer)
+    if problem is None:
+        found = _of_others(address, answer)
     elif errors.BY_CODE.get(str(problem["code"])) is errors.ServiceTooOld:
         found = _too_old(address, method, path)
     else:
         found = errors.of_problem(problem, answer.status)
     # To the millisecond; the header rounds that up.
-    told = problem.get("retry_after_ms") if isinstance(problem, dict) else None
+    told = None if problem is None else problem.get("retry_after_ms")
     found.retry_after = told / 1000 if isinstance(told, int) else retry_after(answer.headers)
     return found
 
 
-def _of_others(address: Address, answer: Answer, method: str, path: str) -> errors.FaasError:
-    """No service of ours has said so."""
+def _problem(answer: Answer) -> Optional[Dict[str, Any]]:
+    """What a service of ours has said, None where it is the word of something else: others, too, answer JSON with a `code`."""
+    try:
+        problem = json.loads(answer.content)
+    except ValueError:
+        return None
+    is_ours = isinstance(problem, dict) and str(problem.get("type", "")).startswith("urn:mpcsfaas:")
+    return problem if is_ours else None
+
+
+def _of_others(address: Address, answer: Answer) -> errors.FaasError:
+    """No service of ours has said so: a proxy in front of one, where that is what a proxy says, or no service at all."""
     status = answer.status
-    if status < 400:
-        return no_service(address, answer)
-    if status == 404:
-        return _too_old(address, method, path)
     if status in _NOT_REACHED:
         return errors.ServiceUnreachable(
             "A proxy answers %d at %s: it does not reach the service behind it. Is that one running, and the proxy's "
@@ -78,13 +83,16 @@ def _of_others(address: Address, answer: Answer, method: str, path: str) -> erro
             "that leads past it, or have it let requests with the service's API keys through." % (address.url, status),
             problem,
         )
-    return errors.of_problem(problem, status)
+    return no_service(address, answer)
 
 
 def no_service(address: Address, answer: Answer) -> errors.NoService:
     """Something else answers there."""
-    said = ", ".join(filter(None, (str(answer.status), answer.headers.get("content-type"), answer.headers.get("location"))))
-    return errors.NoService("What answers at %s is no MPCSFaaS service (%s): %s." % (address.url, said, _ANOTHER_URL))
+    place = answer.headers.get("location")
+    told = json.dumps(answer.content.decode(errors="replace")[:_SHOWN], ensure_ascii=False)
+    said = told if place is None else "that it is to be found at " + place
+    words = "What answers at %s is no MPCSFaaS: it said %d %s; %s." % (address.url, answer.status, said, _ANOTHER_URL)
+    return errors.NoService(words, answer.status)
 
 
 def _too_old(address: Address, method: str, path: str) -> errors.ServiceTooOld:
@@ -97,7 +105,7 @@ def _too_old(address: Address, method: str, path: str) -> errors.ServiceTooOld:
     # a page of its own machine alone, unless it is told to.
     trusted = "" if address.secure else " --trusted-host " + address.host
     return errors.ServiceTooOld(
-        "The service at %s does not know %s %s: it is older than this SDK (%s), or no MPCSFaaS. Update the service, or "
+        "The service at %s does not know %s %s: it is older than this SDK (%s). Update the service, or "
         "install the SDK that it offers: pip install --force-reinstall --no-deps --no-index%s --find-links %s/sdk/python/ mpcsfaas"
         % (address.url, method, path.partition("?")[0], __version__, trusted, address.url)
     )

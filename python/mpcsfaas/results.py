@@ -37,6 +37,11 @@ _PLACE_TIMEOUT = 40.0
 _FOR_GOOD = (errors.AuthenticationError, errors.PermissionDeniedError, errors.ServiceTooOld, errors.NoService, errors.ValidationError)
 
 
+def _is_for_good(error: errors.FaasError) -> bool:
+    """Is it of no use to ask again? What says that it has a fault of its own, such as a proxy, may be right again in a moment."""
+    return isinstance(error, _FOR_GOOD) and not (isinstance(error, errors.NoService) and error.status >= 500)
+
+
 class Results:
     """Futures by task id, settled as their tasks end."""
 
@@ -259,7 +264,7 @@ class Results:
                 fault = error
             except errors.FaasError as error:
                 # Something on the way may refuse the stream alone.
-                if isinstance(error, _FOR_GOOD) and self._outstanding and not self._looks.look(0.0):
+                if _is_for_good(error) and self._outstanding and not self._looks.look(0.0):
                     raise
                 if getattr(error, "code", "") == "invalid_cursor":
                     last_id = ""

@@ -362,7 +362,7 @@ class Refusals(unittest.TestCase):
     def test_what_may_have_been_done_is_sent_again_only_where_that_does_no_harm(self):
         task_id = "0b0ea9c5-5d0e-4c57-9bd0-3d9e9b0f0c11"
         for code, is_undone in (("store_unavailable", False), ("not_ready", True), ("shutting_down", True)):
-            refused = answer(503, json.dumps({"code": code, "status": 503, "detail": "Away."}).encode())
+            refused = answer(503, problem(code, 503, "Away."))
             url, asked = serve(self, lambda n, refused=refused: refused if n == 1 else answer(200, b'{"task_id": "t"}'))
             with Client(url) as client:
                 for ask, is_harmless in (
@@ -449,12 +449,17 @@ class Refusals(unittest.TestCase):
     def test_something_else_at_the_url_is_told_so(self):
         task_id = "0b0ea9c5-5d0e-4c57-9bd0-3d9e9b0f0c11"
         for body, kind, told in (
-            (answer(200, HTML, "text/html"), "text/html", "200, text/html"),
-            (answer(200, b"7"), "application/json", "200, application/json"),
-            (answer(302, b"", "text/plain", "Location: https://x.example/"), "", "302, text/plain, https://x.example/"),
+            (answer(200, HTML, "text/html"), "text/html", '200 "<html><h1>It works!</h1></html>"'),
+            (answer(200, b"7"), "application/json", '200 "7"'),
+            (answer(302, b"", "text/plain", "Location: https://x.example/"), "", "302 that it is to be found at https://x.example/"),
+            # As `python3 -m http.server` says it, which has our port, and others that speak of a `code` in their JSON.
+            (answer(501, HTML * 9, "text/html"), "text/html", "501 %s" % json.dumps((HTML * 9).decode()[:80])),
+            (answer(404, HTML, "text/html"), "text/html", '404 "<html>'),
+            (answer(404, b'{"detail": "Not Found"}'), "", '404 "{\\"detail\\": '),
+            (answer(500, b'{"code": "internal", "detail": "x"}'), "", '500 "{\\"code\\": '),
         ):
             url, asked = serve(self, lambda _: body)
-            sentence = r"^What answers at %s is no MPCSFaaS service \(%s\): name another URL" % (re.escape(url), re.escape(told))
+            sentence = r"^What answers at %s is no MPCSFaaS: it said %s.*; name another URL" % (re.escape(url), re.escape(told))
             with Client(url, patience=20) as client, Executor(url, patience=20) as ex:
                 asks = [
                     lambda: client.submit("f", [1]),
@@ -655,7 +660,7 @@ class _Older(BaseHTTPRequestHandler):
     """A service that knows the front page alone."""
 
     def do_GET(self):
-        body = json.dumps({"detail": "Not Found"}).encode()
+        body = problem("route_not_found", 404, "There is no such route.")
         self.send_response(404)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -674,6 +679,11 @@ def answer(status, body, kind="application/json", *lines):
     """An answer's bytes; the connection ends with it."""
     head = ["HTTP/1.1 %d ..." % status, "Content-Type: " + kind, "Content-Length: %d" % len(body), "Connection: close", *lines]
     return "\r\n".join([*head, "", ""]).encode() + body
+
+
+def problem(code, status, detail, **more):
+    """A refusal's body, as a service of ours writes it."""
+    return json.dumps({"type": "urn:mpcsfaas:error:" + code, "code": code, "status": status, "detail": detail, **more}).encode()
 
 
 class Asked(NamedTuple):
@@ -1002,9 +1012,9 @@ with Executor(stream_logs=True) as ex:
 class Doubts(unittest.TestCase):
     """A request is refused for want of room after a try whose answer is not known."""
 
-    FULL = json.dumps({"code": "queue_full", "status": 429, "detail": "full", "retry_after_ms": 1}).encode()
-    FAST = json.dumps({"code": "rate_limited", "status": 429, "detail": "fast", "retry_after_ms": 1}).encode()
-    AWAY = json.dumps({"code": "store_unavailable", "status": 503, "detail": "away", "accepted": [0]}).encode()
+    FULL = problem("queue_full", 429, "full", retry_after_ms=1)
+    FAST = problem("rate_limited", 429, "fast", retry_after_ms=1)
+    AWAY = problem("store_unavailable", 503, "away", accepted=[0])
 
     def test_what_may_have_been_taken_goes_again_as_it_was_and_all_else_is_drawn_anew(self):
         for first, then, is_held in (
@@ -1053,7 +1063,7 @@ class Doubts(unittest.TestCase):
         way.join()
 
     def test_a_full_queue_is_left_alone_for_as_long_as_it_asks(self):
-        full = json.dumps({"code": "queue_full", "status": 429, "detail": "full"}).encode()
+        full = problem("queue_full", 429, "full")
         refused = answer(429, full, "application/problem+json", "Retry-After: 0.3")
         url, asked = serve(self, lambda n: refused if n < 3 else answer(200, b'{"task_ids": ["a"]}'))
         desk, began = _Desk(), time.monotonic()

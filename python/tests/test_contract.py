@@ -137,7 +137,7 @@ class Contract(unittest.TestCase):
         self.assertEqual(set(errors.BY_CODE), set(statuses))
         for kind, codes in CODES_OF.items():
             for code in codes.split():
-                problem = {"code": code, "status": int(statuses[code]), "detail": "So it is.", "request_id": "r"}
+                problem = {"type": "urn:mpcsfaas:error:" + code, "code": code, "status": int(statuses[code]), "detail": "So it is.", "request_id": "r"}
                 answer = Answer(problem["status"], {}, json.dumps(problem).encode())
                 error = refusals.refusal(Address("http://127.0.0.1:8000"), answer, "GET", "/v1/stats")
                 self.assertIs(type(error), kind, code)
