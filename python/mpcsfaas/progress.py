@@ -12,6 +12,11 @@ from .futures import TaskFuture
 
 T = TypeVar("T")
 _WIDTH = 30
+# A shorter bar, or less of a label, says nothing.
+_NARROWEST = 5
+_SHORTEST = 4
+# Where nobody says how wide it is.
+_COLUMNS = 80
 # Seconds between two drawings.
 _PAUSE = 0.1
 
@@ -119,6 +124,8 @@ class Bar:
         self._label = label
         self._stream = stream or sys.stderr
         self._done = 0
+        # How long the line was that stands there.
+        self._last = 0
         self._began = self._drawn = time.monotonic()
         self._draw()
 
@@ -137,9 +144,36 @@ class Bar:
         self._stream.flush()
 
     def _draw(self) -> None:
-        count = str(self._done)
-        if self._total is not None:
-            full = _WIDTH * self._done // max(1, self._total)
-            count = "%s%s  %d/%d" % ("█" * full, "░" * (_WIDTH - full), self._done, self._total)
-        self._stream.write("\r%s  %s  %.1f s" % (self._label, count, time.monotonic() - self._began))
+        self._stream.write("\r" + self._line(_columns(self._stream)))
         self._stream.flush()
+
+    def _line(self, columns: int) -> str:
+        """Padded over what stood there. The last column stays free: some terminals go on in the next row once it is full."""
+        took = "%.1f s" % (time.monotonic() - self._began)
+        count = str(self._done) if self._total is None else "%d/%d" % (self._done, self._total)
+        room = max(0, columns - 1)
+        told = "%s  %s" % (count, took)
+        # The label is cut first, then the bar, so that the numbers are the last to go.
+        width = 0 if self._total is None else min(_WIDTH, room - len(told) - 2)
+        if self._total is not None and width >= _NARROWEST:
+            full = width * self._done // max(1, self._total)
+            told = "%s%s  %s" % ("█" * full, "░" * (width - full), told)
+        label = _cut(self._label, room - len(told) - 2)
+        line = (label and label + "  ") + told
+        line, self._last = line[:room].ljust(min(room, self._last)), len(line)
+        return line
+
+
+def _cut(label: str, room: int) -> str:
+    """At most so many columns of it; '' where it would say nothing."""
+    if len(label) <= room:
+        return label
+    return label[: room - 1] + "…" if room >= _SHORTEST else ""
+
+
+def _columns(stream: Any) -> int:
+    """Of the terminal, which may be made wider or narrower at any moment; as usual where it is none, or does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or _COLUMNS
+    except (AttributeError, OSError, ValueError):
+        return _COLUMNS

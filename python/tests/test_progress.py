@@ -5,6 +5,7 @@ import importlib.util
 import io
 import os
 import pty
+import re
 import subprocess
 import sys
 import tempfile
@@ -52,6 +53,34 @@ class Bars(unittest.TestCase):
         bar.update(2)
         bar.close()
         self.assertIn("\rhalves  ███████████████░░░░░░░░░░░░░░░  2/4", stream.getvalue())
+
+    def test_it_stays_in_one_row_of_the_terminal(self):
+        name = "a_function_whose_name_has_forty_four_letters"
+        for columns, told in (
+            (80, "a_function_whose_name_has_forty…  ███████████████░░░░░░░░░░░░░░░  50/100  0.0 s"),
+            (120, name + "  ███████████████░░░░░░░░░░░░░░░  50/100  0.0 s"),
+            (40, "████████████░░░░░░░░░░░░  50/100  0.0 s"),
+            (20, "a_f…  50/100  0.0 s"),
+            (10, "50/100  0"),
+        ):
+            stream = io.StringIO()
+            stream.fileno = lambda: 1
+            with mock.patch.object(os, "get_terminal_size", lambda _, columns=columns: os.terminal_size((columns, 24))):
+                bar = progress.Bar(100, name, stream)
+                bar.update(50)
+                bar.close()
+            *rows, end = stream.getvalue().split("\r")[1:]
+            self.assertRegex(end, r"^%s *\n$" % re.escape(told).replace(r"0\.0", r"0\.\d"))
+            self.assertTrue(all(len(row) < columns for row in rows), rows)
+
+    def test_a_line_that_becomes_shorter_leaves_nothing_of_the_one_before(self):
+        stream = io.StringIO()
+        stream.fileno = lambda: 1
+        widths = iter([60, 30])
+        with mock.patch.object(os, "get_terminal_size", lambda _: os.terminal_size((next(widths), 24))):
+            bar = progress.Bar(None, "x" * 30, stream)
+            bar.close()
+        self.assertEqual([len(row) for row in stream.getvalue().rstrip("\n").split("\r")[1:]], [40, 29])
 
     def test_a_pipe_gets_none(self):
         done = subprocess.run([sys.executable, "-c", MAP % ("", "progress=True")], capture_output=True, text=True, check=True)
