@@ -103,8 +103,9 @@ class Executor(Calling, concurrent.futures.Executor):
         self._end(wait, self._cancels.unbegun if cancel_futures else None)
 
     def __exit__(self, kind: Any, value: Any, trace: Any) -> None:
-        # Whoever presses Ctrl-C does not want to wait.
-        self._end(True, self._cancels.abandon if kind is not None and issubclass(kind, KeyboardInterrupt) else None)
+        # Whoever presses Ctrl-C does not want to wait. Nobody has pressed it where a function raised the same, far away.
+        is_pressed = isinstance(value, KeyboardInterrupt) and not isinstance(value.__cause__, errors.RemoteTraceback)
+        self._end(True, self._cancels.abandon if is_pressed else None)
 
     def _end(self, wait: bool, cancel: Optional[Callable[[], None]]) -> None:
         if self._pid != os.getpid():

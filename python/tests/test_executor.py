@@ -85,6 +85,10 @@ def breaks():
     return Broken()
 
 
+def presses(_):
+    raise KeyboardInterrupt
+
+
 def sleeps(seconds):
     time.sleep(seconds)
     return seconds
@@ -645,6 +649,15 @@ class Calls(unittest.TestCase):
         os.close(ours)
         os.close(theirs)
         self.assertEqual(self.ex.submit(double, 2).result(), 4)
+
+
+class Leaving(unittest.TestCase):
+    def test_ctrl_c_that_a_function_raised_cancels_nothing_else(self):
+        for interrupted in (lambda ex: ex.submit(presses, 0).result(20), lambda ex: list(ex.map(presses, [0]))):
+            with self.assertRaises(KeyboardInterrupt), Executor() as ex:
+                other = ex.submit(sleeps, 0.5)
+                interrupted(ex)
+            self.assertEqual(other.result(0), 0.5)
 
 
 class Groups(unittest.TestCase):
