@@ -159,8 +159,8 @@ class Executor(Calling, concurrent.futures.Executor):
         return Bound(self, options)
 
     def reattach(self) -> "List[TaskFuture[Any]]":
-        """The futures of all tasks of this group that the service keeps, whoever submitted them; oldest first, those of one
-        millisecond in any order."""
+        """The futures of all tasks of this group that the service keeps, whoever submitted them; oldest first, in the order in
+        which they were submitted."""
         self._check_here()
         found: List[Dict[str, Any]] = []
         cursor: Optional[str] = None
