@@ -44,22 +44,32 @@ class Address:
     """Where the service is. Raises ValueError for what is no http URL."""
 
     def __init__(self, url: str) -> None:
-        parts = urllib.parse.urlsplit(url if "//" in url else "http://" + url)
-        is_http = parts.scheme in ("http", "https") and bool(parts.hostname)
-        if "@" in (parts.netloc if is_http else url):
+        url = url.strip()  # read from a file it may have a line end
+        try:
+            parts: Optional[urllib.parse.SplitResult] = urllib.parse.urlsplit(url if "//" in url else "http://" + url)
+            port = parts.port if parts else None
+        except ValueError:
+            parts = port = None  # its port is no number, or its brackets do not fit
+        is_http = parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
+        if "@" in (parts.netloc if parts is not None and is_http else url):
             # Without the URL itself, for what is secret in it.
             raise ValueError(
                 "the URL of a service holds no user and no password: name it as http://host:8000, and give its API key as the "
                 "argument `api_key` or the variable MPCSFAAS_API_KEY"
             )
-        if not is_http or not parts.hostname:
+        if parts is None or not is_http or not parts.hostname or not _is_printable(parts.netloc + parts.path):
             raise ValueError("%r is no URL of a service: it looks like http://127.0.0.1:8000" % url)
         self.url = "%s://%s%s" % (parts.scheme, parts.netloc, parts.path.rstrip("/"))
         self.secure = parts.scheme == "https"
         self.name = parts.hostname
-        self.port = parts.port or (443 if self.secure else 80)
+        self.port = port or (443 if self.secure else 80)
         self.host = parts.netloc
         self.prefix = parts.path.rstrip("/")
+
+
+def _is_printable(text: str) -> bool:
+    """Without blanks and without what no head of a request can hold."""
+    return text.isprintable() and " " not in text
 
 
 class Answer:

@@ -8,6 +8,9 @@ from .connection import Address, Answer, is_silence, retry_after
 from .versions import __version__
 
 _ANOTHER_URL = "name another URL (argument `url`, variable MPCSFAAS_URL)"
+# What OpenSSL calls an answer that is plain text, by its version.
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
+_FOR_GOOD = (errors.AuthenticationError, errors.PermissionDeniedError, errors.ServiceTooOld, errors.NoService, errors.ValidationError)
 # So many characters of what something else says are repeated.
 _SHOWN = 80
 # What a proxy answers by itself where it cannot reach the service behind it.
@@ -20,6 +23,11 @@ def unreachable(address: Address, fault: Optional[BaseException], waited: float)
         return errors.ServiceUnreachable(
             "The certificate of %s is not to be trusted (%s): give the service one that is, or name who has signed it in the "
             "variable SSL_CERT_FILE." % (address.url, fault.verify_message or fault)
+        )
+    if isinstance(fault, ssl.SSLError) and fault.reason in _NO_TLS:
+        return errors.ServiceUnreachable(
+            "What answers at %s speaks no TLS: name it as http://%s%s (argument `url`, variable MPCSFAAS_URL)."
+            % (address.url, address.host, address.prefix)
         )
     if fault is not None and is_silence(fault):
         return errors.ServiceUnreachable(
@@ -40,10 +48,19 @@ def refusal(address: Address, answer: Answer, method: str, path: str) -> errors.
         found = _too_old(address, method, path)
     else:
         found = errors.of_problem(problem, answer.status)
+    if problem is not None and isinstance(found, errors.AuthenticationError):
+        # How it is given here the service does not know.
+        words = "%s Give a valid key as the argument `api_key=` or in the variable MPCSFAAS_API_KEY." % found.detail
+        found = errors.AuthenticationError(words, problem)
     # To the millisecond; the header rounds that up.
     told = None if problem is None else problem.get("retry_after_ms")
     found.retry_after = told / 1000 if isinstance(told, int) else retry_after(answer.headers)
     return found
+
+
+def is_for_good(error: errors.FaasError) -> bool:
+    """Is it of no use to ask again? What says that it has a fault of its own, such as a proxy, may be right again in a moment."""
+    return isinstance(error, _FOR_GOOD) and not (isinstance(error, errors.NoService) and error.status >= 500)
 
 
 def _problem(answer: Answer) -> Optional[Dict[str, Any]]:

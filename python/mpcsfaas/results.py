@@ -16,7 +16,7 @@ import time
 import urllib.parse
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence
 
-from . import backoff, errors, looks
+from . import backoff, errors, looks, refusals
 from .asking import ask_all
 from .connection import FAULTS
 from .events import Event, EventStream
@@ -34,12 +34,6 @@ _IDLE = 30.0
 _OPEN_TIMEOUT = 1.0
 # A stream says at once where it begins. One that has not after so many seconds is opened anew.
 _PLACE_TIMEOUT = 40.0
-_FOR_GOOD = (errors.AuthenticationError, errors.PermissionDeniedError, errors.ServiceTooOld, errors.NoService, errors.ValidationError)
-
-
-def _is_for_good(error: errors.FaasError) -> bool:
-    """Is it of no use to ask again? What says that it has a fault of its own, such as a proxy, may be right again in a moment."""
-    return isinstance(error, _FOR_GOOD) and not (isinstance(error, errors.NoService) and error.status >= 500)
 
 
 class Results:
@@ -264,7 +258,7 @@ class Results:
                 fault = error
             except errors.FaasError as error:
                 # Something on the way may refuse the stream alone.
-                if _is_for_good(error) and self._outstanding and not self._looks.look(0.0):
+                if refusals.is_for_good(error) and self._outstanding and not self._looks.look(0.0):
                     raise
                 if getattr(error, "code", "") == "invalid_cursor":
                     last_id = ""
