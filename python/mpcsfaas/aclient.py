@@ -60,6 +60,9 @@ class AsyncClient:
         finally:
             last.close()
 
+    def __reduce__(self) -> Any:
+        return self._client.__reduce__()
+
     async def register(
         self,
         function: Union[Callable[..., Any], str],

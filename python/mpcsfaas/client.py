@@ -53,6 +53,12 @@ class Client:
         self._later.join(_LEAVING)
         self._transport.close()
 
+    def __reduce__(self) -> Any:
+        raise errors.SerializationError(
+            "a Client cannot go along to where a function runs: it holds this process's connections; pass what it has told, or "
+            "make one there, where this package is installed"
+        )
+
     # Functions.
 
     def register(
@@ -71,6 +77,7 @@ class Client:
         SerializationError, VersionMismatch.
         """
         if not isinstance(function, str):
+            given.check_function(function, "register")
             shipped = shipment.shipment_of(function)
             return self._registry.register(shipped, name or shipped.name, {**options_of(function), **options}, description)
         if name is None:
@@ -113,6 +120,7 @@ class Client:
         """Queues one call and answers its task's id. key: the same key and content again is the same task.
         as_json: arguments and result as JSON, which a JavaScript function needs."""
         given.check_arguments(function, args)
+        given.check_named_arguments(function, kwargs)
         named = Named(self._registry, function)
         entry = self._entry(function, args, kwargs, as_json, options)
         task = given.json_of(function, entry.in_frame(0))

@@ -13,7 +13,7 @@ import uuid
 import weakref
 from typing import Any, Callable, Dict, Iterable, List, Optional, Sequence, Tuple
 
-from . import chunks, errors, later, leaving, progress as bar, shipment
+from . import chunks, errors, given, later, leaving, progress as bar, shipment
 from .bound import Bound
 from .callables import options_of, unwrapped
 from .calling import Calling
@@ -21,7 +21,7 @@ from .futures import TaskFuture
 from .later import Later
 from .leaving import Cancels
 from .maps import Limit, Values, flat, one_by_one
-from .options import check, check_of_calls, on_the_wire
+from .options import check, check_group, check_of_calls, on_the_wire
 from .pickling import Arguments
 from .registry import Registry
 from .results import Results
@@ -71,6 +71,8 @@ class Executor(Calling, concurrent.futures.Executor):
         if max_workers is not None and max_workers <= 0:
             raise ValueError("max_workers must be greater than 0")
         check(options)
+        if group is not None:
+            check_group(group)
         number = next(_numbers)
         self.group = "py-" + uuid.uuid4().hex if group is None else group
         self._options = options
@@ -258,6 +260,7 @@ class Executor(Calling, concurrent.futures.Executor):
     # Our own.
 
     def _submit(self, fn: Any, args: Tuple[Any, ...], kwargs: Dict[str, Any], options: Dict[str, Any]) -> "TaskFuture[Any]":
+        given.check_function(fn, "submit")
         self._check_open()
         return self._add(fn, self._entry(fn, options), args, kwargs)
 
@@ -296,6 +299,7 @@ class Executor(Calling, concurrent.futures.Executor):
         buffersize: Optional[int] = None,
         progress: bool = False,
     ) -> "Values[Any]":
+        given.check_function(fn, "map")
         if chunksize < 1:
             raise ValueError("chunksize must be >= 1.")
         if buffersize is not None and buffersize < 1:

@@ -1,4 +1,4 @@
-"""What a caller of Client has given for a call."""
+"""What a caller has given for a call, of a Client or an Executor."""
 import collections.abc
 import json
 import reprlib
@@ -9,6 +9,38 @@ from .errors import SerializationError
 
 # Each would be spread over many arguments, or is a call's arguments without an order.
 _NOT_SPREAD = (str, bytes, bytearray, memoryview, collections.abc.Mapping)
+
+
+def check_function(function: Any, method: str) -> None:
+    """Raises TypeError for what is none: of an Executor, which has no names of functions, or to be registered. method: of the caller."""
+    if callable(function):
+        return
+    if isinstance(function, str):
+        words = "%s takes a function, not %s: Client().submit(%r, [x]) calls one that is registered by its name"
+        raise TypeError(words % (method, reprlib.repr(function), function))
+    raise TypeError(_no_function(method, "a function", function))
+
+
+def check_callee(function: Any) -> None:
+    """Raises TypeError for what is neither a function nor the name of one."""
+    if not (isinstance(function, str) or callable(function)):
+        raise TypeError(_no_function("submit", "a function, or the name of one that is registered", function))
+
+
+def _no_function(method: str, what: str, given: Any) -> str:
+    return "%s takes %s, not %s: name the function and its arguments apart, %s(f, x) for f(x)" % (
+        method,
+        what,
+        reprlib.repr(given),
+        method,
+    )
+
+
+def check_named_arguments(function: Any, kwargs: Any) -> None:
+    """Raises TypeError where those that have names are no mapping."""
+    if kwargs is not None and not isinstance(kwargs, collections.abc.Mapping):
+        words = "the arguments of a call that have names are a dict, not %s: write submit(%s, [x, y], {'name': z})"
+        raise TypeError(words % (reprlib.repr(kwargs), _shown(function)))
 
 
 def check_arguments(function: Any, args: Any) -> None:

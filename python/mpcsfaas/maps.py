@@ -16,9 +16,13 @@ class Limit:
     """When a map is over. What fails later in a `with` of it, because the service is away, is the TimeoutError of the map."""
 
     def __init__(self, timeout: Optional[float]) -> None:
-        """timeout: from now, seconds; None: it is never over. `until`: the same, of time.monotonic()."""
+        """timeout: from now, seconds; None: it is never over. `until`: the same, of time.monotonic(). Raises TypeError for what is
+        no number."""
         self._timeout = timeout
-        self.until = None if timeout is None else time.monotonic() + timeout
+        try:
+            self.until = None if timeout is None else time.monotonic() + timeout
+        except TypeError:
+            raise TypeError("the timeout of a map is a number of seconds, or None, not %r" % (timeout,)) from None
 
     def __enter__(self) -> None:
         """Nothing."""

@@ -1,7 +1,7 @@
 """What a call of a Client names: a function that is registered, or one from here."""
 from typing import Any, Callable, Optional, TypeVar, Union
 
-from . import errors, shipment
+from . import errors, given, shipment
 from .registry import Registry
 
 T = TypeVar("T")
@@ -13,9 +13,10 @@ class Named:
     """One from here is registered where that has not been done, and again where the service has lost it."""
 
     def __init__(self, registry: Registry, function: Callee) -> None:
-        """Raises SerializationError, VersionMismatch."""
+        """Raises SerializationError, VersionMismatch; TypeError for what is no function."""
         self._registry = registry
         self._shipped: Optional[shipment.Shipment] = None
+        given.check_callee(function)
         if isinstance(function, str):
             self._ref = function
         else:

@@ -171,13 +171,21 @@ def check(options: Mapping[str, Any], allowed: Optional[Any] = None) -> None:
 
 def check_of_calls(options: Mapping[str, Any]) -> None:
     """As `check`, of calls through an Executor. Raises TypeError for `group`, too."""
-    check(options)
     if "group" in options:
         # It hears of its tasks' ends by the events of its group.
         raise TypeError(
             "'group' is one for all tasks of an Executor: say Executor(group=%r), for decorated functions configure(group=%r)"
             % (options["group"], options["group"])
         )
+    check(options, [name for name in _NAMES if name != "group"])
+
+
+def check_group(group: Any) -> None:
+    """Raises TypeError for what is no text, ValueError for one that no request can hold."""
+    if not isinstance(group, str):
+        raise TypeError("the group of an Executor is a text, not %r" % (group,))
+    if any("\ud800" <= character <= "\udfff" for character in group):
+        raise ValueError("the group %r has a lone surrogate, which is no character and cannot be sent" % group)
 
 
 def on_the_wire(options: Mapping[str, Any]) -> Dict[str, Any]:

@@ -3,12 +3,13 @@
 P1  Plain data is written by the C pickler. What it would write as a reference into `__main__` goes by value, through dill:
     no worker has the caller's main module.
 P2  Of a function's globals only those that it uses go along (dill's `recurse`, with a search of ours: see globalvars).
-P3  What means nothing in another process is refused, not copied: locks, open files.
+P3  What means nothing in another process is refused, not copied: locks, open files, futures.
 P4  A class of `__main__` is one class wherever it goes (see classes), so that `except` and `isinstance` know it.
 P5  A method that a module has for a function goes by name, too (see methods): with its object, which nobody sees, each call
     would begin from a copy of that, and draw the same random numbers.
 """
 import _thread
+import concurrent.futures
 import functools
 import importlib
 import io
@@ -54,6 +55,8 @@ class _Dispatch(Dict[Any, Any]):
     def get(self, kind: Any, default: Any = None) -> Any:
         if kind in _REFUSED:
             return _refuse
+        if issubclass(kind, concurrent.futures.Future):
+            return _refuse_future
         if kind is types.ModuleType:
             return _save_module
         if kind is types.FunctionType:
@@ -78,6 +81,10 @@ class _Dispatch(Dict[Any, Any]):
 def _refuse(_pickler: Any, value: Any) -> None:
     kind = type(value)
     raise pickle.PicklingError("cannot pickle %s.%s objects" % (kind.__module__, kind.__name__))
+
+
+def _refuse_future(_pickler: Any, _future: Any) -> None:
+    raise SerializationError("a future cannot go along to where a function runs: pass its value, `future.result()`")
 
 
 def _save_module(pickler: Any, module: types.ModuleType) -> None:

@@ -315,7 +315,7 @@ def quoted(part: str) -> str:
     """An id or a name as a part of a path. Raises ValueError for an empty one."""
     if not part:
         raise ValueError("the id is empty")  # without one the path is that of the list
-    return urllib.parse.quote(part, safe="@")
+    return _encoded(part, lambda: urllib.parse.quote(part, safe="@"))
 
 
 def with_query(path: str, query: Optional[Mapping[str, Any]]) -> str:
@@ -324,4 +324,12 @@ def with_query(path: str, query: Optional[Mapping[str, Any]]) -> str:
     if not named:
         return path
     plain = [(name, str(value).lower() if isinstance(value, bool) else value) for name, value in named]
-    return path + "?" + urllib.parse.urlencode(plain, doseq=True)
+    return path + "?" + _encoded(dict(plain), lambda: urllib.parse.urlencode(plain, doseq=True))
+
+
+def _encoded(what: Any, encode: Callable[[], str]) -> str:
+    """Raises ValueError, which tells what it is about, where half a character stands alone (a surrogate)."""
+    try:
+        return encode()
+    except UnicodeEncodeError:
+        raise ValueError("%r has a lone surrogate, which is no character and cannot be sent" % (what,)) from None

@@ -35,6 +35,7 @@ from mpcsfaas import (
     NoWorkerWarning,
     TaskFuture,
     errors,
+    function,
     later,
     leaving,
     shipment,
@@ -114,6 +115,52 @@ class Refusals(unittest.TestCase):
         self.assertRegex(str(caught.exception), r"^The certificate of %s is not to be trusted \(self.signed certificate\)" % re.escape(url))
         self.assertNotIn("npm start", str(caught.exception))
 
+    def test_tls_where_none_is_spoken(self):
+        url = os.environ["MPCSFAAS_URL"].replace("http://", "https://")
+        sentence = "^What answers at %s speaks no TLS: name it as %s " % (re.escape(url), re.escape(os.environ["MPCSFAAS_URL"]))
+        with Client(url, patience=0.2) as client, self.assertRaisesRegex(errors.ServiceUnreachable, sentence):
+            client.version()
+
+    def test_a_url_may_have_blanks_around_it(self):
+        with Client(" %s \n" % os.environ["MPCSFAAS_URL"]) as client:
+            self.assertIn("version", client.version())
+
+    def test_what_is_no_function_is_refused_at_once(self):
+        nobody = Executor("http://127.0.0.1:1")  # whoever asked there would be told otherwise
+        with Client("http://127.0.0.1:1") as client:
+            for ask, words in (
+                (lambda: nobody.submit(double(3)), r"^submit takes a function, not 6: .* apart, submit\(f, x\) for f\(x\)$"),
+                (lambda: nobody.options(priority=1).submit(None), "^submit takes a function, not None: "),
+                (lambda: nobody.map(3, [1]), r"^map takes a function, not 3: .* apart, map\(f, x\) for f\(x\)$"),
+                (lambda: nobody.submit("double", 2), r"not 'double': Client\(\).submit\('double', \[x\]\) calls one that is registered"),
+                (lambda: nobody.map("double", [2]), "^map takes a function, not 'double': "),
+                (lambda: client.submit(3, [1]), "^submit takes a function, or the name of one that is registered, not 3: "),
+                (lambda: client.batch(3, [[1]]), "^submit takes a function, or the name of one that is registered, not 3: "),
+                (lambda: client.register(3), "^register takes a function, not 3: "),
+                (lambda: client.submit("f", [1], [2]), r"^the arguments .* that have names are a dict, not \[2\]: write submit\('f', \[x, y\], "),
+                (lambda: nobody.map(double, [1], timeout="x"), "^the timeout of a map is a number of seconds, or None, not 'x'$"),
+                (lambda: Executor(group=3), "^the group of an Executor is a text, not 3$"),
+            ):
+                with self.assertRaisesRegex(TypeError, words):
+                    ask()
+
+    def test_half_a_character_is_sent_nowhere(self):
+        with Client() as client:
+            for ask in (
+                lambda: Executor(group="\ud800"),
+                lambda: list(client.list(group="\ud800")),
+                lambda: client.get("\ud800"),
+            ):
+                with self.assertRaisesRegex(ValueError, r"'\\ud800'.* has a lone surrogate, which is no character") as caught:
+                    ask()
+                self.assertNotIsInstance(caught.exception, UnicodeError)
+
+    def test_the_options_of_calls_are_told_without_that_which_is_refused(self):
+        for ask in (Executor().options, Executor().options().options, function):
+            with self.assertRaisesRegex(TypeError, "^'foo' is no option: there are at_most_once, expires_at, isolation") as caught:
+                ask(foo=1)
+            self.assertNotIn("group", str(caught.exception))
+
     def test_a_number_of_workers_is_no_url(self):
         for number in (8, 0, True):
             with self.assertRaisesRegex(TypeError, r"^Executor\(%r\): the workers of the service decide how many calls run at once" % number):
@@ -123,7 +170,7 @@ class Refusals(unittest.TestCase):
                 kind(b"x")
 
     def test_no_url(self):
-        for url in ("ftp://x", "http://", "http:///x"):
+        for url in ("ftp://x", "http://", "http:///x", "http://x:80 0", "http://x:y", "http://x:70000", "http://[::1", "http://x y/"):
             with self.assertRaisesRegex(ValueError, "is no URL of a service"):
                 Executor(url)
 
@@ -153,9 +200,10 @@ class Refusals(unittest.TestCase):
             self.assertIsNotNone(list(client.list()))
 
     def test_wrong_key(self):
-        with self.assertRaisesRegex(errors.AuthenticationError, "wants an API key"), Client(KEYED) as client:
+        here = r".* the argument `api_key=` or in the variable MPCSFAAS_API_KEY\.$"
+        with self.assertRaisesRegex(errors.AuthenticationError, "wants an API key" + here), Client(KEYED) as client:
             next(client.list())
-        with self.assertRaisesRegex(errors.AuthenticationError, "is not known here"), Executor(KEYED, "mpk_wrong") as ex:
+        with self.assertRaisesRegex(errors.AuthenticationError, "is not known here" + here), Executor(KEYED, "mpk_wrong") as ex:
             ex.submit(double, 1)
 
     def test_arguments_too_large_fail_alone(self):

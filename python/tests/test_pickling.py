@@ -1,5 +1,6 @@
 """What travels: functions with what they need, classes that come back as the caller's own, sentences about what cannot."""
 import collections
+import concurrent.futures
 import dataclasses
 import enum
 import functools
@@ -20,12 +21,16 @@ import urllib.parse
 import xml.etree.ElementTree
 from random import randint, random as draw
 
-from mpcsfaas import Client, SerializationError, callables, function, pickling, shipment
+from mpcsfaas import AsyncClient, Client, SerializationError, TaskFuture, callables, function, pickling, shipment
 
 RATE = 3
 UNUSED = "this text is used by nobody here"
 LOCK = threading.Lock()
 Pair = collections.namedtuple("Pair", "a b")
+
+
+def taking(given):
+    return lambda: given
 
 
 class Color(enum.Enum):
@@ -353,6 +358,21 @@ class Functions(unittest.TestCase):
         nameless = types.MethodType(functools.partial(max, 1), 2)
         self.assertEqual(pickling.loads(pickling.dumps(nameless))(), 2)
         self.assertIs(shipment.shipment_of(drawn), shipment.shipment_of(drawn))
+
+    def test_a_future_and_a_client_say_what_to_do_instead(self):
+        client, future = Client("http://127.0.0.1:1"), concurrent.futures.Future()
+        task = client.task("t")
+        for given, words in (
+            (future, r"a future cannot go along .*: pass its value, `future.result\(\)`$"),
+            (TaskFuture(None), r"a future cannot go along .*: pass its value, `future.result\(\)`$"),
+            (client, "; a Client cannot go along to where a function runs: "),
+            (AsyncClient("http://127.0.0.1:1"), "; a Client cannot go along to where a function runs: "),
+            (task, "; a Client cannot go along to where a function runs: "),
+        ):
+            with self.assertRaisesRegex(SerializationError, "^cannot pickle argument 1 of `len`: .*" + words):
+                pickling.Arguments().dumps(len, ([given],), {})
+            with self.assertRaisesRegex(SerializationError, "captured variable `given`.*" + words):
+                shipment.shipment_of(taking(given))
 
     def test_names_the_captured_object_that_cannot_be_pickled(self):
         lock, deep = threading.RLock(), {"a": [0, socket.socket()]}
