@@ -59,14 +59,15 @@ export class Connection {
     patienceMs = 60_000,
     fetch: given,
   }: ConnectionOptions) {
-    if (!/^https?:\/\/[^/]/.test(url)) {
+    if (!/^https?:\/\/[^/?#]/.test(url)) {
       throw new TypeError(`url takes an address such as http://127.0.0.1:8000, not ${JSON.stringify(url)}.`);
     }
     // What fetch itself refuses would read as a service that is away, and be tried again. Neither is repeated to anybody.
     if (/^[^/]*\/\/[^/?#]*@/.test(url))
       throw new TypeError('url takes no user and password: a key is given as apiKey.');
     checkKey('apiKey', apiKey?.trim());
-    this.url = url.replace(/\/+$/, '');
+    // A path goes behind it: a query or a hash would swallow that.
+    this.url = url.replace(/\/*([?#].*)?$/, '');
     this.patienceMs = patienceMs;
     this.#retries = retries;
     this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
@@ -143,10 +144,12 @@ export class Connection {
     if (error instanceof FaasError) return error;
     const { cause, message } = error as { cause?: { code?: string; message?: string }; message?: string };
     const why = cause?.code ?? (cause?.message || message) ?? String(error);
-    // As OpenSSL and Node name what is wrong with a certificate.
+    // As OpenSSL and Node name what is wrong with a certificate, and an answer without TLS.
     const [what, cure] = /CERT(_|$)|UNABLE_TO_/.test(why)
       ? ['trusted service', 'name its signer in NODE_EXTRA_CA_CERTS']
-      : ['service', 'start one with `mpcsfaas up`'];
+      : /EPROTO|WRONG_V/.test(why)
+        ? ['TLS', 'write http://']
+        : ['service', 'start one with `mpcsfaas up`'];
     return new ConnectionFailed(
       `No ${what} answers at ${this.url} (${why}): ${cure}, or give another url.`,
       undefined,

@@ -231,6 +231,29 @@ it('a certificate that is not trusted is no service that is to be started', asyn
   rmSync(folder, { recursive: true });
 });
 
+it('what answers without TLS is told from a service that is to be started', async () => {
+  const server = createServer((_, response) => void response.end('{}')).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const error = await fault(new Faas({ url, retries: 0 }).stats());
+  server.close();
+  expect(String(error)).toMatch(/^ConnectionFailed: No TLS answers at https:.* \(.+\): write http:\/\/, or give another/);
+});
+
+it("a query or a hash of the url does not swallow the requests' paths", async () => {
+  const asked: unknown[] = [];
+  const server = createServer(({ url }, response) => {
+    asked.push(url);
+    response.end('{}');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  for (const more of ['?x=1', '/?x=1#y', '/#y', '/below/?x=1']) await new Faas({ url: url + more }).version();
+  server.close();
+  expect(asked).toEqual(['/v1/version', '/v1/version', '/v1/version', '/below/v1/version']);
+  expect(() => new Faas({ url: 'http://?x=1' })).toThrow('url takes an address');
+});
+
 describe('a wire that is cut', () => {
   let up: System;
   beforeAll(async () => {
