@@ -42,21 +42,35 @@ async function buildClient() {
   const made = mkdtempSync(join(tmpdir(), 'client-'));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   execFileSync(process.execPath, [tsc, '-p', folder, '--outDir', made], { stdio: 'inherit' });
-  const { build } = await import('esbuild');
+  const { build, transform } = await import('esbuild');
   const { outputFiles } = await build({
     entryPoints: [join(folder, 'src/index.ts')],
     ...{ bundle: true, format: 'esm', target: 'es2022', charset: 'utf8', legalComments: 'none', logLevel: 'warning' },
     ...{ minify: true, write: false },
     plugins: [{ name: 'short texts', setup: shortTexts }],
   });
+  const module = inLines(outputFiles[0].text);
+  const meaning = async (text) => (await transform(text, { minify: true })).code;
+  if ((await meaning(module)) !== (await meaning(outputFiles[0].text))) throw new Error('A line ends inside of a text.');
   mkdirSync(dist, { recursive: true });
   // Each file is there at any time, the one before or this one: somebody may be reading it.
-  for (const [name, text] of Object.entries({ 'index.js': outputFiles[0].text, 'index.d.ts': declarations(made) })) {
+  for (const [name, text] of Object.entries({ 'index.js': module, 'index.d.ts': declarations(made) })) {
     const fresh = join(dist, `.${process.pid}.${name}`);
     writeFileSync(fresh, text);
     renameSync(fresh, join(dist, name));
   }
   rmSync(made, { recursive: true });
+}
+
+/**
+ * With lines that end where statements do, in the place of semicolons: of an uncaught error Node prints the line that threw
+ * it before the error's own sentence. esbuild's `lineLimit` breaks anywhere, and makes the tarball 200 bytes larger.
+ */
+function inLines(code) {
+  const begins = '(?:#|(?:async|class|for|function|get|if|let|return|static|throw|try|var)\\b)';
+  return code
+    .replaceAll(new RegExp(`;(?=${begins})`, 'g'), '\n')
+    .replaceAll(new RegExp(`(?<=\\})(?=${begins})`, 'g'), '\n');
 }
 
 /** The texts of compiler-helpers.ts are programs, as it is one itself. */

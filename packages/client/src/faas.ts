@@ -61,8 +61,8 @@ export class Faas {
   }
 
   /**
-   * Ships a function's text under a name; the same text again is the same version. It must bring all that it uses, and
-   * import inside. @throws NotSelfContained, which names what is missing
+   * Ships a function's text under a name; the same text is the same version. It must bring all that it uses, and
+   * import inside. @throws NotSelfContained
    */
   register<A extends readonly unknown[], R>(
     name: string,

@@ -1,10 +1,11 @@
 // What is published: one tarball, installed alone in an empty folder, used from TypeScript and from the system's own Node.
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest';
 import { root } from '../../../test/harness/program.ts';
+import { freePort } from '../../../test/harness/redis.ts';
 import { startUp } from './service.ts';
 
 const MOST_BYTES = 15 * 1000;
@@ -99,6 +100,23 @@ it("runs on the system's own Node, and the program ends by itself", async () => 
     ['RemoteError', 'RangeError'],
   ]);
   await up.stop();
+});
+
+it('of an uncaught error Node prints its sentence, after one short line of where it was thrown', async () => {
+  const url = `http://127.0.0.1:${await freePort()}`;
+  writeFileSync(
+    join(folder, 'nobody.js'),
+    `import { Faas } from '@mpcsfaas/client';\nawait new Faas({ url: '${url}', retries: 0 }).version();\n`,
+  );
+  const told = spawnSync(process.execPath, ['nobody.js'], { cwd: folder, encoding: 'utf8' }).stderr;
+  const sentence = `ConnectionFailed: No service answers at ${url} (ECONNREFUSED): start one with \`mpcsfaas up\``;
+  expect(told.indexOf(sentence)).toBeGreaterThan(0);
+  expect(told.indexOf(sentence)).toBeLessThan(400);
+  expect(told.length).toBeLessThan(3000);
+  // Wherever it is thrown.
+  const module = readFileSync(join(folder, 'node_modules/@mpcsfaas/client/dist/index.js'), 'utf8');
+  const throwing = module.split('\n').filter((line) => /\bthrow\b/.test(line));
+  expect(Math.max(...throwing.map((line) => line.length))).toBeLessThan(400);
 });
 
 const COMMON = `import { Faas } from '@mpcsfaas/client';
