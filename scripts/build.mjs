@@ -51,7 +51,8 @@ async function buildClient() {
   });
   const module = inLines(outputFiles[0].text);
   const meaning = async (text) => (await transform(text, { minify: true })).code;
-  if ((await meaning(module)) !== (await meaning(outputFiles[0].text))) throw new Error('A line ends inside of a text.');
+  if ((await meaning(module)) !== (await meaning(outputFiles[0].text)))
+    throw new Error('A line ends inside of a text.');
   mkdirSync(dist, { recursive: true });
   // Each file is there at any time, the one before or this one: somebody may be reading it.
   for (const [name, text] of Object.entries({ 'index.js': module, 'index.d.ts': declarations(made) })) {

@@ -237,7 +237,9 @@ it('what answers without TLS is told from a service that is to be started', asyn
   const url = `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const error = await fault(new Faas({ url, retries: 0 }).stats());
   server.close();
-  expect(String(error)).toMatch(/^ConnectionFailed: No TLS answers at https:.* \(.+\): write http:\/\/, or give another/);
+  expect(String(error)).toMatch(
+    /^ConnectionFailed: No TLS answers at https:.* \(.+\): write http:\/\/, or give another/,
+  );
 });
 
 it("a query or a hash of the url does not swallow the requests' paths", async () => {
