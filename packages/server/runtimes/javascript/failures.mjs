@@ -3,6 +3,13 @@
 import { readable } from './module-url.mjs';
 
 const MAX_TEXT = 64 * 1024;
+/** Of the errors below the one that was thrown: how deep, how many of all, and characters of each. */
+const MOST_DEEP = 8;
+const MOST_ERRORS = 32;
+const MAX_NESTED = 8 * 1024;
+const UNKNOWN = '(cannot be shown)';
+const OwnError = Error;
+const Aggregate = AggregateError;
 const OURS = new URL('.', import.meta.url).href;
 
 /** A call that ends as a failure of `kind`; `cause` is what was thrown. */
@@ -46,12 +53,56 @@ function basesOf(value) {
   return names;
 }
 
-/** The stack without the lines of this runner and of Node itself. */
-function traceOf(error) {
+/** The stack, and in it the causes and what an AggregateError holds, as Node shows them. */
+function traceOf(error, above = [], told = { errors: 0 }) {
+  told.errors += 1;
+  const parts = [];
+  const inside = [...above, error];
+  const one = (nested) => {
+    if (inside.includes(nested)) return '[Circular]';
+    if (!isError(nested)) return textOf(nested).slice(0, MAX_NESTED);
+    return inside.length < MOST_DEEP && told.errors < MOST_ERRORS ? traceOf(nested, inside, told) : '…';
+  };
+  const cause = attempt(() => error.cause);
+  if (cause !== undefined) parts.push(`[cause]: ${attempt(() => one(cause)) ?? UNKNOWN}`);
+  const held = attempt(() => (error instanceof Aggregate && Array.isArray(error.errors) ? error.errors : []));
+  const members = [];
+  for (let at = 0; at < held?.length; at += 1) {
+    if (told.errors >= MOST_ERRORS) {
+      members.push(`… ${held.length - at} more`);
+      break;
+    }
+    members.push(attempt(() => one(held[at])) ?? UNKNOWN);
+  }
+  if (members.length > 0) parts.push(`[errors]: [\n  ${indented(members.join(',\n'))}\n]`);
+  const stack = stackOf(error);
+  const own = above.length === 0 ? stack : stack.slice(0, MAX_NESTED);
+  return parts.length === 0 ? own : `${own} {\n  ${indented(parts.join(',\n'))}\n}`;
+}
+
+/** Without the lines of this runner and of Node itself. */
+function stackOf(error) {
   const lines = String(error.stack ?? '').split('\n');
   return lines
     .filter((line) => !(/^\s+at /.test(line) && (line.includes(OURS) || line.includes('node:internal'))))
     .join('\n');
+}
+
+function isError(value) {
+  return value instanceof OwnError && typeof value.stack === 'string';
+}
+
+function indented(text) {
+  return text.replaceAll('\n', '\n  ');
+}
+
+/** Getters are users' code, and may throw. */
+function attempt(act) {
+  try {
+    return act();
+  } catch {
+    return undefined;
+  }
 }
 
 function textOf(value) {

@@ -148,6 +148,72 @@ describe('failures', () => {
     expect(await failureOf(run(text))).toBe(words);
   });
 
+  describe('what is below an error stands in its traceback', () => {
+    const tracebackOf = async (text: string): Promise<string> => {
+      const { outcome } = await run(text);
+      if (outcome.is !== 'failed') throw new Error(outcome.is);
+      return outcome.error.traceback;
+    };
+
+    test('a connection that is refused', async () => {
+      const trace = await tracebackOf("async () => (await fetch('http://127.0.0.1:2/')).status");
+      expect(trace).toMatch(
+        /^TypeError: fetch failed[^]* \{\n {2}\[cause\]: Error: connect ECONNREFUSED 127\.0\.0\.1:2/,
+      );
+      expect(trace).not.toContain('node:internal');
+    });
+
+    test('causes, one below the other, and what is no error', async () => {
+      const trace = await tracebackOf(
+        `() => { throw new Error('a', { cause: new RangeError('b', { cause: { code: 7 } }) }) }`,
+      );
+      expect(trace).toMatch(
+        /^Error: a\n[^]* \{\n {2}\[cause\]: RangeError: b\n[^]* \{\n {4}\[cause\]: \{"code":7\}\n {2}\}\n\}$/,
+      );
+    });
+
+    test('the members of an AggregateError', async () => {
+      const trace = await tracebackOf(
+        `() => Promise.any([Promise.reject(new Error('one')), Promise.reject(new TypeError('two')), Promise.reject(3)])`,
+      );
+      expect(trace).toMatch(
+        /^AggregateError: .*\{\n {2}\[errors\]: \[\n {4}Error: one[^]*,\n {4}TypeError: two[^]*,\n {4}3\n {2}\]\n\}$/,
+      );
+    });
+
+    test.each([
+      [
+        'a circle',
+        `() => { const a = new Error('a'); a.cause = new Error('b', { cause: a }); throw a }`,
+        /\[Circular\]/,
+      ],
+      [
+        'a getter that throws',
+        `() => { throw Object.defineProperty(new Error('a'), 'cause', { get() { throw 1 } }) }`,
+        /a/,
+      ],
+      [
+        'a stack that throws',
+        `() => { throw new Error('a', { cause: Object.defineProperty(new Error('b'), 'stack', { get() { throw 1 } }) }) }`,
+        /\[cause\]: \(cannot be shown\)/,
+      ],
+      [
+        'a chain without an end',
+        `() => { let e = new Error('0'); for (let n = 1; n < 1e4; n++) e = new Error('x'.repeat(1e5), { cause: e }); throw e }`,
+        /…/,
+      ],
+      [
+        'more than many',
+        `() => { const all = (n) => new AggregateError(n ? Array.from({ length: 50 }, () => all(n - 1)) : [], 'm'); throw all(2) }`,
+        /… \d+ more/,
+      ],
+    ])('%s', async (_name, text, expected) => {
+      const trace = await tracebackOf(text);
+      expect(trace).toMatch(expected);
+      expect(trace.length).toBeLessThan(66_000);
+    });
+  });
+
   test('process.exit is a loss that says so; the next call is right', async () => {
     const { outcome } = await run('() => process.exit(3)');
     expect(outcome).toMatchObject({ is: 'lost', error: { details: { exit_code: 3 } } });
