@@ -39,6 +39,7 @@ async function evaluateTypeScript(source, file, first) {
   }
 }
 
+const META = /\bimport\s*\.\s*meta\b/g;
 const COMMON_JS = /^(module|exports|require) is not defined/;
 
 /** What was thrown while the source was evaluated, with its line where the stack has one. */
@@ -66,8 +67,10 @@ function isExpression(text) {
   try {
     new Script(`(${text}\n)`);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // A script has none; a module's expression does.
+    const without = text.replace(META, 'meta');
+    return error.message === "Cannot use 'import.meta' outside a module" && without !== text && isExpression(without);
   }
 }
 

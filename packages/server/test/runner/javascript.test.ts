@@ -35,6 +35,12 @@ describe('source', () => {
     expect(valueOf(await run(text, [1, 2]))).toBe(value);
   });
 
+  test('import.meta is the module that a bare function is made one of', async () => {
+    expect(valueOf(await run('() => typeof import.meta.url'))).toBe('string');
+    expect(valueOf(await run('(a: number) => [a, typeof import.meta]', [1]))).toEqual([1, 'object']);
+    expect(valueOf(await run('const m = import.meta;\nexport default () => typeof m.url'))).toBe('string');
+  });
+
   test('an entry names an export; a wrong one says what there is', async () => {
     const text = 'export const one = () => 1; export const two = () => 2;';
     expect(valueOf(await run(text, [], { entry: 'two' }))).toBe(2);
