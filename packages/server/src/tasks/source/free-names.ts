@@ -1,11 +1,33 @@
 // The names that a piece of JavaScript uses and does not declare: scopes by the rules of strict code.
 import { parse } from 'acorn';
-import type { AnyNode, CatchClause, Class, Function as AnyFunction, Node, Pattern, Statement } from 'acorn';
+import type {
+  AnyNode,
+  CatchClause,
+  Class,
+  Function as AnyFunction,
+  Identifier,
+  ModuleDeclaration,
+  Node,
+  Pattern,
+  Program,
+  Statement,
+} from 'acorn';
 
 /** Names that are in force somewhere, and where the search goes on. */
 interface Scope {
   readonly names: Set<string>;
   readonly above: Scope | undefined;
+}
+
+/** What was found on the way through a program. */
+interface Found {
+  readonly used: Identifier[];
+  /** Names that may be there all the same. */
+  readonly perhaps: Set<string>;
+  /** What fails in there is caught. */
+  readonly tried: Node[];
+  /** The global object goes somewhere as a whole: who knows what it is given. */
+  isHandedOn: boolean;
 }
 
 const GLOBAL_OBJECTS = new Set(['globalThis', 'global', 'self', 'window']);
@@ -15,27 +37,48 @@ const GLOBAL_OBJECTS = new Set(['globalThis', 'global', 'self', 'window']);
  * be there: they are none. @throws SyntaxError
  */
 export function freeNames(expression: string): string[] {
-  const used = new Set<string>();
-  const perhaps = new Set<string>();
   const program = parse(expression, { ecmaVersion: 'latest', sourceType: 'script' });
-  visit(program, { names: new Set(), above: undefined }, used, perhaps);
-  return [...used].filter((name) => !perhaps.has(name));
+  const { used, perhaps } = found(program);
+  return [...new Set(used.map(({ name }) => name))].filter((name) => !perhaps.has(name));
 }
 
-function visit(given: Node, scope: Scope, used: Set<string>, perhaps: Set<string>): void {
+/**
+ * Of a module, as far as they are sure to be missing where they are asked for: not what a `try` catches, and none where the
+ * global object is handed on as a whole. `counts`: tells of a place in the text whether what stands there is looked at.
+ */
+export function freeNamesOfModule(program: Program, counts: (at: number) => boolean): string[] {
+  const { used, perhaps, tried, isHandedOn } = found(program);
+  if (isHandedOn) return [];
+  const isTried = ({ start }: Node): boolean => tried.some((node) => node.start <= start && start < node.end);
+  const sure = used.filter((one) => counts(one.start) && !isTried(one));
+  return [...new Set(sure.map(({ name }) => name))].filter((name) => !perhaps.has(name));
+}
+
+function found(program: Program): Found {
+  const all: Found = { used: [], perhaps: new Set(), tried: [], isHandedOn: false };
+  visit(program, { names: new Set(), above: undefined }, all);
+  return all;
+}
+
+function visit(given: Node, scope: Scope, all: Found): void {
   const node = given as AnyNode;
+  const { used, perhaps, tried } = all;
   const go = (next: Node | null | undefined, within = scope): void => {
-    if (next != null) visit(next, within, used, perhaps);
+    if (next != null) visit(next, within, all);
   };
   const goAll = (list: readonly (Node | null)[], within = scope): void => list.forEach((one) => go(one, within));
   switch (node.type) {
     case 'Identifier':
-      if (!declared(node.name, scope)) used.add(node.name);
+      if (declared(node.name, scope)) return;
+      used.push(node);
+      if (GLOBAL_OBJECTS.has(node.name) || node.name === 'eval') all.isHandedOn = true;
       return;
     case 'MemberExpression':
       if (node.computed) go(node.property);
       else if (node.object.type === 'Identifier' && GLOBAL_OBJECTS.has(node.object.name)) {
         if (node.property.type === 'Identifier') perhaps.add(node.property.name);
+        if (!declared(node.object.name, scope)) used.push(node.object);
+        return;
       }
       return go(node.object);
     case 'Property':
@@ -46,6 +89,16 @@ function visit(given: Node, scope: Scope, used: Set<string>, perhaps: Set<string
     case 'UnaryExpression':
       if (node.operator === 'typeof' && node.argument.type === 'Identifier') perhaps.add(node.argument.name);
       return go(node.argument);
+    case 'TryStatement':
+      if (node.handler) tried.push(node.block);
+      return goAll(children(node));
+    case 'ImportDeclaration':
+    case 'ExportAllDeclaration':
+      return;
+    case 'ExportNamedDeclaration':
+      if (node.source) return;
+      go(node.declaration);
+      return node.specifiers.forEach(({ local }) => go(local));
     case 'LabeledStatement':
       return go(node.body);
     case 'BreakStatement':
@@ -70,7 +123,10 @@ function visit(given: Node, scope: Scope, used: Set<string>, perhaps: Set<string
       go(node.param, inside);
       return go(node.body, inside);
     }
-    case 'Program':
+    case 'Program': {
+      const names = [...lexicalNames(node.body), ...varNames(node)];
+      return goAll(node.body, below(scope, names));
+    }
     case 'BlockStatement':
     case 'StaticBlock':
       return goAll(node.body, below(scope, lexicalNames(node.body as Statement[])));
@@ -104,7 +160,7 @@ function namesOfFunction(fn: AnyFunction): string[] {
   return [...own, ...fn.params.flatMap(bound), ...varNames(fn.body)];
 }
 
-function namesOfClass({ id }: Class): string[] {
+function namesOfClass({ id }: Pick<Class, 'id'>): string[] {
   return id ? [id.name] : [];
 }
 
@@ -112,12 +168,15 @@ function namesOfCatch({ param }: CatchClause): string[] {
   return param == null ? [] : bound(param);
 }
 
-/** What `let`, `const`, `class`, `function` and `using` declare for the block that these statements make. */
-function lexicalNames(statements: readonly Statement[]): string[] {
-  return statements.flatMap((one) => {
+/** What `let`, `const`, `class`, `function`, `using` and `import` declare for the block that these statements make. */
+function lexicalNames(statements: readonly (Statement | ModuleDeclaration)[]): string[] {
+  return statements.flatMap((given): string[] => {
+    if (given.type === 'ImportDeclaration') return given.specifiers.map(({ local }) => local.name);
+    const one = given.type.startsWith('Export') ? (given as { declaration?: AnyNode | null }).declaration : given;
+    if (one == null) return [];
     if (one.type === 'VariableDeclaration')
       return one.kind === 'var' ? [] : one.declarations.flatMap(({ id }) => bound(id));
-    return one.type === 'FunctionDeclaration' || one.type === 'ClassDeclaration' ? [one.id.name] : [];
+    return one.type === 'FunctionDeclaration' || one.type === 'ClassDeclaration' ? namesOfClass(one) : [];
   });
 }
 

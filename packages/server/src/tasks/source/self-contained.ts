@@ -1,7 +1,11 @@
-// Does a JavaScript function bring all that it uses? Asked of bare expressions: what a caller cut out of its program. A
-// whole module is one that somebody wrote to stand alone, and may be a bundle that asks for things in ways of its own.
+// Does a JavaScript function bring all that it uses? Asked of bare expressions, which a caller cut out of its program, and of
+// modules, where a false refusal is worse than a miss: what somebody bundled asks for things in ways of its own.
+import { isBuiltin } from 'node:module';
+import { parse } from 'acorn';
+import type { Program } from 'acorn';
+import { foreignParts } from './foreign-parts.ts';
 import { Refusal } from '../refusal.ts';
-import { freeNames } from './free-names.ts';
+import { freeNames, freeNamesOfModule } from './free-names.ts';
 
 /** Parsing is work on the service's own thread: what is larger than a function that somebody wrote is let pass. */
 const MAX_CHARS = 256 * 1024;
@@ -11,12 +15,31 @@ const GLOBALS: ReadonlySet<string> = globals();
 
 const COMMON_JS = new Set(['require', 'module', 'exports', '__dirname', '__filename']);
 
+/** What a module for several hosts asks for where it has found itself to be in another one than Node. */
+const OF_OTHER_HOSTS = new Set([
+  ...[
+    'window',
+    'self',
+    'document',
+    'location',
+    'history',
+    'screen',
+    'alert',
+    'Image',
+    'Element',
+    'HTMLElement',
+    'Node',
+  ],
+  ...['XMLHttpRequest', 'ActiveXObject', 'FileReader', 'Worker', 'MutationObserver', 'requestAnimationFrame'],
+  ...['importScripts', 'WorkerGlobalScope', 'postMessage', 'Deno', 'Bun', 'chrome', 'browser', 'define'],
+  ...['localStorage', 'sessionStorage', 'indexedDB', 'arguments'],
+]);
+
 /** Refuses with `not_self_contained`. What cannot be parsed, TypeScript too, is let pass. */
 export function demandSelfContained(source: string): void {
   if (source.length > MAX_CHARS) return;
   const text = source.trimEnd().replace(/;+$/, '');
-  const used = namesIn(text) ?? [];
-  const names = used.filter((name) => !GLOBALS.has(name));
+  const names = namesIn(text) ?? namesInModule(source);
   if (names.length === 0) return;
   const [is, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them'];
   const imports = names.some((name) => COMMON_JS.has(name))
@@ -32,10 +55,32 @@ export function demandSelfContained(source: string): void {
 /** Undefined where it is no expression. */
 function namesIn(text: string): string[] | undefined {
   try {
-    return freeNames(`(${text}\n)`);
+    return freeNames(`(${text}\n)`).filter((name) => !GLOBALS.has(name));
   } catch {
     return undefined;
   }
+}
+
+function namesInModule(text: string): string[] {
+  const program = moduleOf(text);
+  // What is imported from elsewhere may make globals.
+  if (program === undefined || importsMore(program)) return [];
+  const isForeign = foreignParts(text);
+  const used = freeNamesOfModule(program, (at) => !isForeign(at));
+  return used.filter((name) => !GLOBALS.has(name) && !COMMON_JS.has(name) && !OF_OTHER_HOSTS.has(name));
+}
+
+/** Undefined where it is none. */
+function moduleOf(text: string): Program | undefined {
+  try {
+    return parse(text, { ecmaVersion: 'latest', sourceType: 'module' });
+  } catch {
+    return undefined;
+  }
+}
+
+function importsMore({ body }: Program): boolean {
+  return body.some((one) => 'source' in one && one.source != null && !isBuiltin(String(one.source.value)));
 }
 
 function globals(): Set<string> {
