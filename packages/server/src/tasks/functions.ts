@@ -9,6 +9,7 @@ import type { FunctionRecord, Store } from '../store/index.ts';
 import { defaultsOf, demandOneStart } from './options.ts';
 import { checkPickle } from './pickle/check.ts';
 import { Refusal } from './refusal.ts';
+import { demandNoClass } from './source/no-class.ts';
 import { demandSelfContained } from './source/self-contained.ts';
 
 export interface Registration {
@@ -55,7 +56,10 @@ export class Functions {
     }
     demandOneStart(wish.options, {}, '/options');
     if (wish.code.form === 'pickle') checkCallable(wish.runtime, code);
-    else if (wish.runtime === 'javascript') demandSelfContained(wish.code.text);
+    else if (wish.runtime === 'javascript') {
+      demandNoClass(wish.code.text, wish.entry);
+      demandSelfContained(wish.code.text);
+    }
     return this.#store.register(tenant, {
       name: wish.name,
       classic: wish.classic,

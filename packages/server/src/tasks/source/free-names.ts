@@ -71,7 +71,7 @@ function visit(given: Node, scope: Scope, all: Found): void {
     case 'Identifier':
       if (declared(node.name, scope)) return;
       used.push(node);
-      if (GLOBAL_OBJECTS.has(node.name) || node.name === 'eval') all.isHandedOn = true;
+      if (GLOBAL_OBJECTS.has(node.name) || node.name === 'eval' || node.name === 'Function') all.isHandedOn = true;
       return;
     case 'MemberExpression':
       if (node.computed) go(node.property);
@@ -129,7 +129,7 @@ function visit(given: Node, scope: Scope, all: Found): void {
     }
     case 'BlockStatement':
     case 'StaticBlock':
-      return goAll(node.body, below(scope, lexicalNames(node.body as Statement[])));
+      return goAll(node.body, below(scope, lexicalNames(node.body)));
     case 'SwitchStatement': {
       go(node.discriminant);
       const inside = below(scope, lexicalNames(node.cases.flatMap(({ consequent }) => consequent)));

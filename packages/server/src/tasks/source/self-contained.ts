@@ -1,14 +1,11 @@
 // Does a JavaScript function bring all that it uses? Asked of bare expressions, which a caller cut out of its program, and of
 // modules, where a false refusal is worse than a miss: what somebody bundled asks for things in ways of its own.
 import { isBuiltin } from 'node:module';
-import { parse } from 'acorn';
 import type { Program } from 'acorn';
 import { foreignParts } from './foreign-parts.ts';
+import { MAX_CHARS, bareText, moduleOf } from './parsed.ts';
 import { Refusal } from '../refusal.ts';
 import { freeNames, freeNamesOfModule } from './free-names.ts';
-
-/** Parsing is work on the service's own thread: what is larger than a function that somebody wrote is let pass. */
-const MAX_CHARS = 256 * 1024;
 
 /** What Node gives every program; the runners' Node is of the same major version. */
 const GLOBALS: ReadonlySet<string> = globals();
@@ -38,8 +35,7 @@ const OF_OTHER_HOSTS = new Set([
 /** Refuses with `not_self_contained`. What cannot be parsed, TypeScript too, is let pass. */
 export function demandSelfContained(source: string): void {
   if (source.length > MAX_CHARS) return;
-  const text = source.trimEnd().replace(/;+$/, '');
-  const names = namesIn(text) ?? namesInModule(source);
+  const names = namesIn(bareText(source)) ?? namesInModule(source);
   if (names.length === 0) return;
   const [is, them] = names.length === 1 ? ['is', 'it'] : ['are', 'them'];
   const imports = names.some((name) => COMMON_JS.has(name))
@@ -55,7 +51,7 @@ export function demandSelfContained(source: string): void {
 /** Undefined where it is no expression. */
 function namesIn(text: string): string[] | undefined {
   try {
-    return freeNames(`(${text}\n)`).filter((name) => !GLOBALS.has(name));
+    return freeNames(text).filter((name) => !GLOBALS.has(name));
   } catch {
     return undefined;
   }
@@ -68,15 +64,6 @@ function namesInModule(text: string): string[] {
   const isForeign = foreignParts(text);
   const used = freeNamesOfModule(program, (at) => !isForeign(at));
   return used.filter((name) => !GLOBALS.has(name) && !COMMON_JS.has(name) && !OF_OTHER_HOSTS.has(name));
-}
-
-/** Undefined where it is none. */
-function moduleOf(text: string): Program | undefined {
-  try {
-    return parse(text, { ecmaVersion: 'latest', sourceType: 'module' });
-  } catch {
-    return undefined;
-  }
 }
 
 function importsMore({ body }: Program): boolean {
