@@ -63,8 +63,8 @@ export const registerFunction = route({
   summary: 'Register a function',
   description:
     'Ships code under a name: `source` (a text), or `payload` (a dill or cloudpickle pickle). The same name, code and ' +
-    'options as the newest version answer 200 and that version; anything else makes a new version and answers 201. Of a ' +
-    'JavaScript function that comes as a bare expression, names that are neither its own nor globals are refused.',
+    'options as the newest version answer 200 and that version; anything else makes a new version and answers 201. ' +
+    'Names that a JavaScript function uses and that are neither its own nor globals are refused.',
   body: Type.Object(
     {
       name: FunctionName,
