@@ -1,7 +1,7 @@
 // T4: large arguments and results, in raw frames, and base64 in JSON beside it.
 import { randomBytes } from 'node:crypto';
 import { FRAMES } from '@mpcsfaas/contract';
-import { bareCall, bareName, openBare, overBare } from '../bare/index.ts';
+import { bareCall, bareName, openBare, overBare, type OpenBare } from '../bare/index.ts';
 import type { Client } from '../http.ts';
 import { atLeast, atMost, medianOf, type Figure, type Measure, type Target } from '../measure.ts';
 import { forgetPeak, peakOf, residentOf } from '../memory.ts';
@@ -34,13 +34,14 @@ export const t4: Measure = {
     const targets: Target[] = [];
     for (const form of plan.quick ? (['redis push'] as const) : (['embedded local', 'redis push'] as const)) {
       const running = await plan.systems().use({ form });
-      const bare = await openBare(form);
+      let bare: OpenBare | undefined;
       const programs = Object.entries(programsOf(running)).map(([name, pid]) => ({
         name,
         pid,
         atRest: residentOf(pid),
       }));
       try {
+        const { client } = (bare = await openBare(form));
         for (const size of sizes) {
           const name = `ours ${form}, ${size.label}`;
           const data = randomBytes(size.bytes);
@@ -49,7 +50,7 @@ export const t4: Measure = {
           const [ours, hops] = await inTurns(
             plan.runs,
             () => load(framed(running)),
-            size.onBarePath ? () => load(throughBare(bare.client)) : undefined,
+            size.onBarePath ? () => load(throughBare(client)) : undefined,
           );
           figures.push({ name: `${name}, frames`, unit: 'tasks/s', samples: ours });
           if (hops.length > 0) {
@@ -72,7 +73,7 @@ export const t4: Measure = {
           plan.note(`${name}: ${reached.toFixed(1)} tasks/s`);
         }
       } finally {
-        await Promise.all([running.stop(), bare.stop()]);
+        await Promise.all([running.stop(), bare?.stop()]);
       }
     }
     const overBound = sizes.flatMap(({ label }) => overBare(figures, (form) => `ours ${form}`, `, ${label}, frames`));

@@ -162,7 +162,7 @@ class Executor(Calling, concurrent.futures.Executor):
 
     def reattach(self) -> "List[TaskFuture[Any]]":
         """The futures of all tasks of this group that the service keeps, whoever submitted them; oldest first, in the order in
-        which they were submitted."""
+        which they were submitted, those of different requests in one millisecond in any."""
         self._check_here()
         found: List[Dict[str, Any]] = []
         cursor: Optional[str] = None

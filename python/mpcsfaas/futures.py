@@ -39,7 +39,7 @@ class Logs(str):
 def _whole(stream: str, kept: Dict[str, Any]) -> str:
     """The text of a stream with a mark where something of it is missing, so that nobody takes what is left for all of it."""
     text: str = kept["text"]
-    gap: Optional[int] = kept["gap_at"]
+    gap: Optional[int] = kept.get("gap_at")
     if gap is None:
         return text
     before = text[:gap]

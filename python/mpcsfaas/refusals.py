@@ -15,6 +15,9 @@ _FOR_GOOD = (errors.AuthenticationError, errors.PermissionDeniedError, errors.Se
 _SHOWN = 80
 # What a proxy answers by itself where it cannot reach the service behind it.
 _NOT_REACHED = (502, 503, 504)
+# And where something is wrong on the way, or with the request (408, 421, 425, 431): no other URL helps there.
+_ON_THE_WAY = (408, 421, 425, 431)
+_NOT_IMPLEMENTED = 501
 
 
 def unreachable(address: Address, fault: Optional[BaseException], waited: float) -> errors.ServiceUnreachable:
@@ -44,7 +47,7 @@ def refusal(address: Address, answer: Answer, method: str, path: str) -> errors.
     problem = _problem(answer)
     if problem is None:
         found = _of_others(address, answer)
-    elif errors.BY_CODE.get(str(problem["code"])) is errors.ServiceTooOld:
+    elif errors.BY_CODE.get(str(problem.get("code"))) is errors.ServiceTooOld:
         found = _too_old(address, method, path)
     else:
         found = errors.of_problem(problem, answer.status)
@@ -59,8 +62,8 @@ def refusal(address: Address, answer: Answer, method: str, path: str) -> errors.
 
 
 def is_for_good(error: errors.FaasError) -> bool:
-    """Is it of no use to ask again? What says that it has a fault of its own, such as a proxy, may be right again in a moment."""
-    return isinstance(error, _FOR_GOOD) and not (isinstance(error, errors.NoService) and error.status >= 500)
+    """Is it of no use to ask again?"""
+    return isinstance(error, _FOR_GOOD)
 
 
 def _problem(answer: Answer) -> Optional[Dict[str, Any]]:
@@ -100,14 +103,20 @@ def _of_others(address: Address, answer: Answer) -> errors.FaasError:
             "that leads past it, or have it let requests with the service's API keys through." % (address.url, status),
             problem,
         )
+    if status in _ON_THE_WAY or (status >= 500 and status != _NOT_IMPLEMENTED):
+        words = "Something in front of the service at %s, or no MPCSFaaS at all, answers %d: it said %s."
+        return errors.of_problem({**problem, "detail": words % (address.url, status, _said(answer))}, status)
     return no_service(address, answer)
+
+
+def _said(answer: Answer) -> str:
+    return json.dumps(answer.content.decode(errors="replace")[:_SHOWN], ensure_ascii=False)
 
 
 def no_service(address: Address, answer: Answer) -> errors.NoService:
     """Something else answers there."""
     place = answer.headers.get("location")
-    told = json.dumps(answer.content.decode(errors="replace")[:_SHOWN], ensure_ascii=False)
-    said = told if place is None else "that it is to be found at " + place
+    said = _said(answer) if place is None else "that it is to be found at " + place
     words = "What answers at %s is no MPCSFaaS: it said %d %s; %s." % (address.url, answer.status, said, _ANOTHER_URL)
     return errors.NoService(words, answer.status)
 

@@ -655,9 +655,9 @@ class Leaving(unittest.TestCase):
     def test_ctrl_c_that_a_function_raised_cancels_nothing_else(self):
         for interrupted in (lambda ex: ex.submit(presses, 0).result(20), lambda ex: list(ex.map(presses, [0]))):
             with self.assertRaises(KeyboardInterrupt), Executor() as ex:
-                other = ex.submit(sleeps, 0.5)
+                other = ex.submit(sleeps, 1.5)
                 interrupted(ex)
-            self.assertEqual(other.result(0), 0.5)
+            self.assertEqual(other.result(0), 1.5)
 
 
 class Groups(unittest.TestCase):

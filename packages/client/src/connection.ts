@@ -147,7 +147,7 @@ export class Connection {
     // As OpenSSL and Node name what is wrong with a certificate, and an answer without TLS.
     const [what, cure] = /CERT(_|$)|UNABLE_TO_/.test(why)
       ? ['trusted service', 'name its signer in NODE_EXTRA_CA_CERTS']
-      : /EPROTO|WRONG_V/.test(why)
+      : /wrong.version/i.test(cause?.message ?? why)
         ? ['TLS', 'write http://']
         : ['service', 'start one with `mpcsfaas up`'];
     return new ConnectionFailed(

@@ -12,7 +12,7 @@ export const ERRORS = {
   invalid_frames: { status: 400, title: 'The body is not in the frames format', sdk: 'BadRequest' },
   invalid_base64: { status: 400, title: 'A payload is not base64', sdk: 'BadRequest' },
   invalid_pickle: { status: 400, title: 'A payload is not a pickle', sdk: 'BadRequest' },
-  not_callable: { status: 400, title: 'The payload is no callable', sdk: 'BadRequest' },
+  not_callable: { status: 400, title: 'That is no callable', sdk: 'BadRequest' },
   invalid_id: { status: 400, title: 'The id is not well-formed', sdk: 'BadRequest' },
   invalid_cursor: { status: 400, title: 'The cursor is none of ours', sdk: 'BadRequest' },
   pickle_for_javascript: { status: 400, title: 'JavaScript functions take JSON', sdk: 'BadRequest' },

@@ -64,7 +64,7 @@ export const registerFunction = route({
   description:
     'Ships code under a name: `source` (a text), or `payload` (a dill or cloudpickle pickle). The same name, code and ' +
     'options as the newest version answer 200 and that version; anything else makes a new version and answers 201. ' +
-    'Names that a JavaScript function uses and that are neither its own nor globals are refused.',
+    'Names that a JavaScript function uses and that are surely neither its own nor globals are refused, and so is a class.',
   body: Type.Object(
     {
       name: FunctionName,

@@ -1,14 +1,23 @@
 // Thrown values, of any kind, as data.
 
+import { inspect } from 'node:util';
 import { readable } from './module-url.mjs';
 
 const MAX_TEXT = 64 * 1024;
-/** Of the errors below the one that was thrown: how deep, how many of all, and characters of each. */
+/** Of what stands below the error that was thrown: how deep, how much of all, and characters of each. */
 const MOST_DEEP = 8;
-const MOST_ERRORS = 32;
+const MOST_NESTED = 32;
 const MAX_NESTED = 8 * 1024;
+/** Of what is no error: nothing of the user's is called, and little of what is large is looked at. */
+const SHOWN = {
+  depth: 2,
+  maxArrayLength: 20,
+  maxStringLength: MAX_NESTED,
+  breakLength: Number.POSITIVE_INFINITY,
+  customInspect: false,
+};
 const UNKNOWN = '(cannot be shown)';
-const OwnError = Error;
+const { isError } = Error;
 const Aggregate = AggregateError;
 const OURS = new URL('.', import.meta.url).href;
 
@@ -27,7 +36,7 @@ export function errorInfo(thrown) {
       return {
         type: typeName(thrown),
         message: bounded(String(thrown.message)),
-        traceback: bounded(traceOf(thrown)),
+        traceback: bounded(attempt(() => traceOf(thrown)) ?? attempt(() => stackOf(thrown)) ?? ''),
         bases: basesOf(thrown),
       };
     }
@@ -54,22 +63,22 @@ function basesOf(value) {
 }
 
 /** The stack, and in it the causes and what an AggregateError holds, as Node shows them. */
-function traceOf(error, above = [], told = { errors: 0 }) {
-  told.errors += 1;
-  const parts = [];
+function traceOf(error, above = [], told = { nested: 0 }) {
   const inside = [...above, error];
   const one = (nested) => {
+    told.nested += 1;
     if (inside.includes(nested)) return '[Circular]';
-    if (!isError(nested)) return textOf(nested).slice(0, MAX_NESTED);
-    return inside.length < MOST_DEEP && told.errors < MOST_ERRORS ? traceOf(nested, inside, told) : '…';
+    if (!isError(nested)) return inspect(nested, SHOWN).slice(0, MAX_NESTED);
+    return inside.length < MOST_DEEP && told.nested <= MOST_NESTED ? traceOf(nested, inside, told) : '…';
   };
+  const parts = [];
   const cause = attempt(() => error.cause);
   if (cause !== undefined) parts.push(`[cause]: ${attempt(() => one(cause)) ?? UNKNOWN}`);
-  const held = attempt(() => (error instanceof Aggregate && Array.isArray(error.errors) ? error.errors : []));
+  const [held, count] = attempt(() => membersOf(error)) ?? [[], 0];
   const members = [];
-  for (let at = 0; at < held?.length; at += 1) {
-    if (told.errors >= MOST_ERRORS) {
-      members.push(`… ${held.length - at} more`);
+  for (let at = 0; at < count; at += 1) {
+    if (told.nested >= MOST_NESTED) {
+      members.push(`… ${count - at} more`);
       break;
     }
     members.push(attempt(() => one(held[at])) ?? UNKNOWN);
@@ -80,16 +89,18 @@ function traceOf(error, above = [], told = { errors: 0 }) {
   return parts.length === 0 ? own : `${own} {\n  ${indented(parts.join(',\n'))}\n}`;
 }
 
-/** Without the lines of this runner and of Node itself. */
+/** What an AggregateError holds, and how many. */
+function membersOf(error) {
+  const held = error instanceof Aggregate ? error.errors : [];
+  return Array.isArray(held) ? [held, Number(held.length)] : [[], 0];
+}
+
+/** Readable, and without the lines of this runner and of Node itself. */
 function stackOf(error) {
-  const lines = String(error.stack ?? '').split('\n');
+  const lines = readable(String(error.stack ?? '')).split('\n');
   return lines
     .filter((line) => !(/^\s+at /.test(line) && (line.includes(OURS) || line.includes('node:internal'))))
     .join('\n');
-}
-
-function isError(value) {
-  return value instanceof OwnError && typeof value.stack === 'string';
 }
 
 function indented(text) {

@@ -208,7 +208,7 @@ export class Api {
       return new UserError(
         `The certificate of the service at ${this.#url} is not trusted here (${reason(error)}): correct --url, or name the file of whoever signed it in NODE_EXTRA_CA_CERTS.`,
       );
-    if (reason(error) === 'EPROTO')
+    if (isWithoutTls(error))
       return new UserError(
         `What answers at ${this.#url} speaks no TLS: correct --url, which for a service without it begins with http://.`,
       );
@@ -237,7 +237,8 @@ export class Api {
 
 /** The key, which fits in a header. @throws UserError */
 function sendable(apiKey: string): string {
-  if (/^[\x21-\x7e]+$/.test(apiKey)) return apiKey;
+  const key = apiKey.trim();
+  if (/^[\x21-\x7e]+$/.test(key)) return key;
   const place = environment['MPCSFAAS_API_KEY'] === apiKey ? placeOf('MPCSFAAS_API_KEY') : '--api-key';
   throw new UserError(`${place} has characters that no API key has: give the key as it was shown when it was made.`, 2);
 }
@@ -269,6 +270,12 @@ function wasNotSent(error: unknown): boolean {
 function isUntrusted(error: unknown): boolean {
   const { code = '' } = error as NodeJS.ErrnoException;
   return /^(ERR_TLS_)?CERT_|SELF_SIGNED_CERT|^UNABLE_TO_|^INVALID_(CA|PURPOSE)$|^HOSTNAME_MISMATCH$/.test(code);
+}
+
+/** As versions of OpenSSL name an answer that is plain text. */
+function isWithoutTls(error: unknown): boolean {
+  const names = /wrong version number|http request|packet length too long|record layer failure/i;
+  return /^(EPROTO|ERR_SSL_)/.test(reason(error)) && error instanceof Error && names.test(error.message);
 }
 
 function parse(text: string): unknown {

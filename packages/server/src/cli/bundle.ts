@@ -1,6 +1,7 @@
 // A JavaScript or TypeScript file that imports more than Node's own, made one text with all that it imports.
 import { isBuiltin } from 'node:module';
 import { basename, dirname } from 'node:path';
+import { BUNDLE_BANNER } from '../tasks/source/banner.ts';
 import { UserError } from './user-error.ts';
 
 const IMPORTED = /(?:\bfrom|\bimport|\bimport\s*\(|\brequire\s*\()\s*(["'])([^"'\n]+)\1/g;
@@ -25,9 +26,7 @@ export async function bundled(file: string, shown: string): Promise<string> {
       ...{ bundle: true, platform: 'node', format: 'esm', target: 'node24', charset: 'utf8', legalComments: 'none' },
       ...{ write: false, logLevel: 'silent' },
       // CommonJS inside asks for Node's own by it. The import has a name that no module of the bundle takes.
-      banner: {
-        js: "import { createRequire as __mpcsfaasRequire } from 'node:module'; const require = __mpcsfaasRequire('file:///');",
-      },
+      banner: { js: BUNDLE_BANNER },
     });
     return outputFiles[0]!.text;
   } catch (error) {

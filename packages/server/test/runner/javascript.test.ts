@@ -174,7 +174,7 @@ describe('failures', () => {
         `() => { throw new Error('a', { cause: new RangeError('b', { cause: { code: 7 } }) }) }`,
       );
       expect(trace).toMatch(
-        /^Error: a\n[^]* \{\n {2}\[cause\]: RangeError: b\n[^]* \{\n {4}\[cause\]: \{"code":7\}\n {2}\}\n\}$/,
+        /^Error: a\n[^]* \{\n {2}\[cause\]: RangeError: b\n[^]* \{\n {4}\[cause\]: \{ code: 7 \}\n {2}\}\n\}$/,
       );
     });
 
@@ -207,6 +207,26 @@ describe('failures', () => {
         'a chain without an end',
         `() => { let e = new Error('0'); for (let n = 1; n < 1e4; n++) e = new Error('x'.repeat(1e5), { cause: e }); throw e }`,
         /…/,
+      ],
+      [
+        'members behind a getter that throws',
+        `() => { const e = new AggregateError([1], 'm'); Object.defineProperty(e, 'errors', { get() { throw 1 } }); throw e }`,
+        /^AggregateError: m/,
+      ],
+      [
+        'many that are no errors, and long',
+        `() => Promise.any(Array.from({ length: 70_000 }, () => Promise.reject('x'.repeat(8192))))`,
+        /^AggregateError: [^]*… 69968 more/,
+      ],
+      [
+        'a cause that is large',
+        `() => { throw new Error('a', { cause: { all: Array(1e6).fill(Buffer.alloc(1e3)) } }) }`,
+        /999980 more items/,
+      ],
+      [
+        'a cause of its own looks',
+        `() => { throw new Error('a', { cause: { [Symbol.for('nodejs.util.inspect.custom')]() { throw 1 } } }) }`,
+        /\[cause\]: \{/,
       ],
       [
         'more than many',

@@ -1,11 +1,11 @@
 // The names that a piece of JavaScript uses and does not declare: scopes by the rules of strict code.
+import { isBuiltin } from 'node:module';
 import { parse } from 'acorn';
 import type {
   AnyNode,
   CatchClause,
   Class,
   Function as AnyFunction,
-  Identifier,
   ModuleDeclaration,
   Node,
   Pattern,
@@ -17,20 +17,29 @@ import type {
 interface Scope {
   readonly names: Set<string>;
   readonly above: Scope | undefined;
+  /** What fails in there is caught. */
+  readonly isTried: boolean;
+}
+
+interface Use {
+  readonly name: string;
+  /** Where it stands in the text. */
+  readonly at: number;
+  readonly isTried: boolean;
 }
 
 /** What was found on the way through a program. */
 interface Found {
-  readonly used: Identifier[];
+  readonly used: Use[];
   /** Names that may be there all the same. */
   readonly perhaps: Set<string>;
-  /** What fails in there is caught. */
-  readonly tried: Node[];
-  /** The global object goes somewhere as a whole: who knows what it is given. */
+  /** The global object goes somewhere as a whole, or code runs that is not in the text: who knows what that makes global. */
   isHandedOn: boolean;
 }
 
 const GLOBAL_OBJECTS = new Set(['globalThis', 'global', 'self', 'window']);
+/** They run code that is a text. */
+const EVALUATORS = new Set(['eval', 'Function']);
 
 /**
  * In the order of their first use. Names that the code asks for with `typeof`, or as properties of the global object, may
@@ -43,26 +52,30 @@ export function freeNames(expression: string): string[] {
 }
 
 /**
- * Of a module, as far as they are sure to be missing where they are asked for: not what a `try` catches, and none where the
- * global object is handed on as a whole. `counts`: tells of a place in the text whether what stands there is looked at.
+ * Of a module, as far as they are sure to be missing where they are asked for: not what stands in a `try`, and none where
+ * somebody else may make globals, or where the module asks for what is `elsewhere`: it finds out where it runs. `counts`:
+ * tells of a place in the text whether what stands there is looked at.
  */
-export function freeNamesOfModule(program: Program, counts: (at: number) => boolean): string[] {
-  const { used, perhaps, tried, isHandedOn } = found(program);
-  if (isHandedOn) return [];
-  const isTried = ({ start }: Node): boolean => tried.some((node) => node.start <= start && start < node.end);
-  const sure = used.filter((one) => counts(one.start) && !isTried(one));
+export function freeNamesOfModule(
+  program: Program,
+  counts: (at: number) => boolean,
+  elsewhere: (name: string) => boolean,
+): string[] {
+  const { used, perhaps, isHandedOn } = found(program);
+  if (isHandedOn || [...perhaps].some(elsewhere) || used.some(({ name }) => elsewhere(name))) return [];
+  const sure = used.filter(({ at, isTried }) => !isTried && counts(at));
   return [...new Set(sure.map(({ name }) => name))].filter((name) => !perhaps.has(name));
 }
 
 function found(program: Program): Found {
-  const all: Found = { used: [], perhaps: new Set(), tried: [], isHandedOn: false };
-  visit(program, { names: new Set(), above: undefined }, all);
+  const all: Found = { used: [], perhaps: new Set(), isHandedOn: false };
+  visit(program, { names: new Set(), above: undefined, isTried: false }, all);
   return all;
 }
 
 function visit(given: Node, scope: Scope, all: Found): void {
   const node = given as AnyNode;
-  const { used, perhaps, tried } = all;
+  const { used, perhaps } = all;
   const go = (next: Node | null | undefined, within = scope): void => {
     if (next != null) visit(next, within, all);
   };
@@ -70,14 +83,18 @@ function visit(given: Node, scope: Scope, all: Found): void {
   switch (node.type) {
     case 'Identifier':
       if (declared(node.name, scope)) return;
-      used.push(node);
-      if (GLOBAL_OBJECTS.has(node.name) || node.name === 'eval' || node.name === 'Function') all.isHandedOn = true;
+      used.push({ name: node.name, at: node.start, isTried: scope.isTried });
+      if (GLOBAL_OBJECTS.has(node.name) || EVALUATORS.has(node.name)) all.isHandedOn = true;
       return;
     case 'MemberExpression':
       if (node.computed) go(node.property);
       else if (node.object.type === 'Identifier' && GLOBAL_OBJECTS.has(node.object.name)) {
-        if (node.property.type === 'Identifier') perhaps.add(node.property.name);
-        if (!declared(node.object.name, scope)) used.push(node.object);
+        const { name, start: at } = node.object;
+        if (node.property.type === 'Identifier') {
+          perhaps.add(node.property.name);
+          if (EVALUATORS.has(node.property.name)) all.isHandedOn = true;
+        }
+        if (!declared(name, scope)) used.push({ name, at, isTried: scope.isTried });
         return;
       }
       return go(node.object);
@@ -90,7 +107,11 @@ function visit(given: Node, scope: Scope, all: Found): void {
       if (node.operator === 'typeof' && node.argument.type === 'Identifier') perhaps.add(node.argument.name);
       return go(node.argument);
     case 'TryStatement':
-      if (node.handler) tried.push(node.block);
+      go(node.block, node.handler ? below(scope, [], { isTried: true }) : scope);
+      go(node.handler);
+      return go(node.finalizer);
+    case 'ImportExpression':
+      if (node.source.type !== 'Literal' || !isBuiltin(String(node.source.value))) all.isHandedOn = true;
       return goAll(children(node));
     case 'ImportDeclaration':
     case 'ExportAllDeclaration':
@@ -128,8 +149,9 @@ function visit(given: Node, scope: Scope, all: Found): void {
       return goAll(node.body, below(scope, names));
     }
     case 'BlockStatement':
-    case 'StaticBlock':
       return goAll(node.body, below(scope, lexicalNames(node.body)));
+    case 'StaticBlock':
+      return goAll(node.body, below(scope, [...lexicalNames(node.body), ...node.body.flatMap(varNames)]));
     case 'SwitchStatement': {
       go(node.discriminant);
       const inside = below(scope, lexicalNames(node.cases.flatMap(({ consequent }) => consequent)));
@@ -151,8 +173,8 @@ function declared(name: string, scope: Scope | undefined): boolean {
   return scope !== undefined && (scope.names.has(name) || declared(name, scope.above));
 }
 
-function below(above: Scope, names: Iterable<string>): Scope {
-  return { names: new Set(names), above };
+function below(above: Scope, names: Iterable<string>, { isTried }: Pick<Scope, 'isTried'> = above): Scope {
+  return { names: new Set(names), above, isTried };
 }
 
 function namesOfFunction(fn: AnyFunction): string[] {

@@ -1,6 +1,7 @@
 // Free names by the rules of strict code's scopes, and what is refused for them.
 import { describe, expect, it } from 'vitest';
 import { Refusal } from '../../../src/tasks/refusal.ts';
+import { BUNDLE_BANNER } from '../../../src/tasks/source/banner.ts';
 import { freeNames } from '../../../src/tasks/source/free-names.ts';
 import { demandSelfContained } from '../../../src/tasks/source/self-contained.ts';
 
@@ -67,6 +68,8 @@ describe('demandSelfContained', () => {
     ['function f() { count = 1 }\nexport { f as default };', ['count']],
     ['export const a = () => b;\nexport { c };\nlet c;', ['b']],
     ["import { join } from 'node:path';\nexport default () => join(dir);", ['dir']],
+    ['await import("node:os");\nexport default () => a;', ['a']],
+    [`${BUNDLE_BANNER}\n// main.ts\nexport default () => require("node:os").cpus(a);`, ['a']],
     // As esbuild heads the files of a bundle: what is missing in a package is let pass.
     ['// node_modules/p/index.js\nvar p = () => a;\n// main.ts\nvar m = () => p(b);\nexport { m };', ['b']],
   ])('names what is missing in a module: %s', (source, names) => {
@@ -87,9 +90,23 @@ describe('demandSelfContained', () => {
     ['what it makes global', 'globalThis.made = 1;\nexport default () => made'],
     ['what others may make global', 'Object.assign(globalThis, { made: 1 });\nexport default () => made'],
     ['what an import may make global', 'import "data:text/javascript,globalThis.made=1";\nexport default () => made'],
+    [
+      'a var of a static block',
+      'class A { static { for (var i = 0; i < 3; i++) A.n = i; } }\nexport default () => A.n;',
+    ],
+    ['what a dynamic import may make global', 'await import("file:///srv/globals.mjs");\nexport default () => made();'],
+    [
+      'what createRequire may make global',
+      'import { createRequire } from "node:module";\ncreateRequire("file:///")("/a.cjs");\nexport default () => made();',
+    ],
+    ['what eval may make global', 'globalThis.eval("made = 1");\nexport default () => made'],
+    ['what a page has', 'const isPage = typeof document !== "undefined";\nexport default () => isPage && paint(1);'],
+    ['what elements are', 'export default (x) => (x instanceof HTMLCanvasElement ? cancelAnimationFrame(1) : 1)'],
     ['what other hosts have', 'const isPage = false;\nexport default () => (isPage ? document.title : 1)'],
     ['labels, members and keys', 'export default (x) => { out: for (;;) break out; return { y: x.z, w() {} } }'],
     ['import.meta', 'export default () => import.meta.url'],
+    ['what is nested too deeply to be looked at', `export default () => missing${'.set(1, 2)'.repeat(9000)}`],
+    ['what webpack puts together', ';// ./node_modules/p/index.js\nvar p = () => a;\nexport default p;'],
     ['what was made small', `var a=()=>b;/*${'x'.repeat(600)}*/export{a as default};`],
     ['CommonJS, of which loading it tells more', 'module.exports = () => 1;\nconst a = 1;'],
     ['TypeScript', 'const a: number = missing;\nexport default () => a;'],
@@ -104,6 +121,7 @@ describe('demandSelfContained', () => {
     ],
     ['what is not JavaScript', 'this is nothing'],
     ['TypeScript', '(a: number) => a + missing'],
+    ['what is nested too deeply to be looked at', `() => missing${'.set(1, 2)'.repeat(9000)}`],
     ['what is too large to be looked at here', `() => missing + ${JSON.stringify('x'.repeat(300_000))}`],
   ])('lets pass %s', (_, source) => {
     expect(() => demandSelfContained(source)).not.toThrow();
