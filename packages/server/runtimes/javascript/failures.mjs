@@ -8,7 +8,7 @@ const MAX_TEXT = 64 * 1024;
 const MOST_DEEP = 8;
 const MOST_NESTED = 32;
 const MAX_NESTED = 8 * 1024;
-/** Of what is no error: nothing of the user's is called, and little of what is large is looked at. */
+/** Of what is no error: not by a way of showing that it has itself, and little of what is large. */
 const SHOWN = {
   depth: 2,
   maxArrayLength: 20,

@@ -36,8 +36,8 @@ export function newId(wallMs: number, shard: number): string {
 /** So many new ids made at `wallMs` in `shard`, in their order: who lists them has them as they were asked for. */
 export function newIds(wallMs: number, shard: number, count: number): string[] {
   if (count === 1) return [newId(wallMs, shard)];
-  // All of them are drawn at once and sorted as numbers, whose bytes are turned round for their digits (Node runs on
-  // little-endian machines alone).
+  // All of them are drawn at once and sorted as numbers, whose bytes are turned round for their digits: x64 and arm64, which
+  // the programs run on, are little-endian.
   const tails = new BigUint64Array(count);
   const bytes = randomFillSync(Buffer.from(tails.buffer));
   for (let at = 7; at < bytes.length; at += 8) bytes[at] = (bytes[at]! & 0x3f) | 0x80;
