@@ -72,8 +72,8 @@ export function unframed(hand: (parcels: Buffer[]) => void): (chunk: Buffer) => 
         parcels.push(data.subarray(from, at));
       }
     }
-    pieces = [data.subarray(at)];
     held = data.length - at;
+    pieces = held === 0 ? [] : [data.subarray(at)];
     if (parcels.length > 0) hand(parcels);
   };
 }
