@@ -73,6 +73,7 @@ export function storeOver(link: StoreLink): Store {
     pin: (tenant, id, pinned) => call((shard) => pin(shard.queue(tenant).tasks.get(id), pinned)),
     appendLogs: (tenant, entries, limits) => call((shard) => appendLogs(shard.queue(tenant), entries, limits)),
     logs: (tenant, id) => call((shard) => shard.queue(tenant).tasks.get(id)?.logs),
+    announced: () => undefined,
     events: (tenant, after, limit) => call((shard) => eventsAfter(shard.queue(tenant), after, limit)),
 
     register: (tenant, fn) => call((shard) => shard.functions(tenant).register(fn, shard.now())),

@@ -23,6 +23,7 @@ export type {
   LaneDepth,
   Hint,
   TaskEnd,
+  EventPage,
   QueueStats,
   ResultStore,
   TaskRecord,

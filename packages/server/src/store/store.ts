@@ -272,11 +272,18 @@ export interface ResultStore {
   /** What is kept of the newest attempt's output. */
   logs(tenant: string, id: string): Promise<{ attempt: number; logs: TaskLogs } | undefined>;
   /** Ends after a cursor ('' = from now: answers no items and the current cursor), oldest first; 'reset' when the cursor is too old. */
-  events(
-    tenant: string,
-    after: string,
-    limit: number,
-  ): Promise<{ items: (TaskEnd & { cursor: string })[]; cursor: string; reset: boolean }>;
+  events(tenant: string, after: string, limit: number): Promise<EventPage>;
+  /**
+   * The same of what was announced to this process, without a read: some of what comes after the cursor, without a gap.
+   * Undefined where nothing has been heard, or something may be missing: then it is read.
+   */
+  announced(tenant: string, after: string, limit: number): EventPage | undefined;
+}
+
+export interface EventPage {
+  items: (TaskEnd & { cursor: string })[];
+  cursor: string;
+  reset: boolean;
 }
 
 export interface TaskRecord {

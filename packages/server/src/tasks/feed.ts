@@ -1,7 +1,7 @@
-// The ends of tasks as a stream: replayed from the store's log, then as they happen. All who stand at the same cursor
+// The ends of tasks as a stream: replayed from the store's log, then as they happen, which is as they are announced. All who stand at the same cursor
 // share one read. A reader that is slow is not written ahead of: the log is its buffer, and bounded.
 import type { Clock } from '../clock.ts';
-import type { EndedTask, Store, TaskEnd } from '../store/index.ts';
+import type { EndedTask, EventPage, Store, TaskEnd } from '../store/index.ts';
 import { Watchdog, troublesOf } from '../watchdog.ts';
 import { TurnBatches } from './turn.ts';
 import { REREAD_MS } from './wait.ts';
@@ -28,7 +28,11 @@ export interface FeedFilter {
   ids?: ReadonlySet<string>;
 }
 
-type Page = Awaited<ReturnType<Store['events']>>;
+interface Read {
+  page: EventPage;
+  /** It was announced here. */
+  isHeard: boolean;
+}
 
 const PAGE = 512;
 /** A store call ends sooner, well or not, and so does a sleep. */
@@ -39,7 +43,7 @@ const QUIET_MS = 15_000;
 export class Feed {
   readonly #waits: EndWaits;
   readonly #clock: Clock;
-  readonly #reads: TurnBatches<null, Page>;
+  readonly #reads: TurnBatches<null, Read>;
   /** One for each follower: it turns by a read, and rests while its reader has what was read. */
   readonly #dogs = new Set<Watchdog>();
 
@@ -48,8 +52,10 @@ export class Feed {
     this.#clock = clock;
     this.#reads = new TurnBatches(async (key, readers) => {
       const split = key.indexOf(' ');
-      const page = await store.events(key.slice(0, split), key.slice(split + 1), PAGE);
-      return readers.map(() => page);
+      const [tenant, cursor] = [key.slice(0, split), key.slice(split + 1)];
+      const told = cursor === '' ? undefined : store.announced(tenant, cursor, PAGE);
+      const read = { page: told ?? (await store.events(tenant, cursor, PAGE)), isHeard: told !== undefined };
+      return readers.map(() => read);
     });
   }
 
@@ -59,13 +65,13 @@ export class Feed {
     const dog = new Watchdog('an event stream', STUCK_MS);
     this.#dogs.add(dog);
     try {
-      let cursor = after === '' ? (await this.#read(tenant, '', dog)).cursor : after;
+      let cursor = after === '' ? (await this.#read(tenant, '', dog)).page.cursor : after;
       yield [{ is: 'quiet', cursor }];
       let saidAt = this.#clock.mono();
       let hasHeard = true;
       while (!signal.aborted) {
-        const page = await this.#read(tenant, cursor, dog);
-        if (!hasHeard && page.items.length > 0) this.#waits.unheard();
+        const { page, isHeard } = await this.#read(tenant, cursor, dog);
+        if (!hasHeard && !isHeard && page.items.length > 0) this.#waits.unheard();
         const items: FeedItem[] = page.reset ? [{ is: 'reset', cursor: page.cursor }] : [];
         for (const item of page.items) if (passes(item, filter)) items.push(this.#shown(item, results));
         cursor = page.cursor;
@@ -98,11 +104,11 @@ export class Feed {
     return result === undefined || result.hasHistory ? { is: 'end', end, cursor } : { is: 'end', end, result, cursor };
   }
 
-  async #read(tenant: string, cursor: string, dog: Watchdog): Promise<Page> {
+  async #read(tenant: string, cursor: string, dog: Watchdog): Promise<Read> {
     dog.begun(this.#clock.mono());
-    const page = await this.#reads.add(`${tenant} ${cursor}`, null);
+    const read = await this.#reads.add(`${tenant} ${cursor}`, null);
     dog.rests();
-    return page;
+    return read;
   }
 }
 

@@ -303,6 +303,32 @@ export function describeEnds({ store, tenant }: Bench): void {
       expect(walked).toEqual(all);
     });
 
+    it('were announced as they are read, as far as they were', async () => {
+      const t = tenant();
+      const heard = new Set<string>();
+      const unsubscribe = await store().subscribe((hint) => {
+        if (hint.is === 'ends') for (const { id } of hint.ends) heard.add(id);
+      });
+      const start = (await store().events(t, '', 10)).cursor;
+      const tasks = [await running(t, { group: 'g' }), await running(t), await running(t), await running(t)];
+      await store().settle(t, [completion(tasks[0]!.fence)]);
+      await store().settle(
+        t,
+        tasks.slice(1, 3).map(({ fence }) => completion(fence)),
+      );
+      await store().cancel(t, [tasks[3]!.fence.id]);
+      await expect.poll(() => heard.size).toBe(4);
+      const { items } = await store().events(t, start, 10);
+      for (const cursor of [start, ...items.map((item) => item.cursor)]) {
+        const read = await store().events(t, cursor, 10);
+        const told = store().announced(t, cursor, 10);
+        if (told === undefined) continue;
+        expect(told).toMatchObject({ cursor: read.cursor, items: read.items, reset: false });
+        expect(store().announced(t, cursor, 1)!.cursor).toBe(read.items[0]!.cursor);
+      }
+      await unsubscribe();
+    });
+
     it('answer reset to a cursor they do not know', async () => {
       const t = tenant();
       expect(await store().events(t, 'nonsense', 10)).toMatchObject({ items: [], reset: true });

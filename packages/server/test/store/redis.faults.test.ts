@@ -887,6 +887,33 @@ describe('10 the layout', () => {
       expect(await store.events('old', none, 10)).toMatchObject({ items: [], reset: true });
   });
 
+  it('hears what the log of ends gains, but for what may follow on something that it has not heard', async () => {
+    const redis = await server();
+    const store = await open(redis.url);
+    const heard: string[] = [];
+    await store.subscribe((hint) => {
+      if (hint.is === 'ends') heard.push(...hint.ends.map(({ id }) => id));
+    });
+    const tasks = Array.from({ length: 4 }, () => submission());
+    await store.submit(T, 0, tasks, NO_LIMITS);
+    const ids = tasks.map(({ spec }) => spec.id);
+    const cursorAfter = async (id: string): Promise<string> => {
+      await store.cancel(T, [id]);
+      await expect.poll(() => heard).toContain(id);
+      return (await store.events(T, '', 1)).cursor;
+    };
+    const first = await cursorAfter(ids[0]!);
+    expect(store.announced(T, first, 10)).toBeUndefined();
+    const second = await cursorAfter(ids[1]!);
+    expect(store.announced(T, first, 10)).toMatchObject({ items: [{ id: ids[1] }], cursor: second, reset: false });
+    // As if an entry had been written of which nothing was announced.
+    await client(redis.url).hincrby('{s0}:default:n', 'logged', 1);
+    const third = await cursorAfter(ids[2]!);
+    expect(store.announced(T, second, 10)).toBeUndefined();
+    await cursorAfter(ids[3]!);
+    expect(store.announced(T, third, 10)!.items.map(({ id }) => id)).toEqual([ids[3]]);
+  });
+
   it('carries each accepted id on the channel `tasks`', async () => {
     const redis = await server();
     const store = await open(redis.url);

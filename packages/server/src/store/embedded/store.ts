@@ -144,6 +144,8 @@ async function openOn(db: Database, options: EmbeddedOptions): Promise<Store> {
     pin: (tenant, id, pinned) => turns.act((act) => pinTask(act, tenant, id, pinned)),
     appendLogs: (tenant, entries, limits) => turns.act((act) => appendLogs(act, tenant, entries, limits)),
     logs: (tenant, id) => turns.read((open) => taskLogs(open, tenant, id)),
+    // To read it is as near.
+    announced: () => undefined,
     events: (tenant, after, limit) => turns.read((open) => eventsAfter(open, counters, tenant, after, limit)),
 
     register: (tenant, fn) => acceptance.note(turns.act((act) => registerFunction(act, tenant, fn), { grows: true })),

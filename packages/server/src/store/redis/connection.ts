@@ -17,6 +17,7 @@ import { movedTo } from './cluster-view.ts';
 import { Confirmation } from './confirmation.ts';
 import { isAboutCredentials, remedyFor } from './faults.ts';
 import { readHint } from './hints.ts';
+import type { AnnouncedEntry } from './results/announced.ts';
 import { loadLibrary, type Library } from './library.ts';
 import { readServer, readWarnings } from './readings.ts';
 import type { ExpectedAof, ServerFacts } from './server-facts.ts';
@@ -40,6 +41,8 @@ export interface ConnectionOptions {
   events: StoreEvents;
   /** Loaded at every greeting, so that acts need only name them. */
   library: Library;
+  /** Told of entries of the event logs as they are announced, before those who listen for hints. */
+  onLogged: (entry: AnnouncedEntry) => void;
   /** The channels that are to be heard here now, by the commands that subscribe to them. */
   channels: () => string[][];
   /** Before the first act on a server: what has to be known of it. */
@@ -282,7 +285,7 @@ export class Connection {
   }
 
   #watch(): void {
-    const { events, deafened } = this.#options;
+    const { events, deafened, onLogged } = this.#options;
     this.#redis.on('error', (fault: unknown) => this.#away(fault));
     this.#redis.on('close', () => {
       this.#incarnation += 1;
@@ -294,11 +297,16 @@ export class Connection {
     // The listener's faults are the same ones; its reconnects matter, its words do not.
     this.#listener.on('error', () => undefined);
     this.#listener.on('close', () => (this.#subscribed = false));
-    this.#listener.on('ready', () => this.listenAgain());
+    let source = {};
+    this.#listener.on('ready', () => {
+      source = {};
+      this.listenAgain();
+    });
     this.#listener.on('moved', deafened);
     const hear = (_channel: Buffer, message: Buffer): void => {
-      const hint = readHint(message);
-      if (hint !== undefined) events.emit('hint', hint);
+      const heard = readHint(message);
+      if (heard?.entry !== undefined) onLogged({ ...heard.entry, source });
+      if (heard !== undefined) events.emit('hint', heard.hint);
     };
     this.#listener.on('messageBuffer', hear).on('smessageBuffer', hear);
   }

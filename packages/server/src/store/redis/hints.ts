@@ -4,6 +4,8 @@ import type { Hint, TaskEnd } from '../store.ts';
 import { readEnd } from './end-bytes.ts';
 import { readShape } from './record-header.ts';
 import { kindOf } from './record.ts';
+import { placeOf } from './results/places.ts';
+import type { AnnouncedEntry } from './results/announced.ts';
 import { expand } from './squeeze.ts';
 
 /** What a process may listen for: work that waits or was canceled (dispatchers), ends (services). */
@@ -13,19 +15,41 @@ export const HINT_CHANNELS: Record<HintTopic, string> = { work: 'mpcsfaas:work',
 
 const ID_BYTES = 36;
 
+export interface Heard {
+  hint: Hint;
+  /** Of ends: what they are in the log. */
+  entry?: Omit<AnnouncedEntry, 'source'>;
+}
+
 /** A hint, or undefined where the message is none of ours. */
-export function readHint(message: Buffer): Hint | undefined {
+export function readHint(message: Buffer): Heard | undefined {
   const body = message.subarray(1);
   switch (String.fromCharCode(message[0] ?? 0)) {
     case 'w':
-      return { is: 'work', lanes: body.toString().split('\n') };
+      return { hint: { is: 'work', lanes: body.toString().split('\n') } };
     case 'c':
-      return { is: 'canceled', ids: idsIn(body) };
+      return { hint: { is: 'canceled', ids: idsIn(body) } };
     case 'e':
-      return { is: 'ends', ends: readTaskEnds(body) };
+      return readEnds(body);
     default:
       return undefined;
   }
+}
+
+// Of the names of log and entry the lengths u16 and u8, number u48; then the names and the ends.
+const ENTRY = 2 + 1 + 6;
+
+function readEnds(body: Buffer): Heard {
+  const entryAt = ENTRY + body.readUInt16LE(0);
+  const endsAt = entryAt + body.readUInt8(2);
+  const ends = readTaskEnds(body.subarray(endsAt));
+  const entry = {
+    prefix: body.toString('latin1', ENTRY, entryAt),
+    place: placeOf(body.toString('latin1', entryAt, endsAt)),
+    number: body.readUIntLE(3, 6),
+    ends,
+  };
+  return { hint: { is: 'ends', ends }, entry };
 }
 
 function idsIn(body: Buffer): string[] {

@@ -395,9 +395,11 @@ end
 -- Last lines of every act: one entry for all ends, deletions, counters, lanes, then the announcements. The answer is
 -- { announcements, answer }.
 local function answer(value)
+  local entry
   if #ends > 0 then
-    call('XADD', P .. 'ev', '*', 'e', table.concat(events), 'n', #ends)
+    entry = call('XADD', P .. 'ev', '*', 'e', table.concat(events), 'n', #ends)
     count('events', #ends)
+    count('logged', 1)
     for kind, by in pairs(ended) do count('ended:' .. kind, by) end
   end
   for at, ids in pairs(deletions) do call('ZADD', P .. 'del', at, table.concat(ids)) end
@@ -406,7 +408,11 @@ local function answer(value)
     if by ~= 0 and call('HINCRBY', P .. 'lanes', lane, by) <= 0 then call('HDEL', P .. 'lanes', lane) end
   end
   if #canceled > 0 then announce('mpcsfaas:work', 'c' .. table.concat(canceled)) end
-  if #ends > 0 then announce('mpcsfaas:ends', 'e' .. table.concat(ends)) end
+  -- With their place in the log, and the how manieth entry it is: who has heard each has nothing to read there.
+  if entry then
+    local place = pack('<I2BI6', #P, #entry, counters.logged + counts.logged) .. P .. entry
+    announce('mpcsfaas:ends', 'e' .. place .. table.concat(ends))
+  end
   -- A repeat changes nothing, but what it answers must be on the replicas all the same: WAIT waits for this link's last write.
   if DURABLE then call('SET', P .. 'said', now) end
   local lanes = {}

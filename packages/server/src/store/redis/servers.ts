@@ -18,6 +18,7 @@ import { ClusterNodes } from './cluster.ts';
 import { Connection, sentenceOf, type StoreEvents } from './connection.ts';
 import { remedyFor } from './faults.ts';
 import { HINT_CHANNELS } from './hints.ts';
+import type { AnnouncedEntry } from './results/announced.ts';
 import type { HintTopic } from './hints.ts';
 import type { Layout } from './layout.ts';
 import type { Library } from './library.ts';
@@ -39,6 +40,8 @@ export interface ServersOptions {
   topics: readonly HintTopic[];
   /** Loaded at every greeting, so that acts need only name them. */
   library: Library;
+  /** Told of entries of the event logs as they are announced, before those who subscribe to hints. */
+  onLogged: (entry: AnnouncedEntry) => void;
 }
 
 export const RETRY_MS = 3000;
@@ -109,9 +112,9 @@ export class Servers {
   }
 
   #connection(link: string | Link, name: string, channels: () => string[][]): Connection {
-    const { expectAof, waitReplicas, clock, onError, library } = this.#options;
+    const { expectAof, waitReplicas, clock, onError, library, onLogged } = this.#options;
     const connection: Connection = new Connection({
-      ...{ link, name, expectAof, waitReplicas, clock, onError, library, channels, events: this.#events },
+      ...{ link, name, expectAof, waitReplicas, clock, onError, library, onLogged, channels, events: this.#events },
       isCluster: this.isCluster,
       greeting: async (redis) => {
         if (this.#layout.of(0) === connection) await this.#agreeOnShards(redis);

@@ -1,7 +1,7 @@
 // The Redis store: one Lua function an act, beside the file that calls it.
 //   address, servers (which server has a shard, retries), layout: one-server, sentinels, cluster, cluster-view  |  connection (to one server), carrier (its large bytes), within
 //   faults (the table of retries)  server-facts, readings, inspect (what a server is)  shards (keys, batches), tags  library  record
-//   queue/ submit claim tickets hold settle cancel sweep depths  |  results/ records listing logs events
+//   queue/ submit claim tickets hold settle cancel sweep depths  |  results/ records listing logs events places announced
 //   functions/ functions code  |  fleet  |  hints, record-header, header-bytes, end-bytes, squeeze (bytes at rest and in flight)
 import type { Clock } from '../../clock.ts';
 import type { Store } from '../store.ts';
@@ -18,6 +18,7 @@ import { release, renew } from './queue/hold.ts';
 import { settle } from './queue/settle.ts';
 import { cameBefore, submit } from './queue/submit.ts';
 import { serverTime, Sweeps } from './queue/sweep.ts';
+import { Announced } from './results/announced.ts';
 import { eventsAfter } from './results/events.ts';
 import { listTasks } from './results/listing.ts';
 import { appendLogs, taskLogs } from './results/logs.ts';
@@ -56,6 +57,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
   const library = readLibrary();
   const address = parseAddress(url);
   if (address === undefined) throw new Error(`${withoutPassword(url)} is no address of a Redis.`);
+  const announced = new Announced();
   const servers = new Servers({
     address,
     shards: wished,
@@ -66,11 +68,13 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     onError,
     topics,
     library,
+    onLogged: (entry) => announced.add(entry),
   });
   await servers.open();
   const shards = new Shards(servers, library, waitReplicas);
   const sweeps = new Sweeps(shards, leaseMs);
   const tickets = new Tickets(clock);
+  const prefixesOf = (tenant: string): string[] => shards.all().map((shard) => shards.prefix(shard, tenant));
 
   return {
     kind: 'redis',
@@ -105,6 +109,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     appendLogs: (tenant, entries, limits) => appendLogs(shards, tenant, entries, limits),
     logs: (tenant, id) => taskLogs(shards, tenant, id),
     events: (tenant, after, limit) => eventsAfter(shards, tenant, after, limit),
+    announced: (tenant, after, limit) => announced.after(after, prefixesOf(tenant), limit),
 
     register: (tenant, fn) => registerFunction(shards, tenant, fn),
     findFunction: (tenant, ref) => findFunction(shards, tenant, ref),
