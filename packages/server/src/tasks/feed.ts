@@ -35,6 +35,8 @@ interface Read {
 }
 
 const PAGE = 512;
+/** In the key of a read: of the log itself. */
+const DUE = 'due';
 /** A store call ends sooner, well or not, and so does a sleep. */
 const STUCK_MS = 15_000;
 /** After so long without an item a `quiet` is said, ms. */
@@ -51,9 +53,8 @@ export class Feed {
     this.#waits = waits;
     this.#clock = clock;
     this.#reads = new TurnBatches(async (key, readers) => {
-      const split = key.indexOf(' ');
-      const [tenant, cursor] = [key.slice(0, split), key.slice(split + 1)];
-      const told = cursor === '' ? undefined : store.announced(tenant, cursor, PAGE);
+      const [tenant = '', cursor = '', isDue = ''] = key.split(' ');
+      const told = isDue === DUE ? undefined : store.announced(tenant, cursor, PAGE);
       const read = { page: told ?? (await store.events(tenant, cursor, PAGE)), isHeard: told !== undefined };
       return readers.map(() => read);
     });
@@ -65,12 +66,16 @@ export class Feed {
     const dog = new Watchdog('an event stream', STUCK_MS);
     this.#dogs.add(dog);
     try {
-      let cursor = after === '' ? (await this.#read(tenant, '', dog)).page.cursor : after;
+      let cursor = after === '' ? (await this.#read(tenant, '', dog, true)).page.cursor : after;
       yield [{ is: 'quiet', cursor }];
       let saidAt = this.#clock.mono();
+      let readAt = saidAt;
       let hasHeard = true;
       while (!signal.aborted) {
-        const { page, isHeard } = await this.#read(tenant, cursor, dog);
+        // W3, whatever is heard meanwhile: of what was lost on the way nothing may come after it.
+        const isDue = readAt + REREAD_MS <= this.#clock.mono();
+        const { page, isHeard } = await this.#read(tenant, cursor, dog, isDue);
+        if (!isHeard) readAt = this.#clock.mono();
         if (!hasHeard && !isHeard && page.items.length > 0) this.#waits.unheard();
         const items: FeedItem[] = page.reset ? [{ is: 'reset', cursor: page.cursor }] : [];
         for (const item of page.items) if (passes(item, filter)) items.push(this.#shown(item, results));
@@ -104,9 +109,9 @@ export class Feed {
     return result === undefined || result.hasHistory ? { is: 'end', end, cursor } : { is: 'end', end, result, cursor };
   }
 
-  async #read(tenant: string, cursor: string, dog: Watchdog): Promise<Read> {
+  async #read(tenant: string, cursor: string, dog: Watchdog, isDue: boolean): Promise<Read> {
     dog.begun(this.#clock.mono());
-    const read = await this.#reads.add(`${tenant} ${cursor}`, null);
+    const read = await this.#reads.add(`${tenant} ${cursor} ${isDue ? DUE : ''}`, null);
     dog.rests();
     return read;
   }

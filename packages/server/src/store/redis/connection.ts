@@ -25,7 +25,7 @@ import { readWhole } from './whole-values.ts';
 import { within } from './within.ts';
 
 /** What all connections of a store tell: something about one has changed; a hint came. */
-export type StoreEvents = EventEmitter<{ changed: []; hint: [Hint] }>;
+export type StoreEvents = EventEmitter<{ changed: []; hint: [Hint, AnnouncedEntry?] }>;
 
 export interface ConnectionOptions {
   /** One server's URL, or what its links have in common wherever it is (`moveTo`). */
@@ -41,8 +41,6 @@ export interface ConnectionOptions {
   events: StoreEvents;
   /** Loaded at every greeting, so that acts need only name them. */
   library: Library;
-  /** Told of entries of the event logs as they are announced, before those who listen for hints. */
-  onLogged: (entry: AnnouncedEntry) => void;
   /** The channels that are to be heard here now, by the commands that subscribe to them. */
   channels: () => string[][];
   /** Before the first act on a server: what has to be known of it. */
@@ -285,7 +283,7 @@ export class Connection {
   }
 
   #watch(): void {
-    const { events, deafened, onLogged } = this.#options;
+    const { events, deafened } = this.#options;
     this.#redis.on('error', (fault: unknown) => this.#away(fault));
     this.#redis.on('close', () => {
       this.#incarnation += 1;
@@ -305,8 +303,7 @@ export class Connection {
     this.#listener.on('moved', deafened);
     const hear = (_channel: Buffer, message: Buffer): void => {
       const heard = readHint(message);
-      if (heard?.entry !== undefined) onLogged({ ...heard.entry, source });
-      if (heard !== undefined) events.emit('hint', heard.hint);
+      if (heard !== undefined) events.emit('hint', heard.hint, heard.entry && { ...heard.entry, source });
     };
     this.#listener.on('messageBuffer', hear).on('smessageBuffer', hear);
   }

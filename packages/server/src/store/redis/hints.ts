@@ -21,32 +21,42 @@ export interface Heard {
   entry?: Omit<AnnouncedEntry, 'source'>;
 }
 
-/** A hint, or undefined where the message is none of ours. */
+/** A hint, or undefined where the message is none of ours, be it of another version. */
 export function readHint(message: Buffer): Heard | undefined {
+  try {
+    return read(message);
+  } catch {
+    // A channel is open to everybody, and nothing depends on a hint.
+    return undefined;
+  }
+}
+
+function read(message: Buffer): Heard | undefined {
   const body = message.subarray(1);
   switch (String.fromCharCode(message[0] ?? 0)) {
     case 'w':
       return { hint: { is: 'work', lanes: body.toString().split('\n') } };
     case 'c':
       return { hint: { is: 'canceled', ids: idsIn(body) } };
-    case 'e':
+    case 'E':
       return readEnds(body);
     default:
       return undefined;
   }
 }
 
-// Of the names of log and entry the lengths u16 and u8, number u48; then the names and the ends.
-const ENTRY = 2 + 1 + 6;
+// log f64, number u48, the lengths u16 and u8 of prefix and entry; then these two and the ends
+const ENTRY = 8 + 6 + 2 + 1;
 
 function readEnds(body: Buffer): Heard {
-  const entryAt = ENTRY + body.readUInt16LE(0);
-  const endsAt = entryAt + body.readUInt8(2);
+  const entryAt = ENTRY + body.readUInt16LE(14);
+  const endsAt = entryAt + body.readUInt8(16);
   const ends = readTaskEnds(body.subarray(endsAt));
   const entry = {
     prefix: body.toString('latin1', ENTRY, entryAt),
+    log: body.readDoubleLE(0),
     place: placeOf(body.toString('latin1', entryAt, endsAt)),
-    number: body.readUIntLE(3, 6),
+    number: body.readUIntLE(8, 6),
     ends,
   };
   return { hint: { is: 'ends', ends }, entry };

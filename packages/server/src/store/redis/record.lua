@@ -392,6 +392,17 @@ local function announce(channel, message)
   end
 end
 
+-- A log has a name, the time of its first entry in µs: channels are common to the databases of a server, and prefixes to all logs
+-- that are there one after the other. (Read with all that is counted, in one command.)
+local function name_log()
+  local names = { 'log' }
+  for name in pairs(counts) do names[#names + 1] = name end
+  look_at(names)
+  if counters.log > 0 then return end
+  local clock = call('TIME')
+  count('log', clock[1] * 1e6 + clock[2])
+end
+
 -- Last lines of every act: one entry for all ends, deletions, counters, lanes, then the announcements. The answer is
 -- { announcements, answer }.
 local function answer(value)
@@ -401,6 +412,7 @@ local function answer(value)
     count('events', #ends)
     count('logged', 1)
     for kind, by in pairs(ended) do count('ended:' .. kind, by) end
+    name_log()
   end
   for at, ids in pairs(deletions) do call('ZADD', P .. 'del', at, table.concat(ids)) end
   keep_counts()
@@ -408,10 +420,11 @@ local function answer(value)
     if by ~= 0 and call('HINCRBY', P .. 'lanes', lane, by) <= 0 then call('HDEL', P .. 'lanes', lane) end
   end
   if #canceled > 0 then announce('mpcsfaas:work', 'c' .. table.concat(canceled)) end
-  -- With their place in the log, and the how manieth entry it is: who has heard each has nothing to read there.
+  -- With their log, their place in it, and the how manieth entry that is: who has heard each has nothing to read there.
   if entry then
-    local place = pack('<I2BI6', #P, #entry, counters.logged + counts.logged) .. P .. entry
-    announce('mpcsfaas:ends', 'e' .. place .. table.concat(ends))
+    local log = counters.log > 0 and counters.log or counts.log
+    local place = pack('<dI6I2B', log, counters.logged + counts.logged, #P, #entry) .. P .. entry
+    announce('mpcsfaas:ends', 'E' .. place .. table.concat(ends))
   end
   -- A repeat changes nothing, but what it answers must be on the replicas all the same: WAIT waits for this link's last write.
   if DURABLE then call('SET', P .. 'said', now) end

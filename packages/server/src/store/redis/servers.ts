@@ -40,8 +40,6 @@ export interface ServersOptions {
   topics: readonly HintTopic[];
   /** Loaded at every greeting, so that acts need only name them. */
   library: Library;
-  /** Told of entries of the event logs as they are announced, before those who subscribe to hints. */
-  onLogged: (entry: AnnouncedEntry) => void;
 }
 
 export const RETRY_MS = 3000;
@@ -55,7 +53,7 @@ const STILL_MS = 5000;
 
 export class Servers {
   readonly #options: ServersOptions;
-  readonly #events: StoreEvents = new EventEmitter<{ changed: []; hint: [Hint] }>().setMaxListeners(0);
+  readonly #events: StoreEvents = new EventEmitter<{ changed: []; hint: [Hint, AnnouncedEntry?] }>().setMaxListeners(0);
   readonly #layout: Layout;
   /** By shard. */
   readonly #rests = new Map<number, LeaseRest>();
@@ -112,9 +110,9 @@ export class Servers {
   }
 
   #connection(link: string | Link, name: string, channels: () => string[][]): Connection {
-    const { expectAof, waitReplicas, clock, onError, library, onLogged } = this.#options;
+    const { expectAof, waitReplicas, clock, onError, library } = this.#options;
     const connection: Connection = new Connection({
-      ...{ link, name, expectAof, waitReplicas, clock, onError, library, onLogged, channels, events: this.#events },
+      ...{ link, name, expectAof, waitReplicas, clock, onError, library, channels, events: this.#events },
       isCluster: this.isCluster,
       greeting: async (redis) => {
         if (this.#layout.of(0) === connection) await this.#agreeOnShards(redis);
@@ -298,10 +296,15 @@ export class Servers {
     return rest;
   }
 
+  /** Hints as they come, and what entry of an event log an announcement is of. Who listens first is told first. */
+  listen(onHint: (hint: Hint, entry?: AnnouncedEntry) => void): void {
+    this.#events.on('hint', onHint);
+  }
+
   /** Resolves once subscribed; where a server is away, without it: the subscription is made when it is back (R4). */
   async subscribe(onHint: (hint: Hint) => void): Promise<() => Promise<void>> {
     if (this.#closed) throw new StoreUnavailable('The store is closed.');
-    this.#events.on('hint', onHint);
+    this.listen(onHint);
     const isPending = (): boolean =>
       this.#layout.all().some(({ phase, isSubscribed }) => phase.is === 'ready' && !isSubscribed);
     while (!this.#isClosed() && isPending()) await once(this.#events, 'changed');

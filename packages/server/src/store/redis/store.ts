@@ -68,7 +68,10 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     onError,
     topics,
     library,
-    onLogged: (entry) => announced.add(entry),
+  });
+  servers.listen((hint, entry) => {
+    if (entry !== undefined) announced.add(entry);
+    if (hint.is === 'reconnected') announced.forget();
   });
   await servers.open();
   const shards = new Shards(servers, library, waitReplicas);
@@ -108,7 +111,7 @@ export async function openRedisStore(options: RedisOptions): Promise<Store> {
     pin: (tenant, id, pinned) => pinTask(shards, tenant, id, pinned),
     appendLogs: (tenant, entries, limits) => appendLogs(shards, tenant, entries, limits),
     logs: (tenant, id) => taskLogs(shards, tenant, id),
-    events: (tenant, after, limit) => eventsAfter(shards, tenant, after, limit),
+    events: (tenant, after, limit) => eventsAfter(shards, announced, tenant, after, limit),
     announced: (tenant, after, limit) => announced.after(after, prefixesOf(tenant), limit),
 
     register: (tenant, fn) => registerFunction(shards, tenant, fn),

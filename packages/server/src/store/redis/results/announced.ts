@@ -7,6 +7,8 @@ import { eventsIn, isSameEntry, pageOf, parseCursor, type Place } from './places
 export interface AnnouncedEntry {
   /** The declared prefix of the log's shard and tenant. */
   prefix: string;
+  /** The log's name: other databases of the server, and earlier logs, have the same prefix. */
+  log: number;
   place: Place;
   /** The how manieth of its log it is. */
   number: number;
@@ -17,11 +19,10 @@ export interface AnnouncedEntry {
 
 /** Ends kept a log, and the newest entry in any case; whoever is further behind reads. */
 const MOST_ENDS = 1024;
-/** Logs of which entries are kept. */
-const MOST_LOGS = 256;
 
+/** The newest of a log, one after the other: none is missing. */
 interface Tail {
-  /** One after the other, none is missing. */
+  log: number;
   entries: AnnouncedEntry[];
   ends: number;
 }
@@ -29,23 +30,24 @@ interface Tail {
 export class Announced {
   readonly #tails = new Map<string, Tail>();
 
+  /** From a read: which log the prefix has. Of no other, and of none that nobody reads, anything is kept. */
+  isNamed(prefix: string, log: number): void {
+    if (this.#tails.get(prefix)?.log !== log) this.#tails.set(prefix, { log, entries: [], ends: 0 });
+  }
+
   add(entry: AnnouncedEntry): void {
     const tail = this.#tails.get(entry.prefix);
-    const last = tail?.entries.at(-1);
-    if (tail === undefined || last?.number !== entry.number - 1 || last.source !== entry.source) {
-      this.#begin(entry);
-      return;
-    }
+    if (tail?.log !== entry.log) return;
+    const last = tail.entries.at(-1);
+    if (last?.number !== entry.number - 1 || last.source !== entry.source) empty(tail);
     tail.entries.push(entry);
     tail.ends += entry.ends.length;
     while (tail.ends > MOST_ENDS && tail.entries.length > 1) tail.ends -= tail.entries.shift()!.ends.length;
   }
 
-  #begin(entry: AnnouncedEntry): void {
-    this.#tails.delete(entry.prefix);
-    const [oldest] = this.#tails.keys();
-    if (this.#tails.size >= MOST_LOGS && oldest !== undefined) this.#tails.delete(oldest);
-    this.#tails.set(entry.prefix, { entries: [entry], ends: entry.ends.length });
+  /** What comes may follow on something that was not heard, or be of a server that has forgotten what was. */
+  forget(): void {
+    for (const tail of this.#tails.values()) empty(tail);
   }
 
   /** What comes after a cursor; undefined where nothing was heard, or perhaps not all. `prefixes` by shard. */
@@ -63,4 +65,9 @@ export class Announced {
     if (from < 0) return undefined;
     return entries.slice(from).flatMap(({ place: entry, ends }) => eventsIn(entry, ends, place));
   }
+}
+
+function empty(tail: Tail): void {
+  tail.entries = [];
+  tail.ends = 0;
 }

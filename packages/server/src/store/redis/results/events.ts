@@ -2,6 +2,7 @@
 import type { Redis } from 'ioredis';
 import type { EventPage } from '../../store.ts';
 import { readTaskEnds } from '../hints.ts';
+import type { Announced } from './announced.ts';
 import type { Shards } from '../shards.ts';
 import {
   eventsIn,
@@ -16,6 +17,8 @@ import {
 } from './places.ts';
 
 interface ShardLog {
+  /** Its name, as it was before the events were read; 0 where it has had none. */
+  log: number;
   events: LoggedEnd[];
   /** After the newest entry there is or was. */
   newest: Place;
@@ -25,7 +28,13 @@ interface ShardLog {
 
 const ENTRIES_AT_FIRST = 8;
 
-export async function eventsAfter(shards: Shards, tenant: string, after: string, limit: number): Promise<EventPage> {
+export async function eventsAfter(
+  shards: Shards,
+  announced: Announced,
+  tenant: string,
+  after: string,
+  limit: number,
+): Promise<EventPage> {
   const given = after === '' ? undefined : parseCursor(after, shards.count);
   const logs = await Promise.all(
     shards
@@ -34,6 +43,7 @@ export async function eventsAfter(shards: Shards, tenant: string, after: string,
         shards.read(shard, (redis) => readLog(redis, shards.prefix(shard, tenant), given?.[shard], limit)),
       ),
   );
+  for (const [shard, { log }] of logs.entries()) announced.isNamed(shards.prefix(shard, tenant), log);
   const newest = logs.map((log) => spelled(log.newest)).join(',');
   if (after === '') return { items: [], cursor: newest, reset: false };
   const lost =
@@ -54,7 +64,8 @@ async function readLog(redis: Redis, prefix: string, after: Place | undefined, l
   // without being known. Nearly always one read is all.
   let from = after === undefined ? '' : placeIn(after);
   for (let count = ENTRIES_AT_FIRST; ; count *= 2) {
-    const [entries, last, trimmed] = await Promise.all([
+    const [log, entries, last, trimmed] = await Promise.all([
+      redis.hget(`${prefix}n`, 'log'),
       from === '' ? [] : redis.xrangeBuffer(key, from, '+', 'COUNT', count),
       redis.xrevrange(key, '+', '-', 'COUNT', 1),
       redis.get(`${prefix}evfloor`),
@@ -64,7 +75,7 @@ async function readLog(redis: Redis, prefix: string, after: Place | undefined, l
         events.push(...eventsIn(placeOf(name.toString()), readTaskEnds(fields[1]!), after));
     if (entries.length < count || events.length >= limit) {
       const floor = placeOf(trimmed ?? '0-0');
-      return { events, newest: last[0] === undefined ? floor : placeOf(last[0][0]), floor };
+      return { log: Number(log ?? 0), events, newest: last[0] === undefined ? floor : placeOf(last[0][0]), floor };
     }
     from = `(${entries.at(-1)![0].toString()}`;
   }
