@@ -8,10 +8,12 @@ import { Announced, type AnnouncedEntry } from '../../src/store/redis/results/an
 import { eventsIn, pageOf, spelled, WHOLE, type Place } from '../../src/store/redis/results/places.ts';
 
 const LINK = {};
+const LOG = 1_764_000_000_000_000;
 
 function entry(prefix: string, number: number, ends = 1, source: unknown = LINK): AnnouncedEntry {
   return {
     prefix,
+    log: LOG,
     number,
     place: { ms: number, sequence: 0, seen: WHOLE },
     ends: Array.from({ length: ends }, end),
@@ -28,6 +30,7 @@ const idsOf = (...entries: AnnouncedEntry[]): string[] => entries.flatMap(({ end
 
 function heard(...entries: AnnouncedEntry[]): Announced {
   const announced = new Announced();
+  for (const prefix of ['a', 'b']) announced.isNamed(prefix, LOG);
   for (const one of entries) announced.add(one);
   return announced;
 }
@@ -63,20 +66,39 @@ describe('what was announced', () => {
     expect(announced.after(`${cursor(1)},${cursor(0)}`, ['a', 'b'], 10)).toBeUndefined();
   });
 
-  it('is kept of the newest ends, and of so many logs', () => {
+  it('is kept of the newest ends', () => {
     const many = Array.from({ length: 1100 }, (_, i) => entry('a', i + 1));
     const announced = heard(...many, entry('b', 1, 2000), entry('b', 2));
     expect(announced.after(cursor(76), ['a'], 2000)).toBeUndefined();
     expect(announced.after(cursor(77), ['a'], 2000)!.items).toHaveLength(1023);
     expect(announced.after(cursor(1), ['b'], 10)).toBeUndefined();
-    for (let i = 0; i < 256; i += 1) announced.add(entry(`c${i}`, 1));
-    expect(announced.after(cursor(77), ['a'], 10)).toBeUndefined();
+  });
+
+  it('is of the log that a read has named, and of no other under the same prefix', () => {
+    const announced = heard(entry('a', 1), { ...entry('a', 2), log: LOG + 1 }, entry('c', 1), entry('c', 2));
+    expect(announced.after(cursor(1), ['a'], 10)).toBeUndefined();
+    announced.add(entry('a', 2));
+    expect(announced.after(cursor(1), ['a'], 10)!.items).toHaveLength(1);
+    announced.isNamed('a', LOG);
+    expect(announced.after(cursor(1), ['a'], 10)!.items).toHaveLength(1);
+    announced.isNamed('a', LOG + 1);
+    expect(announced.after(cursor(1), ['a'], 10)).toBeUndefined();
+    expect(announced.after(cursor(1), ['c'], 10)).toBeUndefined();
+  });
+
+  it('is forgotten where it may not go on as it was', () => {
+    const announced = heard(entry('a', 1), entry('a', 2));
+    announced.forget();
+    expect(announced.after(cursor(1), ['a'], 10)).toBeUndefined();
+    announced.add(entry('a', 3));
+    announced.add(entry('a', 4));
+    expect(announced.after(cursor(3), ['a'], 10)!.items).toHaveLength(1);
   });
 
   it('is a beginning of what a read would tell, whatever was lost', () => {
     const step = fc.record({ ends: fc.integer({ min: 1, max: 4 }), isLost: fc.boolean(), isNewLink: fc.boolean() });
     const run = (steps: { ends: number; isLost: boolean; isNewLink: boolean }[], from: number, seen: number): void => {
-      const announced = new Announced();
+      const announced = heard();
       let link = LINK;
       const log = steps.map(({ ends, isLost, isNewLink }, i) => {
         if (isNewLink) link = {};

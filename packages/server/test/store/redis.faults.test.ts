@@ -902,6 +902,10 @@ describe('10 the layout', () => {
       await expect.poll(() => heard).toContain(id);
       return (await store.events(T, '', 1)).cursor;
     };
+    const other = submission();
+    await store.submit(T, 0, [other], NO_LIMITS);
+    // A log has its name with its first entry.
+    await cursorAfter(other.spec.id);
     const first = await cursorAfter(ids[0]!);
     expect(store.announced(T, first, 10)).toBeUndefined();
     const second = await cursorAfter(ids[1]!);
@@ -912,6 +916,38 @@ describe('10 the layout', () => {
     expect(store.announced(T, second, 10)).toBeUndefined();
     await cursorAfter(ids[3]!);
     expect(store.announced(T, third, 10)!.items.map(({ id }) => id)).toEqual([ids[3]]);
+  });
+
+  it('hears of no end in another database of the server, and lives with what is no announcement', async () => {
+    const port = await freePort();
+    const redis = await server('--port', String(port));
+    const [here, there] = [await open(`redis://127.0.0.1:${port}/0`), await open(`redis://127.0.0.1:${port}/1`)];
+    const heard: string[] = [];
+    await here.subscribe((hint) => {
+      if (hint.is === 'ends') heard.push(...hint.ends.map(({ id }) => id));
+    });
+    const endIn = async (store: Store): Promise<string> => {
+      const task = submission();
+      await store.submit(T, 0, [task], NO_LIMITS);
+      await store.cancel(T, [task.spec.id]);
+      await expect.poll(() => heard).toContain(task.spec.id);
+      return task.spec.id;
+    };
+    await endIn(here);
+    const { cursor } = await here.events(T, '', 10);
+    await endIn(there);
+    const ours = await endIn(here);
+    // Their second entry is one after our first, as ours would be.
+    await endIn(there);
+    expect((await here.events(T, cursor, 10)).items.map(({ id }) => id)).toEqual([ours]);
+    expect(here.announced(T, cursor, 10)).toBeUndefined();
+    const next = (await here.events(T, cursor, 10)).cursor;
+    await endIn(there);
+    const last = await endIn(here);
+    expect(here.announced(T, next, 10)!.items.map(({ id }) => id)).toEqual([last]);
+    const admin = client(redis.url);
+    for (const nonsense of ['e', 'E', 'Exx', 'w', 'c', '']) await admin.publish('mpcsfaas:ends', nonsense);
+    await endIn(here);
   });
 
   it('carries each accepted id on the channel `tasks`', async () => {

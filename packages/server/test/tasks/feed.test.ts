@@ -54,6 +54,26 @@ it('tells of a service that does not hear what its followers read', async () => 
   expect(feed.trouble).toBe('');
 });
 
+it('reads the log every ten seconds, however much it hears', async () => {
+  let reads = 0;
+  let heard = 0;
+  const told = (cursor: string): Awaited<ReturnType<Store['events']>> => {
+    const end = { id: newId(0, 0), state: 'COMPLETED', kind: '', group: '', functionId: '', endedAt: 1 } as const;
+    return { items: [{ ...end, cursor }], cursor, reset: false };
+  };
+  const events: Store['events'] = () => Promise.resolve(told(`${(reads += 1)}-1999`));
+  const announced: Store['announced'] = () => told(`${(heard += 1)}-2999`);
+  const { items } = await following({ ...store, events, announced });
+  await items.next();
+  expect([reads, heard]).toEqual([1, 0]);
+  await items.next();
+  // With what was heard there may be more: it is asked again when somebody has been woken.
+  expect([reads, heard]).toEqual([1, 1]);
+  later = 10_001;
+  await items.next();
+  expect([reads, heard]).toEqual([2, 1]);
+});
+
 it('tells of a follower whose store does not answer', async () => {
   const { feed, items } = await following({ ...store, events: () => new Promise(() => undefined) });
   void items.next();
