@@ -1,30 +1,20 @@
 // The benchmark: real programs as separate processes, every result fetched and checked, contestants in alternation.
 import { parseArgs } from 'node:util';
-import type { Measure, Plan } from './measure.ts';
+import { MEASURES } from './measures/index.ts';
+import type { Plan } from './measure.ts';
 import { Shared } from './ours.ts';
-import { t1 } from './measures/t1-throughput.ts';
-import { t2 } from './measures/t2-one-a-request.ts';
-import { t3 } from './measures/t3-latency.ts';
-import { t4 } from './measures/t4-payloads.ts';
-import { t5 } from './measures/t5-first-call.ts';
-import { t6 } from './measures/t6-depth.ts';
-import { t7 } from './measures/t7-scaling.ts';
-import { t8 } from './measures/t8-memory.ts';
-import { t9 } from './measures/t9-choice.ts';
-import { t10 } from './measures/t10-mixed.ts';
-import { t11 } from './measures/t11-polling.ts';
 import { circumstances, keep } from './results.ts';
 import { figuresAs, plain, targetsAs } from './table.ts';
-
-const MEASURES: readonly Measure[] = [t1, t2, t3, t4, t5, t6, t7, t8, t9, t10, t11];
 
 const HELP = `usage: npm run bench -- [--quick] [--only T1,T3] [--runs 5] [--seconds 10]
 
 Measures the system beside the queues and executors that are installed, and writes JSON and plots to bench/results.
-  --quick        a look within a minute: one run of 0.5 s, no slow contestants; kept in bench/results/tmp
+  --quick        a look within a minute: one run of 0.5 s, no slow contestants
   --only LIST    some of the measures below (all)
   --runs N       runs of each contestant, in alternation; medians are taken over them (5; with --quick 1)
   --seconds S    length of a run (10; with --quick 0.5)
+
+Fewer than five runs, or shorter ones than 10 s, are kept in bench/results/tmp.
 
 ${MEASURES.map(({ id, title }) => `  ${id.padEnd(4)} ${title}`).join('\n')}`;
 
@@ -69,6 +59,8 @@ function wishes() {
   }
 }
 
+// It is no result to show.
+const isLook = plan.quick || plan.runs < 5 || plan.seconds < 10;
 const command = ['npm run bench', ...(process.argv.length > 2 ? ['--', ...process.argv.slice(2)] : [])].join(' ');
 
 for (const measure of MEASURES) {
@@ -76,9 +68,8 @@ for (const measure of MEASURES) {
   const when = circumstances(plan, command);
   console.error(`${measure.id}: ${measure.title}`);
   const outcome = await measure.run(plan);
-  // A quick run is a look, not a result to show.
-  const { figures, targets, notes } = keep(plan.quick ? 'tmp' : '', measure, outcome, when);
-  console.log(`\n${measure.id}: ${measure.title}\n`);
+  const { figures, targets, notes } = keep(isLook ? 'tmp' : '', measure, outcome, when);
+  console.log(`\n${measure.id}: ${measure.title} (${measure.played(plan)})\n`);
   console.log(`${figuresAs(figures, plain)}\n\n${targetsAs(targets, plain)}\n`);
   for (const note of notes) console.log(`- ${note}`);
 }

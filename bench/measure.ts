@@ -47,7 +47,14 @@ export interface Outcome {
 export interface Measure {
   id: string;
   title: string;
+  /** How often and how long it plays, in turns or not, after what warm-up. */
+  played(plan: Pick<Plan, 'runs' | 'seconds'>): string;
   run(plan: Plan): Promise<Outcome>;
+}
+
+/** How contestants play that take turns. */
+export function inTurns({ runs, seconds }: Pick<Plan, 'runs' | 'seconds'>): string {
+  return `${runs} runs of ${seconds} s, in turns`;
 }
 
 export function isMet({ is, want, got }: Target): boolean {

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
+import { MEASURES } from './measures/index.ts';
 import { newest, type Result } from './results.ts';
 import { figuresAs, markdown, targetsAs } from './table.ts';
 
@@ -18,11 +19,12 @@ const text = [before + BEGIN, ...results.map(section), END + after].join('\n\n')
 writeFileSync(PAGE, await format(text, { ...(await resolveConfig(PAGE)), filepath: PAGE }));
 
 function section({ id, title, circumstances, figures, targets, notes, plots }: Result): string {
-  const { date, command, commit = '', seconds, runs, load, machine, node } = circumstances;
+  const { date, command, commit = '', load, machine, node } = circumstances;
+  const played = MEASURES.find((measure) => measure.id === id)?.played(circumstances) ?? '';
   const at = commit === '' ? '' : `commit ${commit}, `;
   const parts = [
     `### ${id}: ${title}`,
-    `${date.slice(0, 16).replace('T', ' ')} UTC, \`${command}\` (${runs} runs of ${seconds} s), ${at}load average at the start ${load.toFixed(1)}; ${machine}, Node ${node}.`,
+    `${date.slice(0, 16).replace('T', ' ')} UTC, \`${command}\` (${played}), ${at}load average at the start ${load.toFixed(1)}; ${machine}, Node ${node}.`,
     targetsAs(targets, markdown),
     ...plots.map((name) => `![${name}](../bench/results/${name})`),
     figuresAs(figures, markdown),

@@ -1,4 +1,5 @@
 // BullMQ: addBulk, two worker processes, return values received through QueueEvents, at its best concurrency.
+// usage: bullmq.ts [CONCURRENCY, which is then its only one]
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
@@ -7,7 +8,7 @@ import { Queue, QueueEvents } from 'bullmq';
 import type { Score } from '../contest.ts';
 import { connected, QUEUE } from './bullmq-queue.ts';
 
-const CONCURRENCIES = [16, 50, 100, 300];
+const CONCURRENCIES = process.argv[2] === undefined ? [16, 50, 100, 300] : [Number(process.argv[2])];
 const CHUNK = 500;
 const IN_THE_AIR = 4;
 

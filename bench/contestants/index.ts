@@ -1,4 +1,5 @@
-// The programs that we are measured against, each set up as its own documentation advises for throughput.
+// The programs that we are measured against, each set up as its own documentation advises for throughput of calls that are tasks of
+// their own: `map` of the pools with large chunks ships a hundred calls as one.
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { startBenchRedis } from '../redis.ts';
@@ -44,7 +45,11 @@ function withRedis(name: string, command: string, args: string[]): Contestant {
 
 export const PROCESS_POOL = python('ProcessPoolExecutor.submit', 'executors.py', 'submit');
 export const POOL = python('multiprocessing.Pool.apply_async', 'executors.py', 'apply_async');
-export const BULLMQ = withRedis('BullMQ addBulk', process.execPath, [file('bullmq.ts')]);
+/** `concurrency` of its workers, where it is not to find out its best. */
+export function bullmq(concurrency?: number): Contestant {
+  const given = concurrency === undefined ? [] : [String(concurrency)];
+  return withRedis('BullMQ addBulk', process.execPath, [file('bullmq.ts'), ...given]);
+}
 export const CELERY = withRedis('Celery', PYTHON, ['-u', file('celery_play.py')]);
 export const RQ = withRedis('RQ', PYTHON, ['-u', file('rq_play.py')]);
 export const DASK = python('Dask', 'dask_play.py');

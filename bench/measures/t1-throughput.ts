@@ -1,25 +1,31 @@
 // T1: throughput in batches over four connections, every result fetched, beside what people use today.
 import { bareBatches, barePaths, isBare, overBare } from '../bare/index.ts';
-import { BULLMQ, CELERY, DASK, POOL, PROCESS_POOL, RQ } from '../contestants/index.ts';
-import { contest, type Contestant } from '../contest.ts';
+import { bullmq, CELERY, DASK, POOL, PROCESS_POOL, RQ } from '../contestants/index.ts';
+import { contest, type Contestant, type Score } from '../contest.ts';
 import { batches } from '../load.ts';
-import { atLeast, ratios, type Figure, type Measure, type Plan } from '../measure.ts';
+import { atLeast, ratios, inTurns, type Figure, type Measure, type Plan } from '../measure.ts';
 import type { Language } from '../noop.ts';
-import { MAIN_FORMS, startOurs, type Shared } from '../ours.ts';
+import { MAIN_FORMS, startOurs, type Running } from '../ours.ts';
 import { bars, lines, type Line } from '../plot.ts';
 import { median, quantile } from '../statistics.ts';
-import type { Form, SystemOptions } from '../../test/harness/system.ts';
+import { durability } from './durability.ts';
+import type { Form } from '../../test/harness/system.ts';
 
+const BULLMQ = bullmq();
+/** To find out its best takes four seconds. */
+const BULLMQ_QUICK = bullmq(100);
 const CONNECTIONS = 4;
 const BATCH = 100;
 
 export const t1: Measure = {
   id: 'T1',
   title: `throughput, batches of ${BATCH} over ${CONNECTIONS} connections, all results fetched`,
+  played: (plan) =>
+    `${inTurns(plan)}; by batch size ${plan.runs} of ${plan.seconds / 2} s, the sizes in turns, after one of batches of one`,
   run: async (plan) => {
     const forms = plan.quick ? (['embedded local', 'redis push'] as const) : MAIN_FORMS;
     const { figures, notes } = await contest(contestants(forms, plan), plan);
-    const columns = plan.quick ? [] : await durability(plan);
+    const columns = plan.quick ? [] : (await durability(plan, load('python'))).figures;
     const { curve, told } = plan.quick ? NO_CURVE : await curves(plan);
     const beside = (form: Form, language: Language, rival: Contestant): number =>
       median(ratios(figures, ours(form, language), rival.name));
@@ -60,30 +66,15 @@ function ours(form: Form, language: Language): string {
 function contestants(forms: readonly Form[], plan: Plan): Contestant[] {
   const shared = plan.systems();
   const own = (['python', 'javascript'] as const).flatMap((language) =>
-    forms.map((form) => noops(shared, ours(form, language), { form }, language)),
+    forms.map((form) => shared.contestant(ours(form, language), { form }, load(language))),
   );
   const bare = barePaths((client, seconds) => bareBatches(client, CONNECTIONS, BATCH, seconds));
-  return [...own, ...bare, PROCESS_POOL, POOL, BULLMQ, ...(plan.quick ? [] : [CELERY, RQ, DASK])];
+  return [...own, ...bare, PROCESS_POOL, POOL, ...(plan.quick ? [BULLMQ_QUICK] : [BULLMQ, CELERY, RQ, DASK])];
 }
 
-function noops(shared: Shared, name: string, options: SystemOptions, language: Language): Contestant {
-  return shared.contestant(name, options, ({ client, noop }, seconds) =>
-    batches(client, { id: noop[language], language, connections: CONNECTIONS, batch: BATCH, seconds }),
-  );
-}
-
-/** What more or less durability costs, beside everysec and normal. */
-async function durability(plan: Plan): Promise<Figure[]> {
-  const shared = plan.systems();
-  const columns: [string, SystemOptions][] = [
-    ['ours redis push, AOF off', { form: 'redis push', appendfsync: 'no-aof' }],
-    ['ours redis push, AOF everysec', { form: 'redis push' }],
-    ['ours redis push, AOF always', { form: 'redis push', appendfsync: 'always' }],
-    ['ours embedded local, --sync normal', { form: 'embedded local' }],
-    ['ours embedded local, --sync full', { form: 'embedded local', args: ['--sync', 'full'] }],
-  ];
-  const all = columns.map(([name, options]) => noops(shared, `${name}, python`, options, 'python'));
-  return (await contest(all, plan)).figures;
+function load(language: Language): (running: Running, seconds: number) => Promise<Score> {
+  return ({ client, noop }, seconds) =>
+    batches(client, { id: noop[language], language, connections: CONNECTIONS, batch: BATCH, seconds });
 }
 
 interface Curves {

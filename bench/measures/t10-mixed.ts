@@ -13,6 +13,7 @@ const NOOP = 'def noop(s):\n    return s\n';
 export const t10: Measure = {
   id: 'T10',
   title: `${RATE} no-ops a second beside ${LONG_CALLS} calls of ${LONG_S} s, 16 slots on 2 workers`,
+  played: (plan) => `${plan.runs} runs of ${plan.seconds} s after one of 2 s; form after form`,
   run: async (plan) => {
     const figures: Figure[] = [];
     for (const form of plan.quick ? (['redis push'] as const) : (['redis pull', 'redis push'] as const)) {

@@ -5,7 +5,7 @@ import type { Form } from '../../test/harness/system.ts';
 import { talk } from '../contestants/talk.ts';
 import { contest, type Contestant } from '../contest.ts';
 import { cpuOf } from '../cpu.ts';
-import { atLeast, atMost, ratios, type Measure } from '../measure.ts';
+import { atLeast, atMost, ratios, inTurns, type Measure } from '../measure.ts';
 import { PYTHON } from '../noop.ts';
 import { cpuTimes, pidsOf, type Shared } from '../ours.ts';
 import { median } from '../statistics.ts';
@@ -16,6 +16,7 @@ const SERVER = fileURLToPath(new URL('../contestants/at-once.ts', import.meta.ur
 export const t11: Measure = {
   id: 'T11',
   title: 'classic clients that poll /result as tightly as they can, two processes of Python requests',
+  played: inTurns,
   run: async (plan) => {
     const forms: readonly Form[] = plan.quick ? ['redis push'] : ['embedded local', 'redis pull', 'redis push'];
     const { figures, notes } = await contest([atOnce, ...forms.map((form) => polled(form, plan.systems()))], plan);

@@ -2,7 +2,8 @@
 import { bareSingles, barePaths, overBare } from '../bare/index.ts';
 import { contest } from '../contest.ts';
 import { singles } from '../load.ts';
-import { atLeast, medianOf, type Measure } from '../measure.ts';
+import { atLeast, medianOf, inTurns, type Measure } from '../measure.ts';
+import { durability } from './durability.ts';
 
 const CONNECTIONS = 64;
 const WANTED = [
@@ -14,6 +15,7 @@ const WANTED = [
 export const t2: Measure = {
   id: 'T2',
   title: `one task a request, submit and wait in one, ${CONNECTIONS} connections`,
+  played: inTurns,
   run: async (plan) => {
     const shared = plan.systems();
     const languages = plan.quick ? (['python'] as const) : (['python', 'javascript'] as const);
@@ -28,6 +30,10 @@ export const t2: Measure = {
     // T1 and T3 tell of it where it must be quick.
     const bare = plan.quick ? [] : barePaths((client, seconds) => bareSingles(client, CONNECTIONS, seconds));
     const { figures, notes } = await contest([...contestants, ...bare], plan);
+    const columns = plan.quick
+      ? []
+      : (await durability(plan, ({ client, noop }, seconds) => singles(client, noop.python, CONNECTIONS, seconds)))
+          .figures;
     const targets = languages.flatMap((language) =>
       wanted.map(([form, want]) => {
         const name = `ours ${form}, ${language}`;
@@ -35,6 +41,6 @@ export const t2: Measure = {
       }),
     );
     const overBound = plan.quick ? [] : overBare(figures, (form) => `ours ${form}, python`);
-    return { figures: [...figures, ...overBound], targets, notes, plots: {} };
+    return { figures: [...figures, ...overBound, ...columns], targets, notes, plots: {} };
   },
 };

@@ -1,12 +1,13 @@
 // T3: latency of one at a time, submit and wait in one.
 import type { Form } from '../../test/harness/system.ts';
 import { bareSingles, barePaths, overBare } from '../bare/index.ts';
-import { contest } from '../contest.ts';
+import { contest, type Contest } from '../contest.ts';
 import { singles } from '../load.ts';
-import { atMost, medianOf, type Figure, type Measure } from '../measure.ts';
+import { atMost, medianOf, inTurns, type Figure, type Measure } from '../measure.ts';
 import { MAIN_FORMS } from '../ours.ts';
 import { lines } from '../plot.ts';
 import { quantile } from '../statistics.ts';
+import { durability } from './durability.ts';
 
 /** p50 and p99 in ms. */
 const WANTED: Partial<Record<Form, [number, number]>> = {
@@ -18,6 +19,7 @@ const WANTED: Partial<Record<Form, [number, number]>> = {
 export const t3: Measure = {
   id: 'T3',
   title: 'latency of one at a time, submit and wait in one',
+  played: inTurns,
   run: async (plan) => {
     const shared = plan.systems();
     const forms: readonly Form[] = plan.quick ? ['embedded local', 'redis push'] : MAIN_FORMS;
@@ -26,15 +28,14 @@ export const t3: Measure = {
         singles(client, noop.python, 1, seconds),
       ),
     );
-    const bare = barePaths((client, seconds) => bareSingles(client, 1, seconds));
+    const bare = plan.quick ? [] : barePaths((client, seconds) => bareSingles(client, 1, seconds));
     const { scores, notes } = await contest([...contestants, ...bare], plan);
-    const figures = [...scores].flatMap(([name, all]): Figure[] =>
-      [0.5, 0.99].map((share) => ({
-        name: `${name}, p${share * 100}`,
-        unit: 'ms',
-        samples: all.map(({ latencies = [] }) => quantile(latencies, share)),
-      })),
-    );
+    const figures = percentiles(scores);
+    const columns = plan.quick
+      ? []
+      : percentiles(
+          (await durability(plan, ({ client, noop }, seconds) => singles(client, noop.python, 1, seconds))).scores,
+        );
     const targets = forms.flatMap((form) =>
       (WANTED[form] ?? []).map((want, n) => {
         const name = `ours ${form}, p${n === 0 ? 50 : 99}`;
@@ -52,6 +53,21 @@ export const t3: Measure = {
     });
     const axes = { title: 'Latency of one call at a time', x: 'ms (up to p99)', y: '% of calls', maxY: 100 };
     const overBound = [', p50', ', p99'].flatMap((part) => overBare(figures, (form) => `ours ${form}`, part));
-    return { figures: [...figures, ...overBound], targets, notes, plots: { 'latency.svg': lines(axes, distribution) } };
+    return {
+      figures: [...figures, ...overBound, ...columns],
+      targets,
+      notes,
+      plots: { 'latency.svg': lines(axes, distribution) },
+    };
   },
 };
+
+function percentiles(scores: Contest['scores']): Figure[] {
+  return [...scores].flatMap(([name, all]) =>
+    [0.5, 0.99].map((share) => ({
+      name: `${name}, p${share * 100}`,
+      unit: 'ms',
+      samples: all.map(({ latencies = [] }) => quantile(latencies, share)),
+    })),
+  );
+}

@@ -9,6 +9,7 @@ const FUNCTIONS = 31;
 export const t5: Measure = {
   id: 'T5',
   title: 'the first call of a function never seen before, over a warm one',
+  played: () => 'one pass, a sample a function; form after form',
   run: async (plan) => {
     const figures: Figure[] = [];
     for (const form of plan.quick

@@ -14,6 +14,7 @@ const SOURCE = `import time\n\ndef nap():\n    time.sleep(${SLEEP_MS / 1000})\n 
 export const t7: Measure = {
   id: 'T7',
   title: `weak scaling: ${SLEEPS_A_SLOT} sleeps of ${SLEEP_MS} ms a slot`,
+  played: ({ runs }) => `${runs} rounds of half a second after two that warm up; one size after the other`,
   run: async (plan) => {
     const forms: readonly Form[] = plan.quick
       ? ['redis push']
@@ -62,6 +63,7 @@ async function round(client: Client, count: number): Promise<number> {
   const started = performance.now();
   const tasks = Array.from({ length: count }, () => ({ function: 'nap', args: [] }));
   let { task_ids: open } = await client.json<{ task_ids: string[] }>('/v1/tasks/batch', { tasks });
+  let rested = 0;
   while (open.length > 0) {
     const { results, pending } = await client.json<{ results: { value?: unknown }[]; pending: string[] }>(
       '/v1/results',
@@ -72,7 +74,9 @@ async function round(client: Client, count: number): Promise<number> {
       },
     );
     if (results.some(({ value }) => value !== 'rested')) throw new Error('a sleep did not end as it should');
+    rested += results.length;
     open = pending;
   }
+  if (rested !== count) throw new Error(`${rested} of ${count} sleeps came back`);
   return performance.now() - started;
 }

@@ -12,6 +12,7 @@ const MB = 1e6;
 export const t8: Measure = {
   id: 'T8',
   title: 'memory at rest',
+  played: ({ runs }) => `${runs} looks, a second apart, at programs that were started once`,
   run: async (plan) => {
     const restMs = plan.quick ? 1000 : REST_MS;
     const figures: Figure[] = [];

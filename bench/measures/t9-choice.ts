@@ -10,6 +10,7 @@ const LANE = 'python|||';
 export const t9: Measure = {
   id: 'T9',
   title: 'the choice among simulated workers of 16 slots',
+  played: ({ runs }) => `${runs} runs of all choices after one that warms up, the sizes in turns`,
   run: async (plan) => {
     const sizes = [100, 1000, 10_000];
     const loads = [0.5, 0.95];
@@ -29,6 +30,9 @@ export const t9: Measure = {
       }
     }
     const all = [...figures.values()];
+    const changes = plan.quick ? 5 : 100;
+    const anew = Array.from({ length: plan.runs + 1 }, () => microsecondsAnew(sizes.at(-1)!, changes)).slice(1);
+    all.push({ name: `10,000 workers, first choice for a function after one came or went`, unit: 'µs', samples: anew });
     const got = (size: number, load: number): number => medianOf(all, name(size, load));
     const targets = loads.flatMap((load) => [
       atMost(name(10_000, load), 'µs', 5, got(10_000, load)),
@@ -43,12 +47,24 @@ export const t9: Measure = {
   },
 };
 
-function microsecondsAPick(size: number, load: number, picks: number): number {
+function simulated(size: number): Candidate[] {
   const runtimes = [{ runtime: 'python' as const, version: '3.11.2', broken: '' }];
-  const all = Array.from({ length: size }, (_, n): Candidate => {
+  return Array.from({ length: size }, (_, n): Candidate => {
     return { id: `worker-${n}`, runtimes, labels: [], slots: 16, free: SLOTS, credits: SLOTS, held: 0 };
   });
-  const choice = new Choice(all);
+}
+
+/** With the choice made anew, as at each coming and going. */
+function microsecondsAnew(size: number, changes: number): number {
+  const all = simulated(size);
+  const random = mulberry32(17);
+  const started = performance.now();
+  for (let n = 0; n < changes; n += 1) new Choice(all).pick(LANE, `digest-${n}`, false, random);
+  return ((performance.now() - started) * 1000) / changes;
+}
+
+function microsecondsAPick(size: number, load: number, picks: number): number {
+  const choice = new Choice(simulated(size));
   const random = mulberry32(17);
   const busy: Candidate[] = new Array<Candidate>(Math.floor(size * SLOTS * load));
   const give = (n: number): Candidate => {

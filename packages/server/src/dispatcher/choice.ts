@@ -96,22 +96,43 @@ function sample<C extends Candidate>(among: readonly C[], by: Measure, random: (
   return undefined;
 }
 
-/** The `count` candidates with the highest hash of (id, digest). Source: Thaler and Ravishankar, 1998. */
+/**
+ * The `count` candidates that rank highest by hashes of their id and the digest together. Source: Thaler and Ravishankar, 1998.
+ * One pass, for it is done anew for each function whenever one of many workers came or went.
+ */
 function rendezvous<C extends Candidate>(among: readonly C[], digest: string, count: number): C[] {
-  return among
-    .map((candidate) => ({ candidate, weight: hash(`${candidate.id} ${digest}`) }))
-    .sort((a, b) => b.weight - a.weight)
-    .slice(0, count)
-    .map((one) => one.candidate);
+  const of = hash(digest);
+  const best: { candidate: C; weight: number }[] = [];
+  for (const candidate of among) {
+    const weight = mixed(idHash(candidate) ^ of);
+    if (best.length === count && weight <= best[count - 1]!.weight) continue;
+    const at = best.findIndex((other) => other.weight < weight);
+    best.splice(at < 0 ? best.length : at, 0, { candidate, weight });
+    best.length = Math.min(best.length, count);
+  }
+  return best.map(({ candidate }) => candidate);
 }
 
-/** FNV-1a, 32 bit, with a final avalanche (Murmur3's), because FNV alone leaves the high bits weak on short keys. */
+const idHashes = new WeakMap<Candidate, number>();
+
+function idHash(candidate: Candidate): number {
+  let value = idHashes.get(candidate);
+  if (value === undefined) idHashes.set(candidate, (value = hash(candidate.id)));
+  return value;
+}
+
+/** FNV-1a, 32 bit. */
 function hash(text: string): number {
   let value = 0x811c9dc5;
   for (let at = 0; at < text.length; at += 1) value = Math.imul(value ^ text.charCodeAt(at), 0x01000193);
-  value ^= value >>> 16;
-  value = Math.imul(value, 0x85ebca6b);
-  value ^= value >>> 13;
-  value = Math.imul(value, 0xc2b2ae35);
-  return (value ^ (value >>> 16)) >>> 0;
+  return value;
+}
+
+/** Murmur3's final avalanche, because FNV alone leaves the high bits weak on short keys. */
+function mixed(value: number): number {
+  let bits = value ^ (value >>> 16);
+  bits = Math.imul(bits, 0x85ebca6b);
+  bits ^= bits >>> 13;
+  bits = Math.imul(bits, 0xc2b2ae35);
+  return (bits ^ (bits >>> 16)) >>> 0;
 }
