@@ -19,6 +19,7 @@ import { median } from '../statistics.ts';
 const BATCH = 1000;
 /** Batches over which a rate is taken, and the warm-up. */
 const SAMPLES = 40;
+const SAMPLES_QUICK = 10;
 /** A minute or two each. */
 const ASCENTS = 3;
 /** As long as a program that was busy takes to give back what it does not need. */
@@ -32,6 +33,7 @@ interface Bench {
   id: string;
   servicePid: number;
   redisPort: number;
+  samples: number;
 }
 
 interface AtDepth {
@@ -60,13 +62,15 @@ export const t6: Measure = {
   id: 'T6',
   title: 'queue depth from 1,000 to 1,000,000',
   played: ({ runs }) =>
-    `${ascentsOf(runs)} ascents, each on a new Redis; a sample is an ascent's median of ${SAMPLES} batches`,
+    `${ascentsOf(runs)} ascents, each on a new Redis; a sample is an ascent's median of ${SAMPLES} batches (${SAMPLES_QUICK} in a look)`,
   run: async (plan) => {
     const depths = plan.quick ? [1000, 25_000] : [1000, 10_000, 100_000, 1_000_000];
     const restMs = plan.quick ? 1000 : REST_MS;
     const ascents: Ascent[] = [];
     for (let n = 0; n < ascentsOf(plan.runs); n += 1) {
-      ascents.push(await withService((bench) => ascend(bench, depths, restMs, plan)));
+      ascents.push(
+        await withService(plan.quick ? SAMPLES_QUICK : SAMPLES, (bench) => ascend(bench, depths, restMs, plan)),
+      );
     }
     return outcome(ascents, restMs, plan);
   },
@@ -87,7 +91,7 @@ async function ascend(bench: Bench, depths: readonly number[], restMs: number, p
       depth,
       redisBytes: (redisBytes(bench.redisPort) - before) / (depth - from) - PAYLOAD,
       serviceBytes: pssOf(bench.servicePid),
-      claim: median(await claimRates(bench.store)),
+      claim: median(await claimRates(bench)),
       list: median(await times(bench.client, '/v1/tasks?status=QUEUED&limit=100')),
       stats: median(await times(bench.client, '/v1/stats')),
       submit: median(await submitRates(bench)),
@@ -169,7 +173,7 @@ function outcome(ascents: readonly Ascent[], restMs: number, plan: Plan): Outcom
   return { figures, targets, notes, plots: { 'queue-depth.svg': lines(axes, costs) } };
 }
 
-async function withService<T>(work: (bench: Bench) => Promise<T>): Promise<T> {
+async function withService<T>(samples: number, work: (bench: Bench) => Promise<T>): Promise<T> {
   const dir = mkdtempSync(join(tmpdir(), 'bench-depth-'));
   const redis = await startBenchRedis();
   const args = ['--redis', redis.url, '--port', String(await freePort()), '--max-queued-tasks', '2000000'];
@@ -179,7 +183,7 @@ async function withService<T>(work: (bench: Bench) => Promise<T>): Promise<T> {
     const [, url = ''] = await service.says(/(http:\/\/127\.0\.0\.1:\d+)\/docs/);
     const client = connect(url, 1);
     const id = await registerNoop(client, 'python');
-    const bench = { client, store, id, servicePid: service.pid, redisPort: redis.port };
+    const bench = { client, store, id, servicePid: service.pid, redisPort: redis.port, samples };
     const result = await work(bench);
     client.close();
     return result;
@@ -202,7 +206,7 @@ async function submitted({ client, id }: Bench, key?: string): Promise<string[]>
 /** Tasks a second of a batch; each is taken out again, so that the depth stays. */
 async function submitRates(bench: Bench): Promise<number[]> {
   const rates: number[] = [];
-  for (let n = 0; n < SAMPLES; n += 1) {
+  for (let n = 0; n < bench.samples; n += 1) {
     const started = performance.now();
     const ids = await submitted(bench);
     rates.push((BATCH * 1000) / (performance.now() - started));
@@ -212,11 +216,11 @@ async function submitRates(bench: Bench): Promise<number[]> {
 }
 
 /** Claims and gives back, so that the depth stays. */
-async function claimRates(store: Store): Promise<number[]> {
+async function claimRates({ store, samples }: Bench): Promise<number[]> {
   const [lane] = await store.lanes('default');
   const quotas = [{ lane: lane!.lane, max: 256 }];
   const rates: number[] = [];
-  for (let n = 0; n < SAMPLES + 5; n += 1) {
+  for (let n = 0; n < samples + 5; n += 1) {
     const started = performance.now();
     const { tasks: claimed } = await store.claim('default', 'bench', quotas, 256);
     rates.push((claimed.length * 1000) / (performance.now() - started));
@@ -240,8 +244,8 @@ async function times(client: Client, path: string): Promise<number[]> {
 async function bytesOfKeyed(bench: Bench): Promise<number> {
   const before = redisBytes(bench.redisPort);
   const ids: string[] = [];
-  for (let n = 0; n < SAMPLES; n += 1) ids.push(...(await submitted(bench, `key-${n}`)));
-  const bytes = (redisBytes(bench.redisPort) - before) / (SAMPLES * BATCH) - PAYLOAD;
+  for (let n = 0; n < bench.samples; n += 1) ids.push(...(await submitted(bench, `key-${n}`)));
+  const bytes = (redisBytes(bench.redisPort) - before) / ids.length - PAYLOAD;
   await bench.store.cancel('default', ids);
   return bytes;
 }
