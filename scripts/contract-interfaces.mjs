@@ -73,12 +73,12 @@ ${[...found.values()].join('\n\n')}
   return format(text, { ...(await resolveConfig(target)), parser: 'typescript' });
 }
 
-/** The ends of calls are read as results of tasks: the client meets no problem of theirs. */
-const ENDS = new Set(['RemoteError', 'TaskCanceled', 'WorkerLost', 'TaskTimeout']);
+/** What `/v1/call` alone answers: the client reads ends as results of tasks, and meets no problem of theirs. */
+const OF_CALLS = new Set(['RemoteError', 'TaskCanceled', 'WorkerLost', 'TaskTimeout', 'NoWorker']);
 
 /** Each status with the class of most of its codes, of the first where two have as many, and the codes that have another. */
 function classesOf(errors) {
-  const rows = Object.entries(errors).filter(([, { sdk }]) => !ENDS.has(sdk));
+  const rows = Object.entries(errors).filter(([, { sdk }]) => !OF_CALLS.has(sdk));
   const statuses = Map.groupBy(rows, ([, { status }]) => status);
   return [...statuses].flatMap(([status, of]) => {
     const counts = [...Map.groupBy(of, ([, { sdk }]) => sdk)].sort(([, a], [, b]) => b.length - a.length);

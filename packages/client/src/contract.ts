@@ -25,7 +25,6 @@ export const CLASS_OF: Record<string | number, NamedClass> = {
   429: 'RateLimited',
   queue_full: 'QueueFull',
   503: 'Unavailable',
-  no_worker: 'NoWorker',
 };
 
 /** @internal */
@@ -42,8 +41,7 @@ export type NamedClass =
   | 'RateLimited'
   | 'QueueFull'
   | 'ServiceFault'
-  | 'Unavailable'
-  | 'NoWorker';
+  | 'Unavailable';
 
 /** What a function says for all of its tasks */
 export type FunctionOptions = Omit<TaskOptions, 'notBefore' | 'expiresAt' | 'group' | 'traceparent'>;

@@ -13,7 +13,6 @@
 //   ├─ TooLarge              more than a limit allows; the sentence names the option that raises it
 //   ├─ QueueFull             there is no room for more tasks now
 //   ├─ RateLimited           this caller is too fast
-//   ├─ NoWorker              nobody is there who could run it
 //   ├─ SerializationError    a function or an argument that cannot travel
 //   │  └─ NotSelfContained   `names`: what the function uses and does not bring along
 //   └─ TaskFailed            the task ended without a value: `taskId`, `kind`, `typeName`, `traceback`
@@ -52,7 +51,6 @@ export class BadRequest extends FaasError {}
 export class TooLarge extends FaasError {}
 export class QueueFull extends FaasError {}
 export class RateLimited extends FaasError {}
-export class NoWorker extends FaasError {}
 export class SerializationError extends FaasError {}
 
 export class NotSelfContained extends SerializationError {
@@ -116,7 +114,7 @@ export function valueOf(result: TaskResult): unknown {
 /** The classes that the contract names for its codes. */
 const CLASSES: Record<NamedClass, typeof FaasError> = {
   ...{ BadRequest, Unauthorized, Forbidden, NotFound, VersionMismatch, SerializationError, NotSelfContained, Conflict },
-  ...{ TooLarge, QueueFull, RateLimited, Unavailable, ServiceFault, NoWorker },
+  ...{ TooLarge, QueueFull, RateLimited, Unavailable, ServiceFault },
 };
 // The published file has short names inside; these are told to people.
 for (const [name, Class] of Object.entries({

@@ -37,7 +37,6 @@ export {
   TooLarge,
   QueueFull,
   RateLimited,
-  NoWorker,
   SerializationError,
   NotSelfContained,
   TaskFailed,
