@@ -108,7 +108,8 @@ export class Faas {
   task<R = unknown>(id: string): TaskHandle<R> {
     if (!/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(id))
       throw new TypeError(`A task's id is a UUID, as \`handle.id\` tells it, not ${JSON.stringify(id)}.`);
-    return new TaskHandle<R>(id, this.#caller);
+    // As the service tells it: who waits is found by that.
+    return new TaskHandle<R>(id.toLowerCase(), this.#caller);
   }
 
   /** Tasks, newest first, page after page as they are read. */
