@@ -65,12 +65,13 @@ export class Connection {
     // What fetch itself refuses would read as a service that is away, and be tried again. Neither is repeated to anybody.
     if (/^[^/]*\/\/[^/?#]*@/.test(url))
       throw new TypeError('url takes no user and password: a key is given as apiKey.');
-    checkKey('apiKey', apiKey?.trim());
+    const key = apiKey?.trim();
+    checkKey('apiKey', key);
     // A path goes behind it: a query or a hash would swallow that.
     this.url = url.replace(/\/*([?#].*)?$/, '');
     this.patienceMs = patienceMs;
     this.#retries = retries;
-    this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+    this.#headers = key === undefined ? {} : { authorization: `Bearer ${key}` };
     // Called as a method of ours a browser's fetch refuses.
     this.#fetch = given ?? ((input, init) => fetch(input, init));
   }

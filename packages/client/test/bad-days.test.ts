@@ -196,7 +196,19 @@ describe('a service whose answers are those of this test', () => {
 it('what no request can carry is refused before one, and not repeated', () => {
   expect(() => new Faas({ url: 'http://me:secret@127.0.0.1:1' })).toThrow(/^url takes no user and password/);
   expect(() => new Faas({ apiKey: 'schlüssel' })).toThrow(/^apiKey takes a key of plain letters/);
-  expect(new Faas({ apiKey: 'mpk_1\n' })).toBeInstanceOf(Faas);
+});
+
+it('a key goes without what stands around it', async () => {
+  const keys: unknown[] = [];
+  const server = createServer(({ headers }, response) => {
+    keys.push(headers.authorization);
+    response.end('{}');
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  for (const apiKey of ['mpk_1\n', '\nmpk_1', ' mpk_1 ']) await new Faas({ url, apiKey, retries: 0 }).version();
+  server.close();
+  expect(keys).toEqual(Array(3).fill('Bearer mpk_1'));
 });
 
 it('nobody is there: one sentence with the url and what to start, after bounded tries', async () => {
