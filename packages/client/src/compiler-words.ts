@@ -36,8 +36,8 @@ const HELPER = /^(__[a-z]|tslib|_[a-z]+(_[a-z]|[A-Z])|_(extends|inherits|typeof)
 /** What is missing, with what to do where it looks as if a compiler had put it elsewhere. `own`: the function's name. */
 export function withCure(fault: unknown, own: string): unknown {
   if (!(fault instanceof NotSelfContained)) return fault;
-  // Of an async function Babel and SWC leave `return _name.apply(this, arguments)`.
-  const helpers = fault.names.filter((name) => HELPER.test(name) || name === `_${own}`);
+  // Of an async function Babel and SWC leave `return _name.apply(this, arguments)`; of one without a name no `_` alone.
+  const helpers = fault.names.filter((name) => HELPER.test(name) || (own && name === `_${own}`));
   return helpers.length === 0 ? fault : new NotSelfContained(`${fault.message} ${cure(helpers)}`, fault.problem);
 }
 

@@ -189,6 +189,12 @@ it.each<[string, string]>([
   await expect(refused).rejects.toMatchObject({ name: 'NotSelfContained', names: [helper] });
 });
 
+it('the `_` of libraries is no helper, also in a function without a name', async () => {
+  await expect(faas.register('sums', load('exports.f = (all) => _.sum(all)'))).rejects.toThrow(
+    /^The function uses _, which is neither (?!.*compiler)/,
+  );
+});
+
 it('what disposes is written as it is for ESNext alone', async () => {
   await expect(faas.register('using', load('exports.f = () => __using([], 1)'))).rejects.toThrow(
     /keeps __using elsewhere in the file: compile for ESNext, or register/,
