@@ -296,6 +296,9 @@ function problemText({ status, body }: Answer, text: string, url: string, given:
   const isOurs = typeof problem?.detail === 'string';
   if (!isOurs && [401, 403, 413].includes(status))
     return `Something in front of the service at ${url} refused this with ${status}: change what it lets through, or name another with --url.`;
+  // A proxy says so of a service that is not there.
+  if (!isOurs && [502, 503, 504].includes(status))
+    return `No service answers behind ${url}, what is in front of it said ${status}: start one with \`mpcsfaas up\`, or name another with --url or --port.`;
   if (status === 401) {
     return given
       ? `The service at ${url} does not know this API key: give a valid one with --api-key or ${placeOf('MPCSFAAS_API_KEY')}.`

@@ -1,6 +1,7 @@
 // How a task ends, for commands that wait for it and print its value.
 import type { Problem, Task, TaskError } from '@mpcsfaas/contract';
-import { Refused, Unreachable, type Api } from './api.ts';
+import type { Api, Refused } from './api.ts';
+import { isAway } from './patience.ts';
 import { printJson, printValue } from './print.ts';
 import { UserError } from './user-error.ts';
 
@@ -11,32 +12,34 @@ export type End =
   | { is: 'failed'; error: TaskError }
   | { is: 'open'; status: string; waits: Task['waits'] };
 
-/** One more long wait of `wait` ms: the service itself waits for a minute at most. @throws UserError */
-export async function waitOn(api: Api, id: string, wait: number): Promise<End> {
-  const path = `/v1/tasks/${encodeURIComponent(id)}/result`;
-  const { status, body } = await api.get(path, { wait_ms: wait }).catch((error: unknown) => {
-    const away = error instanceof Unreachable || (error instanceof Refused && error.answer.status === 503);
-    if (!away) throw error;
-    throw new UserError(
-      `The service went away while task ${id} was waited for; its end is kept: \`mpcsfaas task result ${id}\` tells when the service is back.`,
-      3,
-    );
-  });
+/** How long one request is held, ms: a proxy may give up what is silent for 30 s. */
+const HELD_MS = 25_000;
+
+/** How the task stands, or has ended within HELD_MS and before `until`, of performance.now(). @throws UserError */
+export async function look(api: Api, id: string, until: number): Promise<End> {
+  const wait = Math.max(0, Math.min(HELD_MS, Math.round(until - performance.now())));
+  const { status, body } = await api.get(`/v1/tasks/${encodeURIComponent(id)}/result`, { wait_ms: wait });
   if (status === 202) return open(body);
   const { error, value, pickle } = body as Pick<Task, 'error'> & { value?: unknown; pickle?: string };
   if (error !== null) return { is: 'failed', error };
   return value === undefined && pickle !== undefined ? { is: 'pickle', pickle } : { is: 'value', value };
 }
 
+/** The same of one that is known to be there: where the service goes away, its id is told. @throws UserError */
+export async function lookAgain(api: Api, id: string, until: number): Promise<End> {
+  return look(api, id, until).catch((error: unknown) => {
+    if (!isAway(error)) throw error;
+    throw new UserError(
+      `${(error as Error).message} Task ${id} was waited for: its end is kept, and \`mpcsfaas task result ${id}\` tells it when the service is back.`,
+      3,
+    );
+  });
+}
+
 /** 202 comes with the task. */
 export function open(body: unknown): End {
   const { status, waits } = body as Pick<Task, 'status' | 'waits'>;
   return { is: 'open', status, waits };
-}
-
-/** ms until then, of performance.now(), and no more than `most`. */
-export function waitMs(until: number, most: number): number {
-  return Math.max(0, Math.min(most, Math.round(until - performance.now())));
 }
 
 /**

@@ -82,6 +82,15 @@ describe('task result', () => {
     expect(asked.map(({ path }) => path.split('?')[0])).toEqual(Array(2).fill(`/v1/tasks/${ID}/result`));
   });
 
+  it('is not held for longer than proxies have patience', async () => {
+    const { cli, asked } = await serve((_, response) => {
+      if (asked.length < 3) say(response, 202, { task_id: ID, status: 'RUNNING' });
+      else say(response, 200, { task_id: ID, status: 'COMPLETED', error: null, value: 7 });
+    });
+    expect((await cli('task', 'result', ID, '--wait', '10m')).stdout).toBe('7\n');
+    expect(asked.map(({ path }) => path)).toEqual(Array(3).fill(`/v1/tasks/${ID}/result?wait_ms=25000`));
+  });
+
   it('says who can read a pickle', async () => {
     const ended = { task_id: ID, status: 'COMPLETED', error: null, pickle: 'gASVAAA=' };
     const { cli } = await serve((_, response) => say(response, 200, ended));
@@ -94,6 +103,28 @@ describe('task result', () => {
     expect(JSON.parse(stdout)).toEqual({ task_id: ID, pickle: 'gASVAAA=' });
   });
 });
+
+it.each([502, 503, 504])(
+  'where a proxy says %s of a service that is waited with, the task is named',
+  async (status) => {
+    const { url, cli, asked } = await serve(({ path }, response) => {
+      const isFirst = path.startsWith('/v1/call/') || (path.includes('/result') && asked.length === 1);
+      if (isFirst) say(response, 202, { task_id: ID, status: 'RUNNING' });
+      else response.writeHead(status, { 'content-type': 'text/html' }).end('<h1>Bad</h1>');
+    });
+    for (const line of [
+      ['call', 'f'],
+      ['task', 'result', ID],
+    ]) {
+      asked.length = 0;
+      expect(await cli(...line)).toEqual({
+        code: 3,
+        stdout: '',
+        stderr: `mpcsfaas: No service answers behind ${url}, what is in front of it said ${status}: start one with \`mpcsfaas up\`, or name another with --url or --port. Task ${ID} was waited for: its end is kept, and \`mpcsfaas task result ${ID}\` tells it when the service is back.\n`,
+      });
+    }
+  },
+);
 
 describe('where the connection breaks before the answer', () => {
   const cut = (response: ServerResponse): void => void response.destroy();

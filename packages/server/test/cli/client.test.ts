@@ -324,7 +324,7 @@ describe('call', () => {
     const { code, stderr } = await waiting.ended;
     expect(code).toBe(3);
     expect(stderr).toMatch(
-      /^mpcsfaas: The service went away while task (\S+) was waited for; .*`mpcsfaas task result \1`/,
+      /^mpcsfaas: No service answers at \S+ .* Task (\S+) was waited for: its end is kept, and `mpcsfaas task result \1`/,
     );
     await other.ended;
   });

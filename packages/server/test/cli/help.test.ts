@@ -319,13 +319,16 @@ describe('a wrong call', () => {
     expect(sentence(said)).toMatch(/'abc' from env 'MPCSFAAS_PORT' is invalid/);
   });
 
-  it.each([[['fn', 'ls']], [['task', 'show', 'x']], [['call', 'f', '1']]])('%s: no service runs', async (args) => {
-    const said = await mpcsfaas([...args, '--url', nobody]);
-    expect(sentence(said)).toBe(
-      `No service answers at ${nobody} (ECONNREFUSED): start one with \`mpcsfaas up\`, or name another with --url or --port.`,
-    );
-    expect(said.code).toBe(1);
-  });
+  it.each([[['fn', 'ls']], [['task', 'show', 'x']], [['task', 'result', 'x']], [['call', 'f', '1']]])(
+    '%s: no service runs',
+    async (args) => {
+      const said = await mpcsfaas([...args, '--url', nobody]);
+      expect(sentence(said)).toBe(
+        `No service answers at ${nobody} (ECONNREFUSED): start one with \`mpcsfaas up\`, or name another with --url or --port.`,
+      );
+      expect(said.code).toBe(1);
+    },
+  );
 
   it('a service that is starting is waited for, and not for long', async () => {
     const { port, server } = await takenPort();

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { InvalidArgumentError, Option, type Command } from 'commander';
-import { MAX_KEY_CHARS, MAX_WAIT_MS } from '@mpcsfaas/contract/words';
+import { MAX_KEY_CHARS } from '@mpcsfaas/contract/words';
 import { Api, Refused, Unreachable, type ApiOptions } from '../api.ts';
 import { parseExact } from '../exact-json.ts';
 import { withExamples } from '../help.ts';
@@ -11,7 +11,7 @@ import { withOptions } from '../options.ts';
 import { SHORT_MS, isAway, patiently } from '../patience.ts';
 import { interruption, leaveQuietly } from '../process.ts';
 import { printJson } from '../print.ts';
-import { conclude, endIn, open, waitMs, waitOn, type End } from '../task-end.ts';
+import { conclude, endIn, lookAgain, open, type End } from '../task-end.ts';
 import { taskOptionsOf, withTaskOptions, type TaskFlags } from '../task-options.ts';
 import { UserError } from '../user-error.ts';
 import { duration, named } from '../units.ts';
@@ -88,8 +88,8 @@ async function call(name: string, args: string[], options: CallOptions): Promise
     isTold = true;
   };
   while (end.is === 'open' && performance.now() < until) {
-    const look = performance.now() < noticeAt ? Math.min(noticeAt, until) : until;
-    const next = await Promise.race([interrupted, waitOn(api, id, waitMs(look, MAX_WAIT_MS))]);
+    const lookUntil = performance.now() < noticeAt ? Math.min(noticeAt, until) : until;
+    const next = await Promise.race([interrupted, lookAgain(api, id, lookUntil)]);
     if (next === 'interrupted') {
       if (options.json) printJson({ task_id: id, status: end.status });
       throw new UserError(

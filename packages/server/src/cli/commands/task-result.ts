@@ -1,10 +1,9 @@
 // `mpcsfaas task result ID`: waits for a task's end and prints its value.
 import { Option, type Command } from 'commander';
-import { MAX_WAIT_MS } from '@mpcsfaas/contract/words';
 import { Api, type ApiOptions } from '../api.ts';
 import { withExamples } from '../help.ts';
 import { withOptions } from '../options.ts';
-import { conclude, waitMs, waitOn } from '../task-end.ts';
+import { conclude, look, lookAgain } from '../task-end.ts';
 import { duration } from '../units.ts';
 
 interface ResultOptions extends ApiOptions {
@@ -32,8 +31,8 @@ export function resultCommand(parent: Command, id: (text: string) => string): vo
 async function result(id: string, options: ResultOptions): Promise<void> {
   const api = new Api(options);
   const until = performance.now() + options.wait;
-  let end = await waitOn(api, id, waitMs(until, MAX_WAIT_MS));
-  while (end.is === 'open' && performance.now() < until) end = await waitOn(api, id, waitMs(until, MAX_WAIT_MS));
+  let end = await look(api, id, until);
+  while (end.is === 'open' && performance.now() < until) end = await lookAgain(api, id, until);
   const status = end.is === 'open' ? end.status : '';
   conclude(id, end, options, `Task ${id} has not ended yet, it is ${status}: ask again, or longer with --wait.`);
 }
