@@ -1,5 +1,5 @@
 // Many calls of one function, each from a line: submitted as they come, in batches, their ends in the order of the lines.
-// What is held is bounded by WINDOW lines, however many come.
+// What is held is bounded by WINDOW lines, however many come, and before they are submitted by MOST_BYTES, however long.
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { TaskError } from '@mpcsfaas/contract';
@@ -18,8 +18,10 @@ export interface Input {
 type End = { is: 'value'; value: unknown } | { is: 'failed'; error: TaskError };
 export type Output = { line: number; bytes: number; id: string } & End;
 
+/** One that is submitted: the service has its arguments. */
 interface Call {
-  input: Input;
+  line: number;
+  bytes: number;
   id: string;
   end: Output | undefined;
 }
@@ -33,6 +35,8 @@ export interface Canceled {
 }
 
 const WINDOW = 10_000;
+/** Of lines that are read and not yet submitted; the one that passes it is held, too, however long. */
+const MOST_BYTES = 64 * 1024 * 1024;
 /** In one request, where the queue has room for as many. */
 const MOST_TASKS = Math.min(1_000, MAX_BATCH_TASKS);
 const MOST_CHARS = 4 * 1024 * 1024;
@@ -67,6 +71,7 @@ export class Mapping {
   readonly #told: () => void;
   /** Read and not yet submitted. */
   #read: Input[] = [];
+  #readBytes = 0;
   /** Submitted and not yet told, in order. */
   #calls: Call[] = [];
   #posting: Promise<void> = Promise.resolve();
@@ -149,8 +154,9 @@ export class Mapping {
     for await (const input of inputs) {
       if (this.#takesNoMore()) return;
       this.#read.push(input);
+      this.#readBytes += input.bytes;
       this.#ring();
-      while (this.#read.length + this.#calls.length >= WINDOW && !this.#takesNoMore()) await this.#changed.promise;
+      while (this.#isFull() && !this.#takesNoMore()) await this.#changed.promise;
     }
     this.#inputsOver = true;
     this.#ring();
@@ -187,8 +193,11 @@ export class Mapping {
         }
         this.#mostTasks = Math.min(this.#mostTasks * 2, MOST_TASKS);
         this.#read = this.#read.slice(batch.length);
+        for (const [at, { line, bytes }] of batch.entries()) {
+          this.#readBytes -= bytes;
+          this.#calls.push({ line, bytes, id: ids[at]!, end: undefined });
+        }
         this.submitted += batch.length;
-        this.#calls.push(...batch.map((input, at): Call => ({ input, id: ids[at]!, end: undefined })));
         if (!this.#over()) this.#told();
         this.#ring();
       });
@@ -265,11 +274,15 @@ export class Mapping {
   }
 
   #end(call: Call, how: End): void {
-    const { line, bytes } = call.input;
-    call.end = { line, bytes, id: call.id, ...how };
+    const { line, bytes, id } = call;
+    call.end = { line, bytes, id, ...how };
     this.ended += 1;
     if (how.is === 'failed') this.failed += 1;
     this.endedBytes += bytes;
+  }
+
+  #isFull(): boolean {
+    return this.#read.length + this.#calls.length >= WINDOW || this.#readBytes > MOST_BYTES;
   }
 
   #takesNoMore(): boolean {

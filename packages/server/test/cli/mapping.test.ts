@@ -168,6 +168,34 @@ it('something in front of the service that takes no large requests gets small on
   expect(values).toEqual(numbers(150));
 });
 
+it('of long lines no more are read than 64 MiB and one before the service has taken some', async () => {
+  let release = (): void => undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const { api, asked } = await serve(async ({ path, body }, response) => {
+    if (path !== '/v1/tasks/batch') return sayEnds(response, body.task_ids!);
+    await released;
+    take(response, body.tasks!);
+  });
+  let read = 0;
+  const long = async function* (): AsyncGenerator<Input> {
+    for await (const line of lines(200)) {
+      read += 1;
+      yield { ...line, bytes: 1024 * 1024 };
+    }
+  };
+  const stop = new AbortController();
+  const values: unknown[] = [];
+  const all = (async () => {
+    for await (const output of new Mapping(api, 'f', none, stop.signal, () => undefined).outputs(long()))
+      values.push(valueOf(output));
+  })();
+  await expect.poll(() => asked.length).toBe(1);
+  await expect.poll(() => read).toBe(65);
+  release();
+  await all;
+  expect(values).toEqual(numbers(200));
+});
+
 describe('a queue that others keep nearly full', () => {
   const full = { code: 'queue_full', detail: 'The queue is full.', retry_after_ms: 1 };
 
