@@ -5,7 +5,18 @@ import { InvalidArgumentError, Option, type Command } from 'commander';
 import { LIMITS, MIN_RESULT_TTL_MS, type LimitName } from '@mpcsfaas/contract/words';
 import { readConfigFile, variableOf } from './config-file.ts';
 import { UserError } from './user-error.ts';
-import { collect, duration, durationFrom, durationText, origin, port, size, sizeText, whole } from './units.ts';
+import {
+  collect,
+  duration,
+  durationFrom,
+  durationText,
+  MOST_TIMED_MS,
+  origin,
+  port,
+  size,
+  sizeText,
+  whole,
+} from './units.ts';
 
 /** The shell's variables, read here and nowhere else. */
 export const environment: Readonly<Record<string, string | undefined>> = process.env;
@@ -245,7 +256,7 @@ const OPTIONS = {
     ).argParser(typedPath),
   grace: () =>
     option('--grace <time>', 'time for running calls when the program is told to end')
-      .argParser(duration)
+      .argParser(durationFrom(0, MOST_TIMED_MS))
       .default(30_000, '30s'),
   apiKey: () =>
     option('--api-key <key>', 'key to call with; others can read a command line, the variable and the config file not'),

@@ -26,6 +26,9 @@ export function durationFrom(leastMs: number, mostMs = Infinity): (text: string)
   return within(duration, durationText, leastMs, mostMs);
 }
 
+/** What a timer here may be set to: one of more than 2^31 - 1 ms, a day more, would be over at once. */
+export const MOST_TIMED_MS = 24 * MS['d']!;
+
 /** `64MiB`, `16k`, `1g`; a plain number is bytes. @throws InvalidArgumentError */
 export function size(text: string): number {
   const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(text.trim().toLowerCase()) ?? [];

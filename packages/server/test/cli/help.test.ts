@@ -220,6 +220,9 @@ describe('a wrong call', () => {
       [['up', '--mode', 'pusch'], /Allowed choices are local, pull, push/],
       [['up', '--slots', '0'], /whole number from 1 to 1024/],
       [['up', '--result-ttl', '9s'], /'9s' is invalid\. Give at least 10s\./],
+      // A timer of more than 2^31 - 1 ms is over at once.
+      [['up', '--grace', '25d'], /'25d' is invalid\. Give at most 576h\./],
+      [['top', '--interval', '600h'], /'600h' is invalid\. Give at most 576h\./],
       [['up', '--default-timeout', 'soon'], /duration such as 90s/],
       [['up', '--max-args-bytes', 'much'], /size such as 64MiB/],
       [['worker', 'push'], /missing required argument 'urls'/i],

@@ -10,7 +10,7 @@ import { isAway } from '../patience.ts';
 import { printLine } from '../print.ts';
 import { interruption, leaveQuietly } from '../process.ts';
 import { TerminalScreen } from '../terminal-screen.ts';
-import { durationFrom, whole } from '../units.ts';
+import { durationFrom, MOST_TIMED_MS, whole } from '../units.ts';
 import { visibleJson } from '../visible.ts';
 import type { Fleet } from './workers.ts';
 
@@ -30,7 +30,9 @@ export function topCommand(parent: Command): void {
     .command('top')
     .description('watch throughput, queue, workers, slots and the newest tasks; q or Ctrl-C leaves')
     .addOption(
-      new Option('--interval <time>', 'time between two frames').argParser(durationFrom(LEAST_MS)).default(1000, '1s'),
+      new Option('--interval <time>', 'time between two frames')
+        .argParser(durationFrom(LEAST_MS, MOST_TIMED_MS))
+        .default(1000, '1s'),
     )
     .addOption(
       new Option('--frames <n>', 'end after so many').argParser(whole(1, 1e9)).default(undefined, 'none: it goes on'),
