@@ -350,6 +350,7 @@ export function withOptions(command: Command, ...names: (OptionName | keyof type
         // It says how, and not which service.
         command.addOption(member === 'json' ? option : option.helpGroup(HEADINGS[name]));
       }
+    if (name === 'workerKeyFile') command.hook('preAction', (_parent, called) => settleWorkerKey(called));
     if (name === 'client') command.hook('preAction', (_parent, called) => settleUrl(called));
   }
   return command;
@@ -374,6 +375,13 @@ export function settleUrl(command: Command): void {
   // What listens on all addresses is asked at the nearest.
   const near = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host;
   command.setOptionValue('url', `http://${near.includes(':') ? `[${near}]` : near}:${at}`);
+}
+
+/** Whichever of the worker key and its file was said in the stronger place; of the same place the file. */
+function settleWorkerKey(command: Command): void {
+  const rank = (name: string, variable: string): number => RANKS.indexOf(saidBy(command, name, variable));
+  if (rank('workerKey', 'MPCSFAAS_WORKER_KEY') > rank('workerKeyFile', 'MPCSFAAS_WORKER_KEY_FILE'))
+    command.setOptionValue('workerKeyFile', undefined);
 }
 
 function isGroup(name: OptionName | keyof typeof GROUPS): name is keyof typeof GROUPS {

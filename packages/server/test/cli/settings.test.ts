@@ -87,6 +87,23 @@ describe('config', () => {
     expect((await config([], { MPCSFAAS_REQUIRE_KEYS: 'off' }))('require-keys')[0]).toBe('off');
   });
 
+  it('the worker key and its file are one setting: the stronger word counts, of the same place the file', async () => {
+    writeFileSync(file(), JSON.stringify({ 'worker-key': 'short' }));
+    writeFileSync(join(home, 'with-file.json'), JSON.stringify({ 'worker-key-file': '/nowhere' }));
+    const withFile = { MPCSFAAS_CONFIG: join(home, 'with-file.json') };
+    const [key, keyFile] = [{ MPCSFAAS_WORKER_KEY: 'short' }, { MPCSFAAS_WORKER_KEY_FILE: '/nowhere' }];
+    const said = async (more: string[], env: Record<string, string>): Promise<string> => {
+      const { stderr } = await run(['worker', 'push', 'tcp://127.0.0.1:1', ...more], env);
+      return /is too short|\/nowhere cannot be read/.exec(stderr)?.[0] ?? stderr;
+    };
+    const [keyCounts, fileCounts] = ['is too short', '/nowhere cannot be read'];
+    expect(await said(['--worker-key', 'short'], keyFile)).toBe(keyCounts);
+    expect(await said([], { ...key, ...withFile })).toBe(keyCounts);
+    expect(await said(['--worker-key-file', '/nowhere'], key)).toBe(fileCounts);
+    expect(await said([], { ...key, ...keyFile })).toBe(fileCounts);
+    expect(await said([], keyFile)).toBe(fileCounts);
+  });
+
   it('a file that begins with a byte order mark is read', () => {
     writeFileSync(file(), '\uFEFF{"port": 9000}');
     expect([...readConfigFile(file(), new Set(['MPCSFAAS_PORT']), false).values()]).toEqual([
