@@ -1,4 +1,5 @@
 // The client: register functions, call them, look at tasks.
+import { canceling } from './canceling.ts';
 import { withCure } from './compiler-words.ts';
 import { Connection } from './connection.ts';
 import { Ends } from './ends.ts';
@@ -57,7 +58,7 @@ export class Faas {
     const connection = new Connection(options);
     this.#connection = connection;
     const [alone, mapped] = [new Submitter(connection, false), new Submitter(connection, true)];
-    this.#caller = { connection, ends: new Ends(connection), alone, mapped };
+    this.#caller = { connection, ends: new Ends(connection), cancel: canceling(connection), alone, mapped };
   }
 
   /**

@@ -1,7 +1,6 @@
 // Many calls of one function: submitted in batches as far ahead as the window allows, results in the order of the inputs.
-import { MAX_RESULT_IDS } from './contract.ts';
 import { valueOf } from './errors.ts';
-import { LEFT_MS, linkedTo, orAborted, settledSoon } from './pause.ts';
+import { linkedTo, orAborted, settledSoon } from './pause.ts';
 import type { Line } from './task-handle.ts';
 
 export type Inputs<T> = Iterable<T> | AsyncIterable<T>;
@@ -59,7 +58,7 @@ export class Mapped<R> implements AsyncIterable<R> {
 async function* run<R>(
   inputs: AsyncIterator<unknown> | Iterator<unknown>,
   submit: (input: unknown, room: AbortSignal) => Promise<string>,
-  { connection, ends, group }: Line,
+  { cancel, ends, group }: Line,
   { window = WINDOW, signal }: MapOptions,
   other: AbortSignal | undefined,
 ): AsyncGenerator<PromiseSettledResult<R>> {
@@ -116,14 +115,7 @@ async function* run<R>(
   const cancelKnown = async (): Promise<void> => {
     const ids = [...open];
     open.clear();
-    try {
-      for (let at = 0; at < ids.length; at += MAX_RESULT_IDS) {
-        const body = JSON.stringify({ task_ids: ids.slice(at, at + MAX_RESULT_IDS) });
-        await connection.ask('POST', '/v1/tasks/cancel', { body, signal: AbortSignal.timeout(LEFT_MS) });
-      }
-    } catch {
-      // A service that is away cannot cancel, and whoever stops has a reason of their own to tell.
-    }
+    await Promise.all(ids.map(cancel));
   };
   // What is on its way may take long: the others do not run meanwhile.
   const cancelAll = async (): Promise<void> => {

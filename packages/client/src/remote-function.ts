@@ -3,7 +3,7 @@ import { checkKey } from './connection.ts';
 import { fitting } from './json-text.ts';
 import { Mapped } from './mapped.ts';
 import { taskOptions } from './options.ts';
-import { LEFT_MS, onAbort, orAborted, settledSoon } from './pause.ts';
+import { onAbort, orAborted, settledSoon } from './pause.ts';
 import { TaskHandle } from './task-handle.ts';
 import { valueOf } from './errors.ts';
 import { Submitter } from './submitter.ts';
@@ -70,7 +70,7 @@ export function remoteFunction<A extends readonly unknown[], R>(
     try {
       return valueOf(await caller.ends.of(id, options.signal, options.group ?? '')) as R;
     } catch (fault) {
-      if (options.signal?.aborted) await cancelQuietly(id, caller);
+      if (options.signal?.aborted) await settledSoon(caller.cancel(id));
       throw fault;
     }
   };
@@ -115,24 +115,20 @@ export async function submitTask(
     return id;
   } catch (fault) {
     // Its id may not be known yet: it is canceled once it is.
-    if (signal?.aborted) await settledSoon(sent.then((id) => cancelQuietly(id, caller)));
+    if (signal?.aborted) await settledSoon(sent.then(caller.cancel));
     throw fault;
   }
 }
 
 /** The handle of a task that is canceled when the signal of its call fires, unless it is known to have ended. @internal */
 export function handleOf<R>(id: string, options: CallOptions, caller: Caller): TaskHandle<R> {
-  const forget = onAbort(options.signal, () => void cancelQuietly(id, caller));
+  const forget = onAbort(options.signal, () => void caller.cancel(id));
   return new TaskHandle<R>(id, lineOf(caller, options), forget);
 }
 
 /** That of tasks with these options. */
 function lineOf(caller: Caller, { group = '' }: CallOptions): Line {
   return { ...caller, group };
-}
-
-async function cancelQuietly(id: string, caller: Caller): Promise<void> {
-  await settledSoon(new TaskHandle(id, caller).cancel({ signal: AbortSignal.timeout(LEFT_MS) }));
 }
 
 function iteratorOf(inputs: Inputs<unknown>): AsyncIterator<unknown> | Iterator<unknown> {

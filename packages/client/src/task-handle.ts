@@ -1,6 +1,7 @@
 // One task: its end, its state, its output. Only the id matters: a handle can be made again anywhere, at any time.
 import { Conflict, valueOf } from './errors.ts';
 import { followLogs } from './task-logs.ts';
+import type { Cancel } from './canceling.ts';
 import type { Ask, Connection } from './connection.ts';
 import type { Ends } from './ends.ts';
 import type { LogEvent, Task, TaskLogs, TaskResult } from './contract.ts';
@@ -17,6 +18,7 @@ export type TaskEvent = ({ event: 'log' } & LogEvent) | { event: 'ended'; result
 export interface Line {
   connection: Connection;
   ends: Ends;
+  cancel: Cancel;
   /** Of the tasks, where it is known; '' = none. */
   group?: string;
 }

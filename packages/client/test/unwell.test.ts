@@ -297,12 +297,38 @@ it('a signal that belongs to the call cancels the task of a handle that is there
   const ended = await f.submit(1);
   await ended.result();
   const open = [await f.submit(2), await faas.submit('f', {}, { signal: stop.signal })];
-  const canceled = (): string[] => asked.map(({ path }) => path).filter((path) => path.endsWith('/cancel'));
+  const canceled = (): string[] => asked.filter(({ path }) => path === '/v1/tasks/cancel').map(({ body }) => body);
   expect(canceled()).toEqual([]);
   stop.abort();
-  await expect
-    .poll(() => canceled().sort(), { timeout: 20_000 })
-    .toEqual(open.map(({ id }) => `/v1/tasks/${id}/cancel`));
+  await expect.poll(canceled, { timeout: 20_000 }).toEqual([JSON.stringify({ task_ids: open.map(({ id }) => id) })]);
+});
+
+it('many calls of one signal are canceled by one request', async () => {
+  const { url, asked } = await serve(({ path, body }, response) => {
+    if (path === '/v1/tasks/cancel') return say(response, 200, { canceled: [] });
+    if (path.startsWith('/v1/events'))
+      return response.writeHead(200, { 'content-type': 'text/event-stream' }).write(': here\n\n');
+    if (path === '/v1/results') return sayEnds(response, body, false);
+    const { tasks = [{}] } = JSON.parse(body) as { tasks?: object[] };
+    const task_ids = tasks.map(() => crypto.randomUUID());
+    say(response, 201, { task_id: task_ids[0], task_ids });
+  });
+  const stop = new AbortController();
+  const f = new Faas({ url }).function('f').with({ signal: stop.signal });
+  const calls = Array.from({ length: 300 }, (_, n) => f(n).catch((error: unknown) => String(error)));
+  const waited = (): number =>
+    new Set(
+      asked.flatMap(({ path, body }) =>
+        path === '/v1/results' ? (JSON.parse(body) as { task_ids: string[] }).task_ids : [],
+      ),
+    ).size;
+  await expect.poll(waited, { timeout: 20_000 }).toBe(300);
+  stop.abort(new Error('enough'));
+  expect(new Set(await Promise.all(calls))).toEqual(new Set(['Error: enough']));
+  const sizes = asked
+    .filter(({ path }) => path.endsWith('/cancel'))
+    .map(({ body }) => (JSON.parse(body) as { task_ids: string[] }).task_ids.length);
+  expect(sizes).toEqual([300]);
 });
 
 it('a map that is left cancels what is known at once, and what is on its way once it is', async () => {
