@@ -41,8 +41,10 @@ export interface Ask {
   gone?: unknown;
 }
 
-/** After so long without an answer nobody is there any more, ms. */
+/** After so long without an answer's head nobody is there any more, ms; what is sent may take longer, at 50 kB/s. */
 const SILENCE_MS = 60_000;
+/** From the head to the end, ms: 60 MB at 100 kB/s. */
+const BODY_MS = 600_000;
 
 /** @internal */
 export class Connection {
@@ -107,17 +109,18 @@ export class Connection {
 
   async #once<T>(method: string, path: string, asked: Ask): Promise<T> {
     asked.signal?.throwIfAborted();
-    const [stop, forget] = linkedTo(asked.signal);
-    const timer = setTimeout(() => stop.abort(new Error('no answer')), SILENCE_MS + (asked.heldMs ?? 0));
+    const [stop, forget, within] = linkedTo(asked.signal);
+    const { body = '', heldMs = 0 } = asked;
     try {
+      within(SILENCE_MS + heldMs + body.length / 50);
       const answer = await this.#send(method, path, asked, stop.signal, {});
+      within(BODY_MS);
       const text = await answer.text();
       if (!answer.ok) throw this.#fault(answer, text);
       return JSON.parse(text) as T;
     } catch (error) {
       throw error instanceof SyntaxError ? this.#notOurs('something that is no JSON') : this.away(error);
     } finally {
-      clearTimeout(timer);
       forget();
     }
   }

@@ -33,11 +33,25 @@ export async function settledSoon(work: Promise<unknown>): Promise<void> {
   await orAborted(work, AbortSignal.timeout(CANCEL_MS)).catch(() => undefined);
 }
 
-/** A controller that fires when one of the signals does, with its reason, until that is forgotten. */
-export function linkedTo(...signals: (AbortSignal | undefined)[]): [stop: AbortController, forget: () => void] {
+/**
+ * A controller that fires when one of the signals does, with its reason, until that is forgotten. `within`: also once so many ms
+ * have passed since that was said last.
+ */
+export function linkedTo(
+  ...signals: (AbortSignal | undefined)[]
+): [stop: AbortController, forget: () => void, within: (ms: number) => void] {
   const stop = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
   const forgets = signals.map((signal) => onAbort(signal, () => stop.abort(signal?.reason)));
-  return [stop, () => forgets.forEach((forget) => forget())];
+  const within = (ms: number): void => {
+    clearTimeout(timer);
+    timer = setTimeout(() => stop.abort(new Error('no answer')), ms);
+  };
+  const forget = (): void => {
+    clearTimeout(timer);
+    for (const one of forgets) one();
+  };
+  return [stop, forget, within];
 }
 
 /** All who wait by one signal, as its one listener: of more than ten Node warns, as of a leak. */

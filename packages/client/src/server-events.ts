@@ -23,14 +23,12 @@ export async function* follow(connection: Connection, path: string, signal?: Abo
   let lost = Date.now();
   const over = (): boolean => signal?.aborted === true;
   while (!over()) {
-    const [stop, forget] = linkedTo(signal);
-    const cut = (): void => stop.abort(new Error('no answer'));
-    let timer = setTimeout(cut, SILENCE_MS);
+    const [stop, forget, within] = linkedTo(signal);
     try {
+      within(SILENCE_MS);
       const body = await connection.open(path, last === '' ? {} : { 'last-event-id': last }, stop.signal);
       for await (const { event, data = '', id } of readEvents(body)) {
-        clearTimeout(timer);
-        timer = setTimeout(cut, SILENCE_MS);
+        within(SILENCE_MS);
         if (tried >= 0) yield { event: 'open', data: '' };
         tried = -1;
         last = id ?? last;
@@ -43,9 +41,8 @@ export async function* follow(connection: Connection, path: string, signal?: Abo
       const passing = fault instanceof ConnectionFailed || fault instanceof Unavailable;
       if (!passing || (tried >= 0 && Date.now() - lost > connection.patienceMs)) throw fault;
     } finally {
-      clearTimeout(timer);
       forget();
-      cut();
+      stop.abort();
     }
     // Not since the last word: of a program that was suspended meanwhile that may be long ago.
     if (tried < 0) {

@@ -259,6 +259,46 @@ describe('who follows', () => {
   });
 });
 
+describe('what is large, over a slow line,', () => {
+  afterEach(() => void vi.useRealTimers());
+
+  it('is read for longer than a minute', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let finish = (): void => undefined;
+    const { url } = await serve((_, response) => {
+      response.writeHead(200).write('{"name":');
+      finish = () => response.end('"all of it"}');
+    });
+    const begun = Promise.withResolvers<undefined>();
+    const told = new Faas({
+      url,
+      retries: 0,
+      fetch: (...asked) => fetch(...asked).finally(() => begun.resolve(undefined)),
+    }).version();
+    await begun.promise;
+    await vi.advanceTimersByTimeAsync(120_000);
+    finish();
+    expect(await told).toEqual({ name: 'all of it' });
+  });
+
+  it('is sent for longer, what is small is not waited for', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    let come = Promise.withResolvers<ServerResponse>();
+    const { url } = await serve((_, response) => come.resolve(response));
+    const faas = new Faas({ url, retries: 0 });
+    const sent = faas.submit('f', { args: ['x'.repeat(6_000_000)] });
+    const response = await come.promise;
+    await vi.advanceTimersByTimeAsync(120_000);
+    say(response, 201, { task_id: 'there' });
+    expect((await sent).id).toBe('there');
+    come = Promise.withResolvers<ServerResponse>();
+    const small = faas.submit('f').catch((error: unknown) => String(error));
+    await come.promise;
+    await vi.advanceTimersByTimeAsync(61_000);
+    expect(await small).toMatch(/^ConnectionFailed: .* \(no answer\)/);
+  });
+});
+
 it('an end of a kind that a newer service knows is a failed task', async () => {
   const error = { kind: 'of_the_future', type: '', message: 'It is new.', traceback: '', details: {} };
   const id = crypto.randomUUID();
