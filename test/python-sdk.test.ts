@@ -54,6 +54,7 @@ const ONCE = [
   'test_classes',
   'test_pickling',
   'test_bad_days',
+  'test_closed',
   'test_streams',
   'test_forks',
   'test_progress',

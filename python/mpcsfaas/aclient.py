@@ -11,7 +11,7 @@ from typing import Any, AsyncIterator, Callable, Dict, Iterable, Iterator, List,
 
 from .calls import Calls
 from .client import Client
-from .errors import AWAY
+from .errors import AWAY, ClientClosed
 from .futures import Logs, TaskFuture
 from .named import Callee
 from .transport import PATIENCE
@@ -154,7 +154,7 @@ class AsyncClient:
 
     def results(self, task_ids: Iterable[str], timeout: Optional[float] = None) -> "AsyncIterator[TaskFuture[Any]]":
         """See Client.results; each future has ended, so that its `result()` waits for nobody."""
-        return self._stream(lambda client: client.results(task_ids, timeout))
+        return self._stream(lambda client: client.results(task_ids, timeout), is_finite=True)
 
     async def cancel(self, task_id: str) -> Json:
         """See Client.cancel."""
@@ -216,9 +216,10 @@ class AsyncClient:
         """See Client.events. It connects with the first `async for` step, and tells what ends from then on."""
         return self._stream(lambda client: client.events(**filters))
 
-    async def _stream(self, begin: Callable[[Client], Iterator[T]]) -> AsyncIterator[T]:
+    async def _stream(self, begin: Callable[[Client], Iterator[T]], is_finite: bool = False) -> AsyncIterator[T]:
         """What a stream tells, read by a thread of its own. It has a client of its own, too: closing that one ends the
-        thread, whatever it waits for."""
+        thread, whatever it waits for. is_finite: it is over when all has been told, and raises ClientClosed where that was cut off;
+        one without an end ends with the client."""
         client = self._another()
         self._streaming.add(client)
         loop = asyncio.get_running_loop()
@@ -231,6 +232,8 @@ class AsyncClient:
                 for item in begin(client):
                     room.acquire()
                     if client._transport.is_closed:
+                        if is_finite:
+                            raise ClientClosed("The client was closed before all that had ended was told; the tasks go on.")
                         break
                     loop.call_soon_threadsafe(told.put_nowait, item)
             except BaseException as error:

@@ -162,13 +162,13 @@ class Client:
 
     def wait(self, task_id: str, timeout: Optional[float] = None) -> Any:
         """The value. Raises what the function raised, or what else ended it; TimeoutError after `timeout` seconds, also where
-        the service is away meanwhile."""
+        the service is away meanwhile; ClientClosed where the client is."""
         return self._waits.value(task_id, timeout)
 
     def results(self, task_ids: Iterable[str], timeout: Optional[float] = None) -> "Iterator[TaskFuture[Any]]":
         """Futures of these tasks, each when its task has ended, in no order: `future.task_id`, `future.result()`. One that the service
         does not have has failed with NotFoundError or ExpiredError. Raises TimeoutError where some have not ended `timeout` seconds
-        after the first was asked for, also where the service is away meanwhile."""
+        after the first was asked for, also where the service is away meanwhile, and ClientClosed where the client is closed before."""
         return self._waits.ended(task_ids, timeout)
 
     def cancel(self, task_id: str) -> Json:

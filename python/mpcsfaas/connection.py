@@ -230,6 +230,14 @@ class Connection:
         """The socket itself, for whoever reads an answer that goes on."""
         return self._socket
 
+    def cut(self) -> None:
+        """From any thread: whoever reads here finds it ended. It is still to be closed."""
+        try:
+            # Of the wire itself: TLS would take its own things down, which the reader is using.
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+        except OSError:
+            pass  # it has ended already
+
     def close(self) -> None:
         """Idempotent."""
         self._wire.close()

@@ -87,7 +87,14 @@ class NotHere(FaasError, RuntimeError):
 
 
 class ClientClosed(FaasError):
-    """The Client by which the end of a task was waited for was closed. The task goes on: `task_id`."""
+    """The Client by which the end of a task was waited for was closed. The task goes on: `task_id`, '' where it is of many."""
+
+    @classmethod
+    def of(cls, task_id: str) -> "ClientClosed":
+        """Before the end of this task was known."""
+        error = cls("The client was closed before the end of task %s was known; the task goes on." % task_id)
+        error.task_id = task_id
+        return error
 
 
 class SerializationError(FaasError, TypeError):

@@ -180,9 +180,7 @@ class Results:
             self._outstanding.clear()
         self.close()
         for future in left:
-            error = errors.ClientClosed("The client was closed before the end of task %s was known; the task goes on." % future.task_id)
-            error.task_id = future.task_id
-            future._fail(error)
+            future._fail(errors.ClientClosed.of(future.task_id))
         self.join(timeout)
 
     def is_current(self) -> bool:

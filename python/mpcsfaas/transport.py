@@ -7,7 +7,7 @@ import threading
 import time
 import urllib.parse
 import weakref
-from typing import Any, Callable, Deque, Dict, Mapping, Optional, Sequence, TypeVar
+from typing import Any, Callable, Deque, Dict, Mapping, Optional, Sequence, Set, TypeVar
 
 from . import backoff, errors, refusals
 from .connection import FAULTS, Address, Answer, Connection
@@ -55,6 +55,8 @@ class Transport:
         self._reached = False
         self._closing = threading.Event()
         self._streams: "weakref.WeakSet[EventStream]" = weakref.WeakSet()
+        # On which answers are waited for that may take long.
+        self._waiting: Set[Connection] = set()
         self._lock = threading.Lock()
         self._pid = os.getpid()
         self._headers: Dict[str, str] = {"User-Agent": "mpcsfaas-python/" + __version__}
@@ -102,8 +104,8 @@ class Transport:
         begun: Optional[Connection] = None,
         waits_for_room: bool = True,
     ) -> Answer:
-        """Sends until it is answered, refused for good, or patience is at its end. `begun`: see there. waits_for_room: tries
-        again where the queue is full or the caller too fast. until: no try but the first begins after it, of
+        """Sends until it is answered, refused for good, or patience is at its end. `begun`: see there. wait: seconds that the
+        request itself asks to wait; `close` cuts such a one off. waits_for_room: tries again where the queue is full or the caller too fast. until: no try but the first begins after it, of
         time.monotonic(), and none lasts much longer. Raises FaasError, which knows whether it `is_repeated`."""
         asked = {**self._headers, **headers}
         started = time.monotonic()
@@ -123,6 +125,8 @@ class Transport:
                     arrived = True
                     if is_sent:
                         answer = connection.receive()
+                    elif wait > 0:
+                        answer = self._waited_for(connection, method, path, asked, body, min(_ANSWER_TIMEOUT + wait, longest))
                     else:
                         answer = connection.exchange(method, path, asked, body, min(_ANSWER_TIMEOUT + wait, longest))
                 except BaseException:
@@ -160,6 +164,18 @@ class Transport:
                 if refusal is not None:
                     raise refusal from None
                 raise self.unreachable(fault, time.monotonic() - started) from None
+
+    def _waited_for(self, connection: Connection, *request: Any) -> Answer:
+        """The answer to a request that may take long, unless `close` is called. Raises what FAULTS names."""
+        with self._lock:
+            self._waiting.add(connection)
+        try:
+            if self.is_closed:
+                raise ConnectionAbortedError("the client was closed")
+            return connection.exchange(*request)
+        finally:
+            with self._lock:
+                self._waiting.discard(connection)
 
     def begin(self, method: str, path: str, headers: Mapping[str, str], body: Sequence[bytes]) -> Optional[Connection]:
         """Sends a small request on a connection that is idle and does not wait: `send` is then called with the same request
@@ -220,11 +236,13 @@ class Transport:
         return fault if isinstance(fault, errors.ServiceUnreachable) else refusals.unreachable(self.address, fault, waited)
 
     def close(self) -> None:
-        """Ends pauses between retries and streams, closes what is idle."""
+        """Ends pauses between retries, streams and answers that may take long, closes what is idle."""
         self._look_for_fork()
         self._closing.set()
         with self._lock:
             streams = list(self._streams)
+            for connection in self._waiting:
+                connection.cut()
         for stream in streams:
             stream.wake()
         while self._idle:
@@ -240,7 +258,7 @@ class Transport:
         was_closed, self._closing = self.is_closed, threading.Event()
         if was_closed:
             self._closing.set()
-        self._streams, self._lock = weakref.WeakSet(), threading.Lock()
+        self._streams, self._waiting, self._lock = weakref.WeakSet(), set(), threading.Lock()
         self._pid = os.getpid()
 
     def _connection(self, longest: float) -> Connection:

@@ -26,6 +26,8 @@ class Waits:
         """See Client.wait."""
         until = None if timeout is None else time.monotonic() + timeout
         while True:
+            if self._transport.is_closed:
+                raise errors.ClientClosed.of(task_id)
             left = _WAIT if until is None else max(0.0, min(_WAIT, until - time.monotonic()))
             value = self.value_within(task_id, left, timeout, until)
             if value is not NOTHING:
@@ -40,6 +42,8 @@ class Waits:
             if header["unknown"]:
                 self._refuse(task_id, until)
         except errors.AWAY as error:
+            if self._transport.is_closed:
+                raise errors.ClientClosed.of(task_id) from None
             if until is None or time.monotonic() < until:
                 raise
             raise late(task_id, timeout) from error
@@ -53,6 +57,8 @@ class Waits:
         until = None if timeout is None else time.monotonic() + timeout
         waiting = list(dict.fromkeys(task_ids))
         while waiting:
+            if self._transport.is_closed:
+                raise closed(len(waiting))
             left = _WAIT if until is None else max(0.0, min(_WAIT, until - time.monotonic()))
             ended = set()
             try:
@@ -61,6 +67,8 @@ class Waits:
                         ended.add(future.task_id)
                         yield future
             except errors.AWAY as error:
+                if self._transport.is_closed:
+                    raise closed(len(waiting) - len(ended)) from None
                 if until is None or time.monotonic() < until:
                     raise
                 raise late_many(len(waiting) - len(ended), timeout) from error
@@ -86,6 +94,11 @@ class Waits:
     def _refuse(self, task_id: str, until: Optional[float] = None) -> None:
         """Of one that the service does not have: raises the reason."""
         self._transport.call("GET", "/v1/tasks/" + quoted(task_id), until=until)
+
+
+def closed(count: int) -> errors.ClientClosed:
+    """What whoever waits for so many is told when their client was closed."""
+    return errors.ClientClosed("The client was closed before the ends of %d tasks were known; the tasks go on." % count)
 
 
 def late_many(count: int, timeout: Optional[float]) -> TimeoutError:
