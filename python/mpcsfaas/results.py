@@ -279,7 +279,7 @@ class Results:
                     self._unserved.look(self._outstanding)
                 waited = time.monotonic() - self._contact
                 if waited > self._patience:
-                    raise self._transport.unreachable(fault, waited)
+                    raise fault if isinstance(fault, errors.FaasError) else self._transport.unreachable(fault, waited)
 
     def _miss(self) -> None:
         """Nobody waits for a stream until one has opened."""

@@ -10,9 +10,9 @@ import unittest
 from unittest import mock
 
 from cutting_proxy import CuttingProxy
-from test_bad_days import HTML, answer, wait_for_ids
+from test_bad_days import HTML, answer, problem, serve, wait_for_ids
 
-from mpcsfaas import Client, Executor, events, executor, results, transport
+from mpcsfaas import Client, Executor, TaskFuture, errors, events, executor, results, transport
 
 
 def double(x):
@@ -76,6 +76,17 @@ class Streams(unittest.TestCase):
             self.assertEqual(list(ex.map(double, range(300))), [2 * n for n in range(300)])
             self.assertLess(time.monotonic() - began, 5)
             self.assertEqual(slow.result(20), 1)
+
+    def test_where_the_service_says_that_its_store_is_away_futures_fail_with_that(self):
+        away = answer(503, problem("store_unavailable", 503, "The store is away."))
+        url, _ = serve(self, lambda _: away)
+        bringing = results.Results(transport.Transport(url), "group", "results", patience=0.0)
+        future = TaskFuture(None, "task")
+        bringing.add([future])
+        bringing.drain()
+        error = future._exception
+        self.assertIsInstance(error, errors.ServiceUnavailableError)
+        self.assertEqual((error.code, str(error)), ("store_unavailable", "The store is away."))
 
     def test_one_that_comes_later_is_used(self):
         ex = self.executor(lambda near: None, _REREAD=0.2)
