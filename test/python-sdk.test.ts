@@ -56,6 +56,7 @@ const ONCE = [
   'test_bad_days',
   'test_closed',
   'test_streams',
+  'test_submits',
   'test_forks',
   'test_progress',
   'test_contract',

@@ -322,12 +322,7 @@ class Submits:
             named = {_index(fault.get("pointer", "")) for fault in error.errors}
             guilty = [wish for i, wish in enumerate(wishes) if i in named]
             if not guilty and isinstance(error, errors.TooLargeError):
-                # All together are too much: one by one they may not be.
-                for at, wish in enumerate(wishes):
-                    try:
-                        self._send([wish])
-                    except NoRoom as refused:
-                        raise NoRoom(refused.wishes + wishes[at + 1 :], refused.error, refused.held) from None
+                self._send_one_by_one(wishes)
                 return []
             if guilty:
                 for wish in guilty:
@@ -337,18 +332,37 @@ class Submits:
             wish.future._fail(error)
         return []
 
+    def _send_one_by_one(self, wishes: List[Wish]) -> None:
+        """All together are too much: by themselves they may not be."""
+        for at, wish in enumerate(wishes):
+            try:
+                self._send([wish])
+            except NoRoom as refused:
+                raise NoRoom(refused.wishes + wishes[at + 1 :], refused.error, refused.held) from None
+            except BaseException as error:  # noqa: B902 - those before were taken, and have ends of their own
+                for left in wishes[at:]:
+                    left.future._fail(error)
+                return
+
     def _renewed(self, wishes: List[Wish], error: errors.ServiceError) -> List[Wish]:
-        """The wishes with the functions that are gone registered again, each of them once."""
+        """The wishes with the functions that are gone registered again, each of them once. Those of one that cannot be fail."""
         ids: Dict[str, Optional[str]] = {}
+        faults: Dict[str, BaseException] = {}
         again: List[Wish] = []
         for wish in wishes:
             if wish.is_renewed:
                 wish.future._fail(error)
                 continue
             old = wish.entry.function_id
-            if old not in ids:
-                ids[old] = self._desk.renewed(old, wish.entry.shipment)
-            again.append(wish.named(ids[old] or old))
+            if old not in ids and old not in faults:
+                try:
+                    ids[old] = self._desk.renewed(old, wish.entry.shipment)
+                except BaseException as fault:  # noqa: B902 - it is about no other function
+                    faults[old] = fault
+            if old in faults:
+                wish.future._fail(faults[old])
+            else:
+                again.append(wish.named(ids[old] or old))
         return again
 
 

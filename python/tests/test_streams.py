@@ -80,7 +80,7 @@ class Streams(unittest.TestCase):
     def test_where_the_service_says_that_its_store_is_away_futures_fail_with_that(self):
         away = answer(503, problem("store_unavailable", 503, "The store is away."))
         url, _ = serve(self, lambda _: away)
-        bringing = results.Results(transport.Transport(url), "group", "results", patience=0.0)
+        bringing = results.Results(transport.Transport(url, patience=0.0), "group", "results", patience=0.0)
         future = TaskFuture(None, "task")
         bringing.add([future])
         bringing.drain()
