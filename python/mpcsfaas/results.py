@@ -74,8 +74,9 @@ class Results:
     def opened(self) -> int:
         """Opens the stream where it is not, waits until its place is fixed (R1) where one may soon be, and answers the epoch."""
         with self._lock:
-            self._sending += 1
+            # Counted when there is a thread: where none can be started, nobody says that the request is over.
             self._start()
+            self._sending += 1
         self._lock.wait_for(lambda: self._is_open or self._is_missing or not self._thread.is_running(), _OPEN_TIMEOUT)
         with self._lock:
             self._is_missing = self._is_missing or not self._is_open
@@ -128,11 +129,11 @@ class Results:
     def add(self, futures: Iterable[TaskFuture[Any]]) -> None:
         """Futures of tasks that exist already: read at once, then waited for."""
         with self._lock:
+            self._start()
             self._unserved.begin(self._outstanding)
             for future in futures:
                 self._outstanding.expect(future)
                 self._again.append(future.task_id)
-            self._start()
             self._wake()
 
     def outstanding(self) -> List[TaskFuture[Any]]:

@@ -131,10 +131,10 @@ class Submits:
                 self._desk.sent()
 
     def _enqueue(self, wish: Wish) -> None:
+        # Where no thread can be started, the caller is told, and the task must not be made after all.
+        self._thread.start()
         self._lane(wish).add(wish)
-        if not self._thread.is_running():
-            self._thread.start()
-        elif not self._is_under_way():
+        if not self._is_under_way():
             self._changed.notify_all()
 
     def _is_under_way(self) -> bool:
