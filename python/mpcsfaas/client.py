@@ -166,8 +166,8 @@ class Client:
         return self._waits.value(task_id, timeout)
 
     def results(self, task_ids: Iterable[str], timeout: Optional[float] = None) -> "Iterator[TaskFuture[Any]]":
-        """Futures of these tasks, each when its task has ended, in no order: `future.task_id`, `future.result()`. One that the service
-        does not have has failed with NotFoundError or ExpiredError. Raises TimeoutError where some have not ended `timeout` seconds
+        """Futures of these tasks, each when its task has ended, in no order: `future.task_id`, in small letters, and
+        `future.result()`. One that the service does not have has failed with NotFoundError or ExpiredError. Raises TimeoutError where some have not ended `timeout` seconds
         after the first was asked for, also where the service is away meanwhile, and ClientClosed where the client is closed before."""
         return self._waits.ended(task_ids, timeout)
 
@@ -274,7 +274,8 @@ class Client:
 
     def _future(self, task_id: str, until: Optional[float] = None, owner: Optional[Owner] = None) -> "TaskFuture[Any]":
         record = self._get("/v1/tasks/" + quoted(task_id), until)
-        future: TaskFuture[Any] = TaskFuture(owner or self, task_id, record["function"]["name"])
+        # The id as the service tells it, by which its end is told too: whoever asks may write it in capitals.
+        future: TaskFuture[Any] = TaskFuture(owner or self, record["task_id"], record["function"]["name"])
         self._followers.add(record["options"]["group"], future)
         return future
 

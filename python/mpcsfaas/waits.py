@@ -55,7 +55,8 @@ class Waits:
     def ended(self, task_ids: Iterable[str], timeout: Optional[float] = None) -> "Iterator[TaskFuture[Any]]":
         """See Client.results."""
         until = None if timeout is None else time.monotonic() + timeout
-        waiting = list(dict.fromkeys(task_ids))
+        # In small letters, as the service tells them.
+        waiting = list(dict.fromkeys([task_id.lower() for task_id in task_ids]))
         while waiting:
             if self._transport.is_closed:
                 raise closed(len(waiting))

@@ -163,6 +163,21 @@ class Calls(unittest.TestCase):
         self.assertTrue(told[stuck].cancelled())
         self.assertEqual(list(self.client.results([])), [])
 
+    def test_ids_may_be_in_capitals(self):
+        ended, stuck = self.client.submit(triple, [1]), self.client.submit(triple, [1], labels=["nobody=has"])
+        asked = [ended.upper(), ended, stuck.upper()]
+        found = self.client.results(asked, timeout=20)
+        self.assertEqual((next(found).task_id, self.client.cancel(stuck.upper())["task_id"], next(found).task_id), (ended, stuck, stuck))
+        self.assertEqual(list(found), [])
+        self.assertEqual(self.client.wait(ended.upper(), 20), 3)
+        self.assertEqual(self.client.task(ended.upper()).future().result(20), 3)
+
+        async def awaited():
+            async with AsyncClient() as client:
+                return await client.wait(ended.upper(), 20), await asyncio.wait_for(await client.task(ended.upper()).future(), 20)
+
+        self.assertEqual(asyncio.run(awaited()), (3, 3))
+
     def test_a_batch_that_fails_on_the_way_tells_what_is_queued(self):
         group = "part-%d" % os.getpid()
         with mock.patch.object(batches, "_MOST", 2), self.assertRaises(errors.SerializationError) as raised:
