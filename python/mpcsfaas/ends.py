@@ -33,6 +33,7 @@ def _events(transport: Transport, path: str, after: str) -> Iterator[Event]:
                         yield event
                         last = event.id or last
             finally:
+                reopening.was_there()
                 stream.close()
             reopening.pause(ConnectionResetError("the stream ended"))
         except (*FAULTS, FaasError) as error:

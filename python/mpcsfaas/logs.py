@@ -65,8 +65,7 @@ class Tail:
                 self._stream = self._transport.stream(self._path, waits=False, wakes=self._wakes)
             return self._heard(self._stream, seconds)
         except (*FAULTS, FaasError) as error:
-            self.close()
-            self._due = time.monotonic() + self._reopening.next(error)
+            self._break(error)
             return []
 
     def _heard(self, stream: EventStream, seconds: float) -> List[Dict[str, Any]]:
@@ -88,9 +87,15 @@ class Tail:
             if piece is not None:
                 pieces.append(piece)
         if not is_open:
-            self.close()
-            self._due = time.monotonic() + self._reopening.next(ConnectionResetError("the stream ended"))
+            self._break(ConnectionResetError("the stream ended"))
         return pieces
+
+    def _break(self, error: BaseException) -> None:
+        """The connection is over, or there was none. Raises FaasError where there will be no other."""
+        if self._is_begun:
+            self._reopening.was_there()
+        self.close()
+        self._due = time.monotonic() + self._reopening.next(error)
 
     def _fresh(self, data: Dict[str, Any]) -> Optional[Dict[str, Any]]:
         """What of a piece has not been told."""

@@ -298,6 +298,10 @@ class Reopening:
         self._tries = 0
         self._contact = time.monotonic()
 
+    def was_there(self) -> None:
+        """A stream that had begun is over, whatever it told: what is waited for now begins anew, and the tries go on."""
+        self._contact = time.monotonic()
+
     def pause(self, error: BaseException) -> None:
         """Before the next try; as `next`."""
         self.wait(self.next(error))

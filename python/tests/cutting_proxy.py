@@ -8,7 +8,8 @@ class CuttingProxy:
     """`url` is its own; `cut` cuts what is open, in the middle of whatever is under way; `sent` is what clients have sent,
     `accepted` how many connections they have made.
 
-    events: where it is set, it is called with the socket of whoever asks for the event stream, instead of passing that on.
+    events: where it is set, it is called with the socket of whoever asks for the event stream, instead of passing that on, or for
+    another one, whose requests begin with `stream`.
     """
 
     def __init__(self, service):
@@ -22,6 +23,7 @@ class CuttingProxy:
         self.sent = []
         self.accepted = 0
         self.events = None
+        self.stream = b"GET /v1/events"
         self.lost = threading.Event()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.url = "http://127.0.0.1:%d" % self._server.getsockname()[1]
@@ -85,7 +87,7 @@ class CuttingProxy:
                     break
                 if keep is not None:
                     keep.append(piece)
-                    if self.events is not None and piece.startswith(b"GET /v1/events"):
+                    if self.events is not None and piece.startswith(self.stream):
                         self.events(source)
                         break
                     if self._lost is not None and piece.startswith(self._lost):

@@ -154,6 +154,34 @@ class Streams(unittest.TestCase):
         self.assertEqual(future.result(20), 2)
         self.assertEqual(len(self.asked), 2)
 
+    def test_one_that_is_cut_after_a_silence_is_opened_anew_however_long_that_was(self):
+        end = b'id: 1\nevent: task.ended\ndata: {"task_id":"t"}\n\n'
+        for beginning, told, ask, found in (
+            (b"GET /v1/events", end, lambda client: next(client.events())["id"], "1"),
+            (b"GET /v1/tasks/t/logs", b"event: end\ndata: {}\n\n", lambda client: list(client.follow("t")), []),
+        ):
+            proxy, over, asked = CuttingProxy(os.environ["MPCSFAAS_URL"]), threading.Event(), []
+            self.addCleanup(proxy.close)
+            self.addCleanup(over.set)
+
+            def say(near, told=told, asked=asked, over=over):
+                asked.append(near)
+                near.sendall(self.HEAD + (b"id: 0\n\n" if len(asked) == 1 else told))
+                # The first is silent for longer than anybody is patient, and cut then.
+                over.wait(0.6 if len(asked) == 1 else None)
+
+            proxy.stream, proxy.events = beginning, say
+            with Client(proxy.url, patience=0.3) as client:
+                self.assertEqual(ask(client), found)
+            self.assertEqual(len(asked), 2)
+
+    def test_one_that_begins_and_breaks_over_and_over_is_given_up(self):
+        reopening = transport.Transport("http://127.0.0.1:1", patience=0.3).reopening()
+        with self.assertRaises(errors.ServiceUnreachable):
+            for _ in range(100):
+                reopening.was_there()
+                reopening.next(ConnectionResetError("the stream ended"))
+
     def test_each_event_has_its_own_place(self):
         told = b"".join(b'id: %d\nevent: task.ended\ndata: {"task_id":"t"}\n\n' % n for n in range(3))
         proxy = CuttingProxy(os.environ["MPCSFAAS_URL"])
