@@ -21,6 +21,8 @@ _FIRST = 0.2
 _LONGEST = 0.5
 # Where nothing more has come for so long of tasks that have all ended, the rest is not waited for, seconds.
 _QUIET = 10.0
+# A thread that has nothing to show ends after so many seconds; another one is started when it is needed.
+_IDLE = 30.0
 
 
 class Shown:
@@ -107,18 +109,23 @@ class Shown:
     # Of the thread that follows those that run.
 
     def _follow(self) -> None:
+        is_left = False
         try:
             while not self._transport.is_closed:
+                is_idle = False
                 if not self._waiting and not self._running.count:
-                    self._changed.wait_for(lambda: bool(self._waiting) or self._closed)
+                    is_idle = not self._changed.wait_for(lambda: bool(self._waiting) or self._closed, _IDLE)
                     self._running.rest(_FIRST)
                 with self._changed:
-                    if not self._waiting and not self._running.count and self._closed:
+                    if not self._waiting and not self._running.count and (self._closed or is_idle):
                         self._follower.remove(threading.current_thread())
+                        is_left = True
                         return
                 self._follow_on()
         finally:
-            self._running.close()
+            # It may be another thread's by now.
+            if not is_left:
+                self._running.close()
 
     def _follow_on(self) -> None:
         """For a moment."""
@@ -144,7 +151,7 @@ class Shown:
 
     def _read(self) -> None:
         while True:
-            self._changed.wait_for(lambda: bool(self._unread) or self._closed)
+            self._changed.wait_for(lambda: bool(self._unread) or self._closed, _IDLE)
             with self._changed:
                 if not self._unread:
                     self._readers.remove(threading.current_thread())

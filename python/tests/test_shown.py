@@ -206,6 +206,17 @@ class Many(unittest.TestCase):
             until(lambda: len(self.lines()) == 4)
             self.finish()
 
+    def test_threads_that_have_nothing_to_show_end_and_are_there_again_when_there_is(self):
+        with mock.patch.object(shown, "_IDLE", 0.1):
+            futures = list(self.futures.values())
+            self.output.add(futures[:20])
+            until(lambda: len(self.lines()) == 20)
+            self.end(*[future.task_id for future in futures[:20]])
+            until(lambda: len(self.lines()) == 20 and not self.output.is_running())
+            self.output.add(futures[20:])
+            until(lambda: len(self.lines()) == 40)
+            self.finish()
+
     def test_where_it_is_not_told_what_runs_all_is_shown_at_the_end(self):
         self.can_list = False
         self.output.add(list(self.futures.values()))
