@@ -55,6 +55,7 @@ const ONCE = [
   'test_pickling',
   'test_bad_days',
   'test_closed',
+  'test_connection',
   'test_streams',
   'test_submits',
   'test_forks',

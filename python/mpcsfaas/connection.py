@@ -278,6 +278,7 @@ class Chunks:
         self.is_over = False
         self._raw = b""
         self._left = 0  # of the chunk that is being read, its line end too
+        self._is_last = False  # the empty chunk has come
 
     def take(self, piece: bytes) -> bytes:
         """What the piece adds to the body. Raises HTTPException where it is not chunked."""
@@ -288,13 +289,17 @@ class Chunks:
                 end = raw.find(b"\r\n", at)
                 if end < 0:
                     break
+                line, at = raw[at:end], end + 2
+                if self._is_last:
+                    # Fields may follow, and an empty line does: left unread, it would be taken for the next answer.
+                    self.is_over = not line
+                    continue
                 try:
-                    size = int(raw[at:end].split(b";")[0], 16)
+                    size = int(line.split(b";")[0], 16)
                 except ValueError:
                     raise http.client.HTTPException("the answer is not chunked") from None
-                at = end + 2
-                self.is_over = size == 0
-                self._left = size + 2
+                self._is_last = size == 0
+                self._left = size + 2 if size else 0
                 continue
             # The last two of a chunk are its line end.
             parts.append(raw[at : at + max(0, self._left - 2)])
