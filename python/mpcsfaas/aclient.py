@@ -303,9 +303,9 @@ class _Owner:
         cancel.add_done_callback(_told)
         return True
 
-    def task_call(self, method: str, path: str, body: Any = None) -> Any:
+    def task_call(self, method: str, path: str) -> Any:
         """See futures.Owner."""
-        return self._client._client.task_call(method, path, body)
+        return self._client._client.task_call(method, path)
 
     def is_bringing(self) -> bool:
         """See futures.Owner."""

@@ -12,12 +12,10 @@ _PORTION = 5000
 Answer = Tuple[Dict[str, Any], List[memoryview]]
 
 
-def ask(
-    transport: Transport, ids: Sequence[str], wait: float = 0.0, wait_for: str = "any", until: Optional[float] = None
-) -> Answer:
-    """Of at most so many as fit into a request. wait: at most so many seconds for the first end (or all). until: see
-    Transport.send. Raises FaasError."""
-    body = {"task_ids": list(ids), "wait_ms": int(wait * 1000), "wait_for": wait_for}
+def ask(transport: Transport, ids: Sequence[str], wait: float = 0.0, until: Optional[float] = None) -> Answer:
+    """Of at most so many as fit into a request. wait: at most so many seconds for the first end. until: see Transport.send.
+    Raises FaasError."""
+    body = {"task_ids": list(ids), "wait_ms": int(wait * 1000), "wait_for": "any"}
     headers = {"Content-Type": "application/json", "Accept": frames.MEDIA_TYPE}
     answer = transport.send("POST", "/v1/results", headers, (json.dumps(body).encode(),), wait=wait, until=until)
     return transport.read(answer, frames.decode)

@@ -295,9 +295,9 @@ class Client:
             return future.cancelled()
         return future._settle_canceled()
 
-    def task_call(self, method: str, path: str, body: Any = None) -> Any:
+    def task_call(self, method: str, path: str) -> Any:
         """A request about a task."""
-        return self._transport.call(method, path, body)
+        return self._transport.call(method, path)
 
     def is_bringing(self) -> bool:
         """See futures.Owner."""

@@ -218,9 +218,9 @@ class Executor(Calling, concurrent.futures.Executor):
         self._results.forget(future)
         return is_canceled
 
-    def task_call(self, method: str, path: str, body: Any = None) -> Any:
+    def task_call(self, method: str, path: str) -> Any:
         """A request about one of its tasks."""
-        return self._transport.call(method, path, body)
+        return self._transport.call(method, path)
 
     def is_bringing(self) -> bool:
         """See futures.Owner."""
@@ -300,10 +300,9 @@ class Executor(Calling, concurrent.futures.Executor):
         progress: bool = False,
     ) -> "Values[Any]":
         given.check_function(fn, "map")
-        if chunksize < 1:
-            raise ValueError("chunksize must be >= 1.")
-        if buffersize is not None and buffersize < 1:
-            raise ValueError("buffersize must be >= 1.")
+        given.check_count("chunksize", chunksize)
+        if buffersize is not None:
+            given.check_count("buffersize", buffersize)
         self._check_open()
         limit = Limit(timeout)
         counter = chunks.Counted(zip(*iterables))

@@ -54,10 +54,6 @@ class Followers:
         for follower in self._all():
             follower.leave(future)
 
-    def outstanding(self) -> "List[TaskFuture[Any]]":
-        """Those whose tasks have not ended."""
-        return [future for follower in self._all() for future in follower.waiting()]
-
     def is_bringing(self) -> bool:
         """See futures.Owner."""
         return any(follower.is_current() for follower in self._all())

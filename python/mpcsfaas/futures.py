@@ -53,7 +53,7 @@ class Owner(Protocol):
     def cancel_task(self, future: "TaskFuture[Any]") -> bool:
         """True where the service has canceled it, or it was never sent."""
 
-    def task_call(self, method: str, path: str, body: Any = None) -> Any:
+    def task_call(self, method: str, path: str) -> Any:
         """A request about the task."""
 
     def is_bringing(self) -> bool:

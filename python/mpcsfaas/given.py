@@ -1,6 +1,7 @@
 """What a caller has given for a call, of a Client or an Executor."""
 import collections.abc
 import json
+import numbers
 import reprlib
 from typing import Any, Iterable, Iterator, Mapping, Sequence
 
@@ -34,6 +35,14 @@ def _no_function(method: str, what: str, given: Any) -> str:
         reprlib.repr(given),
         method,
     )
+
+
+def check_count(name: str, count: Any) -> None:
+    """Of an option of `map` of this name. Raises TypeError for what is no whole number, ValueError for one below 1."""
+    if not isinstance(count, numbers.Integral):
+        raise TypeError("the %s of a map is a whole number, not %s" % (name, reprlib.repr(count)))
+    if count < 1:
+        raise ValueError("%s must be >= 1." % name)
 
 
 def check_named_arguments(function: Any, kwargs: Any) -> None:

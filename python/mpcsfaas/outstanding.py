@@ -1,5 +1,5 @@
 """Futures that are waited for, by the ids of their tasks."""
-from typing import Any, Dict, List
+from typing import Any, Dict
 
 from .futures import TaskFuture
 
@@ -14,10 +14,6 @@ class Outstanding(Dict[str, TaskFuture[Any]]):
             self[future.task_id] = future
         elif first is not future:
             first._tell(future)
-
-    def everyone(self) -> List[TaskFuture[Any]]:
-        """All futures of each task."""
-        return [one for first in self.values() for one in (first, *(first._others or []))]
 
     def leave(self, future: TaskFuture[Any]) -> bool:
         """Nobody waits for it any more: the others of its task go on. True where it was the first."""

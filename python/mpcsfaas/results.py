@@ -141,11 +141,6 @@ class Results:
         with self._lock:
             return list(self._outstanding.values())
 
-    def waiting(self) -> List[TaskFuture[Any]]:
-        """As `outstanding`, with all futures of each task."""
-        with self._lock:
-            return self._outstanding.everyone()
-
     def is_idle(self) -> bool:
         """Is nothing waited for?"""
         return not self._outstanding and not self._sending

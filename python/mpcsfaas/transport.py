@@ -70,18 +70,16 @@ class Transport:
         body: Any = None,
         *,
         query: Optional[Mapping[str, Any]] = None,
-        headers: Optional[Mapping[str, str]] = None,
-        wait: float = 0.0,
         safe: bool = True,
         until: Optional[float] = None,
     ) -> Any:
-        """JSON in, JSON out. wait: seconds that the request itself asks to wait. safe: may be sent twice. until: see `send`."""
-        given: Dict[str, str] = {"Accept": "application/json", **(headers or {})}
+        """JSON in, JSON out. safe: may be sent twice. until: see `send`."""
+        given: Dict[str, str] = {"Accept": "application/json"}
         pieces: Sequence[bytes] = ()
         if method == "POST":
             given["Content-Type"] = "application/json"
             pieces = (json.dumps({} if body is None else body).encode(),)
-        answer = self.send(method, with_query(path, query), given, pieces, wait=wait, safe=safe, until=until)
+        answer = self.send(method, with_query(path, query), given, pieces, safe=safe, until=until)
         return None if answer.status == 204 else self.read(answer, json.loads)
 
     def read(self, answer: Answer, how: Callable[[bytes], T]) -> T:

@@ -6,6 +6,7 @@ import time
 import unittest
 
 from cutting_proxy import CuttingProxy
+from waited_for import waited_for
 
 from mpcsfaas import AsyncClient, Client, ClientClosed, Executor, TaskCanceled
 
@@ -96,7 +97,7 @@ class Canceled(unittest.TestCase):
                 await asyncio.wait(others[:1])
                 self.assertEqual((await client.get(stuck))["status"], "QUEUED")
                 # Those of the first and of the two that still wait.
-                self.assertEqual(len(client._client._followers.outstanding()), 3)
+                self.assertEqual(len(waited_for(client._client)), 3)
                 await client.cancel(stuck)
                 for other in others[1:]:
                     with self.assertRaises(TaskCanceled):
@@ -112,10 +113,10 @@ class Canceled(unittest.TestCase):
         async def main():
             async with AsyncClient() as client:
                 first = asyncio.ensure_future(client.wait(stuck))
-                while not client._client._followers.outstanding():
+                while not waited_for(client._client):
                     await asyncio.sleep(0.01)
                 second = asyncio.ensure_future(client.wait(stuck, 20))
-                while len(client._client._followers.outstanding()) < 2:
+                while len(waited_for(client._client)) < 2:
                     await asyncio.sleep(0.01)
                 first.cancel()
                 await asyncio.wait([first])
@@ -166,7 +167,7 @@ class Canceled(unittest.TestCase):
             client = AsyncClient()
             future = await client.task(stuck).future()
             waits = asyncio.ensure_future(client.wait(stuck))
-            while len(client._client._followers.outstanding()) < 2:
+            while len(waited_for(client._client)) < 2:
                 await asyncio.sleep(0.01)
             await client.close()
             for one in (future, waits):

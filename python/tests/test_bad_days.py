@@ -139,6 +139,9 @@ class Refusals(unittest.TestCase):
                 (lambda: client.register(3), "^register takes a function, not 3: "),
                 (lambda: client.submit("f", [1], [2]), r"^the arguments .* that have names are a dict, not \[2\]: write submit\('f', \[x, y\], "),
                 (lambda: nobody.map(double, [1], timeout="x"), "^the timeout of a map is a number of seconds, or None, not 'x'$"),
+                (lambda: nobody.map(double, [1], chunksize="x"), "^the chunksize of a map is a whole number, not 'x'$"),
+                (lambda: nobody.map(double, [1], chunksize=2.5), "^the chunksize of a map is a whole number, not 2.5$"),
+                (lambda: nobody.map(double, [1], buffersize="x"), "^the buffersize of a map is a whole number, not 'x'$"),
                 (lambda: Executor(group=3), "^the group of an Executor is a text, not 3$"),
             ):
                 with self.assertRaisesRegex(TypeError, words):

@@ -9,6 +9,8 @@ import sys
 import threading
 import unittest
 
+from waited_for import waited_for
+
 from mpcsfaas import AsyncClient, Client, errors
 
 # Each way to leave a map in a fork whose parent reads on. Another thread holds what locks there are while it forks.
@@ -115,7 +117,7 @@ class Clients(unittest.TestCase):
             locks = (client._followers._lock, follower._lock, client._transport._lock, client._transport._closing._cond)
             self.assertEqual(forked(client.close, *locks), 0)
             self.assertEqual(forked(lambda: closed_and_used(client), *locks), 0)
-            self.assertTrue(client._followers.outstanding())
+            self.assertTrue(waited_for(client))
             self.assertFalse(future.done())
             client.cancel(task_id)
             with self.assertRaises(errors.TaskCanceled):

@@ -123,7 +123,7 @@ if are_here:
         def cancel_task(self, future):
             return super(TaskFuture, future).cancel()
 
-        def task_call(self, method, path, body=None):
+        def task_call(self, method, path):
             raise NotImplementedError
 
         def is_bringing(self):
