@@ -49,6 +49,8 @@ class AsyncClient:
         """See Client.close."""
         for client in list(self._streaming):
             client.close()
+        # The cancel of a future that was canceled just before begins in the loop's next round.
+        await asyncio.sleep(0)
         if self._cancels:
             # They may hang: the service is not waited for any longer than by whoever leaves an executor.
             await asyncio.wait(set(self._cancels), timeout=_LEAVING)

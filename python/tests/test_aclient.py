@@ -145,6 +145,17 @@ class Canceled(unittest.TestCase):
         with Client() as client:
             self.assertEqual(client.get(stuck)["status"], "CANCELED")
 
+    def test_close_waits_for_the_cancel_of_a_future_that_was_canceled_just_before(self):
+        async def main(task_id):
+            async with AsyncClient() as client:
+                (await client.task(task_id).future()).cancel()
+
+        with Client() as client:
+            for _ in range(30):
+                task_id = self.stuck()
+                asyncio.run(main(task_id))
+                self.assertEqual(client.get(task_id)["status"], "CANCELED")
+
     def test_a_stop_iteration_is_told_to_whoever_awaits(self):
         async def main():
             async with AsyncClient() as client:
