@@ -18,9 +18,9 @@ const results = newest();
 const text = [before + BEGIN, ...results.map(section), END + after].join('\n\n');
 writeFileSync(PAGE, await format(text, { ...(await resolveConfig(PAGE)), filepath: PAGE }));
 
-function section({ id, title, circumstances, figures, targets, notes, plots }: Result): string {
+function section({ id, title, played: told, circumstances, figures, targets, notes, plots }: Result): string {
   const { date, command, commit = '', load, machine, node } = circumstances;
-  const played = MEASURES.find((measure) => measure.id === id)?.played(circumstances) ?? '';
+  const played = told ?? MEASURES.find((measure) => measure.id === id)?.played(circumstances) ?? '';
   const at = commit === '' ? '' : `commit ${commit}, `;
   const parts = [
     `### ${id}: ${title}`,

@@ -24,6 +24,8 @@ export interface Circumstances {
 export interface Result extends Omit<Outcome, 'plots'> {
   id: string;
   title: string;
+  /** As Measure.played says; older results lack it. */
+  played?: string;
   circumstances: Circumstances;
   /** File names beside this one. */
   plots: string[];
@@ -57,15 +59,18 @@ function commitHere(): string {
 }
 
 /** Writes a result and its plots; the newest of a measure stands for the last. `folder` is below `RESULTS`. */
-export function keep(
-  folder: string,
-  { id, title }: Measure,
-  { plots, ...outcome }: Outcome,
-  when: Circumstances,
-): Result {
+export function keep(folder: string, measure: Measure, { plots, ...outcome }: Outcome, when: Circumstances): Result {
+  const { id, title } = measure;
   const to = join(RESULTS, folder);
   mkdirSync(to, { recursive: true });
-  const result: Result = { id, title, circumstances: when, ...outcome, plots: Object.keys(plots) };
+  const result: Result = {
+    id,
+    title,
+    played: played(when),
+    circumstances: when,
+    ...outcome,
+    plots: Object.keys(plots),
+  };
   const rounded = (_: string, value: unknown): unknown =>
     typeof value === 'number' && Number.isFinite(value) ? Number(value.toPrecision(6)) : value;
   writeFileSync(join(to, `${id}.json`), `${JSON.stringify(result, rounded, 1)}\n`);

@@ -62,7 +62,7 @@ export const t6: Measure = {
   id: 'T6',
   title: 'queue depth from 1,000 to 1,000,000',
   played: ({ runs }) =>
-    `${ascentsOf(runs)} ascents, each on a new Redis; a sample is an ascent's median of ${SAMPLES} batches (${SAMPLES_QUICK} in a look)`,
+    `${ascentsOf(runs)} ascents, each on a new Redis; a sample is of one ascent: of rates the median of ${SAMPLES} batches, of list and stats that of 20 requests`,
   run: async (plan) => {
     const depths = plan.quick ? [1000, 25_000] : [1000, 10_000, 100_000, 1_000_000];
     const restMs = plan.quick ? 1000 : REST_MS;

@@ -3,7 +3,7 @@ import collections.abc
 import json
 import numbers
 import reprlib
-from typing import Any, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Iterable, Iterator, List, Mapping, Sequence
 
 from .callables import name_of
 from .errors import SerializationError
@@ -43,6 +43,17 @@ def check_count(name: str, count: Any) -> None:
         raise TypeError("the %s of a map is a whole number, not %s" % (name, reprlib.repr(count)))
     if count < 1:
         raise ValueError("%s must be >= 1." % name)
+
+
+def checked_ids(task_ids: Iterable[Any]) -> List[str]:
+    """Raises TypeError for what is no list of texts, or anything else that tells them one by one."""
+    if isinstance(task_ids, str):
+        raise TypeError("the ids of tasks come in a list, be it only one: [%s]" % reprlib.repr(task_ids))
+    ids = list(task_ids)
+    for task_id in ids:
+        if not isinstance(task_id, str):
+            raise TypeError("the id of a task is text, as `future.task_id` is, not %s" % reprlib.repr(task_id))
+    return ids
 
 
 def check_named_arguments(function: Any, kwargs: Any) -> None:

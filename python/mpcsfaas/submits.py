@@ -339,10 +339,13 @@ class Submits:
                 self._send([wish])
             except NoRoom as refused:
                 raise NoRoom(refused.wishes + wishes[at + 1 :], refused.error, refused.held) from None
-            except BaseException as error:  # noqa: B902 - those before were taken, and have ends of their own
+            except errors.AWAY as error:
+                # Those before were taken, and have ends of their own.
                 for left in wishes[at:]:
                     left.future._fail(error)
                 return
+            except BaseException as error:  # noqa: B902 - it is about no other task
+                wish.future._fail(error)
 
     def _renewed(self, wishes: List[Wish], error: errors.ServiceError) -> List[Wish]:
         """The wishes with the functions that are gone registered again, each of them once. Those of one that cannot be fail."""

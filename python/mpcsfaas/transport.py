@@ -295,10 +295,14 @@ class Reopening:
         """Something has come."""
         self._tries = 0
         self._contact = time.monotonic()
+        self._told = True
 
     def was_there(self) -> None:
-        """A stream that had begun is over, whatever it told: what is waited for now begins anew, and the tries go on."""
-        self._contact = time.monotonic()
+        """A stream that had begun is over. Where it told anything, what is waited for begins now, however long it was silent since;
+        one that tells nothing, time and again, is as good as none."""
+        if self._told:
+            self._contact = time.monotonic()
+        self._told = False
 
     def pause(self, error: BaseException) -> None:
         """Before the next try; as `next`."""

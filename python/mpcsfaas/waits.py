@@ -2,7 +2,7 @@
 import time
 from typing import Any, Dict, Iterable, Iterator, Optional, Sequence
 
-from . import errors, outcome
+from . import errors, given, outcome
 from .asking import ask, ask_all
 from .futures import Owner, TaskFuture
 from .transport import Transport, quoted
@@ -56,7 +56,7 @@ class Waits:
         """See Client.results."""
         until = None if timeout is None else time.monotonic() + timeout
         # In small letters, as the service tells them.
-        waiting = list(dict.fromkeys([task_id.lower() for task_id in task_ids]))
+        waiting = list(dict.fromkeys([task_id.lower() for task_id in given.checked_ids(task_ids)]))
         while waiting:
             if self._transport.is_closed:
                 raise closed(len(waiting))

@@ -162,6 +162,9 @@ class Calls(unittest.TestCase):
         self.assertEqual([told[one].result() for one in ids[:3]], [0, 3, 6])
         self.assertTrue(told[stuck].cancelled())
         self.assertEqual(list(self.client.results([])), [])
+        for wrong, said in ((["x", 7], "text, as `future.task_id` is, not 7"), ("x", r"in a list, be it only one: \['x'\]")):
+            with self.assertRaisesRegex(TypeError, said):
+                list(self.client.results(wrong))
 
     def test_ids_may_be_in_capitals(self):
         ended, stuck = self.client.submit(triple, [1]), self.client.submit(triple, [1], labels=["nobody=has"])

@@ -84,6 +84,7 @@ class Streams(unittest.TestCase):
         future = TaskFuture(None, "task")
         bringing.add([future])
         bringing.drain()
+        bringing.join(20)
         error = future._exception
         self.assertIsInstance(error, errors.ServiceUnavailableError)
         self.assertEqual((error.code, str(error)), ("store_unavailable", "The store is away."))
@@ -176,11 +177,14 @@ class Streams(unittest.TestCase):
             self.assertEqual(len(asked), 2)
 
     def test_one_that_begins_and_breaks_over_and_over_is_given_up(self):
-        reopening = transport.Transport("http://127.0.0.1:1", patience=0.3).reopening()
-        with self.assertRaises(errors.ServiceUnreachable):
-            for _ in range(100):
-                reopening.was_there()
-                reopening.next(ConnectionResetError("the stream ended"))
+        now = 0.0
+        with mock.patch.object(time, "monotonic", lambda: now):
+            reopening = transport.Transport("http://127.0.0.1:1", patience=60).reopening()
+            with self.assertRaises(errors.ServiceUnreachable):
+                for _ in range(100):
+                    reopening.was_there()
+                    now += reopening.next(ConnectionResetError("the stream ended"))
+        self.assertGreater(now, 50)
 
     def test_each_event_has_its_own_place(self):
         told = b"".join(b'id: %d\nevent: task.ended\ndata: {"task_id":"t"}\n\n' % n for n in range(3))

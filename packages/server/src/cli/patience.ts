@@ -21,7 +21,9 @@ export async function patiently<T>(act: () => Promise<T>, forMs: number, signal:
       signal.throwIfAborted();
       if (isFull(error)) until = performance.now() + forMs;
       else if (!isAway(error) || performance.now() > until) throw error;
-      await pause(Math.max(backoffMs(BACKOFF, tries, Math.random()), askedMs(error)), undefined, { signal });
+      // Somebody who asks for longer is asked sooner: a timer of weeks would be over at once.
+      const asked = Math.min(askedMs(error), LONG_MS);
+      await pause(Math.max(backoffMs(BACKOFF, tries, Math.random()), asked), undefined, { signal });
     }
   }
 }

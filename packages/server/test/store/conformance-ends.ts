@@ -309,7 +309,15 @@ export function describeEnds({ store, tenant }: Bench): void {
       const unsubscribe = await store().subscribe((hint) => {
         if (hint.is === 'ends') for (const { id } of hint.ends) heard.add(id);
       });
-      const start = (await store().events(t, '', 10)).cursor;
+      const ended = async (): Promise<string> => {
+        const { fence } = await running(t);
+        await store().settle(t, [completion(fence)]);
+        await expect.poll(() => heard.has(fence.id)).toBe(true);
+        return (await store().events(t, '', 10)).cursor;
+      };
+      // A log has its name with its first end, and what follows the second one is known to follow it.
+      await ended();
+      const start = await ended();
       const tasks = [await running(t, { group: 'g' }), await running(t), await running(t), await running(t)];
       await store().settle(t, [completion(tasks[0]!.fence)]);
       await store().settle(
@@ -317,12 +325,14 @@ export function describeEnds({ store, tenant }: Bench): void {
         tasks.slice(1, 3).map(({ fence }) => completion(fence)),
       );
       await store().cancel(t, [tasks[3]!.fence.id]);
-      await expect.poll(() => heard.size).toBe(4);
+      await expect.poll(() => heard.size).toBe(6);
       const { items } = await store().events(t, start, 10);
-      for (const cursor of [start, ...items.map((item) => item.cursor)]) {
+      expect(items.map(({ id }) => id)).toEqual(tasks.map(({ fence }) => fence.id));
+      for (const cursor of [start, ...items.slice(0, -1).map((item) => item.cursor)]) {
         const read = await store().events(t, cursor, 10);
         const told = store().announced(t, cursor, 10);
-        if (told === undefined) continue;
+        // Only where to read is farther than to remember is anything kept; of several logs all must have told something.
+        if (told === undefined && !(store().kind === 'redis' && store().shards === 1)) continue;
         expect(told).toMatchObject({ cursor: read.cursor, items: read.items, reset: false });
         expect(store().announced(t, cursor, 1)!.cursor).toBe(read.items[0]!.cursor);
       }

@@ -31,7 +31,8 @@ export function resultCommand(parent: Command, id: (text: string) => string): vo
 async function result(id: string, options: ResultOptions): Promise<void> {
   const api = new Api(options);
   const until = performance.now() + options.wait;
-  let end = await look(api, id, until);
+  // Whether anybody is there is told at once; what waits from then on is told with the task's id.
+  let end = await look(api, id, performance.now());
   while (end.is === 'open' && performance.now() < until) end = await lookAgain(api, id, until);
   const status = end.is === 'open' ? end.status : '';
   conclude(id, end, options, `Task ${id} has not ended yet, it is ${status}: ask again, or longer with --wait.`);

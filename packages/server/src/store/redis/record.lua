@@ -410,6 +410,7 @@ local function answer(value)
   if #ends > 0 then
     entry = call('XADD', P .. 'ev', '*', 'e', table.concat(events), 'n', #ends)
     count('events', #ends)
+    -- By which a listener knows that it has heard all (docs/decisions/0051): whatever writes to `ev` counts.
     count('logged', 1)
     for kind, by in pairs(ended) do count('ended:' .. kind, by) end
     name_log()
