@@ -66,7 +66,7 @@ export function keep(folder: string, measure: Measure, { plots, ...outcome }: Ou
   const result: Result = {
     id,
     title,
-    played: played(when),
+    played: measure.played(when),
     circumstances: when,
     ...outcome,
     plots: Object.keys(plots),
