@@ -123,7 +123,7 @@ const CLIENT_FLOORS = [
   ['errors'],
   ['pause', 'json-text', 'compiler-words', 'options'],
   ['connection', 'source'],
-  ['server-events', 'submitter'],
+  ['server-events', 'submitter', 'canceling'],
   ['ends', 'task-logs'],
   ['task-handle'],
   ['mapped'],
