@@ -1,5 +1,6 @@
-// The ends of tasks as a stream: replayed from the store's log, then as they happen, which is as they are announced. All who stand at the same cursor
-// share one read. A reader that is slow is not written ahead of: the log is its buffer, and bounded.
+// The ends of tasks as a stream: replayed from the store's log, then as they happen, from what is announced where that is known
+// to be without a gap. All who stand at the same cursor share one read. A reader that is slow is not written ahead of: the log is
+// its buffer, and bounded.
 import type { Clock } from '../clock.ts';
 import type { EndedTask, EventPage, Store, TaskEnd } from '../store/index.ts';
 import { Watchdog, troublesOf } from '../watchdog.ts';
