@@ -1,5 +1,6 @@
 // How many calls may sit in one runner's pipe: a pure policy.
-// Short calls are sent ahead so that the child never waits for us; a call that may be long never has one behind it.
+// Short calls are sent ahead so that the child never waits for us. Behind a call of middling length sits one, so that its
+// slot goes on without us; behind a call that may be long, none.
 
 /** Calls that a pipe takes at least, the running one among them, where all are short. */
 export const LEAST_DEEP = 4;
@@ -16,6 +17,10 @@ export const PIPE_BYTES = 1024 * 1024;
 export const REFILL_SHARE = 0.5;
 /** Weight of the newest run time in a function's mean; the first ones weigh alike. */
 const WEIGHT = 1 / 16;
+/** Calls that take no longer than this in the mean, in ms, are of middling length: one is held for each slot, and may sit behind the running one. */
+export const NEXT_ONE_MS = 150;
+/** Where a call has longer than this to wait behind others, in ms, a slot that is free takes it over. */
+export const OVERDUE_MS = PIPE_MS;
 /** Results of a function before it is believed to be short. */
 export const TRUSTED_RESULTS = 8;
 /** A call longer than this is slow, in ms. */
@@ -56,6 +61,16 @@ export function notePace(pace: Pace, runMs: number, nowMono: number): void {
 /** May calls of this function sit behind, or before, another in a pipe? */
 export function mayQueue(pace: Pace, nowMono: number): boolean {
   return pace.results >= TRUSTED_RESULTS && !pace.raw && nowMono - pace.slowAt >= SLOW_MEMORY_MS;
+}
+
+/** May one call of this function sit behind, or before, another in a pipe, also where both are no short ones? */
+export function mayBeNext(pace: Pace): boolean {
+  return pace.results >= TRUSTED_RESULTS && !pace.raw && pace.meanMs <= NEXT_ONE_MS;
+}
+
+/** A call that runs for longer than this, in ms, is longer than calls with this mean are: nothing is to wait behind it. */
+export function longAfterMs(meanMs: number): number {
+  return Math.min(NEXT_ONE_MS, Math.max(SLOW_MS, 1.5 * meanMs));
 }
 
 /** Must the bytes of its raw output be waited for before another call begins? */

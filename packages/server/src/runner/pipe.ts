@@ -1,5 +1,5 @@
 // The calls in one runner's pipe, in order: the first one runs, those behind it have been sent ahead.
-import { depthFor, mayQueue } from './depth.ts';
+import { depthFor, longAfterMs, mayBeNext, mayQueue, REFILL_SHARE, SLOW_MS } from './depth.ts';
 import type { Fn } from './functions.ts';
 import type { HeldCall } from './held.ts';
 import type { CallLogs } from './logs.ts';
@@ -49,17 +49,46 @@ export class Pipe {
     return this.#calls.reduce((most, { held }) => Math.max(most, held.call.spec.max_result_bytes), 0);
   }
 
-  /** How many calls it takes, where one of `fn` is to be the next. */
-  depthWith(fn: Fn): number {
-    let meanMs = fn.meanMs;
-    for (const other of this.#functions.keys()) meanMs = Math.max(meanMs, other.meanMs);
-    return depthFor(meanMs, this.#bytes);
+  /**
+   * May it sit behind all that are in it? Not where it is empty.
+   * @param unflushed - of its calls, those that the child has yet to be sent
+   */
+  takesBehind({ fn, call }: HeldCall, unflushed: number, nowMono: number): boolean {
+    const { first, length } = this;
+    if (!first || this.#exclusive > 0) return false;
+    const ranMs = nowMono - first.startedMono;
+    // What must begin by some time waits where that is looked at.
+    const isNext = length === 1 && call.startBy === undefined && ranMs <= longAfterMs(first.held.fn.meanMs);
+    if (isNext && this.#all(fn, mayBeNext)) return true;
+    if (ranMs > SLOW_MS || !this.#all(fn, (pace) => mayQueue(pace, nowMono))) return false;
+    const depth = depthFor(this.#meanMs(fn.meanMs), this.#bytes);
+    return length <= (unflushed === 0 ? depth * REFILL_SHARE : depth - 1);
   }
 
-  /** May a call of `fn` sit behind all that are in it? */
-  mayTakeBehind(fn: Fn, nowMono: number): boolean {
-    if (this.#exclusive > 0 || !mayQueue(fn, nowMono)) return false;
-    for (const other of this.#functions.keys()) if (other !== fn && !mayQueue(other, nowMono)) return false;
+  /** How long the last call in it still has to wait for those before it, by their means, in ms. */
+  lastWaitsMs(nowMono: number): number {
+    const { first, length } = this;
+    if (!first || length < 2) return 0;
+    return (length - 1) * this.#meanMs(0) - (nowMono - first.startedMono);
+  }
+
+  /** Does the first call run for longer than such calls do? */
+  isHeldUp(nowMono: number): boolean {
+    const { first } = this;
+    return first !== undefined && nowMono - first.startedMono >= longAfterMs(first.held.fn.meanMs);
+  }
+
+  /** The mean of its slowest function, in ms, or `atLeast`. */
+  #meanMs(atLeast: number): number {
+    let meanMs = atLeast;
+    for (const fn of this.#functions.keys()) meanMs = Math.max(meanMs, fn.meanMs);
+    return meanMs;
+  }
+
+  /** Holds it for `fn` and every function in the pipe? */
+  #all(fn: Fn, holds: (fn: Fn) => boolean): boolean {
+    if (!holds(fn)) return false;
+    for (const other of this.#functions.keys()) if (other !== fn && !holds(other)) return false;
     return true;
   }
 

@@ -4,14 +4,12 @@
 //
 // What waits belongs to the pool, not to a slot, so one long call holds nothing up while other slots move on: only the
 // slots that move count. A single hiccup of a short function weighs little, because one run time counts only so much.
-import { SLOW_MS, TRUSTED_RESULTS } from './depth.ts';
+import { longAfterMs, NEXT_ONE_MS, SLOW_MS, TRUSTED_RESULTS } from './depth.ts';
 
 /** Work to hold for each slot, in ms of run time. */
 export const TARGET_MS = 20;
 /** Calls to hold for each slot, at most. */
 export const MOST_PER_SLOT = 128;
-/** Where calls take no longer than this in the mean, in ms, one is held for each slot. */
-export const NEXT_ONE_MS = 150;
 /** Weight of the newest run time in the mean; the first ones weigh alike. */
 const WEIGHT = 1 / 16;
 /** A run time counts as this much at most in what short calls are told by, in ms. */
@@ -43,7 +41,7 @@ export function observe(times: RunTimes, runMs: number): RunTimes {
 
 /** A call that runs for longer than this, in ms, does not move: it takes longer than calls here do, or is one for which none waits. */
 export function moveWithinMs({ longMeanMs }: RunTimes): number {
-  return longMeanMs > NEXT_ONE_MS ? SLOW_MS : Math.max(SLOW_MS, Math.min(1.5 * longMeanMs, NEXT_ONE_MS));
+  return longMeanMs > NEXT_ONE_MS ? SLOW_MS : longAfterMs(longMeanMs);
 }
 
 /** Calls to hold beyond the free slots. `moving`: slots that are free, or whose call may be over soon (`moveWithinMs`). */

@@ -4,6 +4,7 @@ import { backoffMs, type Backoff } from '../backoff.ts';
 import type { Clock } from '../clock.ts';
 import type { RuntimeSnapshot } from '../lifecycle/runtime.ts';
 import type { ChildSource } from './children.ts';
+import { OVERDUE_MS } from './depth.ts';
 import { deathInWords } from './ends.ts';
 import { needsFresh, type HeldCall, type Waiting } from './held.ts';
 import type { Log } from './log.ts';
@@ -110,10 +111,29 @@ export class Roster {
     if (held.exclusive || fresh) return undefined;
     let best: Runner | undefined;
     for (const runner of this.#runners) {
-      if (runner.child.runtime !== runtime || !runner.takesBehind(held.fn, nowMono)) continue;
+      if (runner.child.runtime !== runtime || !runner.takesBehind(held, nowMono)) continue;
       if (!best || runner.calls < best.calls) best = runner;
     }
     return best;
+  }
+
+  /** The runner in whose pipe a call has longest to wait, where that is long and another runner is free for it. */
+  overdue(nowMono: number): Runner | undefined {
+    if (this.occupied() >= this.#parts.slots) return undefined;
+    let longest = OVERDUE_MS;
+    let overdue: Runner | undefined;
+    for (const runner of this.#runners) {
+      const waitsMs = runner.lastWaitsMs(nowMono);
+      if (waitsMs <= longest || !this.#hasIdle(runner.child.runtime)) continue;
+      longest = waitsMs;
+      overdue = runner;
+    }
+    return overdue;
+  }
+
+  #hasIdle(runtime: Runtime): boolean {
+    for (const runner of this.#runners) if (runner.child.runtime === runtime && runner.idle) return true;
+    return false;
   }
 
   /**

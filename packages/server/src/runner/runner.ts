@@ -15,7 +15,7 @@ import type { LogStream } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
 import type { LogChunk, Outcome, TaskLogs } from '../lifecycle/outcome.ts';
 import type { Child, Death } from './child.ts';
-import { mustSettle, notePace, REFILL_SHARE, SLOW_MS, STUCK_MS } from './depth.ts';
+import { mustSettle, notePace, STUCK_MS } from './depth.ts';
 import { endOfDead, endOfKilled, outcomeOf, type KillReason, type RuntimeName } from './ends.ts';
 import { FrameReader, type ChildFrame, type Fault } from './frames.ts';
 import { holdsByteCode, type Fn } from './functions.ts';
@@ -126,13 +126,14 @@ export class Runner {
     return this.#outgoing.has(fn);
   }
 
-  /** Could a call of `fn` be sent behind what is in the pipe? */
-  takesBehind(fn: Fn, nowMono: number): boolean {
-    const { first, length } = this.#pipe;
-    if (!this.#open || this.#settling || !first || nowMono - first.startedMono > SLOW_MS) return false;
-    const depth = this.#pipe.depthWith(fn);
-    const most = this.#unflushed === 0 ? depth * REFILL_SHARE : depth - 1;
-    return length <= most && this.#pipe.mayTakeBehind(fn, nowMono);
+  /** Could it be sent behind what is in the pipe? */
+  takesBehind(held: HeldCall, nowMono: number): boolean {
+    return this.#open && !this.#settling && this.#pipe.takesBehind(held, this.#unflushed, nowMono);
+  }
+
+  /** How long the last call in its pipe still has to wait there, in ms. */
+  lastWaitsMs(nowMono: number): number {
+    return this.#pipe.lastWaitsMs(nowMono);
   }
 
   /** When and whether calls began: for heartbeats. */
@@ -215,7 +216,7 @@ export class Runner {
       this.kill({ is: 'timed_out', limitMs: spec.timeout_ms });
       return;
     }
-    if (second && nowMono - second.sentMono >= SLOW_MS) {
+    if (second && this.#pipe.isHeldUp(nowMono)) {
       if (ranMs >= STUCK_MS) first.held.fn.slowAt = nowMono;
       const taken = this.withdraw();
       if (taken.length > 0) this.#events.returned(taken);

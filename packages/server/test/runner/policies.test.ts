@@ -3,8 +3,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   depthFor,
+  longAfterMs,
+  mayBeNext,
   mayQueue,
   mustSettle,
+  NEXT_ONE_MS,
   notePace,
   PIPE_BYTES,
   SLOW_MEMORY_MS,
@@ -12,14 +15,7 @@ import {
   SLOW_MS,
 } from '../../src/runner/depth.ts';
 import { nextGroups, QUICK_MS, smallGroups } from '../../src/runner/template-size.ts';
-import {
-  MOST_PER_SLOT,
-  moveWithinMs,
-  NEXT_ONE_MS,
-  NO_RUN_TIMES,
-  observe,
-  prefetchFor,
-} from '../../src/runner/prefetch.ts';
+import { MOST_PER_SLOT, moveWithinMs, NO_RUN_TIMES, observe, prefetchFor } from '../../src/runner/prefetch.ts';
 
 describe('depth', () => {
   const fast = { results: TRUSTED_RESULTS, meanMs: 0.02, slowAt: -Infinity, raw: false };
@@ -44,6 +40,15 @@ describe('depth', () => {
   });
   test('is 4 where the arguments in the pipe are large', () => {
     expect([PIPE_BYTES, PIPE_BYTES + 1].map((bytes) => depthFor(0.02, bytes))).toEqual([64, 4]);
+  });
+  test('is two where calls take up to 150 ms in the mean, also after a slow one', () => {
+    expect(mayBeNext({ ...fast, meanMs: NEXT_ONE_MS, slowAt: 0 })).toBe(true);
+    expect(mayBeNext({ ...fast, meanMs: NEXT_ONE_MS + 1 })).toBe(false);
+    expect(mayBeNext({ ...fast, results: TRUSTED_RESULTS - 1 })).toBe(false);
+    expect(mayBeNext({ ...fast, raw: true })).toBe(false);
+  });
+  test('a call is long that runs half as long again as others do, within bounds', () => {
+    expect([0, 10, 60, 140, 1000].map(longAfterMs)).toEqual([SLOW_MS, SLOW_MS, 90, NEXT_ONE_MS, NEXT_ONE_MS]);
   });
   test('follows the mean of recent run times', () => {
     const pace = { ...fast, results: 0, meanMs: 0 };

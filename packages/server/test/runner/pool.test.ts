@@ -1,9 +1,18 @@
 // The pool's own promises: order, pipelining and taking back, cancel, isolation, losses, stop.
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
-import { readFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/clock.ts';
 import type { Call, PoolOptions } from '../../src/runner/index.ts';
 import { leftOf, dilled, makeCall, pickled, source, TestPool, unpickled, valueOf } from './harness.ts';
 
@@ -164,6 +173,55 @@ describe('pipelining', () => {
     expect(withdrawn.map(count)).toEqual(withdrawn.map(() => 0));
     expect(withdrawn.length).toBeGreaterThan(0);
     rmSync(folder, { recursive: true });
+  });
+});
+
+describe('calls of middling length', () => {
+  /** Ends when `path` exists, after 30 ms at the least, and says so in `path` with '.done' behind it. */
+  const waits = source(
+    'import os, time\ndef f(path):\n    time.sleep(0.03)\n    while not os.path.exists(path): time.sleep(0.001)\n' +
+      '    open(path + ".done", "w").close()\n    return path\n',
+  );
+  let folder: string;
+  beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'middling-'))));
+  afterEach(() => rmSync(folder, { recursive: true }));
+  const call = (pool: TestPool, name: string): Call => pool.call(waits, [join(folder, name)]);
+  const open = (...names: string[]): void => names.forEach((name) => writeFileSync(join(folder, name), ''));
+
+  test('one follows another in a runner without a word from the pool', async () => {
+    const pool = await start({ slots: 1 });
+    open('warm');
+    await trust(pool, () => call(pool, 'warm'));
+    const [first, next, third] = ['first', 'next', 'third'].map((name) => call(pool, name)) as [Call, Call, Call];
+    pool.submit(first, next, third);
+    await pool.until(() => pool.started.has(first.key));
+    // What a turn has sent has left when the next one begins. From here on the pool gets no turn.
+    await new Promise((resolve) => setImmediate(resolve));
+    open('first', 'next', 'third');
+    const patience = performance.now() + 20_000;
+    while (!existsSync(join(folder, 'next.done')) && performance.now() < patience);
+    expect(existsSync(join(folder, 'next.done'))).toBe(true);
+    // No more than one was there.
+    expect(existsSync(join(folder, 'third.done'))).toBe(false);
+    for (const one of [first, next, third]) expect(valueOf(await pool.end(one))).toContain(folder);
+  });
+
+  test('a slot that becomes free takes over what waits behind the call of another', async () => {
+    let stands = Infinity;
+    const pool = await start({ slots: 2, clock: { ...systemClock, mono: () => Math.min(performance.now(), stands) } });
+    open('warm');
+    await trust(pool, () => call(pool, 'warm'));
+    const [long, short, behind] = ['long', 'short', 'behind'].map((name) => call(pool, name)) as [Call, Call, Call];
+    pool.submit(long, short, behind);
+    await pool.until(() => pool.started.has(long.key) && pool.started.has(short.key));
+    // Time stands still: no call is found to run for too long, so nothing else lets go of what is behind one.
+    stands = performance.now();
+    open('short', 'behind');
+    valueOf(await pool.end(behind));
+    expect(pool.ends.has(long.key)).toBe(false);
+    expect(pool.started.get(behind.key)).toHaveLength(1);
+    open('long');
+    valueOf(await pool.end(long));
   });
 });
 
