@@ -40,6 +40,7 @@ export class FunctionTable {
         results: 0,
         meanMs: 0,
         slowAt: -Infinity,
+        sinceSlow: 0,
         raw: false,
         unloadable: false,
         byteCode: undefined,

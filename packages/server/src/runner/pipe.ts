@@ -65,11 +65,15 @@ export class Pipe {
     return length <= (unflushed === 0 ? depth * REFILL_SHARE : depth - 1);
   }
 
-  /** How long the last call in it still has to wait for those before it, by their means, in ms. */
+  /**
+   * How long the last call in it still has to wait for those before it, in ms: by their means, or, where the first is late, as
+   * long as it is late already.
+   */
   lastWaitsMs(nowMono: number): number {
     const { first, length } = this;
     if (!first || length < 2) return 0;
-    return (length - 1) * this.#meanMs(0) - (nowMono - first.startedMono);
+    const ranMs = nowMono - first.startedMono;
+    return Math.max((length - 1) * this.#meanMs(0) - ranMs, ranMs - first.held.fn.meanMs);
   }
 
   /** Does the first call run for longer than such calls do? */

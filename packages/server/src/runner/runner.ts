@@ -15,7 +15,7 @@ import type { LogStream } from '@mpcsfaas/contract';
 import type { Clock } from '../clock.ts';
 import type { LogChunk, Outcome, TaskLogs } from '../lifecycle/outcome.ts';
 import type { Child, Death } from './child.ts';
-import { mustSettle, notePace, STUCK_MS } from './depth.ts';
+import { mustSettle, notePace, noteSlow, STUCK_MS } from './depth.ts';
 import { endOfDead, endOfKilled, outcomeOf, type KillReason, type RuntimeName } from './ends.ts';
 import { FrameReader, type ChildFrame, type Fault } from './frames.ts';
 import { holdsByteCode, type Fn } from './functions.ts';
@@ -217,7 +217,7 @@ export class Runner {
       return;
     }
     if (second && this.#pipe.isHeldUp(nowMono)) {
-      if (ranMs >= STUCK_MS) first.held.fn.slowAt = nowMono;
+      if (ranMs >= STUCK_MS) noteSlow(first.held.fn, nowMono);
       const taken = this.withdraw();
       if (taken.length > 0) this.#events.returned(taken);
     }

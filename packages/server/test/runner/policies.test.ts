@@ -9,8 +9,10 @@ import {
   mustSettle,
   NEXT_ONE_MS,
   notePace,
+  noteSlow,
   PIPE_BYTES,
   SLOW_MEMORY_MS,
+  SLOW_MEMORY_RESULTS,
   TRUSTED_RESULTS,
   SLOW_MS,
 } from '../../src/runner/depth.ts';
@@ -18,7 +20,7 @@ import { nextGroups, QUICK_MS, smallGroups } from '../../src/runner/template-siz
 import { MOST_PER_SLOT, moveWithinMs, NO_RUN_TIMES, observe, prefetchFor } from '../../src/runner/prefetch.ts';
 
 describe('depth', () => {
-  const fast = { results: TRUSTED_RESULTS, meanMs: 0.02, slowAt: -Infinity, raw: false };
+  const fast = { results: TRUSTED_RESULTS, meanMs: 0.02, slowAt: -Infinity, sinceSlow: 0, raw: false };
   test('needs eight results', () => {
     expect(mayQueue({ ...fast, results: 7 }, 0)).toBe(false);
     expect(mayQueue(fast, 0)).toBe(true);
@@ -26,6 +28,16 @@ describe('depth', () => {
   test('is one for ten seconds after a slow call', () => {
     expect(mayQueue({ ...fast, slowAt: 100 }, 100 + SLOW_MEMORY_MS - 1)).toBe(false);
     expect(mayQueue({ ...fast, slowAt: 100 }, 100 + SLOW_MEMORY_MS)).toBe(true);
+  });
+  test('or until two thousand others have ended', () => {
+    const pace = { ...fast };
+    notePace(pace, SLOW_MS + 1, 100);
+    for (let n = 1; n < SLOW_MEMORY_RESULTS; n += 1) notePace(pace, 0.1, 101);
+    expect(mayQueue(pace, 101)).toBe(false);
+    notePace(pace, 0.1, 101);
+    expect(mayQueue(pace, 101)).toBe(true);
+    noteSlow(pace, 102);
+    expect(mayQueue(pace, 102)).toBe(false);
   });
   test('is one for what writes to the raw descriptors, and for what might', () => {
     expect(mayQueue({ ...fast, raw: true }, 0)).toBe(false);
@@ -53,9 +65,9 @@ describe('depth', () => {
   test('follows the mean of recent run times', () => {
     const pace = { ...fast, results: 0, meanMs: 0 };
     for (const ms of [1, 3]) notePace(pace, ms, 7);
-    expect(pace).toEqual({ ...fast, results: 2, meanMs: 2 });
+    expect(pace).toEqual({ ...fast, results: 2, meanMs: 2, sinceSlow: 2 });
     notePace(pace, 50, 7);
-    expect(pace).toMatchObject({ results: 3, slowAt: 7 });
+    expect(pace).toMatchObject({ results: 3, slowAt: 7, sinceSlow: 0 });
     for (let n = 0; n < 200; n += 1) notePace(pace, 1, 8);
     expect(pace.meanMs).toBeCloseTo(1, 3);
   });
