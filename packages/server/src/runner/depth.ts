@@ -27,17 +27,19 @@ export const TRUSTED_RESULTS = 8;
 export const SLOW_MS = 20;
 /** A running call is slow for certain after this, in ms; before, a busy machine may be what is slow: the child says at the answer. */
 export const STUCK_MS = 100;
-/** How long a slow call is remembered, in ms, where not so many others have ended since: a busy machine makes one of thousands slow. */
+/** How long a slow call is remembered, in ms. */
 export const SLOW_MEMORY_MS = 10_000;
-export const SLOW_MEMORY_RESULTS = 2_000;
+/** So many results that are not slow are remembered no less: a busy machine makes one of thousands slow. */
+export const HICCUP_RESULTS = 2_000;
 
 /** What is known of a function's run times. */
 export interface Pace {
   results: number;
   /** Mean of its recent run times, in ms. */
   meanMs: number;
-  /** Monotonic ms of its last slow call, or -Infinity; and its results since then. */
+  /** Monotonic ms of its last slow call that was no hiccup, or -Infinity. */
   slowAt: number;
+  /** Results since its last slow call. */
   sinceSlow: number;
   /** It writes to the raw descriptors, whose bytes carry no call's number: only one call at a time can own them. */
   raw: boolean;
@@ -57,20 +59,20 @@ export function depthFor(meanMs: number, bytes: number): number {
 export function notePace(pace: Pace, runMs: number, nowMono: number): void {
   pace.results += 1;
   pace.meanMs += Math.max(WEIGHT, 1 / pace.results) * (runMs - pace.meanMs);
-  pace.sinceSlow += 1;
   if (runMs > SLOW_MS) noteSlow(pace, nowMono);
+  else pace.sinceSlow += 1;
 }
 
-/** A call of it has turned out slow. */
+/** A call of it has turned out slow. The first one after many that were not is a hiccup of the machine's. */
 export function noteSlow(pace: Pace, nowMono: number): void {
-  pace.slowAt = nowMono;
+  if (pace.sinceSlow < HICCUP_RESULTS) pace.slowAt = nowMono;
   pace.sinceSlow = 0;
 }
 
 /** May calls of this function sit behind, or before, another in a pipe? */
 export function mayQueue(pace: Pace, nowMono: number): boolean {
   if (pace.results < TRUSTED_RESULTS || pace.raw) return false;
-  return nowMono - pace.slowAt >= SLOW_MEMORY_MS || pace.sinceSlow >= SLOW_MEMORY_RESULTS;
+  return nowMono - pace.slowAt >= SLOW_MEMORY_MS || pace.sinceSlow >= HICCUP_RESULTS;
 }
 
 /** May one call of this function sit behind, or before, another in a pipe, also where both are no short ones? */

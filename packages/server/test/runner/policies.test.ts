@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   depthFor,
+  HICCUP_RESULTS,
   longAfterMs,
   mayBeNext,
   mayQueue,
@@ -12,7 +13,6 @@ import {
   noteSlow,
   PIPE_BYTES,
   SLOW_MEMORY_MS,
-  SLOW_MEMORY_RESULTS,
   TRUSTED_RESULTS,
   SLOW_MS,
 } from '../../src/runner/depth.ts';
@@ -29,15 +29,22 @@ describe('depth', () => {
     expect(mayQueue({ ...fast, slowAt: 100 }, 100 + SLOW_MEMORY_MS - 1)).toBe(false);
     expect(mayQueue({ ...fast, slowAt: 100 }, 100 + SLOW_MEMORY_MS)).toBe(true);
   });
-  test('or until two thousand others have ended', () => {
+  test('or until two thousand others have ended; after as many, one is a hiccup and two are not', () => {
     const pace = { ...fast };
-    notePace(pace, SLOW_MS + 1, 100);
-    for (let n = 1; n < SLOW_MEMORY_RESULTS; n += 1) notePace(pace, 0.1, 101);
+    const short = (count: number): void => {
+      for (let n = 0; n < count; n += 1) notePace(pace, 0.1, 101);
+    };
+    notePace(pace, SLOW_MS + 1, 101);
+    short(HICCUP_RESULTS - 1);
     expect(mayQueue(pace, 101)).toBe(false);
-    notePace(pace, 0.1, 101);
+    short(1);
     expect(mayQueue(pace, 101)).toBe(true);
-    noteSlow(pace, 102);
-    expect(mayQueue(pace, 102)).toBe(false);
+    const later = 101 + SLOW_MEMORY_MS;
+    noteSlow(pace, later);
+    expect(mayQueue(pace, later)).toBe(true);
+    short(HICCUP_RESULTS - 1);
+    noteSlow(pace, later);
+    expect(mayQueue(pace, later)).toBe(false);
   });
   test('is one for what writes to the raw descriptors, and for what might', () => {
     expect(mayQueue({ ...fast, raw: true }, 0)).toBe(false);
