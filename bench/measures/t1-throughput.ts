@@ -3,9 +3,9 @@ import { bareBatches, barePaths, isBare, overBare } from '../bare/index.ts';
 import { bullmq, CELERY, DASK, POOL, PROCESS_POOL, RQ } from '../contestants/index.ts';
 import { contest, type Contestant, type Score } from '../contest.ts';
 import { batches } from '../load.ts';
-import { atLeast, ratios, inTurns, type Figure, type Measure, type Plan } from '../measure.ts';
+import { atLeast, medianOf, ratios, inTurns, type Figure, type Measure, type Plan } from '../measure.ts';
 import type { Language } from '../noop.ts';
-import { MAIN_FORMS, startOurs, type Running } from '../ours.ts';
+import { MAIN_FORMS, type Running } from '../ours.ts';
 import { bars, lines, type Line } from '../plot.ts';
 import { median, quantile } from '../statistics.ts';
 import { durability } from './durability.ts';
@@ -20,8 +20,7 @@ const BATCH = 100;
 export const t1: Measure = {
   id: 'T1',
   title: `throughput, batches of ${BATCH} over ${CONNECTIONS} connections, all results fetched`,
-  played: (plan) =>
-    `${inTurns(plan)}; by batch size ${plan.runs} of ${plan.seconds / 2} s, the sizes in turns, after one of batches of one`,
+  played: (plan) => `${inTurns(plan)}; by batch size and by durability in rounds of their own`,
   run: async (plan) => {
     const forms = plan.quick ? (['embedded local', 'redis push'] as const) : MAIN_FORMS;
     const { figures, notes } = await contest(contestants(forms, plan), plan);
@@ -72,9 +71,9 @@ function contestants(forms: readonly Form[], plan: Plan): Contestant[] {
   return [...own, ...bare, PROCESS_POOL, POOL, ...(plan.quick ? [BULLMQ_QUICK] : [BULLMQ, CELERY, RQ, DASK])];
 }
 
-function load(language: Language): (running: Running, seconds: number) => Promise<Score> {
+function load(language: Language, batch = BATCH): (running: Running, seconds: number) => Promise<Score> {
   return ({ client, noop }, seconds) =>
-    batches(client, { id: noop[language], language, connections: CONNECTIONS, batch: BATCH, seconds });
+    batches(client, { id: noop[language], language, connections: CONNECTIONS, batch, seconds });
 }
 
 interface Curves {
@@ -85,31 +84,18 @@ interface Curves {
 const NO_CURVE: Curves = { curve: [], told: [] };
 const SIZES = [1, 10, 100, 1000, 10_000];
 
-/** By batch size, the sizes in turn. */
+/** By batch size: all sizes of both forms in the same rounds. */
 async function curves(plan: Plan): Promise<Curves> {
-  const all: Curves = { curve: [], told: [] };
-  for (const form of ['embedded local', 'redis push'] as const) {
-    const { client, noop, stop } = await startOurs({ form });
-    const rates = SIZES.map((): number[] => []);
-    const rateOf = async (batch: number): Promise<number> => {
-      const options = { id: noop.python, language: 'python', connections: CONNECTIONS, batch } as const;
-      const { tasks, seconds, wrong } = await batches(client, { ...options, seconds: plan.seconds / 2 });
-      if (wrong > 0) throw new Error(`${form}: ${wrong} results are wrong`);
-      return tasks / seconds;
-    };
-    try {
-      await rateOf(SIZES[0]!);
-      for (let round = 0; round < plan.runs; round += 1) {
-        for (const [n, batch] of SIZES.entries()) rates[n]!.push(await rateOf(batch));
-      }
-    } finally {
-      await stop();
-    }
-    for (const [n, batch] of SIZES.entries()) {
-      all.told.push({ name: `ours ${form}, batches of ${batch}`, unit: 'tasks/s', samples: rates[n]! });
-      plan.note(`${form}, batches of ${batch}: ${Math.round(median(rates[n]!))} tasks/s`);
-    }
-    all.curve.push({ name: `ours ${form}`, points: SIZES.map((batch, n) => [batch, median(rates[n]!)]) });
-  }
-  return all;
+  const shared = plan.systems();
+  const forms = ['embedded local', 'redis push'] as const;
+  const row = (form: Form, batch: number): string => `ours ${form}, batches of ${batch}`;
+  const sized = SIZES.flatMap((batch) =>
+    forms.map((form) => shared.contestant(row(form, batch), { form }, load('python', batch))),
+  );
+  const { figures: told } = await contest(sized, plan);
+  const curve = forms.map((form): Line => ({
+    name: `ours ${form}`,
+    points: SIZES.map((batch) => [batch, medianOf(told, row(form, batch))]),
+  }));
+  return { curve, told };
 }
