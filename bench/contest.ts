@@ -13,6 +13,8 @@ export interface Score {
   latencies?: number[];
   /** CPU ms by program during the run. */
   cpu?: Record<string, number>;
+  /** The most that was resident during the run, bytes by program. */
+  peaks?: Record<string, number>;
 }
 
 export interface Player {
