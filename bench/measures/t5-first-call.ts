@@ -3,31 +3,42 @@ import { randomUUID } from 'node:crypto';
 import type { Client } from '../http.ts';
 import { atMost, medianOf, type Figure, type Measure } from '../measure.ts';
 import { dilledNoops, type Language } from '../noop.ts';
+import type { Running } from '../ours.ts';
+import { subjects } from './durability.ts';
 
 const FUNCTIONS = 31;
 
 export const t5: Measure = {
   id: 'T5',
   title: 'the first call of a function never seen before, over a warm one',
-  played: () => 'one pass, a sample a function; form after form',
+  played: () =>
+    'a sample a function, forms and languages in turns, function by function, with nobody stopped; the first function of each warms up',
   run: async (plan) => {
-    const figures: Figure[] = [];
-    for (const form of plan.quick
-      ? (['redis push'] as const)
-      : (['embedded local', 'redis pull', 'redis push'] as const)) {
-      const { client, stop } = await plan.systems().use({ form });
-      try {
-        for (const language of ['python', 'javascript'] as const) {
-          const samples: number[] = [];
-          for (const body of functions(language, plan.quick ? 6 : FUNCTIONS)) samples.push(await excess(client, body));
-          // The first of them forks a runner, too.
-          figures.push({ name: `ours ${form}, ${language}`, unit: 'ms', samples: samples.slice(1) });
+    const ours = subjects(plan, plan.quick ? ['redis push'] : ['embedded local', 'redis pull', 'redis push']);
+    const shared = plan.systems();
+    const open: (Figure & { running: Running; bodies: object[]; usual: boolean })[] = [];
+    try {
+      for (const { name, options, usual } of ours) {
+        for (const language of usual ? (['python', 'javascript'] as const) : (['python'] as const)) {
+          const running = await shared.use(options);
+          const bodies = functions(language, plan.quick ? 6 : FUNCTIONS);
+          open.push({ name: `${name}, ${language}`, unit: 'ms', samples: [], running, bodies, usual });
         }
-      } finally {
-        await stop();
       }
+      for (let n = 0; n < open[0]!.bodies.length; n += 1) {
+        for (const { running, bodies, samples } of open) {
+          const sample = await excess(running.client, bodies[n]!);
+          // The first of them forks a runner, too.
+          if (n > 0) samples.push(sample);
+        }
+      }
+    } finally {
+      await Promise.all(open.map(({ running }) => running.stop()));
     }
-    const targets = figures.map(({ name, unit }) => atMost(name, unit, 15, medianOf(figures, name)));
+    const figures = open.map(({ name, unit, samples }): Figure => ({ name, unit, samples }));
+    const targets = open
+      .filter(({ usual }) => usual)
+      .map(({ name, unit }) => atMost(name, unit, 15, medianOf(figures, name)));
     return {
       figures,
       targets,
