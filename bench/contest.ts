@@ -3,6 +3,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { descendantsOf } from './cpu.ts';
 import type { Figure, Plan } from './measure.ts';
+import { quantile } from './statistics.ts';
 
 export interface Score {
   tasks: number;
@@ -125,6 +126,17 @@ function throughput(name: string, scores: readonly Score[]): Figure {
   const figure: Figure = { name, unit: 'tasks/s', samples: scores.map(({ tasks, seconds }) => tasks / seconds) };
   const cpu = cpuATask(scores);
   return cpu === undefined ? figure : { ...figure, cpu };
+}
+
+/** p50 and p99 of each contestant's latencies, ms, a sample a run. */
+export function percentiles(scores: Contest['scores']): Figure[] {
+  return [...scores].flatMap(([name, all]) =>
+    [0.5, 0.99].map((share) => ({
+      name: `${name}, p${share * 100}`,
+      unit: 'ms',
+      samples: all.map(({ latencies = [] }) => quantile(latencies, share)),
+    })),
+  );
 }
 
 /** CPU µs a task by program, over all runs. */

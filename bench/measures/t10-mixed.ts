@@ -1,57 +1,53 @@
 // T10: short calls beside long ones: does a no-op wait behind a call of two seconds?
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Client } from '../http.ts';
-import { atMost, medianOf, type Figure, type Measure } from '../measure.ts';
-import { quantile } from '../statistics.ts';
+import { contest, percentiles, type Score } from '../contest.ts';
+import { atMost, inTurns, medianOf, type Measure } from '../measure.ts';
+import type { Running } from '../ours.ts';
+import { subjects } from './durability.ts';
 
 const RATE = 500;
 const LONG_CALLS = 4;
 const LONG_S = 2;
 /** Of a run: it is to hold more than one of the long calls. */
 const LEAST_S = 3;
+/** The function that is called for short, and how its rows tell it. */
+const SHORT = [
+  ['noop', 'two functions'],
+  ['nap', 'one function'],
+] as const;
 const NAP = 'import time\n\ndef nap(s):\n    time.sleep(s)\n    return s\n';
 const NOOP = 'def noop(s):\n    return s\n';
 
 export const t10: Measure = {
   id: 'T10',
   title: `${RATE} no-ops a second beside ${LONG_CALLS} calls of ${LONG_S} s, 16 slots on 2 workers`,
-  played: (plan) => `${plan.runs} runs of ${Math.max(plan.seconds, LEAST_S)} s after one of 2 s; form after form`,
+  played: ({ runs, seconds }) => inTurns({ runs, seconds: Math.max(seconds, LEAST_S) }),
   run: async (plan) => {
-    const figures: Figure[] = [];
-    for (const form of plan.quick ? (['redis push'] as const) : (['redis pull', 'redis push'] as const)) {
-      const { client, stop } = await plan.systems().use({ form, workers: 2, slots: 8 });
-      try {
-        await client.json('/v1/functions', { name: 'nap', runtime: 'python', source: NAP });
-        await client.json('/v1/functions', { name: 'noop', runtime: 'python', source: NOOP });
-        for (const short of ['noop', 'nap'] as const) {
-          const p99: number[] = [];
-          const p50: number[] = [];
-          await mixed(client, short, plan.quick ? 0.5 : 2);
-          for (let run = 0; run < plan.runs; run += 1) {
-            const latencies = await mixed(client, short, Math.max(plan.seconds, plan.quick ? 1 : LEAST_S));
-            p50.push(quantile(latencies, 0.5));
-            p99.push(quantile(latencies, 0.99));
-          }
-          const name = `ours ${form}, ${short === 'noop' ? 'two functions' : 'one function'}`;
-          figures.push(
-            { name: `${name}, p50`, unit: 'ms', samples: p50 },
-            { name: `${name}, p99`, unit: 'ms', samples: p99 },
-          );
-          plan.note(`${name}: p99 ${medianOf(figures, `${name}, p99`).toFixed(1)} ms`);
-        }
-      } finally {
-        await stop();
-      }
-    }
-    const targets = figures
-      .filter(({ name }) => name.endsWith('p99'))
-      .map(({ name, unit }) => atMost(name, unit, 50, medianOf(figures, name)));
+    const shared = plan.systems();
+    const ours = subjects(plan, plan.quick ? ['redis push'] : ['redis pull', 'redis push']);
+    const variants = ours.flatMap((subject) =>
+      SHORT.map(([short, told]) => ({ ...subject, short, row: `${subject.name}, ${told}` })),
+    );
+    const contestants = variants.map(({ row, options, short }) =>
+      shared.contestant(row, { ...options, workers: 2, slots: 8 }, (running, seconds) =>
+        mixed(running, short, seconds),
+      ),
+    );
+    const seconds = Math.max(plan.seconds, plan.quick ? 1 : LEAST_S);
+    const { scores } = await contest(contestants, { ...plan, seconds });
+    const figures = percentiles(scores);
+    const targets = variants
+      .filter(({ usual }) => usual)
+      .map(({ row }) => atMost(`${row}, p99`, 'ms', 50, medianOf(figures, `${row}, p99`)));
     return { figures, targets, notes: ['open loop: a call that is late counts from when it was due'], plots: {} };
   },
 };
 
-/** ms of each short call, from when it was due. */
-async function mixed(client: Client, short: 'noop' | 'nap', seconds: number): Promise<number[]> {
+/** Calls beside the long ones, with latencies in ms from when each was due. */
+async function mixed({ client }: Running, short: 'noop' | 'nap', seconds: number): Promise<Score> {
+  // Each time, for the system is stopped while its second contestant is made.
+  await client.json('/v1/functions', { name: 'nap', runtime: 'python', source: NAP });
+  await client.json('/v1/functions', { name: 'noop', runtime: 'python', source: NOOP });
   const started = performance.now();
   const until = started + seconds * 1000;
   const call = async (name: string, argument: number): Promise<void> => {
@@ -75,5 +71,5 @@ async function mixed(client: Client, short: 'noop' | 'nap', seconds: number): Pr
     sent.push(call(short, 0).then(() => void latencies.push(performance.now() - due)));
   }
   await Promise.all([...sent, ...long]);
-  return latencies;
+  return { tasks: latencies.length, seconds: (until - first) / 1000, wrong: 0, latencies };
 }

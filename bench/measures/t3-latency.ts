@@ -1,12 +1,11 @@
 // T3: latency of one at a time, submit and wait in one.
 import type { Form } from '../../test/harness/system.ts';
 import { bareSingles, barePaths, overBare } from '../bare/index.ts';
-import { contest, type Contest } from '../contest.ts';
+import { contest, percentiles } from '../contest.ts';
 import { singles } from '../load.ts';
-import { atMost, medianOf, inTurns, type Figure, type Measure } from '../measure.ts';
+import { atMost, medianOf, inTurns, type Measure } from '../measure.ts';
 import { MAIN_FORMS } from '../ours.ts';
 import { lines } from '../plot.ts';
-import { quantile } from '../statistics.ts';
 import { durability } from './durability.ts';
 
 /** p50 and p99 in ms. */
@@ -19,7 +18,7 @@ const WANTED: Partial<Record<Form, [number, number]>> = {
 export const t3: Measure = {
   id: 'T3',
   title: 'latency of one at a time, submit and wait in one',
-  played: inTurns,
+  played: (plan) => `${inTurns(plan)}; by durability in rounds of their own`,
   run: async (plan) => {
     const shared = plan.systems();
     const forms: readonly Form[] = plan.quick ? ['embedded local', 'redis push'] : MAIN_FORMS;
@@ -61,13 +60,3 @@ export const t3: Measure = {
     };
   },
 };
-
-function percentiles(scores: Contest['scores']): Figure[] {
-  return [...scores].flatMap(([name, all]) =>
-    [0.5, 0.99].map((share) => ({
-      name: `${name}, p${share * 100}`,
-      unit: 'ms',
-      samples: all.map(({ latencies = [] }) => quantile(latencies, share)),
-    })),
-  );
-}
