@@ -1,7 +1,7 @@
 // T11: classic clients that poll as tightly as they can, beside the same clients against a server that answers at once.
 import { fileURLToPath } from 'node:url';
 import { run } from '../../test/harness/program.ts';
-import type { Form } from '../../test/harness/system.ts';
+import type { Form, SystemOptions } from '../../test/harness/system.ts';
 import { talk } from '../contestants/talk.ts';
 import { contest, type Contestant } from '../contest.ts';
 import { cpuOf } from '../cpu.ts';
@@ -9,6 +9,7 @@ import { atLeast, atMost, ratios, inTurns, type Measure } from '../measure.ts';
 import { PYTHON } from '../noop.ts';
 import { cpuTimes, pidsOf, type Shared } from '../ours.ts';
 import { median } from '../statistics.ts';
+import { SETTINGS } from './durability.ts';
 
 const CLIENT = fileURLToPath(new URL('../contestants/polling.py', import.meta.url));
 const SERVER = fileURLToPath(new URL('../contestants/at-once.ts', import.meta.url));
@@ -16,10 +17,14 @@ const SERVER = fileURLToPath(new URL('../contestants/at-once.ts', import.meta.ur
 export const t11: Measure = {
   id: 'T11',
   title: 'classic clients that poll /result as tightly as they can, two processes of Python requests',
-  played: inTurns,
+  played: (plan) => `${inTurns(plan)}; by durability in rounds of their own`,
   run: async (plan) => {
     const forms: readonly Form[] = plan.quick ? ['redis push'] : ['embedded local', 'redis pull', 'redis push'];
-    const { figures, notes } = await contest([atOnce, ...forms.map((form) => polled(form, plan.systems()))], plan);
+    const shared = plan.systems();
+    const ours = forms.map((form) => polled(`ours ${form}`, { form }, shared));
+    const { figures, notes } = await contest([atOnce, ...ours], plan);
+    const settings = SETTINGS.map(({ name, options }) => polled(name, options, shared));
+    const columns = plan.quick ? [] : (await contest(settings, plan)).figures;
     const targets = forms.flatMap((form) => {
       const name = `ours ${form}`;
       const { service, up = service } = figures.find((figure) => figure.name === name)?.cpu ?? {};
@@ -28,7 +33,7 @@ export const t11: Measure = {
         ...(up === undefined ? [] : [atMost(`${name}, CPU of the service a task`, 'µs', 200, up)]),
       ];
     });
-    return { figures, targets, notes, plots: {} };
+    return { figures: [...figures, ...columns], targets, notes, plots: {} };
   },
 };
 
@@ -60,11 +65,11 @@ const atOnce: Contestant = {
   },
 };
 
-function polled(form: Form, shared: Shared): Contestant {
+function polled(name: string, options: SystemOptions, shared: Shared): Contestant {
   return {
-    name: `ours ${form}`,
+    name,
     start: async () => {
-      const running = await shared.use({ form });
+      const running = await shared.use(options);
       try {
         const player = await talk(PYTHON, ['-u', CLIENT, running.system.url, running.noop.python], {});
         return {

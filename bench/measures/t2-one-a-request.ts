@@ -15,7 +15,7 @@ const WANTED = [
 export const t2: Measure = {
   id: 'T2',
   title: `one task a request, submit and wait in one, ${CONNECTIONS} connections`,
-  played: inTurns,
+  played: (plan) => `${inTurns(plan)}; by durability in rounds of their own`,
   run: async (plan) => {
     const shared = plan.systems();
     const languages = plan.quick ? (['python'] as const) : (['python', 'javascript'] as const);
