@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { barePaths, overBare } from '../bare/index.ts';
 import { contest, type Contest, type Contestant, type Score } from '../contest.ts';
 import { repeated } from '../load.ts';
-import { atLeast, atMost, inTurns, medianOf, type Figure, type Measure, type Plan, type Target } from '../measure.ts';
+import { atLeast, atMost, inTurns, medianOf } from '../measure.ts';
+import type { Figure, Measure, Outcome, Plan, Target } from '../measure.ts';
 import { forgetPeak, peakOf, residentOf } from '../memory.ts';
 import type { Running, Shared } from '../ours.ts';
 import { subjects, type Subject } from './durability.ts';
@@ -110,7 +111,7 @@ function memoryOf(
   { subject, atRest }: Open,
   size: Size,
   scores: Contest['scores'],
-): Pick<Contest, 'figures'> & { targets: Target[] } {
+): Pick<Outcome, 'figures' | 'targets'> {
   const name = `${subject.name}, ${size.label}`;
   const runs = scores.get(rowOf(subject, size)) ?? [];
   // An argument and its result are in flight for each connection.
