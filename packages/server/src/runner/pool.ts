@@ -365,15 +365,17 @@ export class Pool implements RunnerPool {
       touched.add(runner);
     }
     for (const runner of touched) runner.flush();
-    if (this.#line.size === 0) this.#takeOver(nowMono);
+    // As the ticker does: an answer that has come and is not read yet makes no call late.
+    if (this.#line.size === 0 && this.#roster.occupied() < this.slots) setImmediate(() => this.#takeOver());
     if (this.#phase.is === 'open') this.#roster.keepWarm(this.#line.sizes);
     // Looked at after the turn's answers were read: where this process was kept waiting, they lie there already.
     if (touched.size > 0) this.#ticker ??= setInterval(() => setImmediate(() => this.#tick()), TICK_MS);
   }
 
   /** What waits long in a pipe goes to a slot that is free, where nothing else does. */
-  #takeOver(nowMono: number): void {
-    const taken = this.#roster.overdue(nowMono)?.withdraw() ?? [];
+  #takeOver(): void {
+    if (this.#line.size > 0) return;
+    const taken = this.#roster.overdue(this.#parts.clock.mono())?.withdraw() ?? [];
     if (taken.length > 0) this.#giveBack(taken);
   }
 
