@@ -2,7 +2,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';
-import { MEASURES } from './measures/index.ts';
 import { newest, type Result } from './results.ts';
 import { figuresAs, markdown, targetsAs } from './table.ts';
 
@@ -18,9 +17,8 @@ const results = newest();
 const text = [before + BEGIN, ...results.map(section), END + after].join('\n\n');
 writeFileSync(PAGE, await format(text, { ...(await resolveConfig(PAGE)), filepath: PAGE }));
 
-function section({ id, title, played: told, circumstances, figures, targets, notes, plots }: Result): string {
+function section({ id, title, played, circumstances, figures, targets, notes, plots }: Result): string {
   const { date, command, commit = '', load, machine, node } = circumstances;
-  const played = told ?? MEASURES.find((measure) => measure.id === id)?.played(circumstances) ?? '';
   const at = commit === '' ? '' : `commit ${commit}, `;
   const parts = [
     `### ${id}: ${title}`,

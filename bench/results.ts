@@ -24,8 +24,8 @@ export interface Circumstances {
 export interface Result extends Omit<Outcome, 'plots'> {
   id: string;
   title: string;
-  /** As Measure.played says; older results lack it. */
-  played?: string;
+  /** As Measure.played said. */
+  played: string;
   circumstances: Circumstances;
   /** File names beside this one. */
   plots: string[];
