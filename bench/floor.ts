@@ -1,11 +1,12 @@
 // What this machine takes before any work is done. One hop between two processes: a byte over TCP and back, back to back and
-// with pauses. With pauses everything is cold (caches, TLB, branch predictor): no call can be faster than its hops. And one
-// request: a bare node:http server that answers at once, with the load generator of T2: no service can take more.
+// with pauses. With pauses everything is cold (caches, TLB, branch predictor): no call can be faster than its hops. The same with
+// a megabyte: no large payload costs less than its hops. And one request: a bare node:http server that answers at once, with the
+// load generator of T2: no service can take more.
 // usage: node bench/floor.ts
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
-import { connect, createServer, type AddressInfo, type Server } from 'node:net';
+import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { connect as connectHttp } from './http.ts';
@@ -13,6 +14,8 @@ import { quantile } from './statistics.ts';
 
 const WARM_UP = 20_000;
 const PAUSES_MS = [0, 1, 4];
+const MB = 1_000_000;
+const TIMES_MB = 500;
 const CONNECTIONS = 64;
 const HTTP_MS = 5000;
 
@@ -66,6 +69,11 @@ async function measure(): Promise<void> {
       `${how.padEnd(12)}  there and back p50 ${p50} ms, p99 ${p99} ms; CPU ${own} µs here, ${other} µs there`,
     );
   }
+  await megabytes(socket, TIMES_MB / 5);
+  const beforeMb = [cpuUs(), await echoCpu()] as const;
+  const rounds = await megabytes(socket, TIMES_MB);
+  const both = cpuUs() - beforeMb[0] + (await echoCpu()) - beforeMb[1];
+  console.log(`a megabyte    CPU ${(both / (2 * rounds)).toFixed(0)} µs a hop, both ends together`);
   socket.destroy();
   await requests(httpPort, HTTP_MS / 2);
   const before = [cpuUs(), await echoCpu()] as const;
@@ -74,6 +82,24 @@ async function measure(): Promise<void> {
   const rate = Math.round((count * 1000) / HTTP_MS);
   console.log(`node:http     ${rate} requests/s, ${CONNECTIONS} connections; CPU ${own} µs here, ${other} µs there`);
   echo.disconnect();
+}
+
+/** Sends a megabyte there and back, so many times. */
+async function megabytes(socket: Socket, times: number): Promise<number> {
+  const data = Buffer.alloc(MB, 7);
+  for (let n = 0; n < times; n += 1) {
+    let missing = MB;
+    await new Promise<void>((resolve) => {
+      const take = (chunk: Buffer): void => {
+        missing -= chunk.length;
+        if (missing > 0) return;
+        socket.off('data', take);
+        resolve();
+      };
+      socket.on('data', take).write(data);
+    });
+  }
+  return times;
 }
 
 /** How many requests of T2's kind are answered in `ms`. */

@@ -46,11 +46,15 @@ interface Request {
   reject: (fault: Error) => void;
 }
 
+/** Shorter than any server here keeps a connection that is idle (Node's own keeps it for 5 s): it may close no request under way, ms. */
+const IDLE_MS = 4000;
+
 /** The connections to one address, and who waits for one. */
 class Line {
   readonly #to: { hostname: string; port: number; connections: number };
   readonly #open = new Set<Connection>();
-  readonly #idle: Connection[] = [];
+  /** With the time since when, ms; the last one for the shortest. */
+  readonly #idle: { connection: Connection; since: number }[] = [];
   readonly #waiting: Request[] = [];
 
   constructor(to: { hostname: string; port: number; connections: number }) {
@@ -60,7 +64,7 @@ class Line {
   ask(head: string, body: string | Buffer): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
     const request = { head, body, resolve, reject };
-    const connection = this.#idle.pop() ?? this.#more();
+    const connection = this.#kept() ?? this.#more();
     if (connection === undefined) this.#waiting.push(request);
     else connection.ask(request);
     return promise;
@@ -70,18 +74,30 @@ class Line {
     for (const connection of this.#open) connection.close();
   }
 
+  #kept(): Connection | undefined {
+    const last = this.#idle.pop();
+    if (last === undefined || performance.now() - last.since < IDLE_MS) return last?.connection;
+    // So are those before it.
+    for (const { connection } of [last, ...this.#idle.splice(0)]) {
+      this.#open.delete(connection);
+      connection.close();
+    }
+    return undefined;
+  }
+
   #more(): Connection | undefined {
     if (this.#open.size >= this.#to.connections) return undefined;
     const { hostname, port } = this.#to;
     const connection: Connection = new Connection(connectSocket({ host: hostname, port, noDelay: true }), {
       free: () => {
         const next = this.#waiting.shift();
-        if (next === undefined) this.#idle.push(connection);
+        if (next === undefined) this.#idle.push({ connection, since: performance.now() });
         else connection.ask(next);
       },
       gone: () => {
-        this.#open.delete(connection);
-        const at = this.#idle.indexOf(connection);
+        // One that was not to be used again has left already.
+        if (!this.#open.delete(connection)) return;
+        const at = this.#idle.findIndex((kept) => kept.connection === connection);
         if (at >= 0) this.#idle.splice(at, 1);
         const next = this.#waiting.shift();
         if (next !== undefined) this.#more()?.ask(next);

@@ -43,7 +43,8 @@ export function pythonRunners(pid: number): number[] {
   }
   const isPython = (one: number): boolean => {
     try {
-      return readFileSync(`/proc/${one}/cmdline`, 'latin1').includes('python');
+      // Not its arguments: a worker's name the Python that it is to use.
+      return readFileSync(`/proc/${one}/cmdline`, 'latin1').split('\0')[0]!.includes('python');
     } catch {
       return false;
     }

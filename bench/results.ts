@@ -31,13 +31,16 @@ export interface Result extends Omit<Outcome, 'plots'> {
   plots: string[];
 }
 
+/** Of the code as it was read: what is changed while the bench runs is not what it measures. */
+const COMMIT = commitHere();
+
 export function circumstances({ seconds, runs }: Plan, command: string): Circumstances {
   const all = cpus();
   const machine = `${all.length} × ${all[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`;
   return {
     date: new Date().toISOString(),
     command,
-    commit: commitHere(),
+    commit: COMMIT,
     seconds,
     runs,
     machine,

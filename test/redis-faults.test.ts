@@ -43,29 +43,47 @@ describe('with AOF always', () => {
     const { system, redis, admin } = await begin('always');
     const load = startLoad([system.url], 'double');
     await load.goesOn(5);
-    const after = async (fault: () => Promise<unknown>): Promise<void> => {
-      await fault();
-      await load.goesOn(10);
+    const after = async (fault: string, happens: () => Promise<unknown>): Promise<void> => {
+      await happens();
+      await within(60_000, `after ${fault}`, load.goesOn(10));
     };
-    await after(() => redis.crashAndRestart());
+    await after('a crash', () => redis.crashAndRestart());
     // Each of many commands in its log takes a moment to load: clients are told LOADING meanwhile.
     await Promise.all(Array.from({ length: 6000 }, (_, n) => admin.set(`filler:${n}`, '')));
     await redis.kill();
     const loading = redis.restart('--key-load-delay', '500');
-    await untilLoading(redis.port);
-    await after(() => loading);
-    for (const type of ['normal', 'pubsub']) await after(() => admin.call('CLIENT', 'KILL', 'TYPE', type));
-    await after(() => admin.call('CLIENT', 'PAUSE', 1500, 'WRITE'));
-    // Longer than any command is waited for.
-    await after(() => admin.call('CLIENT', 'PAUSE', 6500, 'ALL'));
-    await after(async () => {
+    await Promise.all([loading, within(60_000, 'until it loads', untilLoading(redis.port))]);
+    await after('loading', () => loading);
+    for (const type of ['normal', 'pubsub']) {
+      await after(`closing all of type ${type}`, () => admin.call('CLIENT', 'KILL', 'TYPE', type));
+    }
+    await after('a pause of writes', () => admin.call('CLIENT', 'PAUSE', 1500, 'WRITE'));
+    await after('a pause longer than any command is waited for', () => admin.call('CLIENT', 'PAUSE', 6500, 'ALL'));
+    await after('being a replica', async () => {
       await admin.replicaof('127.0.0.1', 1);
-      while (load.refused === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      await within(60_000, 'until a submit is refused', untilRefused(system.url));
       await admin.replicaof('NO', 'ONE');
     });
     await expectNothingLost(system.url, load);
   });
 });
+
+/** What `happening` gives, if it does within `ms`; otherwise an error that names it. */
+async function within<T>(ms: number, name: string, happening: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${name}: nothing within ${ms} ms`)), ms);
+  });
+  return await Promise.race([happening, late]).finally(() => clearTimeout(timer));
+}
+
+async function untilRefused(url: string): Promise<void> {
+  for (;;) {
+    const { status } = await post(`${url}/v1/tasks`, { function: 'double', args: [1] });
+    if (status === 503) return;
+    expect(status).toBe(202);
+  }
+}
 
 async function untilLoading(port: number): Promise<void> {
   const link = new Redis(port, '127.0.0.1', { enableReadyCheck: false, retryStrategy: () => 20 }).on(

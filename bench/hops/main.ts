@@ -131,13 +131,18 @@ function report(
   console.log(
     `${values.form}: ${wholes.length} calls of ${calls.length} with all their steps; µs since the step before`,
   );
-  console.log(`${'step'.padEnd(28)} ${'p50'.padStart(7)} ${'p90'.padStart(7)}`);
-  names.forEach((name, n) => line(name, times[n]!));
-  line('the whole call', wholes);
+  const slow = quantile(wholes, 0.99);
+  const isSlow = wholes.map((whole) => whole >= slow);
+  console.log(`${'step'.padEnd(28)} ${'p50'.padStart(7)} ${'p90'.padStart(7)} ${'slow'.padStart(7)}`);
+  names.forEach((name, n) => line(name, times[n]!, isSlow));
+  line('the whole call', wholes, isSlow);
+  console.log('slow: the mean of the slowest hundredth of the calls');
   console.log(`sum of the p50 ${times.reduce((sum, step) => sum + median(step), 0).toFixed(0)}`);
 }
 
-function line(name: string, times: readonly number[]): void {
-  const [p50, p90] = [0.5, 0.9].map((q) => quantile(times, q).toFixed(0).padStart(7));
-  console.log(`${name.padEnd(28)} ${p50} ${p90}`);
+function line(name: string, times: readonly number[], isSlow: readonly boolean[]): void {
+  const slow = times.filter((_, n) => isSlow[n]);
+  const mean = slow.reduce((sum, us) => sum + us, 0) / slow.length;
+  const columns = [quantile(times, 0.5), quantile(times, 0.9), mean].map((us) => us.toFixed(0).padStart(7));
+  console.log(`${name.padEnd(28)} ${columns.join(' ')}`);
 }

@@ -41,7 +41,10 @@ export const t9: Measure = {
     return {
       figures: all,
       targets,
-      notes: [`${FUNCTIONS} functions, ${picks} choices a run; each busy slot is freed in turn`],
+      notes: [
+        `${FUNCTIONS} functions, ${picks} choices a run; each busy slot is freed in turn; flat = at most twice as much for ten times the workers`,
+        'the targets are of functions whose workers are ranked already, as all are until a worker comes or goes',
+      ],
       plots: {},
     };
   },

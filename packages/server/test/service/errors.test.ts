@@ -116,11 +116,22 @@ describe('a refusal', () => {
     ] as const) {
       expect((await rig.post(path, body)).body).toMatchObject({ code: 'args_too_large', errors: [{ pointer }] });
     }
+    expect((await rig.post('/v1/tasks', { function: 'double', args: [large] })).body.detail).toMatch(
+      /^The arguments have \d+ bytes; the limit is 1000\. Start the service with a larger --max-args-bytes\.$/,
+    );
     const before = (await rig.get('/v1/stats')).body;
     const good = { function: 'double', args: [1] };
-    expect(
-      (await rig.post('/v1/tasks/batch', { tasks: [good, { function: 'double', args_pickle }, good] })).body,
-    ).toMatchObject({ code: 'args_too_large', errors: [{ pointer: '/tasks/1/args_pickle' }] });
+    for (const [field, fault] of Object.entries({ args_pickle, args: [large] })) {
+      const { body } = await rig.post('/v1/tasks/batch', {
+        tasks: [good, { function: 'double', [field]: fault }, good],
+      });
+      expect(body).toMatchObject({ code: 'args_too_large', errors: [{ pointer: `/tasks/1/${field}` }] });
+      expect(body).toMatchObject({ limit: 1000, option: '--max-args-bytes' });
+    }
+    const many = { tasks: Array.from({ length: 4000 }, () => good) };
+    expect((await rig.post('/v1/tasks/batch', many)).body).toMatchObject({
+      ...{ status: 413, limit: 100_000, option: '--max-body-bytes' },
+    });
     expect((await rig.get('/v1/stats')).body).toEqual(before);
     expect((await rig.post('/v1/functions', { name: 'l', runtime: 'python', source: large })).body).toMatchObject({
       ...{ status: 413, code: 'code_too_large', limit: 2000, option: '--max-code-bytes' },

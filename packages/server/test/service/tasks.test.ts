@@ -303,12 +303,14 @@ describe('a batch', () => {
     const { status, body } = await rig.post('/v1/tasks/batch', { tasks });
     expect(status).toBe(201);
     expect(new Set(body.task_ids).size).toBe(10_000);
+    const before = (await rig.get('/v1/stats')).body;
     for (const more of [1, 2]) {
       const many = await rig.post('/v1/tasks/batch', { tasks: [...tasks, ...tasks.slice(0, more)] });
       expect(many.body).toMatchObject({ status: 422, limit: 10_000, errors: [{ pointer: '/tasks' }] });
       expect(many.body).not.toHaveProperty('option');
       expect(many.body.detail).toMatch(/10000 items, which no option raises: send them in several batches\.$/);
     }
+    expect((await rig.get('/v1/stats')).body).toEqual(before);
     expect((await rig.get('/v1/tasks?limit=1001')).body).toMatchObject({ status: 422, limit: 1000 });
     expect((await rig.get('/v1/tasks?limit=99999999999999999999')).body).toMatchObject({ status: 422, limit: 1000 });
   });
