@@ -77,7 +77,7 @@ function at(ascents: readonly Ascent[], n: number, of: (at: AtDepth) => number):
 }
 
 function outcome(usual: Climbed, others: readonly Climbed[], plan: Plan): Outcome {
-  const { ascents, depths, restMs } = usual;
+  const { ascents, depths, restMs, samples } = usual;
   const figures = rows(usual);
   const last = depths.length - 1;
   /** Each ascent's own ratio. */
@@ -131,6 +131,7 @@ function outcome(usual: Climbed, others: readonly Climbed[], plan: Plan): Outcom
     `submits: batches of ${BATCH} over one connection, each canceled before the next; claims: the store's own call in batches of 256, ` +
       `given back after${plan.quick ? '; quick: a shallower queue' : ''}`,
     `before claims and memory: ${restMs / 1000} s of rest, and the end of the AOF's rewriting, which falls to one depth and not to another`,
+    `bytes a queued task: what the tasks since the depth before the last one added, over their number; with a key: of ${samples * BATCH} before the queue is deep`,
   ];
   return {
     figures: [...figures, ...others.flatMap(rows)],
