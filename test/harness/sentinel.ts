@@ -26,6 +26,7 @@ export interface SentinelSet {
   switches: { at: number; port: number }[];
   /** The next announcement after this call. */
   nextSwitch(): Promise<{ at: number; port: number }>;
+  /** Until one has begun that `nextSwitch` from before this call will tell of. */
   failover(): Promise<void>;
   /** To all sentinels. */
   signal(name: NodeJS.Signals): void;
@@ -122,13 +123,15 @@ export async function startSentinels(options: SentinelOptions = {}): Promise<Sen
     switches,
     nextSwitch: () => new Promise((resolve) => waiting.push(resolve)),
     failover: async () => {
-      // Until the sentinel knows of a replica that is in step.
-      for (;;) {
+      const seen = switches.length;
+      // Until the sentinel knows of a replica that is in step, and of the end of a failover before this one; the others
+      // may have announced that end already, or be replacing the master by themselves.
+      while (switches.length === seen) {
         const fault: unknown = await sentinels[0]!.admin
           .call('SENTINEL', 'FAILOVER', NAME)
           .catch((error: unknown) => error);
         if (!(fault instanceof Error)) return;
-        if (!fault.message.startsWith('NOGOODSLAVE')) throw fault;
+        if (!/^(NOGOODSLAVE|INPROG)/.test(fault.message)) throw fault;
         await pause();
       }
     },
