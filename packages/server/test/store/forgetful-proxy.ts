@@ -20,6 +20,8 @@ export interface ForgetfulProxy {
   holdNextWait(): Held;
   /** What comes on the connections there are gets nowhere any more, and nobody is told; new ones are served. */
   fallSilent(): void;
+  /** Says something on each connection that nobody has asked for. */
+  babble(bytes: string): void;
   /** From now on each connection carries at most so many bytes a second to the server. */
   slowDown(bytesPerSecond: number): void;
   close(): Promise<void>;
@@ -30,6 +32,7 @@ const WAIT = '*3\r\n$4\r\nwait\r\n';
 export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
   const url = `${target}.proxy`;
   const links = new Set<Socket>();
+  const nears = new Set<Socket>();
   const silent = new Set<Socket>();
   let bytesPerMs = Infinity;
   let armed = false;
@@ -40,6 +43,8 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
   const server = createServer((near) => {
     const far = connect(target);
     let act = false;
+    nears.add(near);
+    near.on('close', () => nears.delete(near));
     for (const [link, other] of [
       [near, far],
       [far, near],
@@ -106,6 +111,9 @@ export async function forgetfulProxy(target: string): Promise<ForgetfulProxy> {
     holdNextWait: () => holdNext((bytes) => bytes.indexOf(WAIT)),
     fallSilent: () => {
       for (const link of links) silent.add(link);
+    },
+    babble: (bytes) => {
+      for (const near of nears) near.write(bytes);
     },
     slowDown: (bytesPerSecond) => {
       bytesPerMs = bytesPerSecond / 1000;

@@ -118,6 +118,18 @@ describe('10 a connection', () => {
     expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
   });
 
+  it('that brings an answer to no question is made anew: which answer belongs to what, nobody could tell', async () => {
+    const redis = await server();
+    const proxy = await forgetfulProxy(redis.url);
+    leftovers.push(() => proxy.close());
+    const store = await open(proxy.url);
+    await until(() => (store.isReady(0) ? true : undefined));
+    proxy.babble('+OK\r\n');
+    await until(() => store.told.find((line) => line.includes('is lost')));
+    await until(() => store.told.find((line) => line.includes('is there again')));
+    expect((await store.submit(T, 0, [submission()], NO_LIMITS))[0]).toMatchObject({ is: 'accepted' });
+  });
+
   it('that is slow carries large bytes for longer than an act may take, and renewals are not behind them', async () => {
     const redis = await server();
     const proxy = await forgetfulProxy(redis.url);

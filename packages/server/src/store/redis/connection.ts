@@ -56,8 +56,8 @@ const RECONNECT = { baseMs: 50, maxMs: 1000, factor: 2 };
 const COMMAND_MS = 5000;
 /** How old what we know of the server's settings may be when somebody asks. */
 const LOOK_AGAIN_MS = 30_000;
-/** How soon a server is greeted again that is no master, or fell silent in the middle. */
-const GREET_AGAIN_MS = 500;
+/** How soon a connection is made anew to a server that is no master, fell silent in the middle, or cannot be understood. */
+const NEW_ONE_MS = 500;
 /** Whoever asks how a server is wants to know soon. */
 const HEALTH_MS = 1500;
 const PING_MS = 2000;
@@ -284,13 +284,13 @@ export class Connection {
 
   #watch(): void {
     const { events, deafened } = this.#options;
-    this.#redis.on('error', (fault: unknown) => this.#away(fault));
+    this.#redis.on('error', (fault: unknown) => this.#awayForANewOne(fault));
     this.#redis.on('close', () => {
       this.#incarnation += 1;
       this.#away(undefined);
     });
     this.#redis.on('ready', () => {
-      this.#greeting = this.#greet().catch((fault: unknown) => this.#greetAgain(fault));
+      this.#greeting = this.#greet().catch((fault: unknown) => this.#awayForANewOne(fault));
     });
     // The listener's faults are the same ones; its reconnects matter, its words do not.
     this.#listener.on('error', () => undefined);
@@ -333,12 +333,14 @@ export class Connection {
     return { is: 'away', since: this.#options.clock.mono(), why, isRefused: false };
   }
 
-  /** A greeting that failed leaves a connection that would never be ready: it is given up for a new one. */
-  #greetAgain(fault: unknown): void {
+  /** A connection that stays, after a greeting that failed or answers that make no sense, would never be ready: it is given up. */
+  #awayForANewOne(fault: unknown): void {
     this.#away(fault);
+    const incarnation = this.#incarnation;
     setTimeout(() => {
-      if (this.#phase.is === 'away' && this.#redis.status === 'ready') this.#redis.disconnect(true);
-    }, GREET_AGAIN_MS).unref();
+      if (incarnation !== this.#incarnation || this.#phase.is !== 'away') return;
+      if (this.#redis.status === 'ready') this.#redis.disconnect(true);
+    }, NEW_ONE_MS).unref();
   }
 
   /** R1. */
