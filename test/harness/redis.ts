@@ -64,12 +64,21 @@ export async function startRedis(
 
 /** Below those that the system gives to whoever connects or asks for any: nobody takes one meanwhile by chance. */
 const PORTS = { from: 10_240, to: 32_000 };
+/** One each for vitest's processes that run side by side, and the first for all else: what one has chosen none other chooses. */
+const SHARES = 5;
+const chosen = new Set<number>();
 
-/** A port that was free a moment ago; with `above`, so was the one that far above it. */
+/** A port that was free a moment ago, and that this process chooses once; with `above`, the one that far above it was free, too. */
 export async function freePort(above = 0): Promise<number> {
+  const share = Number(process.env['VITEST_POOL_ID'] ?? 0) % SHARES;
+  const size = Math.floor((PORTS.to - above - PORTS.from) / SHARES);
   for (;;) {
-    const port = randomInt(PORTS.from, PORTS.to - above);
-    if ((await isFree(port)) && (above === 0 || (await isFree(port + above)))) return port;
+    const port = PORTS.from + share * size + randomInt(size);
+    if (chosen.has(port)) continue;
+    if ((await isFree(port)) && (above === 0 || (await isFree(port + above)))) {
+      chosen.add(port);
+      return port;
+    }
   }
 }
 

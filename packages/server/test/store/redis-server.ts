@@ -49,7 +49,11 @@ async function launch(directory: string, socket: string, settings: readonly stri
   const failed = once(child, 'error').then(([fault]: unknown[]) => {
     throw new Error('redis-server cannot be started; install the package redis-server', { cause: fault });
   });
-  await Promise.race([failed, until(() => answers(socket))]);
+  const ended = once(child, 'exit').then(([how]: unknown[]) => {
+    throw new Error(`redis-server ended (${String(how)}) before it answered`);
+  });
+  await Promise.race([failed, ended, until(() => answers(socket))]);
+  ended.catch(() => undefined);
   return child;
 }
 

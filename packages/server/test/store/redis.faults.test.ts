@@ -9,6 +9,7 @@ import type { RedisOptions } from '../../src/store/index.ts';
 import { remedyFor } from '../../src/store/redis/faults.ts';
 import { serverFacts, settingWarnings, unfit } from '../../src/store/redis/server-facts.ts';
 import type { Store, Submission } from '../../src/store/store.ts';
+import { freePort } from '../../../../test/harness/redis.ts';
 import { forgetfulProxy } from './forgetful-proxy.ts';
 import { startRedis } from './redis-server.ts';
 import type { RedisServer } from './redis-server.ts';
@@ -1003,13 +1004,3 @@ describe('10 what a server says of itself', () => {
     expect(remedyFor(new Error('ERR wrong number of arguments'))).toBeUndefined();
   });
 });
-
-async function freePort(): Promise<number> {
-  const { createServer } = await import('node:net');
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  return typeof address === 'object' && address !== null ? address.port : 0;
-}
