@@ -86,12 +86,15 @@ export async function recordOf(url: string, id: string): Promise<TaskRecord> {
   return (await get<TaskRecord>(`${url}/v1/tasks/${id}`)).body;
 }
 
-/** Waits for the ends of many tasks. Polls by long waits: what has ended comes at once. */
+/** A task that was acknowledged and that nobody knows any more. */
+export class Vanished extends Error {}
+
+/** Waits for the ends of many tasks. Polls by long waits: what has ended comes at once. Throws Vanished. */
 export async function endsOf(url: string, ids: readonly string[]): Promise<Map<string, Ended>> {
   const ended = new Map<string, Ended>();
   let open = [...ids];
   while (open.length > 0) {
-    const { status, body } = await post<{ results: Ended[] }>(`${url}/v1/results`, {
+    const { status, body } = await post<{ results: Ended[]; unknown: string[] }>(`${url}/v1/results`, {
       task_ids: open.slice(0, 1000),
       wait_ms: 10_000,
       wait_for: 'all',
@@ -101,6 +104,7 @@ export async function endsOf(url: string, ids: readonly string[]): Promise<Map<s
       continue;
     }
     if (status !== 200) throw new Error(`/v1/results: ${status} ${JSON.stringify(body)}`);
+    if (body.unknown.length > 0) throw new Vanished(`unknown to ${url}: ${body.unknown.join(', ')}`);
     for (const item of body.results) ended.set(item.task_id, item);
     open = open.filter((id) => !ended.has(id));
   }
