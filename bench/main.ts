@@ -12,7 +12,7 @@ Measures the system beside the queues and executors that are installed, and writ
   --quick        a look within a minute: one run of 0.5 s, no slow contestants
   --only LIST    some of the measures below (all)
   --runs N       runs of each contestant, in alternation; medians are taken over them (5; with --quick 1)
-  --seconds S    length of a run (10; with --quick 0.5; T7's is a fifth of it, T5, T6, T8 and T9 have none)
+  --seconds S    length of a run (10; with --quick 0.5; T5, T6, T8 and T9 have none)
 
 AOF everysec and --sync normal unless a row says otherwise; AOF off, AOF always and --sync full (not in T6 and T10, which know
 only Redis) stand beside all but T8 and T9, without --quick.

@@ -18,8 +18,7 @@ const SOURCE = `import time\n\ndef nap():\n    time.sleep(${SLEEP_MS / 1000})\n 
 export const t7: Measure = {
   id: 'T7',
   title: `weak scaling: ${SLEEPS_A_SLOT} sleeps of ${SLEEP_MS} ms a slot`,
-  played: ({ runs, seconds }) =>
-    `${inTurns({ runs, seconds: lengthOf(seconds) })}, in rounds of half a second, after two that warm up; one size after the other`,
+  played: (plan) => `${inTurns(plan)}, in rounds of half a second, after two that warm up; one size after the other`,
   run: async (plan) => {
     const forms: readonly Form[] = plan.quick ? ['redis push'] : MAIN_FORMS;
     const sizes = plan.quick ? [16] : [1, 2, 4, 8, 16, 32, 64];
@@ -34,8 +33,7 @@ export const t7: Measure = {
           rounds(running, slots, seconds),
         ),
       );
-      const seconds = plan.quick ? plan.seconds : lengthOf(plan.seconds);
-      const { scores } = await contest(contestants, { ...plan, seconds, warmUp: WARM_UP_S });
+      const { scores } = await contest(contestants, { ...plan, warmUp: WARM_UP_S });
       const sized = [...scores].map(([name, all]): Figure => ({
         name,
         unit: '%',
@@ -62,11 +60,6 @@ export const t7: Measure = {
     return { figures, targets, notes, plots: { 'weak-scaling.svg': lines(axes, curves) } };
   },
 };
-
-/** Of a run, s, where a plan's is so long. */
-function lengthOf(seconds: number): number {
-  return Math.max(1, seconds / 5);
-}
 
 function rowOf(name: string, slots: number): string {
   return `${name}, ${slots} slots`;
