@@ -590,7 +590,7 @@ class Refusals(unittest.TestCase):
             client.submit("named", [1, "_create_code", len])
 
     def test_workers_that_go_are_noticed_without_a_request_for_each_submit(self):
-        fleet, asked, call = {"items": [_worker(versions.PYTHON + ".1")]}, [], transport.Transport.call
+        fleet, asked, call, now = {"items": [_worker(versions.PYTHON + ".1")]}, [], transport.Transport.call, 1000.0
 
         def told(self, method, path, *args, **kwargs):
             if path != "/v1/workers":
@@ -598,35 +598,42 @@ class Refusals(unittest.TestCase):
             asked.append(threading.current_thread())
             return fleet
 
-        def submits_until_refused(submit):
+        def submits(count):
+            for _ in range(count):
+                self.assertIn(submit().result(20), (1, 2))
+                # What is looked at in the background has been when the request is over.
+                self.assertTrue(ex._submits.flush(20))
+
+        def submits_until_refused():
             end = time.monotonic() + 20
             while time.monotonic() < end:
-                submit().result(20)
+                submits(1)
             raise AssertionError("nothing was refused")
 
-        with mock.patch.object(transport.Transport, "call", told), Executor() as ex, Client() as client:
+        clock = mock.patch.object(versions, "time", mock.Mock(monotonic=lambda: now))
+        with mock.patch.object(transport.Transport, "call", told), clock, Executor() as ex, Client() as client:
             for in_background, submit in (
                 (True, lambda: ex.submit(lambda: 1)),
                 (True, lambda: ex.submit(max, 1, 2, key=lambda n: n)),
                 (False, lambda: client.task(client.submit(lambda: 1)).future()),
             ):
                 asked.clear()
-                for _ in range(50):
-                    submit().result(20)
+                submits(50)
                 self.assertLessEqual(len(asked), 1)
-                with mock.patch.object(versions, "_FRESH", 0.3):
-                    ex._registry._fleet._until = client._registry._fleet._until = 0.0
+                for _ in range(3):
                     asked.clear()
-                    began = time.monotonic()
-                    while time.monotonic() < began + 1:
-                        submit().result(20)
-                    self.assertIn(len(asked), range(2, 8))
-                    self.assertNotEqual(threading.current_thread() in asked, in_background)
-                    fleet["items"] = [_worker("3.8.1")]
-                    with self.assertRaisesRegex(errors.VersionMismatch, "Python %s .* runs Python 3.8.1" % versions.PYTHON):
-                        submits_until_refused(submit)
-                    fleet["items"] = [_worker(versions.PYTHON + ".2")]
-                    self.assertIn(submit().result(20), (1, 2))
+                    now += versions._FRESH
+                    submits(1)
+                    self.assertEqual([thread is not threading.current_thread() for thread in asked], [in_background])
+                    now += versions._FRESH - 0.1
+                    submits(5)
+                    self.assertEqual(len(asked), 1)
+                now += versions._FRESH
+                fleet["items"] = [_worker("3.8.1")]
+                with self.assertRaisesRegex(errors.VersionMismatch, "Python %s .* runs Python 3.8.1" % versions.PYTHON):
+                    submits_until_refused()
+                fleet["items"] = [_worker(versions.PYTHON + ".2")]
+                submits(1)
 
     def test_what_no_worker_fits_any_more_fails_where_it_waits(self):
         fleet, call = {"items": [_worker(versions.PYTHON + ".1")]}, transport.Transport.call
