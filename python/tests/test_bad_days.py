@@ -649,6 +649,8 @@ class Refusals(unittest.TestCase):
                     fleet["items"] = [_worker(versions.PYTHON + ".1")]
                     ex._registry._fleet._until = 0.0
                     self.assertEqual(ex.submit(lambda: 1).result(20), 1)
+                    # It looks for itself, which is not to be of what comes next.
+                    self.assertTrue(ex._submits.flush(20))
                     fleet["items"] = [_worker("3.8.1")]
                     # The answer is old now, and believed once more.
                     ex._registry._fleet._until = 0.0
