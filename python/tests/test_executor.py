@@ -100,9 +100,15 @@ def prints(word):
     return word
 
 
-def prints_behind(gate, word):
-    while not os.path.exists(gate):
+def waits_for(gate):
+    """Also no longer than its folder is there: a test that fails leaves nobody waiting."""
+    while os.path.exists(os.path.dirname(gate)) and not os.path.exists(gate):
         time.sleep(0.02)
+    return gate
+
+
+def prints_behind(gate, word):
+    waits_for(gate)
     print(word)
 
 
@@ -345,10 +351,14 @@ class Calls(unittest.TestCase):
                 self.assertEqual(caught.exception.task_id, future.task_id)
 
     def test_a_callback_that_exits_harms_no_other_call(self):
-        first, second = self.ex.submit(sleeps, 0.2), self.ex.submit(sleeps, 0.5)
-        first.add_done_callback(lambda _: sys.exit(3))
-        with self.assertLogs("mpcsfaas", "ERROR"):
-            self.assertEqual(second.result(20), self.ex.submit(sleeps, 0.5).result(20))
+        with _gates(2) as gates:
+            first, second = [self.ex.submit(waits_for, gate) for gate in gates]
+            first.add_done_callback(lambda _: sys.exit(3))
+            with self.assertLogs("mpcsfaas", "ERROR"):
+                _open(gates[0])
+                self.assertEqual(wait([first], 20).not_done, set())
+                _open(gates[1])
+                self.assertEqual((second.result(20), self.ex.submit(double, 1).result(20)), (gates[1], 2))
 
     def test_one_that_exits_where_a_task_was_canceled_harms_none_either(self):
         with mpcsfaas.Client() as client:
@@ -376,15 +386,16 @@ class Calls(unittest.TestCase):
 
     def test_the_futures_of_one_task_end_whatever_a_callback_of_the_first_does(self):
         with mpcsfaas.Client() as client:
-            for ends in (client.cancel, lambda task_id: None):
-                task_id = client.submit(sleeps, [2])
-                first = client.task(task_id).future()
-                first.add_done_callback(lambda _: sys.exit(3))
-                others = [client.task(task_id).future() for _ in range(2)]
-                others[0].add_done_callback(lambda _: sys.exit(3))
-                with self.assertLogs("mpcsfaas", "ERROR"):
-                    ends(task_id)
-                    self.assertEqual(wait([first, *others], 20).not_done, set())
+            for ends in (lambda task_id, _: client.cancel(task_id), lambda _, gate: _open(gate)):
+                with _gates(1) as (gate,):
+                    task_id = client.submit(waits_for, [gate])
+                    first = client.task(task_id).future()
+                    first.add_done_callback(lambda _: sys.exit(3))
+                    others = [client.task(task_id).future() for _ in range(2)]
+                    others[0].add_done_callback(lambda _: sys.exit(3))
+                    with self.assertLogs("mpcsfaas", "ERROR"):
+                        ends(task_id, gate)
+                        self.assertEqual(wait([first, *others], 20).not_done, set())
 
     def test_those_that_are_left_are_all_canceled_whatever_a_callback_does(self):
         ex = Executor(labels=["nobody=has"])
@@ -409,15 +420,16 @@ class Calls(unittest.TestCase):
                 ask(self=1)
 
     def test_a_callback_cannot_wait_for_another_future(self):
-        with mpcsfaas.Client() as client:
+        with mpcsfaas.Client() as client, contextlib.ExitStack() as exits:
             stuck = client.submit(double, [1], labels=["nobody=has"])
             self.addCleanup(client.cancel_many, [stuck])
             others = self.ex.options(labels=["nobody=has"])
             for begin in (
-                lambda: (others.submit(double, 1), self.ex.submit(sleeps, 1)),
-                lambda: (client.task(stuck).future(), client.task(client.submit(sleeps, [1])).future()),
+                lambda gate: (others.submit(double, 1), self.ex.submit(waits_for, gate)),
+                lambda gate: (client.task(stuck).future(), client.task(client.submit(waits_for, [gate])).future()),
             ):
-                other, first = begin()
+                gate = exits.enter_context(_gates(1))[0]
+                other, first = begin(gate)
                 told, heard = [], threading.Event()
 
                 def callback(done, other=other, told=told, heard=heard):
@@ -429,18 +441,21 @@ class Calls(unittest.TestCase):
                     heard.set()
 
                 first.add_done_callback(callback)
+                _open(gate)
                 self.assertTrue(heard.wait(20))
                 self.assertEqual([type(one) for one in told[:3]], [errors.NotHere] * 3)
                 self.assertRegex(str(told[0]), "^This future is waited for in a callback of another")
                 self.assertIsInstance(told[3], concurrent.futures.TimeoutError)
-                self.assertEqual(told[4], 1)
+                self.assertEqual(told[4], gate)
                 self.assertTrue(other.cancel())
 
     def test_a_wait_that_times_out_cancels_nothing(self):
-        future = self.ex.submit(sleeps, 0.6)
-        with self.assertRaises(concurrent.futures.TimeoutError):
-            future.result(timeout=0.01)
-        self.assertEqual(future.result(), 0.6)
+        with _gates(1) as (gate,):
+            future = self.ex.submit(waits_for, gate)
+            with self.assertRaises(concurrent.futures.TimeoutError):
+                future.result(timeout=0.01)
+            _open(gate)
+            self.assertEqual(future.result(20), gate)
 
     def test_cancel_ends_also_what_runs(self):
         future = self.ex.submit(sleeps, 60)
@@ -954,6 +969,17 @@ def _hold(held, go, *locks):
             stack.enter_context(lock)
         held.set()
         go.wait()
+
+
+@contextlib.contextmanager
+def _gates(count):
+    """So many files that are not there until `_open`."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield [os.path.join(folder, str(n)) for n in range(count)]
+
+
+def _open(gate):
+    open(gate, "w").close()
 
 
 def _nested(path, url, nested):
