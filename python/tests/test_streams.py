@@ -68,13 +68,14 @@ class Streams(unittest.TestCase):
             ex = self.executor(say)
             self.assertEqual(ex.submit(double, 1).result(20), 2)
             slow = ex.submit(sleeps, 1)
+            # Where nobody looked for ends, all would be read again every ten seconds alone.
             for n in range(5):
                 began = time.monotonic()
                 self.assertEqual(ex.submit(double, n).result(20), 2 * n)
-                self.assertLess(time.monotonic() - began, 2)
+                self.assertLess(time.monotonic() - began, 9)
             began = time.monotonic()
             self.assertEqual(list(ex.map(double, range(300))), [2 * n for n in range(300)])
-            self.assertLess(time.monotonic() - began, 5)
+            self.assertLess(time.monotonic() - began, 9)
             self.assertEqual(slow.result(20), 1)
 
     def test_where_the_service_says_that_its_store_is_away_futures_fail_with_that(self):
