@@ -719,6 +719,8 @@ class Groups(unittest.TestCase):
         group = "unheard-%d" % os.getpid()
         ended = subprocess.run([sys.executable, "-c", UNHEARD % group], check=True, capture_output=True, text=True)
         self.assertRegex(ended.stderr, "ends before 1 calls whose futures have callbacks.*%s" % group)
+        with mpcsfaas.Client() as client:
+            client.cancel_many([task["task_id"] for task in client.list(group=group)])
 
     def test_a_map_that_is_read_after_shutdown_sends_nothing_more(self):
         ex = Executor()
@@ -893,7 +895,7 @@ asyncio.run(main())
 UNHEARD = """
 import time
 from mpcsfaas import Executor
-ex = Executor(group=%r)
+ex = Executor(group=%r, labels=["nobody=has"])
 future = ex.submit(time.sleep, 1)
 future.add_done_callback(print)
 while not future.task_id:
