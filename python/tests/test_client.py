@@ -456,7 +456,7 @@ class Calls(unittest.TestCase):
                     began = time.monotonic()
                     with self.assertRaisesRegex(TimeoutError, "has not ended within 1 s; it goes on"):
                         ask()
-                    self.assertLess(time.monotonic() - began, 9)
+                    self.assertLess(time.monotonic() - began, 25)  # what hangs would hang for half a minute
 
     def test_an_end_is_told_also_to_whoever_does_not_wait(self):
         task_id = self.client.submit(triple, [7])
