@@ -94,6 +94,8 @@ class Canceled(unittest.TestCase):
                 first = await client.task(stuck).future()
                 others = [asyncio.ensure_future(client.wait(stuck)) for _ in range(3)]
                 for _ in range(20):
+                while len(waited_for(client._client)) < 4:
+                    await asyncio.sleep(0.01)
                     with self.assertRaises(asyncio.TimeoutError):
                         await asyncio.wait_for(client.task(stuck).result(), 0.05)
                 with self.assertRaisesRegex(TimeoutError, "it goes on"):
@@ -101,7 +103,10 @@ class Canceled(unittest.TestCase):
                 others[0].cancel()
                 await asyncio.wait(others[:1])
                 self.assertEqual((await client.get(stuck))["status"], "QUEUED")
-                # Those of the first and of the two that still wait.
+                # Those of the first and of the two that still wait, once the calls of those that have left are over, too.
+                end = time.monotonic() + 20
+                while (client._calls._busy or len(waited_for(client._client)) != 3) and time.monotonic() < end:
+                    await asyncio.sleep(0.01)
                 self.assertEqual(len(waited_for(client._client)), 3)
                 await client.cancel(stuck)
                 for other in others[1:]:
