@@ -4,11 +4,12 @@ import os
 import threading
 import time
 import unittest
+from unittest import mock
 
 from cutting_proxy import CuttingProxy
 from waited_for import waited_for
 
-from mpcsfaas import AsyncClient, Client, ClientClosed, Executor, TaskCanceled
+from mpcsfaas import AsyncClient, Client, ClientClosed, Executor, TaskCanceled, aclient
 
 
 # Whoever waited for an answer that does not come would take longer, seconds: a minute, or until the service cuts the connection,
@@ -93,9 +94,9 @@ class Canceled(unittest.TestCase):
             async with AsyncClient() as client:
                 first = await client.task(stuck).future()
                 others = [asyncio.ensure_future(client.wait(stuck)) for _ in range(3)]
-                for _ in range(20):
                 while len(waited_for(client._client)) < 4:
                     await asyncio.sleep(0.01)
+                for _ in range(20):
                     with self.assertRaises(asyncio.TimeoutError):
                         await asyncio.wait_for(client.task(stuck).result(), 0.05)
                 with self.assertRaisesRegex(TimeoutError, "it goes on"):
@@ -141,8 +142,9 @@ class Canceled(unittest.TestCase):
         proxy = self.proxy()
 
         async def main():
-            async with AsyncClient() as client:
-                (await client.task(stuck).future()).cancel()
+            with mock.patch.object(aclient, "_LEAVING", 20.0):
+                async with AsyncClient() as client:
+                    (await client.task(stuck).future()).cancel()
             async with AsyncClient(proxy.url) as client:
                 future = await client.task(hangs).future()
                 proxy.fall_silent()
@@ -160,7 +162,7 @@ class Canceled(unittest.TestCase):
             async with AsyncClient() as client:
                 (await client.task(task_id).future()).cancel()
 
-        with Client() as client:
+        with Client() as client, mock.patch.object(aclient, "_LEAVING", 20.0):
             for _ in range(30):
                 task_id = self.stuck()
                 asyncio.run(main(task_id))
