@@ -62,8 +62,7 @@ def sleeps(seconds):
 
 class Refusals(unittest.TestCase):
     def test_nobody_there(self):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            url = "http://127.0.0.1:%d" % free.getsockname()[1]
+        url = nobody(self)
         began = time.monotonic()
         with self.assertRaises(errors.ServiceUnreachable) as caught, Executor(url) as ex:
             ex.submit(double, 1)
@@ -785,6 +784,14 @@ def serve(test, answers):
     return "http://127.0.0.1:%d" % server.server_port, asked
 
 
+def nobody(test):
+    """Where nobody listens, and nobody else can until the test ends: the URL."""
+    taken = socket.socket()
+    test.addCleanup(taken.close)
+    taken.bind(("127.0.0.1", 0))
+    return "http://127.0.0.1:%d" % taken.getsockname()[1]
+
+
 def _worker(version, state="ready", dill=None):
     return {"state": state, "runtimes": [{"runtime": "python", "version": version, "broken": None, "dill": dill}]}
 
@@ -1010,10 +1017,8 @@ class Output(unittest.TestCase):
             self.assertFalse(output.is_running())
 
     def test_a_service_that_is_away_is_tried_once_for_all_of_them(self):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            url = "http://127.0.0.1:%d" % free.getsockname()[1]
         ended = threading.Event()
-        way = transport.Transport(url, patience=0.3)
+        way = transport.Transport(nobody(self), patience=0.3)
         output = shown.Shown(way, "group", "shown", lambda: output.is_running() or ended.set())
         with contextlib.redirect_stderr(io.StringIO()) as told:
             output.add(ended_futures(100))
