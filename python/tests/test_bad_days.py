@@ -864,7 +864,7 @@ class Leaving(unittest.TestCase):
             text=True,
         )
         self.addCleanup(program.kill)
-        self.assertEqual(program.stdout.readline(), "0\n")
+        self.assertEqual([program.stdout.readline() for _ in range(2)], ["0\n", "all are sent\n"])
         proxy.fall_silent()
         _, told = program.communicate("go\n", timeout=40)
         self.assertIn("The program ends with 1 calls that the service", told)
@@ -887,6 +887,8 @@ HANGS = """
 import sys
 from mpcsfaas import executor, leaving, transport
 executor._LAST_WORDS = leaving.SECONDS = transport._GRACE = 0.5
+ex._submits.flush()
+print("all are sent", flush=True)
 sys.stdin.readline()
 ex.submit(nap, 1)
 """
