@@ -876,7 +876,7 @@ HALF = """
 import time
 from mpcsfaas import Executor
 def nap(n):
-    time.sleep(0.1)
+    time.sleep(0.1 if n < 50 else 0.5)
     return n
 ex = Executor(group=%r)
 values = ex.map(nap, range(200))
