@@ -1011,7 +1011,7 @@ class Output(unittest.TestCase):
                 began = time.monotonic()
                 output.close()
                 output.join()
-                self.assertLess(time.monotonic() - began, 8)
+                self.assertLess(time.monotonic() - began, 20)  # a silent service is waited for a minute
                 way.close()
                 for thread in threading.enumerate():
                     if thread.name.startswith("shown-logs"):
