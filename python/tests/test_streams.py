@@ -55,8 +55,8 @@ class Streams(unittest.TestCase):
 
     def test_one_that_never_answers_fails_nobody_while_results_can_be_read(self):
         self.patch(transport, "_CONNECT_TIMEOUT", 0.2)
-        ex = self.executor(lambda near: None, patience=0.5, _REREAD=0.2)
-        self.assertEqual(ex.submit(sleeps, 3).result(20), 3)
+        ex = self.executor(lambda near: None, patience=2.0, _REREAD=0.2)
+        self.assertEqual(ex.submit(sleeps, 4.5).result(20), 4.5)
 
     def test_where_there_is_none_calls_are_sent_at_once_and_ends_come_soon(self):
         refusals = [answer(status, HTML, "text/html") for status in (401, 403, 404, 502)]
