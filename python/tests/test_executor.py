@@ -201,7 +201,7 @@ class Calls(unittest.TestCase):
         self.assertLess(len(read), 10)
         values.close()
         with self.assertRaises(concurrent.futures.TimeoutError):
-            list(self.ex.map(sleeps, [0, 3], timeout=0.3))
+            list(self.ex.map(sleeps, [0, 30], timeout=0.3))
 
     def test_asynchronous_functions_are_run_to_their_ends(self):
         self.assertEqual(self.ex.submit(adds, 1).result(), 2)
