@@ -647,6 +647,7 @@ class Calls(unittest.TestCase):
     def test_after_a_fork_it_says_so(self):
         self.ex.submit(double, 1).result()
         future = self.ex.options(labels=["nobody=has"]).submit(double, 2)
+        self.addCleanup(future.cancel)
         _until(lambda: future.task_id)
         ours, theirs = os.pipe()
         for use in (lambda: self.ex.submit(double, 1), lambda: future.result(10), future.cancel, future.logs):
@@ -673,7 +674,6 @@ class Calls(unittest.TestCase):
         os.close(ours)
         os.close(theirs)
         self.assertEqual(self.ex.submit(double, 2).result(), 4)
-        self.assertTrue(future.cancel())
 
 
 class Leaving(unittest.TestCase):
