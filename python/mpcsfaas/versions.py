@@ -67,8 +67,10 @@ class Fleet:
             return None
         problem = mismatch("what was submitted", PYTHON, self._pythons)
         if problem is not None:
-            # Whoever is to be refused is refused by an answer of that moment.
+            # Whoever is to be refused is refused by an answer of that moment; also one that was checked before this answer came, and is
+            # accepted after it.
             self._until = 0.0
+            self._is_used = True
         return problem
 
     def _is_due(self) -> bool:
@@ -78,7 +80,8 @@ class Fleet:
         found = pythons_of(self._workers(until))
         with self._lock:
             self._pythons = found
-            self._fitting = set()
+            # Nobody has to ask for what is known.
+            self._fitting = {python for python in self._fitting if mismatch("", python, found) is None}
             self._until = time.monotonic() + _FRESH
 
 

@@ -629,12 +629,32 @@ class Refusals(unittest.TestCase):
                     now += versions._FRESH - 0.1
                     submits(5)
                     self.assertEqual(len(asked), 1)
+                # Also where nobody has submitted since the last look.
+                for _ in range(3):
+                    asked.clear()
+                    now += versions._FRESH
+                    submits(1)
+                    self.assertEqual([thread is not threading.current_thread() for thread in asked], [in_background])
                 now += versions._FRESH
                 fleet["items"] = [_worker("3.8.1")]
                 with self.assertRaisesRegex(errors.VersionMismatch, "Python %s .* runs Python 3.8.1" % versions.PYTHON):
                     submits_until_refused()
                 fleet["items"] = [_worker(versions.PYTHON + ".2")]
                 submits(1)
+
+    def test_a_look_that_finds_no_worker_is_one_for_all_that_relied_on_those_before(self):
+        told = {"items": [_worker(versions.PYTHON + ".1")]}
+        fleet = versions.Fleet(lambda until: told, looks_again=True)
+        fleet.check("one")
+        fleet._until = 0.0
+        # Two that are on their way, when the first is accepted.
+        fleet.check("this")
+        fleet.check("that")
+        told = {"items": [_worker("3.8.1")]}
+        for _ in range(2):
+            self.assertRegex(fleet.look_again(time.monotonic()), "runs Python 3.8.1")
+        told = {"items": [_worker(versions.PYTHON + ".2")]}
+        self.assertIsNone(fleet.look_again(time.monotonic()))
 
     def test_what_no_worker_fits_any_more_fails_where_it_waits(self):
         fleet, call = {"items": [_worker(versions.PYTHON + ".1")]}, transport.Transport.call
