@@ -53,7 +53,11 @@ beforeEach(() => {
   [troubles, isAway] = [[], false];
   tenant = `t${(tests += 1)}`;
 });
-afterEach(comesBack);
+afterEach(async () => {
+  await comesBack();
+  // A master that was restarted refuses everything for two seconds more, and its server is looked for every now and then.
+  await until(() => store.states(tenant, [newId(Date.now(), away)]).catch(() => undefined));
+});
 
 async function goesAway(): Promise<void> {
   await node.kill();
