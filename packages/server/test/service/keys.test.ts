@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PROBLEM_JSON } from '@mpcsfaas/contract';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../src/clock.ts';
 import { defaultServiceConfig } from '../../src/config/service.ts';
 import { createService } from '../../src/service/index.ts';
@@ -13,6 +13,8 @@ import { addFunction, startRig } from './harness.ts';
 import type { Rig, Told } from './harness.ts';
 
 const FIRST = 'mpk_0123456789abcdef0123456789abcdef';
+/** A key that was revoked in one service is taken for so long in another one. */
+const KEYS_TIME_MS = 5_000;
 const bearer = (key: string) => ({ authorization: `Bearer ${key}` });
 
 describe('with keys on', () => {
@@ -71,11 +73,14 @@ describe('what goes on under a key', () => {
     rig = await startRig({ config: { requireKeys: true }, firstKey: FIRST });
   });
   afterAll(() => rig.stop());
+  afterEach(() => void vi.useRealTimers());
 
   it.each([
-    ['at once in the service that revokes it', 'own', 2_000],
-    ["within the keys' time in another", 'other', 7_000],
-  ] as const)('ends %s; under another key it goes on', async (_, where, withinMs) => {
+    ['at once in the service that revokes it', 'own'],
+    ["within the keys' time in another", 'other'],
+  ] as const)('ends %s; under another key it goes on', async (_, where) => {
+    // Nobody reads the keys again before the test says that it is time.
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
     const { key, key_id } = (await rig.post('/v1/keys', { name: 'x' }, bearer(FIRST))).body;
     const other = where === 'other' ? await another(rig) : undefined;
     const base = other?.url ?? rig.url;
@@ -116,15 +121,19 @@ describe('what goes on under a key', () => {
     // The call is queued last: by then the waits, too, have been taken up.
     const queued = async () => (await rig.get('/v1/tasks', bearer(FIRST))).body.items.length;
     await expect.poll(queued).toBe(2 + before);
-    const revokedAt = performance.now();
+    let from = performance.now();
     await rig.send('DELETE', `/v1/keys/${key_id}`, undefined, bearer(FIRST));
+    if (other !== undefined) {
+      from = performance.now();
+      vi.advanceTimersByTime(KEYS_TIME_MS);
+    }
     expect(await Promise.all([events(), logs()])).toEqual(['ended', 'ended']);
     for (const answer of await Promise.all([wait, waitForMany, call])) {
       expect(answer.headers.get('content-type')).toContain(PROBLEM_JSON);
       expect(await answer.json()).toMatchObject({ status: 401, code: 'unauthorized' });
     }
     expect((await call).headers.get('x-task-id')).toMatch(/^[0-9a-f-]{36}$/);
-    expect(performance.now() - revokedAt).toBeLessThan(withinMs);
+    expect(performance.now() - from).toBeLessThan(2_000);
     await rig.finish();
     expect(await kept()).toContain(task_id);
     await other?.close();
