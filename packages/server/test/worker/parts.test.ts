@@ -15,7 +15,8 @@ it('a dispatcher that fills the window is told at once, not with the next heartb
   await desk.hears(kind('register'));
   await desk.hears(kind('heartbeat'));
   const window = PART_WINDOW_BYTES / PART_BYTES;
-  const parts = 8 * window;
+  const windows = 8;
+  const parts = windows * window;
   desk.deliver(1, 'large', parts);
   const heartbeats = (): number => desk.heard.filter(({ k }) => k === 'heartbeat').length;
   const before = heartbeats();
@@ -28,7 +29,8 @@ it('a dispatcher that fills the window is told at once, not with the next heartb
       (item): item is WorkerItem => item.k === 'credits' && item.part_bytes > sent * PART_BYTES - PART_WINDOW_BYTES / 2,
     );
   }
-  expect(heartbeats() - before).toBeLessThan(4);
+  // With them alone each window would wait for one; and they come every second, and when there is news of what can run here.
+  expect(heartbeats() - before).toBeLessThan(windows);
 });
 
 it('one whose last part was lost is given back, whatever else comes meanwhile', async () => {
