@@ -139,12 +139,13 @@ export function workerIn(mode: 'pull' | 'push', closers: (() => unknown)[], ...u
   return workerMade(mode, closers, urls);
 }
 
-/** The same, made of other parts. */
+/** The same, made of other parts. `onRunnersGone`: its pool has stopped, and what is left of its end is words. */
 export async function workerMade(
   mode: 'pull' | 'push',
   closers: (() => unknown)[],
   urls: string[],
   parts: Partial<WorkerParts> = {},
+  onRunnersGone: () => void = () => undefined,
 ): Promise<Worker> {
   const directory = mkdtempSync(join(tmpdir(), 'leaving-test-'));
   closers.push(() => rmSync(directory, { recursive: true, force: true }));
@@ -159,8 +160,8 @@ export async function workerMade(
     directory,
     clock: systemClock,
     random: Math.random,
-    openPool: (listener) =>
-      openRunnerPool({
+    openPool: async (listener) => {
+      const pool = await openRunnerPool({
         slots: 1,
         python: '/usr/bin/python3',
         pythonPath: [],
@@ -170,7 +171,11 @@ export async function workerMade(
         log: () => undefined,
         logLimits: { headBytes: 1024, tailBytes: 1024 },
         listener,
-      }),
+      });
+      const stop = pool.stop.bind(pool);
+      pool.stop = (graceMs) => stop(graceMs).then(onRunnersGone);
+      return pool;
+    },
     log: () => undefined,
   };
   const worker = await startWorker(options, { ...realParts(options), ...parts });
