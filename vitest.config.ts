@@ -19,6 +19,8 @@ export default defineConfig({
     // Real servers and child processes start here; a loaded machine needs the room.
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // The same room for what is looked at until it holds: of itself a look gives up after a second.
+    expect: { poll: { timeout: 20_000 } },
     pool: 'forks',
     // Most of them wait most of the time.
     maxWorkers: 4,
