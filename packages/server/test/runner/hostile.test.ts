@@ -22,13 +22,16 @@ const sleeps = fixture('sleeps');
 async function hostile(name: string, args: unknown[] = [], more: Partial<TaskSpec> = {}): Promise<Ended> {
   const neighbour = pool.call(sleeps, [0.15, 'neighbour']);
   const bad = pool.call(fixture(name), args, more);
-  pool.submit(neighbour, bad);
-  const end = await pool.end(bad);
-  expect(valueOf(await pool.end(neighbour))).toBe('neighbour');
-  const next = [1, 2, 3, 4].map((x) => pool.call(sane, [x]));
-  pool.submit(...next);
-  for (const [at, call] of next.entries()) expect(valueOf(await pool.end(call))).toBe(at + 2);
-  return end;
+  const [beside, end] = await pool.runAll([neighbour, bad]);
+  expect(valueOf(beside!)).toBe('neighbour');
+  await expectSane();
+  return end!;
+}
+
+/** Each slot once more, and more than once. */
+async function expectSane(): Promise<void> {
+  const ends = await pool.runAll([1, 2, 3, 4].map((x) => pool.call(sane, [x])));
+  expect(ends.map(valueOf)).toEqual([2, 3, 4, 5]);
 }
 
 const words = ({ outcome }: Ended): string =>
@@ -60,9 +63,7 @@ describe('ends of the process', () => {
   ])('%s to the template: what ran with it is lost, what comes is right', async (signal, expected) => {
     const bad = pool.call(fixture('kills_its_parent'), [signal], { timeout_ms: 500 });
     expect(words(await pool.run(bad))).toMatch(expected);
-    const next = [1, 2, 3, 4].map((x) => pool.call(sane, [x]));
-    pool.submit(...next);
-    for (const [at, call] of next.entries()) expect(valueOf(await pool.end(call))).toBe(at + 2);
+    await expectSane();
   });
 });
 
