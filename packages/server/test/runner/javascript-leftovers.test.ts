@@ -55,9 +55,10 @@ test('nothing begins beside what a call has left, also what lies in the pipe beh
   for (let round = 0; round < 16; round += 1) await pool.run(pool.call(code, [false]));
   const leaving = pool.call(code, [true]);
   const behind = Array.from({ length: 8 }, () => pool.call(code, [false]));
-  pool.submit(leaving, ...behind);
+  pool.submit(leaving);
+  const ends = await pool.runAll(behind);
   const left = valueOf(await pool.end(leaving));
-  for (const call of behind) expect(valueOf(await pool.end(call))).not.toBe(left);
+  for (const end of ends) expect(valueOf(end)).not.toBe(left);
 });
 
 test('the next call finds its port free', async () => {
@@ -148,8 +149,7 @@ describe('what a call replaces reaches neither its own answer nor the next call'
       '(x) => { Array.prototype.push = Buffer.concat = null; Buffer.prototype.readUInt32LE = null;\n' +
       '  return new Promise((resolve) => setTimeout(resolve, 5, x)) }';
     const calls = Array.from({ length: 20 }, (_, x) => pool.call(x === 3 ? javascript(text) : square, [x]));
-    pool.submit(...calls);
-    const ends = await Promise.all(calls.map((call) => pool.end(call)));
+    const ends = await pool.runAll(calls);
     expect(ends.map(valueOf)).toEqual(calls.map((_, x) => (x === 3 ? 3 : x * x)));
   });
 });

@@ -1,4 +1,6 @@
 // The JavaScript child: forms of source, results, failures, output, and what it cannot be talked into.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { javascript, TestPool, valueOf, type Ended } from './harness.ts';
 
@@ -258,7 +260,7 @@ describe('failures', () => {
 
 test('console and streams belong to the call', async () => {
   const text = '(n) => { console.log("out", n); console.error("err", n); process.stdout.write("raw\\n"); return n }';
-  const ends = await Promise.all([1, 2, 3].map((n) => run(text, [n])));
+  const ends = await pool.runAll([1, 2, 3].map((n) => pool.call(javascript(text), [n])));
   for (const end of ends) {
     const n = String(valueOf(end));
     expect(end.logs?.stdout.head.toString()).toBe(`out ${n}\nraw\n`);
@@ -280,16 +282,21 @@ test('many calls come back right', async () => {
 });
 
 test('calls behind a long one are taken back and run elsewhere', async () => {
-  const waits = javascript('(ms, x) => new Promise((resolve) => (ms ? setTimeout(resolve, ms, x) : resolve(x)))');
-  for (let round = 0; round < 16; round += 1) await pool.run(pool.call(waits, [0, 1]));
-  const long = pool.call(waits, [1000, 'long']);
-  const short = Array.from({ length: 40 }, (_, x) => pool.call(waits, [0, x]));
-  pool.submit(long, ...short);
-  for (const [x, call] of short.entries()) {
-    expect(valueOf(await pool.end(call))).toBe(x);
-    expect(pool.started.get(call.key)).toHaveLength(1);
-  }
+  // Ends when the file exists: with '/' at once.
+  const holds = javascript(
+    'import { existsSync } from "node:fs";\nexport default async (path, x) => {\n' +
+      '  while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 5));\n  return x }',
+  );
+  for (let round = 0; round < 16; round += 1) await pool.run(pool.call(holds, ['/', 1]));
+  const gate = join(pool.dataDir, 'gate');
+  const long = pool.call(holds, [gate, 'long']);
+  const short = Array.from({ length: 40 }, (_, x) => pool.call(holds, ['/', x]));
+  pool.submit(long);
+  const ends = await pool.runAll(short);
+  expect(ends.map(valueOf)).toEqual(short.map((_, x) => x));
+  for (const call of short) expect(pool.started.get(call.key)).toHaveLength(1);
   expect(pool.ends.has(long.key)).toBe(false);
+  writeFileSync(gate, '');
   expect(valueOf(await pool.end(long))).toBe('long');
-  expect(valueOf(await pool.run(pool.call(waits, [0, 'after'])))).toBe('after');
+  expect(valueOf(await pool.run(pool.call(holds, ['/', 'after'])))).toBe('after');
 });
