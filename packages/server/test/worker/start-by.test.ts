@@ -29,7 +29,6 @@ it('a worker gives back what was not started in its time, whether it came at onc
         { ...task('late'), args: here, within: 0 },
         { ...task('late in parts'), args: { parts: ARGS.length }, within: 0 },
         { ...task('ahead'), args: here, within: 3_600_000 },
-        { ...task('free'), args: here },
       ],
     },
     [ARGS],
@@ -43,6 +42,9 @@ it('a worker gives back what was not started in its time, whether it came at onc
       item.k === 'ended' ? item.ends.some(({ t }) => t === token) : false,
     );
   for (const token of ['late', 'late in parts', 'ahead', 'free']) {
+    // By itself: behind one that takes its time it would go back for that.
+    if (token === 'free')
+      desk.say({ k: 'tasks', number: 2, headers: [header], tasks: [{ ...task(token), args: here }] }, [ARGS]);
     const end = (await endOf(token)).ends.find(({ t }) => t === token);
     const late = { at: 0, is: 'released', reason: 'handed_back' };
     expect(end).toMatchObject(token.startsWith('late') ? late : { is: 'completed' });
