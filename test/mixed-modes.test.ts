@@ -1,4 +1,5 @@
 // One queue, dispatchers of every mode: each takes its part, and what one of them leaves behind the others finish.
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { endsOf, get, post, registerSource } from './harness/http.ts';
@@ -8,8 +9,18 @@ import { startSystem, type System } from './harness/system.ts';
 
 const PYTHON = ['--python', '/usr/bin/python3', '--slots', '2'];
 
+/** Ends when the file exists. */
+const NAP = `
+import os, time
+def nap(n, gate):
+    while not os.path.exists(gate):
+        time.sleep(0.01)
+    return n * 2
+`;
+
 interface Worked {
-  worker: string;
+  worker: string | null;
+  started_at: string | null;
   attempts: { reason: string }[];
 }
 
@@ -48,7 +59,7 @@ beforeAll(async () => {
   system = await startSystem({ form: 'redis push', workers: 1 });
   const [, pullPort] = await Promise.all([addDispatcher('local'), addDispatcher('pull')]);
   await addWorker('pull', pullPort);
-  await registerSource(system.url, 'nap', 'import time\ndef nap(n):\n    time.sleep(0.05)\n    return n * 2\n');
+  await registerSource(system.url, 'nap', NAP);
 });
 
 afterAll(async () => {
@@ -56,9 +67,13 @@ afterAll(async () => {
   await system.stop();
 });
 
-async function submit(count: number): Promise<string[]> {
-  const tasks = Array.from({ length: count }, (_, n) => ({ function: 'nap', args: [n] }));
+async function submit(count: number, gate: string): Promise<string[]> {
+  const tasks = Array.from({ length: count }, (_, n) => ({ function: 'nap', args: [n, gate] }));
   return (await post<{ task_ids: string[] }>(`${system.url}/v1/tasks/batch`, { tasks })).body.task_ids;
+}
+
+async function recordsOf(ids: readonly string[]): Promise<Worked[]> {
+  return Promise.all(ids.map(async (id) => (await get<Worked>(`${system.url}/v1/tasks/${id}`)).body));
 }
 
 async function expectAllRight(ids: readonly string[]): Promise<void> {
@@ -66,24 +81,34 @@ async function expectAllRight(ids: readonly string[]): Promise<void> {
   expect(ids.map((id) => ends.get(id)?.value)).toEqual(ids.map((_, n) => n * 2));
 }
 
+/** The modes of the workers that run something now. */
+async function modesAtWork(): Promise<Set<string | undefined>> {
+  const { url } = system;
+  const tasks = (await get<{ items: Worked[] }>(`${url}/v1/tasks?status=RUNNING&limit=1000`)).body.items;
+  const workers = (await get<{ items: { worker_id: string; mode: string }[] }>(`${url}/v1/workers`)).body.items;
+  const busy = tasks.filter(({ started_at }) => started_at !== null).map(({ worker }) => worker);
+  return new Set(busy.map((id) => workers.find(({ worker_id }) => worker_id === id)?.mode));
+}
+
 it('tasks of one queue run in every mode at once', async () => {
-  const ids = await submit(120);
+  const gate = join(system.dataDir, 'gate');
+  const ids = await submit(120, gate);
+  await expect.poll(modesAtWork).toEqual(new Set(['local', 'pull', 'push']));
+  writeFileSync(gate, '');
   await expectAllRight(ids);
-  const records = await Promise.all(ids.map((id) => get<Worked>(`${system.url}/v1/tasks/${id}`)));
-  const workers = new Set(records.map(({ body }) => body.worker));
-  expect(workers.size).toBe(3);
 });
 
 it.each(['local', 'pull'] as const)(
   'the %s dispatcher is killed in the middle: the others end what it had',
   async (mode) => {
-    const ids = await submit(150);
-    await post(`${system.url}/v1/results`, { task_ids: ids.slice(0, 30), wait_ms: 60_000, wait_for: 'all' });
+    const gate = join(system.dataDir, `gate ${mode}`);
+    const ids = await submit(150, gate);
+    await expect.poll(modesAtWork).toContain(mode);
     await dispatchers.get(mode)!.kill();
+    writeFileSync(gate, '');
     await expectAllRight(ids);
-    const records = await Promise.all(ids.map((id) => get<Worked>(`${system.url}/v1/tasks/${id}`)));
-    // It had some, whose leases ran out.
-    const left = records.filter(({ body }) => body.attempts.some(({ reason }) => reason === 'abandoned'));
+    // Its leases ran out.
+    const left = (await recordsOf(ids)).filter(({ attempts }) => attempts.some(({ reason }) => reason === 'abandoned'));
     expect(left.length).toBeGreaterThan(0);
   },
 );
