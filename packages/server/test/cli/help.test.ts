@@ -1,12 +1,11 @@
 // What the commands say of themselves, and to those who call them wrongly: one sentence, a non-zero exit, no trace.
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { freePort } from '../../../../test/harness/redis.ts';
 import { blockedPort, mpcsfaas, program, takenPort, together, type Said } from './harness.ts';
@@ -88,6 +87,15 @@ beforeAll(async () => {
   const said = await together(shared.map((command) => ({ program: 'mpcsfaas', args: argsOf(command), env: {} })));
   shared.forEach((command, at) => helps.set(`mpcsfaas ${command}`, said[at]!));
 });
+
+/** Options of Node with which a program makes `file` once no connection could be made. */
+function tellingOfRefusals(file: string): string {
+  const code = `
+    import { subscribe } from 'node:diagnostics_channel';
+    import { writeFileSync } from 'node:fs';
+    subscribe('net.client.socket', ({ socket }) => socket.once('error', () => writeFileSync('${file}', '')));`;
+  return `--import=data:text/javascript,${encodeURIComponent(code)}`;
+}
 
 /** The one sentence on stderr. Fails where there is more, or a stack trace, or a zero exit. */
 function sentence({ code, stderr }: Said): string {
@@ -334,10 +342,11 @@ describe('a wrong call', () => {
   );
 
   it('a service that is starting is waited for, and not for long', async () => {
-    const { port, server } = await takenPort();
-    await new Promise((resolve) => server.close(resolve));
-    const asking = mpcsfaas(['fn', 'ls', '--port', String(port)]);
-    await pause(1_600);
+    const port = await freePort();
+    const refused = join(folder, 'refused');
+    const asking = mpcsfaas(['fn', 'ls', '--port', String(port)], { NODE_OPTIONS: tellingOfRefusals(refused) });
+    // It begins to listen after the first try, and in time for the last.
+    await expect.poll(() => existsSync(refused), { interval: 10 }).toBe(true);
     const late = createServer((_request, answer) => answer.end('{"items": [], "next_cursor": ""}'));
     await once(late.listen(port, '127.0.0.1'), 'listening');
     expect(await asking).toMatchObject({ code: 0, stderr: '' });
