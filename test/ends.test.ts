@@ -385,7 +385,7 @@ describe.each(['redis push', 'redis pull', 'embedded push', 'embedded pull', 'em
       });
       const delayed = (): Promise<unknown> =>
         get<{ status: string }>(`${url}/v1/tasks/${body.task_id}`).then((r) => r.body);
-      await expect.poll(delayed, { timeout: 20_000 }).toMatchObject({
+      await expect.poll(delayed).toMatchObject({
         status: 'DELAYED',
         waits: { reason: 'delayed' },
         attempts: [{ reason: 'retry', message: expect.stringMatching(/KeyError/) as string }],
@@ -403,7 +403,7 @@ describe.each(['redis push', 'redis pull', 'embedded push', 'embedded pull', 'em
       const waiting = await submitted('hangs', { labels: ['nowhere'] });
       const running = await submitted('hangs', { timeout_ms: 600_000 });
       const status = async (id: string): Promise<string> => (await recordOf(url, id)).status;
-      await expect.poll(() => status(running), { timeout: 20_000 }).toBe('RUNNING');
+      await expect.poll(() => status(running)).toBe('RUNNING');
       expect(await status(waiting)).toBe('QUEUED');
       for (const id of [waiting, running]) {
         expect((await post(`${url}/v1/tasks/${id}/cancel`, {})).status).toBe(200);

@@ -92,7 +92,7 @@ def parent():
       { function: 'ignores_sigterm', args: [] },
       { function: 'parent', args: [] },
     ]);
-    await expect.poll(() => marked(`${dataDir}/child`).length, { timeout: 20_000, interval: 20 }).toBeGreaterThan(0);
+    await expect.poll(() => marked(`${dataDir}/child`).length, { interval: 20 }).toBeGreaterThan(0);
     return system;
   };
   /** The owner of the runners: `up`, or the worker. */

@@ -34,7 +34,7 @@ async function losesIts(url: string, killed: () => Promise<void>): Promise<{ onc
       const path = join(folder, name);
       return existsSync(path) ? statSync(path).size : 0;
     };
-    await expect.poll(() => [starts('once'), starts('twice')], { timeout: 20_000 }).toEqual([1, 1]);
+    await expect.poll(() => [starts('once'), starts('twice')]).toEqual([1, 1]);
     await killed();
     await expect.poll(() => starts('twice'), { timeout: 30_000 }).toBe(2);
     await killed();
@@ -159,7 +159,7 @@ def holds(path):
       const running = async (): Promise<number> =>
         (await Promise.all([recordOf(url, last), recordOf(url, again)])).filter(({ started_at }) => started_at !== null)
           .length;
-      await expect.poll(running, { timeout: 20_000 }).toBe(2);
+      await expect.poll(running).toBe(2);
       await system.workers[0]!.kill();
       await system.startWorker();
       const ends = await endsOf(url, body.task_ids);

@@ -428,7 +428,7 @@ describe('map', () => {
     }
     expect(await states('left')).toEqual(['CANCELED', 'CANCELED', 'CANCELED', 'CANCELED', 'COMPLETED']);
     const running = nap.with({ group: 'aborted', signal: stop.signal }).map([600, 600, 600]).toArray();
-    await expect.poll(() => states('aborted'), { timeout: 20_000 }).toHaveLength(3);
+    await expect.poll(() => states('aborted')).toHaveLength(3);
     stop.abort();
     expect(await fault(running)).toMatchObject({ name: 'AbortError' });
     expect(await states('aborted')).toEqual(['CANCELED', 'CANCELED', 'CANCELED']);
@@ -462,7 +462,7 @@ describe('map', () => {
   it('a call whose signal fires is canceled', async () => {
     const stop = new AbortController();
     const call = faas.function<[number], string>('py-nap').with({ group: 'call', signal: stop.signal })(600);
-    await expect.poll(() => states('call'), { timeout: 20_000 }).toHaveLength(1);
+    await expect.poll(() => states('call')).toHaveLength(1);
     stop.abort(new Error('changed my mind'));
     expect(await fault(call)).toMatchObject({ message: 'changed my mind' });
     expect(await states('call')).toEqual(['CANCELED']);

@@ -118,7 +118,7 @@ it('a program whose service hangs can end some seconds after it stopped', async 
     });
     const ended = once(child, 'close');
     const isThere = ({ path, body }: Asked): boolean => path.startsWith(`/${name}/`) && until.test(path + body);
-    await expect.poll(() => asked.some(isThere), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => asked.some(isThere)).toBe(true);
     const from = performance.now();
     child.stdin.end();
     const [code] = (await ended) as unknown[];
@@ -152,7 +152,7 @@ describe('a service that hangs is left by a signal at once, and not asked by one
     const faas = new Faas({ url });
     const stop = new AbortController();
     const told = ask(faas, stop.signal).catch((error: unknown) => error);
-    await expect.poll(() => asked.length, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => asked.length).toBe(1);
     const from = performance.now();
     stop.abort(new Error('enough'));
     expect(await told).toMatchObject({ message: 'enough' });

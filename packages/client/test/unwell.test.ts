@@ -52,7 +52,7 @@ describe('a submission whose answer is cut', () => {
     const stop = new AbortController();
     const values = new Faas({ url, retries: 1 }).function('f').map([1], { signal: stop.signal }).toArray();
     const told = values.catch((error: unknown) => error);
-    await expect.poll(() => submissions.length, { timeout: 20_000 }).toBeGreaterThan(3);
+    await expect.poll(() => submissions.length).toBeGreaterThan(3);
     stop.abort(new Error('enough'));
     expect(await told).toMatchObject({ message: 'enough' });
     expect(made()).toHaveLength(1);
@@ -86,9 +86,9 @@ describe('a call by itself', () => {
     });
     const f = new Faas({ url, retries: 0 }).function<[unknown], string>('f');
     const all = f.map(Array.from({ length: 5_000 }, (_, n) => n)).toArray();
-    await expect.poll(() => asked.length, { timeout: 20_000 }).toBeGreaterThan(0);
+    await expect.poll(() => asked.length).toBeGreaterThan(0);
     await f.submit('alone 1');
-    await expect.poll(() => asked.filter(({ body }) => !body.includes('alone')).length, { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => asked.filter(({ body }) => !body.includes('alone')).length).toBe(2);
     // That of the map is not answered before.
     await f.submit('alone 2');
     answer();
@@ -340,7 +340,7 @@ it('a signal that belongs to the call cancels the task of a handle that is there
   const canceled = (): string[] => asked.filter(({ path }) => path === '/v1/tasks/cancel').map(({ body }) => body);
   expect(canceled()).toEqual([]);
   stop.abort();
-  await expect.poll(canceled, { timeout: 20_000 }).toEqual([JSON.stringify({ task_ids: open.map(({ id }) => id) })]);
+  await expect.poll(canceled).toEqual([JSON.stringify({ task_ids: open.map(({ id }) => id) })]);
 });
 
 it('many calls of one signal are canceled by one request', async () => {
@@ -362,7 +362,7 @@ it('many calls of one signal are canceled by one request', async () => {
         path === '/v1/results' ? (JSON.parse(body) as { task_ids: string[] }).task_ids : [],
       ),
     ).size;
-  await expect.poll(waited, { timeout: 20_000 }).toBe(300);
+  await expect.poll(waited).toBe(300);
   stop.abort(new Error('enough'));
   expect(new Set(await Promise.all(calls))).toEqual(new Set(['Error: enough']));
   const sizes = asked

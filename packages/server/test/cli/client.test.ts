@@ -332,7 +332,7 @@ describe('call', () => {
   it.each(['SIGINT', 'SIGTERM'] as const)('that is interrupted by %s goes on, and tells its task', async (name) => {
     const call = program('mpcsfaas', ['call', 'nap', '600'], env);
     const running = async (): Promise<string> => done('task', 'ls', '--function', 'nap', '--status', 'queued,running');
-    await expect.poll(running, { timeout: 20_000 }).toMatch(/RUNNING/);
+    await expect.poll(running).toMatch(/RUNNING/);
     call.signal(name);
     const { code, stdout, stderr } = await call.ended;
     expect([code, stdout]).toEqual([130, '']);

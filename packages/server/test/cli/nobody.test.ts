@@ -78,7 +78,7 @@ describe('where a worker is connected', () => {
   });
 
   it('what it lacks is named', async () => {
-    await expect.poll(() => service.done('workers'), { timeout: 20_000 }).toMatch(/ready/);
+    await expect.poll(() => service.done('workers')).toMatch(/ready/);
     const why = 'mpcsfaas: No connected worker has python and the labels gpu. Start one that has, or ask for less.\n';
     const call = await service.cli('call', 'double', '21', '--label', 'gpu', '--wait', '2500ms');
     expect(call).toMatchObject({ code: 3, stdout: '' });

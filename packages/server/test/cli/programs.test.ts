@@ -55,7 +55,7 @@ def nap(folder, seconds):
 async function beginNap(url: string, seconds: number): Promise<string> {
   await registerSource(url, 'nap', NAP);
   const { body } = await post<{ task_id: string }>(`${url}/v1/tasks`, { function: 'nap', args: [folder, seconds] });
-  await expect.poll(() => existsSync(join(folder, 'began')), { timeout: 20_000, interval: 10 }).toBe(true);
+  await expect.poll(() => existsSync(join(folder, 'began')), { interval: 10 }).toBe(true);
   return body.task_id;
 }
 
@@ -138,7 +138,7 @@ describe('output that nobody reads any more', () => {
     // head has gone with its four lines.
     expect((await get(`${url}/healthz`)).status).toBe(200);
     process.kill(Number(pid), 'SIGTERM');
-    await expect.poll(() => existsSync(`/proc/${pid}`), { timeout: 20_000 }).toBe(false);
+    await expect.poll(() => existsSync(`/proc/${pid}`)).toBe(false);
   });
 });
 
@@ -301,7 +301,7 @@ describe('service --processes', () => {
     process.kill(both[0]!, 'SIGKILL');
     await service.says(/service process \d+ has ended \(SIGKILL\)/);
     expect((await get(`${url}/healthz`)).status).toBe(200);
-    await expect.poll(() => childrenOf(service.pid).length, { timeout: 20_000 }).toBe(2);
+    await expect.poll(() => childrenOf(service.pid).length).toBe(2);
     const now = childrenOf(service.pid);
     expect(now).not.toContain(both[0]);
     service.signal('SIGTERM');
@@ -344,7 +344,7 @@ describe('a Redis that is away at the start', () => {
       body: { code: 'store_unavailable', detail: expect.stringMatching(/goes on by itself/) as string },
     });
     await redis.restart();
-    await expect.poll(async () => (await get(`${url}/v1/functions`, headers)).status, { timeout: 20_000 }).toBe(200);
+    await expect.poll(async () => (await get(`${url}/v1/functions`, headers)).status).toBe(200);
     const source = 'def add(a, b):\n    return a + b\n';
     await post(`${url}/v1/functions`, { name: 'add', runtime: 'python', source }, headers);
     expect((await post(`${url}/v1/call/add`, { args: [1, 2] }, headers)).body).toBe(3);

@@ -82,7 +82,7 @@ it('of events are dropped when they stand still', async () => {
     while ((await rig.finish()) > 0);
   }
   const stuck = await ask('/v1/events?after=0');
-  await expect.poll(() => lines, { timeout: 20_000 }).toMatch(/"asked":"GET \/v1\/events.*a reader that took nothing/);
+  await expect.poll(() => lines).toMatch(/"asked":"GET \/v1\/events.*a reader that took nothing/);
   stuck.destroy();
 });
 
@@ -93,12 +93,12 @@ it.each(FORMS)(
     const path = await largeResult(form);
     const first = await ask(path);
     const second = await ask(path);
-    await expect.poll(() => lines, { timeout: 20_000 }).toMatch(/"asked":"GET \/v1\/tasks\/.*a reader that was slow/);
+    await expect.poll(() => lines).toMatch(/"asked":"GET \/v1\/tasks\/.*a reader that was slow/);
     await once(first.resume(), 'close');
     // What is left is less than the limit.
     let bytes = 0;
     second.on('data', (chunk: Buffer) => (bytes += chunk.length)).resume();
-    await expect.poll(() => bytes, { timeout: 20_000 }).toBeGreaterThan(30_000_000);
+    await expect.poll(() => bytes).toBeGreaterThan(30_000_000);
     second.destroy();
     expect(lines.match(/was dropped/g)).toHaveLength(1);
   },
