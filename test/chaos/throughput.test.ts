@@ -13,7 +13,7 @@ async function service(...bursts: number[]): Promise<{ url: string; bursts: () =
     if (request.url === '/v1/tasks/batch') {
       made += 1;
       answer(201, { task_ids: ['task'] });
-    } else answer(200, { results: [{ task_id: 'task' }] }, bursts[made - 1] ?? bursts.at(-1));
+    } else answer(200, { results: [{ task_id: 'task' }], unknown: [] }, bursts[made - 1] ?? bursts.at(-1));
     request.resume();
   });
   return { url, bursts: () => made };
